@@ -1,0 +1,1 @@
+"""Measurements of quality and speed; results are committed under `results/`."""

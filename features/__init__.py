@@ -1,0 +1,1 @@
+"""Features of query–product pairs for learning to rank; usable without `ltr`."""

@@ -1,0 +1,102 @@
+"""Where a sentence-transformers model lies on disk, what is in it, and how it is loaded.
+
+The fingerprint is taken from the files, so that a run whose vectors are all cached never loads the model.
+"""
+
+# ruff: noqa: PLC0415 - torch takes seconds to import, and a run whose vectors are all cached needs none
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+# Weights, tokenizer and settings; a README or an exported ONNX copy does not change a vector.
+# Pickled weights (.bin) are left out: loading them could run code.
+_SUFFIXES = (".safetensors", ".json", ".txt", ".model")
+
+
+def locate_model(name: str, base: Path) -> Path:
+    """The folder of a model: `base / name` where that is a folder, else the hub's snapshot of that id.
+
+    Raises InputError where there is neither (also when the hub cannot be reached).
+    """
+    folder = base / name
+    if folder.is_dir():
+        return folder
+    if name.count("/") != 1 or name.startswith(("/", "./", "../", "~")):
+        raise InputError(
+            where=f"encoder model {name!r}",
+            expected="a folder or a hub id (owner/name)",
+            got=f"no folder {folder}",
+            cure="mend the path (relative ones start from the config file)",
+        )
+    return _snapshot(name)
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """SHA-256 in hex of every file that decides the model's vectors, by path within the folder.
+
+    Raises InputError for a folder without .safetensors weights.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise InputError(
+            where=folder,
+            expected="a model with .safetensors weights",
+            got="no such file",
+            cure="save the model with save_pretrained (pickled weights are not read)",
+        )
+    return {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 in hex of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_model(folder: Path, device: torch.device) -> SentenceTransformer:
+    """The model in eval mode, read from safetensors only, without a look at the network."""
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # loading takes a moment; the bar of the encoding is the one that matters
+    try:
+        model = SentenceTransformer(
+            str(folder),
+            device=str(device),
+            local_files_only=True,
+            model_kwargs={"use_safetensors": True},
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            where=folder,
+            expected="a sentence-transformers model",
+            got=str(error).split("\n", 1)[0],
+            cure="check that the folder is whole",
+        ) from error
+    return model.eval()
+
+
+def _snapshot(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    patterns = [f"*{suffix}" for suffix in _SUFFIXES]
+    unused = ["onnx/*", "openvino/*"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns, ignore_patterns=unused))
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, OSError) as error:
+        raise InputError(
+            where=f"encoder model {name!r}",
+            expected="a folder, or a hub id that can be reached",
+            got=f"{type(error).__name__} from the hub",
+            cure="download it where there is a network, copy the folder here and name its path",
+        ) from error

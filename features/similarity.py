@@ -1,0 +1,216 @@
+"""Cosines of query and product by frozen encoders: text–text per field, photo–photo, text–photo.
+
+Which columns there are depends on the catalogue and the encoders alone, never on the queries at
+hand, so a table built for one query has the columns of the table that trained the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from features import cosines
+from features.cosines import RowVectors
+from features.pair_rows import rows_of
+from features.within_query import rank_within, z_within
+
+if TYPE_CHECKING:
+    from features.embedding_cache import EmbeddingCache
+    from features.encoder_protocol import Encoder
+
+TextField = Literal["title", "description", "category", "brand"]
+_TEXT_FIELDS: tuple[TextField, ...] = ("title", "description", "category", "brand")
+_NEAREST_BY = ("text.title", "image.photo_photo")
+
+
+class SimilarityConfig(BaseModel):
+    """Which product fields a query's text is compared with; photos are compared where encoders allow."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text_fields: tuple[TextField, ...] = Field(
+        default=_TEXT_FIELDS, description="fields absent from the catalogue are left out"
+    )
+
+
+@dataclass
+class EncodingStats:
+    """Summed over calls: distinct contents found in the cache, those encoded, items no encoder could read."""
+
+    reused: int = 0
+    encoded: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A column of queries or products, seen by an encoder; equal where the vectors are equal."""
+
+    encoder: Encoder = field(compare=False)
+    fingerprint: str
+    column: str
+
+    @property
+    def modality(self) -> Literal["text", "image"]:
+        return "image" if self.column == "image" else "text"
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """One cosine: a side of the query against a side of the product, in one space."""
+
+    name: str
+    query: _Side
+    product: _Side
+
+
+class SimilarityIndex:
+    """Cosine features of one catalogue; products and queries are encoded when a pair first asks.
+
+    encoders: by role, in order of preference. Text is compared by the first that reads text, photos
+    by the first that reads photos; text with photos by the first two that share a `space` (often
+    one joint encoder), and where none do those columns are absent.
+    stats: what the cache gave and what had to be encoded, summed over all calls.
+    """
+
+    def __init__(
+        self,
+        products: pl.DataFrame,
+        config: SimilarityConfig,
+        encoders: Mapping[str, Encoder],
+        cache: EmbeddingCache,
+    ) -> None:
+        self.stats = EncodingStats()
+        self._cache = cache
+        self._products = products.select("product_id", *_present(products))
+        possible = [m for m in _measures(encoders.values()) if m.product.column in self._products.columns]
+        wanted = {f"text.{column}" for column in config.text_fields}
+        self._measures = [m for m in possible if m.name in wanted or m.name.startswith("image.")]
+        self._nearest_by = [m for m in possible if m.name in _NEAREST_BY]
+        self._catalogue: dict[_Side, RowVectors] = {}
+
+    @property
+    def columns(self) -> list[str]:
+        return [measure.name + suffix for measure in self._measures for suffix in ("", "_rank", "_z")]
+
+    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Cosine of each pair, with its rank share and z-score among the query's candidates.
+
+        Row-aligned with `pairs`, Float32. Null where the query or the product lacks what is
+        compared, or it cannot be read. Raises InputError for pairs of unknown queries or products.
+        """
+        of_query, of_product = self._pair_vectors(queries, pairs)
+        found = {m.name: cosines.of_pairs(of_query[m.query], of_product[m.product]) for m in self._measures}
+        standings = [within(name) for name in found for within in (rank_within, z_within)]
+        return pairs.select("query_id").with_columns(**found).with_columns(standings).select(self.columns)
+
+    def embeddings(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, RowVectors]:
+        """The vectors behind the cosines, row-aligned with `pairs`, for `projection.EmbeddingFeatures`.
+
+        By column: title, description, category, brand, image of the product; query_text and
+        query_image. A column that two encoders read comes from the first.
+        """
+        of_query, of_product = self._pair_vectors(queries, pairs)
+        named = [(f"query_{side.column}", vectors) for side, vectors in of_query.items()]
+        named += [(side.column, vectors) for side, vectors in of_product.items()]
+        return dict(reversed(named))
+
+    def nearest(self, queries: pl.DataFrame, n: int) -> pl.DataFrame:
+        """The products of the whole catalogue nearest each query: query_id, product_id, cosine.
+
+        The n best by title, for queries with text, and the n best by photo, for queries with one;
+        a product found both ways stands once, with the higher cosine. Fewer where fewer cosines
+        are positive; ties go to the lower product_id. Encodes the catalogue at the first call and
+        keeps its vectors in memory.
+        """
+        found = [self._nearest_by_measure(measure, queries, n) for measure in self._nearest_by]
+        schema = {"query_id": pl.String, "product_id": pl.String, "cosine": pl.Float32}
+        return (
+            pl.concat([pl.DataFrame(schema=schema), *found])
+            .group_by("query_id", "product_id")
+            .agg(pl.col("cosine").max())
+            .sort("query_id", "cosine", "product_id", descending=[False, True, False])
+        )
+
+    @property
+    def searches(self) -> dict[str, Callable[[pl.DataFrame, int], pl.DataFrame]]:
+        """By group: the n products nearest each query by title (text), by photo (image)."""
+        return {m.name.split(".")[0]: partial(self._nearest_by_measure, m) for m in self._nearest_by}
+
+    def _nearest_by_measure(self, measure: _Measure, queries: pl.DataFrame, n: int) -> pl.DataFrame:
+        by_id = self._products["product_id"].arg_sort().to_numpy()
+        items = self._whole_catalogue(measure.product).take(by_id)
+        hits = cosines.nearest(self._embed(measure.query, queries, "query"), items, n)
+        return hits.select(
+            queries["query_id"].gather(hits["query"]),
+            self._products["product_id"].gather(by_id[hits["item"].to_numpy()]),
+            "cosine",
+        )
+
+    def _whole_catalogue(self, side: _Side) -> RowVectors:
+        if side not in self._catalogue:
+            self._catalogue[side] = self._embed(side, self._products, "product")
+        return self._catalogue[side]
+
+    def _pair_vectors(
+        self, queries: pl.DataFrame, pairs: pl.DataFrame
+    ) -> tuple[dict[_Side, RowVectors], dict[_Side, RowVectors]]:
+        """Vectors of each pair's query and product, by side; only those in use are encoded, once each."""
+        query_rows = rows_of(pairs["query_id"], queries)
+        product_rows = rows_of(pairs["product_id"], self._products)
+        of_query = {
+            side: self._embed_used(side, queries, query_rows, "query")
+            for side in dict.fromkeys(m.query for m in self._measures)
+        }
+        of_product = {
+            side: self._catalogue[side].take(product_rows)
+            if side in self._catalogue
+            else self._embed_used(side, self._products, product_rows, "product")
+            for side in dict.fromkeys(m.product for m in self._measures)
+        }
+        return of_query, of_product
+
+    def _embed_used(self, side: _Side, table: pl.DataFrame, rows: np.ndarray, what: str) -> RowVectors:
+        used, place = np.unique(rows, return_inverse=True)
+        return self._embed(side, table[used], what).take(place)
+
+    def _embed(self, side: _Side, table: pl.DataFrame, what: str) -> RowVectors:
+        items = table[side.column]
+        if side.modality == "text":
+            items = items.cast(pl.String)  # a column of nothing but nulls may have no type yet
+        made = self._cache.embed(side.encoder, items, side.modality, f"{what} {side.column}")
+        self.stats.reused += made.reused
+        self.stats.encoded += made.encoded
+        self.stats.unreadable += made.unreadable
+        return RowVectors(made.vectors, made.rows)
+
+
+def _present(products: pl.DataFrame) -> list[str]:
+    """The comparable columns of which some product has a value."""
+    columns = [name for name in (*_TEXT_FIELDS, "image") if name in products.columns]
+    return [name for name in columns if products[name].null_count() < products.height]
+
+
+def _measures(encoders: Iterable[Encoder]) -> Iterator[_Measure]:
+    """Every cosine these encoders can take, by a catalogue that has every column."""
+    text = [encoder for encoder in encoders if "text" in encoder.modalities]
+    image = [encoder for encoder in encoders if "image" in encoder.modalities]
+    for reader in text[:1]:
+        for column in _TEXT_FIELDS:
+            yield _Measure(f"text.{column}", _side(reader, "text"), _side(reader, column))
+    for viewer in image[:1]:
+        yield _Measure("image.photo_photo", _side(viewer, "image"), _side(viewer, "image"))
+    joint = [(reader, viewer) for reader in text for viewer in image if reader.space == viewer.space]
+    for reader, viewer in joint[:1]:
+        yield _Measure("image.text_photo", _side(reader, "text"), _side(viewer, "image"))
+        yield _Measure("image.photo_title", _side(viewer, "image"), _side(reader, "title"))
+
+
+def _side(encoder: Encoder, column: str) -> _Side:
+    return _Side(encoder, encoder.fingerprint, column)

@@ -1,0 +1,142 @@
+"""Where the data lies and what its columns are called: the `data` section of a config.
+
+A canonical column is taken from the column named for it, else from one of its own name if there is one;
+`[]` leaves it out. Paths are relative to the config file's folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Names = str | tuple[str, ...] | None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProductColumns(_Strict):
+    """The source's names of the product's columns; several are joined (text) or are levels (category)."""
+
+    product_id: Names = None
+    title: Names = None
+    description: Names = None
+    brand: Names = None
+    category: Names = Field(default=None, description="a path, a list, or one column a level")
+    price: Names = None
+    list_price: Names = Field(default=None, description="the price before any discount")
+    rating: Names = None
+    rating_count: Names = None
+    listed_at: Names = None
+    image: Names = Field(
+        default=None, description="encoded bytes, or file paths relative to the table's folder"
+    )
+
+
+class ProductsConfig(_Strict):
+    path: Path
+    columns: ProductColumns = ProductColumns()
+    numeric: tuple[str, ...] = Field((), description="further columns that are numbers")
+    categorical: tuple[str, ...] = Field((), description="further columns that are categories")
+    price_unit: Literal["units", "cents"] = "units"
+    category_separator: str = Field(">", min_length=1, description="between the levels of a category path")
+
+    @model_validator(mode="after")
+    def _own_names(self) -> Self:
+        extra = (*self.numeric, *self.categorical)
+        taken = [name for name in extra if name in ProductColumns.model_fields or extra.count(name) > 1]
+        if taken:
+            raise ValueError(f"numeric and categorical to name other columns, each once (not {taken[0]!r})")
+        return self
+
+
+class ImagesConfig(_Strict):
+    """Photos in a table of their own (`path`), or files in a folder named in a column of the products."""
+
+    path: Path | None = None
+    key: str = Field("product_id", description="the table's column of product ids")
+    folder: Path | None = None
+    column: str = Field("image", description="the photo in the table, or the file name in the products table")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.folder is None):
+            raise ValueError("either path (a table of photos) or folder (photo files)")
+        return self
+
+
+class QueryColumns(_Strict):
+    query_id: Names = None
+    text: Names = None
+    image: Names = Field(
+        default=None, description="encoded bytes, or file paths relative to the table's folder"
+    )
+    split: Names = Field(default=None, description="which part of a fixed split the query belongs to")
+    segment: Names = Field(default=None, description="a kind of query that reports show apart")
+    at: Names = Field(default=None, description="when it was asked, for splits by time")
+
+
+class QueriesConfig(_Strict):
+    path: Path
+    columns: QueryColumns = QueryColumns()
+
+
+class JudgementColumns(_Strict):
+    query_id: Names = None
+    query: Names = Field(
+        default=None, description="the query's text, where there is no query_id or no table of queries"
+    )
+    product_id: Names = None
+    grade: Names = None
+    title: Names = Field(default=None, description="the product's title, where there is no table of products")
+
+
+class JudgementsConfig(_Strict):
+    path: Path
+    columns: JudgementColumns = JudgementColumns()
+    grades: dict[str | int, float] | None = Field(
+        default=None, description="the number that each text grade stands for"
+    )
+
+
+class EventColumns(_Strict):
+    query_id: Names = None
+    query: Names = Field(default=None, description="the query's text, where there is no query_id")
+    product_id: Names = None
+    position: Names = None
+    kind: Names = None
+    at: Names = None
+
+
+class EventsConfig(_Strict):
+    path: Path
+    columns: EventColumns = EventColumns()
+
+
+class CatalogueConfig(_Strict):
+    """A shop's tables. Without `queries` or `products` they are taken from the judgements."""
+
+    kind: Literal["catalogue"] = "catalogue"
+    products: ProductsConfig | None = None
+    images: ImagesConfig | None = None
+    queries: QueriesConfig | None = None
+    judgements: JudgementsConfig | None = None
+    events: EventsConfig | None = None
+
+    @model_validator(mode="after")
+    def _some_products(self) -> Self:
+        if self.products is None and self.judgements is None:
+            raise ValueError("products, or judgements that hold their titles")
+        return self
+
+
+class SvmlightConfig(_Strict):
+    """Ready-made features in svmlight files: no texts, no photos."""
+
+    kind: Literal["svmlight"] = "svmlight"
+    files: dict[str, Path] = Field(
+        min_length=1, description="one file a part; its name becomes the queries' split"
+    )

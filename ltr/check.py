@@ -1,0 +1,33 @@
+"""python -m ltr.check [--config FILE]
+
+The data doctor: PASS/WARN/FAIL lines, each with its evidence and cure, over the data that training would use.
+Ends with status 1 when a check fails. With no config: the demo shop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ltr import command_line
+from ltr.diagnosis import diagnose, stop_on_failure
+from ltr.doctor import Finding
+from ltr.feature_table import prepare
+from ltr.printing import print_collection, print_findings
+from ltr.splits import make_folds
+
+
+def main(argv: Sequence[str] | None = None) -> list[Finding]:
+    arguments = command_line.parser(__doc__)
+    command_line.add_shortcuts(arguments, ("folds",))
+    _, config = command_line.read_settings(arguments, argv)
+    prepared = prepare(config)
+    print_collection(prepared.collection)
+    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
+    findings = diagnose(config, prepared, folds)
+    print_findings(findings)
+    stop_on_failure(findings)
+    return findings
+
+
+if __name__ == "__main__":
+    command_line.run(main)

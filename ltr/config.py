@@ -1,0 +1,193 @@
+"""One strict tree of settings, read from YAML; an unknown key is an error that names its full path.
+
+Paths of input files are relative to the config file; store, cache and runs to the working folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic.fields import FieldInfo
+
+from features.build import FeaturesConfig
+from features.embedding_cache import CacheConfig
+from features.encoders import EncoderConfig
+from features.errors import InputError
+from features.load import CatalogueConfig, SvmlightConfig
+from ltr.demo_shop import DemoShopConfig
+from ltr.evaluation import EvaluationConfig
+from ltr.fusion import EmbeddingFusionConfig
+from ltr.rankers import LightGBMConfig, RankerConfig
+from ltr.splits import FoldsConfig, SplitConfig
+
+Group = Literal["lexical", "structured", "text", "image"]
+
+DEMO_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "demo.yaml"
+
+
+class StoreConfig(BaseModel):
+    """Where feature tables lie: a folder, or an object store's address with its options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    root: str = "store"
+    storage_options: dict[str, str] = {}
+
+
+class Config(BaseModel):
+    """Everything that decides a run's result; its resolved form is saved in the run folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="names the feature table and the run folder")
+    data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]
+    encoders: dict[str, EncoderConfig] = {}
+    features: FeaturesConfig = FeaturesConfig()
+    embeddings: EmbeddingFusionConfig | None = None
+    split: SplitConfig = FoldsConfig()
+    ranker: RankerConfig = LightGBMConfig()
+    ladder: tuple[Group, ...] = Field((), description="feature groups, each rung adding one to those before")
+    evaluation: EvaluationConfig = EvaluationConfig()
+    cache: CacheConfig = CacheConfig()
+    store: StoreConfig = StoreConfig()
+    runs: str = "runs"
+
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @property
+    def base(self) -> Path:
+        """The folder that the data's and the models' relative paths start from."""
+        return self._base
+
+
+def read_config(path: Path, overrides: Mapping[str, object] | None = None, base: Path | None = None) -> Config:
+    """The settings in a YAML file, with `{"section.key": value}` overrides laid over them.
+
+    Raises InputError for a file that is missing or no YAML, and for any key or value the tree refuses.
+    """
+    tree = lay_over(_read_yaml(path), overrides or {})
+    return parse_config(tree, base or path.resolve().parent, str(path))
+
+
+def lay_over(tree: dict[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:
+    """Put `{"section.key": value}` into a tree; kinds first: they decide which settings still apply."""
+    for dotted, value in sorted(overrides.items(), key=lambda item: not item[0].endswith(".kind")):
+        _put(tree, dotted, value)
+    return tree
+
+
+def parse_config(tree: Mapping[str, Any], base: Path, where: str) -> Config:
+    """Validate a tree of settings; the error names the key's full path and the nearest known key."""
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error, tree, where) from error
+    config._base = base
+    return config
+
+
+def dump_config(config: Config) -> str:
+    """The resolved settings as YAML: every default spelt out; reading it back gives the same tree."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(where=path, expected="a config file", got="no such file", cure="check --config")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = str(error).replace("\n", " ")
+        raise InputError(where=path, expected="YAML in UTF-8", got=line, cure="mend the line named") from error
+    if not isinstance(tree, dict):
+        raise InputError(
+            where=path,
+            expected="a tree of settings",
+            got=type(tree).__name__ if tree is not None else "an empty file",
+            cure="start from a file in configs/",
+        )
+    return tree
+
+
+def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
+    *sections, key = dotted.split(".")
+    for section in sections:
+        below = tree.get(section)
+        if not isinstance(below, dict):
+            # `features.lexical: true` and an absent section both stand for the defaults.
+            below = tree[section] = {}
+        tree = below
+    if key == "kind" and value != tree.get("kind"):
+        _keep_shared(tree, sections, value)
+    tree[key] = value
+
+
+def _keep_shared(section: dict[str, Any], path: list[str], kind: object) -> None:
+    """Choosing another kind keeps the settings that both kinds know (not the library's own `params`)."""
+    models = [m for m in _models_at(path) if "kind" in m.model_fields and m.model_fields["kind"].default == kind]
+    shared = {name for model in models for name in model.model_fields} - {"params"}
+    for key in set(section) - shared:
+        del section[key]
+
+
+def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> InputError:
+    problem = error.errors()[0]
+    path, known = _locate(problem["loc"], tree)
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
+        cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
+        return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
+    got = "nothing" if problem["type"] == "missing" else repr(problem["input"])[:80]
+    if problem["type"] == "union_tag_not_found":
+        got = "no 'kind'"
+    label = ".".join(path) or "the whole file"
+    return InputError(
+        where=f"{where}, key {label!r}",
+        expected=problem["msg"].removeprefix("Value error, ").rstrip("."),
+        got=got,
+        cure=f"set {label}" if not known else f"change {label}",
+    )
+
+
+def _locate(loc: tuple[int | str, ...], tree: Any) -> tuple[list[str], bool]:
+    """The keys of an error's location as the file spells them (union tags are not keys)."""
+    path: list[str] = []
+    here = tree
+    for step, part in enumerate(loc):
+        if isinstance(here, Mapping) and part in here:
+            path.append(str(part))
+            here = here[part]
+        elif isinstance(here, list | tuple) and isinstance(part, int) and part < len(here):
+            path.append(str(part))
+            here = here[part]
+        elif step == len(loc) - 1 and isinstance(here, Mapping) and isinstance(part, str):
+            return [*path, part], False
+    return path, True
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    """Names of fields below a section, over every kind the section may have."""
+    return [name for model in _models_at(path) for name in model.model_fields]
+
+
+def _models_at(path: list[str]) -> list[type[BaseModel]]:
+    models: list[type[BaseModel]] = [Config]
+    for key in path:
+        models = [inner for model in models for inner in _models_in(model.model_fields.get(key))]
+    return models
+
+
+def _models_in(field: FieldInfo | None) -> list[type[BaseModel]]:
+    found: list[type[BaseModel]] = []
+    queue: list[Any] = [] if field is None else [field.annotation]
+    while queue:
+        kind = queue.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.append(kind)
+        queue.extend(getattr(kind, "__args__", ()))
+    return found

@@ -1,0 +1,159 @@
+"""From a feature table to the arrays a ranker eats: X, grades and group sizes, cut from one sorted frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from features.errors import InputError
+from features.feature_schema import KEYS, FeatureSchema
+
+WIDE = {pl.Float64, pl.Int32, pl.Int64, pl.Int128, pl.UInt32, pl.UInt64}  # float32 would cut their digits
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table of n query–product pairs and f features; the rows of a query lie together.
+
+    frame: keys, grade where known, features; sorted by (query_id, product_id), the order of all arrays.
+    X: (n, f) C-contiguous, float32 or float64; categories as codes; NaN = missing.
+    query_ids: (q,) the distinct queries in order; groups: (q,) int32, rows of each.
+    """
+
+    frame: pl.DataFrame
+    schema: FeatureSchema
+    X: np.ndarray
+    query_ids: pl.Series
+    groups: np.ndarray
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, schema: FeatureSchema | None = None) -> Dataset:
+        """Check a table of keys, grade (absent when scoring) and features; sort it; build the arrays.
+
+        schema: the features that must be there (a saved run's); by default those of the frame.
+        Raises InputError for other features than the schema's, keys that are null, no strings or
+        doubled, grades that are null, negative or not finite, and values too large for 32 bits.
+        """
+        _check_keys(frame)
+        if schema is not None:
+            schema.check(frame, "feature table")
+        schema = schema or FeatureSchema.of(frame)
+        if "grade" in frame.columns:
+            frame = frame.with_columns(_checked_grades(frame))
+        frame = frame.sort(KEYS)
+        _check_pairs_once(frame)
+        lists = frame["query_id"].rle().struct
+        groups = lists.field("len").to_numpy().astype(np.int32)
+        return cls(frame, schema, _matrix(frame, schema), lists.field("value").rename("query_id"), groups)
+
+    @property
+    def grades(self) -> np.ndarray:
+        """(n,) float64; InputError when the table has none."""
+        if "grade" not in self.frame.columns:
+            raise _bad("graded pairs", "no column 'grade'", "join the judgements to the pairs")
+        return self.frame["grade"].to_numpy()
+
+    @property
+    def categorical(self) -> list[int]:
+        """Columns of X that hold category codes."""
+        return [i for i, feature in enumerate(self.schema.features) if feature.kind == "categorical"]
+
+    def take(self, query_ids: Iterable[str]) -> Dataset:
+        """The pairs of these queries; an id with no pairs here is passed over."""
+        wanted = pl.Series(list(query_ids), dtype=pl.String)
+        kept = self.query_ids.is_in(wanted.implode())
+        queries = kept.to_numpy()
+        rows = np.repeat(queries, self.groups)
+        frame = self.frame.filter(pl.Series(rows))
+        return Dataset(frame, self.schema, self.X[rows], self.query_ids.filter(kept), self.groups[queries])
+
+    def select(self, features: FeatureSchema) -> Dataset:
+        """The same pairs with only these features; InputError for one that is not here."""
+        if features == self.schema:
+            return self
+        place = {feature: column for column, feature in enumerate(self.schema.features)}
+        absent = [feature.name for feature in features.features if feature not in place]
+        if absent:
+            raise _bad(
+                "features of this table", repr(absent[0]), f"choose among {', '.join(self.schema.names)}"
+            )
+        columns = [place[feature] for feature in features.features]
+        others = [name for name in self.frame.columns if name not in self.schema.names]
+        frame = self.frame.select(*others, *features.names)
+        return Dataset(frame, features, np.take(self.X, columns, axis=1), self.query_ids, self.groups)
+
+
+def _check_keys(frame: pl.DataFrame) -> None:
+    for key in KEYS:
+        if key not in frame.columns:
+            raise _bad(f"a column {key!r}", "none", f"name the column of {key} in data")
+        if frame[key].dtype != pl.String:
+            raise _bad(f"{key} as String", str(frame[key].dtype), "cast it to String")
+        if frame[key].null_count():
+            raise _bad(f"a {key} in every row", f"{frame[key].null_count()} nulls", "drop those rows")
+
+
+def _checked_grades(frame: pl.DataFrame) -> pl.Series:
+    if not frame["grade"].dtype.is_numeric():
+        raise _bad("numeric grades", str(frame["grade"].dtype), "map each label to a number")
+    grades = frame["grade"].cast(pl.Float64)
+    bad = (~grades.is_finite() | (grades < 0)).fill_null(value=True)
+    if bad.any():
+        row = frame.select(*KEYS).filter(bad).row(0)
+        raise _bad(
+            "a grade of 0 or more in every row",
+            f"{grades.filter(bad)[0]} for query {row[0]!r}, product {row[1]!r} ({bad.sum()} such rows)",
+            "drop the unjudged pairs, or grade them 0",
+        )
+    return grades
+
+
+def _check_pairs_once(frame: pl.DataFrame) -> None:
+    """The frame is sorted, so copies of a pair are neighbours."""
+    again = (pl.col(key) == pl.col(key).shift() for key in KEYS)
+    doubled = frame.select(*KEYS).filter(*again)
+    if doubled.height:
+        query, product = doubled.row(0)
+        raise _bad(
+            "each pair once",
+            f"product {product!r} again under query {query!r} ({doubled.height} such rows)",
+            "keep one row per query_id and product_id",
+        )
+
+
+def _matrix(frame: pl.DataFrame, schema: FeatureSchema) -> np.ndarray:
+    if not schema.features:
+        return np.empty((frame.height, 0), np.float32)
+    _check_range(frame, schema)
+    wide = any(frame[name].dtype in WIDE for name in schema.names)
+    codes = (
+        pl.col(feature.name).to_physical() if feature.kind == "categorical" else pl.col(feature.name)
+        for feature in schema.features
+    )
+    return np.ascontiguousarray(
+        frame.select(codes).cast(pl.Float64 if wide else pl.Float32).to_numpy(order="c")
+    )
+
+
+def _check_range(frame: pl.DataFrame, schema: FeatureSchema) -> None:
+    """XGBoost keeps values in 32 bits and refuses what becomes infinite there."""
+    floats = [name for name in schema.names if frame[name].dtype.is_float()]
+    if not floats:
+        return
+    column = pl.col(floats)
+    beyond = frame.select((column.is_not_nan() & (column.abs() > LARGEST)).any()).row(0)
+    if any(beyond):
+        name = floats[beyond.index(True)]
+        raise _bad(
+            "finite 32-bit values",
+            f"infinite or huge ones in {name!r}",
+            "mend the feature, or set them to null",
+        )
+
+
+def _bad(expected: str, got: str, cure: str) -> InputError:
+    return InputError(where="feature table", expected=expected, got=got, cure=cure)

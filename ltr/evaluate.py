@@ -1,0 +1,119 @@
+"""python -m ltr.evaluate --run RUN [--queries FILE] [--judgements FILE] [--products FILE]
+
+Measure a saved run without training. Alone: its held-out scores again, under the conventions asked for with
+--evaluation.KEY VALUE. With new judgements (and queries, and another catalogue): its saved model on them.
+New files use the column names that the run's config maps.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from features.errors import InputError
+from features.feature_schema import KEYS
+from features.load import CatalogueConfig, Collection, SvmlightConfig, load
+from features.source_config import JudgementsConfig, ProductsConfig, QueriesConfig
+from ltr import command_line
+from ltr.command_line import say
+from ltr.config import Config, dump_config, lay_over, parse_config
+from ltr.feature_table import load_collection
+from ltr.ladder import baseline_scores
+from ltr.measurement import Measurement, measure
+from ltr.printing import print_collection, print_measurement
+from ltr.saved_run import SavedRun
+
+
+def main(argv: Sequence[str] | None = None) -> Measurement:
+    arguments = command_line.parser(__doc__, config=False)
+    arguments.add_argument("--run", type=Path, required=True, help="a folder that ltr.train wrote")
+    arguments.add_argument("--queries", type=Path, help="new queries")
+    arguments.add_argument("--judgements", "--judgments", type=Path, help="grades of products for queries")
+    arguments.add_argument("--products", type=Path, help="another catalogue")
+    given, rest = arguments.parse_known_args(argv)
+    run = SavedRun.open(given.run)
+    config = _with_conventions(run, command_line.parse_overrides(rest))
+    if given.judgements:
+        collection = _new_collection(config, given)
+        print_collection(collection)
+        measured = measure_new(run, config, collection)
+    else:
+        _refuse_without_judgements(given)
+        pairs, scores = run.held_out()
+        queries = load_collection(config).queries
+        say(f"held-out scores of {given.run}")
+        measured = measure(pairs, scores, queries, config.evaluation, run.name)
+    print_measurement(measured, config.evaluation)
+    return measured
+
+
+def measure_new(run: SavedRun, config: Config, collection: Collection) -> Measurement:
+    """The saved model and the plain baselines on a collection it was not trained on."""
+    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
+    if collection.given is not None:
+        table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
+        data = run.dataset(table)
+        scores = run.score_dataset(data)
+    else:
+        builder = run.builder(collection.products)
+        data = run.dataset(builder.build(collection.queries, pairs).frame)
+        scores = run.score_dataset(data, collection.queries, builder)
+    systems = baseline_scores(data) | {run.name: scores}
+    return measure(data.frame, systems, collection.queries, config.evaluation, run.name)
+
+
+def _with_conventions(run: SavedRun, overrides: Mapping[str, Any]) -> Config:
+    """The run's config under other conventions; nothing else may change after training."""
+    others = [name for name in overrides if not name.startswith("evaluation.")]
+    if others:
+        raise InputError(
+            where="command line",
+            expected="--evaluation.KEY VALUE (all else was settled in training)",
+            got=f"--{others[0]}",
+            cure="train another run",
+        )
+    tree = lay_over(yaml.safe_load(dump_config(run.config)), overrides)
+    return parse_config(tree, run.config.base, "command line")
+
+
+def _refuse_without_judgements(given: argparse.Namespace) -> None:
+    for name in ("queries", "products"):
+        if getattr(given, name):
+            raise InputError(
+                where="command line",
+                expected=f"--judgements beside --{name}",
+                got="none",
+                cure="name the file of grades",
+            )
+
+
+def _new_collection(config: Config, given: argparse.Namespace) -> Collection:
+    """The new files, read with the run's own column mapping; what is not given stays the run's."""
+    if isinstance(config.data, SvmlightConfig):
+        return load(SvmlightConfig(files={"new": given.judgements.absolute()}), config.base)
+    mapped = config.data if isinstance(config.data, CatalogueConfig) else None
+    changes: dict[str, Any] = {"judgements": _moved(mapped, "judgements", JudgementsConfig, given.judgements)}
+    if given.queries:
+        changes["queries"] = _moved(mapped, "queries", QueriesConfig, given.queries)
+    products = None
+    if given.products:
+        changes["products"] = _moved(mapped, "products", ProductsConfig, given.products)
+    elif mapped is None:
+        products = load_collection(config).products
+    data = mapped.model_copy(update=changes) if mapped else CatalogueConfig(**changes)
+    return load(data, config.base, products)
+
+
+def _moved(mapped: CatalogueConfig | None, table: str, kind: type[Any], path: Path) -> Any:
+    """The table's mapping, reading another file."""
+    known = getattr(mapped, table) if mapped else None
+    return known.model_copy(update={"path": path.absolute()}) if known else kind(path=path.absolute())
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,60 @@
+"""What commands tell of the data they read."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.load import Collection
+from ltr.command_line import say, show
+from ltr.doctor import Finding, to_text, worst
+from ltr.evaluation import EvaluationConfig, convention
+from ltr.measurement import Measurement, shown_metrics
+
+
+def print_collection(collection: Collection) -> None:
+    counts = (
+        ("products", collection.products.height),
+        ("queries", collection.queries.height),
+        ("judgements", collection.judgements.height),
+    )
+    say("read: " + ", ".join(f"{count:,} {name}" for name, count in counts))
+    steps = [(s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected]
+    if steps:
+        show("cleaning", ["table", "step", "rows", "affected", "action", "example"], steps)
+
+
+def print_findings(findings: list[Finding]) -> None:
+    say(to_text(findings))
+    say(f"data doctor: {worst(findings)}")
+
+
+def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
+    """One table a segment: every system's means, the headline's interval, and the paired test."""
+    say(convention(config))
+    metrics = shown_metrics(measured)
+    for (segment,), part in measured.summary.group_by("segment", maintain_order=True):
+        head = part.filter(pl.col("metric") == measured.headline).row(0, named=True)
+        left_out = f", {head['left_out']} left out" if head["left_out"] else ""
+        rows = [
+            _system_line(measured, str(segment), system, part, metrics)
+            for system in part["system"].unique(maintain_order=True)
+        ]
+        title = f"{segment}: {head['queries']} queries{left_out}"
+        show(title, ["system", metrics[0], "interval", *metrics[1:], f"{measured.model} better by", "p (Holm)"], rows)
+
+
+def _system_line(
+    measured: Measurement, segment: str, system: str, summary: pl.DataFrame, metrics: list[str]
+) -> list[str]:
+    figures = {row["metric"]: row for row in summary.filter(pl.col("system") == system).iter_rows(named=True)}
+    head = figures[measured.headline]
+    cells = [system, _three(head["mean"]), f"{_three(head['low'])} to {_three(head['high'])}"]
+    cells += [_three(figures[metric]["mean"]) for metric in metrics[1:]]
+    if system == measured.model or not measured.tests.height:
+        return [*cells, "", ""]
+    test = measured.tests.row(by_predicate=(pl.col("segment") == segment) & (pl.col("against") == system), named=True)
+    return [*cells, f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f})", f"{test['p_holm']:.4f}"]
+
+
+def _three(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

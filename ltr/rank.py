@@ -1,0 +1,79 @@
+"""python -m ltr.rank --run RUN --query "red dress under 50" [--image photo.jpg] [--top 20] [--json]
+
+Rank the run's catalogue for a query it may never have seen: words, a photo, or both. Candidates come from BM25
+and the cosines together, the order from the run's model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from features.errors import InputError
+from features.images import ImageError, decode, read_bytes
+from ltr import command_line
+from ltr.command_line import say, show
+from ltr.feature_table import load_collection
+from ltr.saved_run import SavedRun
+
+CANDIDATES = 200  # from BM25, and as many from each cosine
+SHOWN = ("product_id", "title", "brand", "category", "price")
+
+
+def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
+    arguments = command_line.parser(__doc__, config=False)
+    arguments.add_argument("--run", type=Path, required=True, help="a folder that ltr.train wrote")
+    arguments.add_argument("--query", help="words")
+    arguments.add_argument("--image", type=Path, help="a photo")
+    arguments.add_argument("--top", type=int, default=20, help="how many products to print")
+    arguments.add_argument("--json", action="store_true", help="print JSON for programs")
+    given = arguments.parse_args(argv)
+    run = SavedRun.open(given.run)
+    query = one_query(given.query, given.image)
+    products = load_collection(run.config).products
+    ranked = rank(run, products, query).head(given.top)
+    if given.json:
+        print(json.dumps(ranked.to_dicts(), ensure_ascii=False))  # noqa: T201
+    else:
+        say(f"{given.query or ''} {given.image or ''}".strip())
+        show("", ["rank", *ranked.columns[1:]], ranked.rows())
+    return ranked
+
+
+def one_query(text: str | None, image: Path | None) -> pl.DataFrame:
+    """A queries frame of one row; InputError when there is nothing to look for, or the photo cannot be read."""
+    if not (text and text.strip()) and image is None:
+        raise InputError(
+            where="command line", expected="--query or --image", got="neither", cure="say what to look for"
+        )
+    photo = None
+    if image is not None:
+        try:
+            photo = read_bytes(str(image))
+            decode(photo)
+        except (ImageError, OSError) as error:
+            raise InputError(where=image, expected="a photo", got=str(error), cure="name a JPEG or PNG file") from error
+    row = {"query_id": "query", "text": text, "image": photo}
+    return pl.DataFrame([row], schema={"query_id": pl.String, "text": pl.String, "image": pl.Binary})
+
+
+def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataFrame:
+    """The candidates in the model's order: rank, product_id, title, brand, category, price, score."""
+    builder = run.builder(products)
+    pairs = builder.candidates(query, CANDIDATES)
+    if not pairs.height:
+        return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
+    scored = pairs.with_columns(score=pl.Series(run.score(builder, query, pairs)))
+    return (
+        scored.sort(["score", "product_id"], descending=[True, False])
+        .join(products, on="product_id", maintain_order="left")
+        .with_row_index("rank", offset=1)
+        .select("rank", *(name for name in SHOWN if name in products.columns), "score")
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)

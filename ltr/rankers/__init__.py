@@ -1,0 +1,64 @@
+"""Rankers: one protocol, a config class each with its `kind`, made and loaded here.
+
+To add one: write its class and config, name them in RankerConfig and make_ranker, and add a line to
+the contract suite in tests/ltr/test_rankers.py.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Protocol, Self
+
+import lightgbm as lgb
+import numpy as np
+import polars as pl
+from pydantic import Field, TypeAdapter
+
+from features.errors import InputError
+from features.feature_schema import FeatureSchema
+from ltr.dataset import Dataset
+from ltr.rankers.lightgbm_ranker import LightGBMConfig, LightGBMRanker
+from ltr.rankers.xgboost_ranker import XGBoostConfig, XGBoostRanker
+
+RankerConfig = Annotated[LightGBMConfig | XGBoostConfig, Field(discriminator="kind")]
+
+
+class Ranker(Protocol):
+    """Learns from graded pairs, then scores pairs it has not seen."""
+
+    schema: FeatureSchema
+    history: pl.DataFrame
+
+    @property
+    def best_iteration(self) -> int: ...
+
+    def fit(self, train: Dataset, validation: Dataset | None = None) -> None: ...
+
+    def score(self, data: Dataset) -> np.ndarray: ...
+
+    def save(self, folder: Path) -> None: ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self: ...
+
+
+def make_ranker(config: RankerConfig) -> Ranker:
+    """The unfitted ranker of a config."""
+    match config:
+        case LightGBMConfig():
+            return LightGBMRanker(config)
+        case XGBoostConfig():
+            return XGBoostRanker(config)
+
+
+def load_ranker(folder: Path) -> Ranker:
+    """The fitted ranker that `save` wrote to the folder; InputError when there is none, or it is damaged."""
+    try:
+        about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
+        config: RankerConfig = TypeAdapter(RankerConfig).validate_python(about["config"])
+        return make_ranker(config).load(folder)
+    except (OSError, ValueError, KeyError, lgb.basic.LightGBMError) as error:
+        raise InputError(
+            where=folder, expected="a saved ranker", got=str(error).split("\n")[0], cure="train the run again"
+        ) from error

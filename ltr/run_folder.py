@@ -1,0 +1,173 @@
+"""A run on disk: all that scoring, measuring and explaining need, and nothing that runs code when read.
+
+    config.yaml       resolved settings            model/            the ranker, in its library's own format
+    features.json     feature schema               metrics.json      figures with intervals, conventions, tests
+    run.json          versions, fingerprints       per_query.parquet one row per system and query
+    cleaning.json     what loading changed         scores.parquet    held-out score of every judged pair
+    doctor.json       the data doctor's findings   report.md, report.html
+    rejected/         rejected rows, with reasons
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from features.encoders import Fittable
+from features.errors import InputError
+from features.feature_schema import FeatureSchema
+from ltr.config import Config, dump_config, read_config
+from ltr.dataset import Dataset
+from ltr.doctor import Finding
+from ltr.evaluation import convention
+from ltr.feature_table import Prepared, make_encoders
+from ltr.fusion import FusedRanker
+from ltr.measurement import Measurement
+from ltr.splits import Fold
+from ltr.training import CrossFit
+
+ENCODER_STATE = "encoder-"
+LIBRARIES = (
+    "lightgbm", "xgboost", "polars", "numpy", "torch", "torchvision", "sentence-transformers", "deltalake",
+)  # fmt: skip
+
+
+@contextmanager
+def new_run(target: Path) -> Iterator[Path]:
+    """A folder to fill; it takes its name only when whole, and an earlier run of that name is set aside."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        if target.exists():
+            made = dt.datetime.fromtimestamp(target.stat().st_mtime, tz=dt.UTC)
+            os.replace(target, _free_name(target, made))
+        os.replace(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _free_name(target: Path, made: dt.datetime) -> Path:
+    earlier = target.with_name(f"{target.name}@{made:%Y-%m-%dT%H-%M-%S}")
+    number = 1
+    while earlier.exists():
+        number += 1
+        earlier = target.with_name(f"{target.name}@{made:%Y-%m-%dT%H-%M-%S}-{number}")
+    return earlier
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """What training leaves behind; `scores` (n,) per system are aligned with `data.frame`."""
+
+    command: str
+    prepared: Prepared
+    folds: list[Fold]
+    findings: list[Finding]
+    data: Dataset
+    scores: dict[str, np.ndarray]
+    measured: Measurement
+    fitted: CrossFit
+    kept: FusedRanker
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that decide a result."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def write_run(folder: Path, config: Config, record: RunRecord) -> None:
+    """Everything in the folder but the report."""
+    prepared, measured = record.prepared, record.measured
+    (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
+    write_json(folder / "run.json", _about(config, record))
+    record.kept.save(folder)
+    _save_fitted_encoders(folder, config, prepared)
+    measured.per_query.write_parquet(folder / "per_query.parquet")
+    scores = {f"score: {name}": pl.Series(values) for name, values in record.scores.items()}
+    record.data.frame.select("query_id", "product_id", "grade").with_columns(**scores).write_parquet(
+        folder / "scores.parquet"
+    )
+    write_json(folder / "metrics.json", _figures(config, record))
+    write_json(folder / "doctor.json", [dataclasses.asdict(finding) for finding in record.findings])
+    write_json(folder / "cleaning.json", prepared.collection.summary().to_dicts())
+    (folder / "rejected").mkdir()
+    for table, rows in prepared.collection.rejected.items():
+        if rows.height:
+            rows.write_parquet(folder / "rejected" / f"{table}.parquet")
+
+
+def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> None:
+    """What an encoder learnt from this catalogue, so that scoring another one does not change it."""
+    for name, encoder in make_encoders(config, prepared.collection.products).items():
+        if isinstance(encoder, Fittable):
+            encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
+
+
+def _about(config: Config, record: RunRecord) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "command": record.command,
+        "base": str(config.base),
+        "model": record.measured.model,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(),
+        "fingerprints": record.prepared.collection.fingerprints,
+    }
+
+
+def _figures(config: Config, record: RunRecord) -> dict[str, Any]:
+    measured = record.measured
+    return {
+        "convention": convention(config.evaluation),
+        "model": measured.model,
+        "headline": measured.headline,
+        "trees": record.fitted.best_iterations,
+        "fit_seconds": round(record.fitted.seconds, 3),
+        "summary": measured.summary.to_dicts(),
+        "tests": measured.tests.to_dicts(),
+    }
+
+
+def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
+    """The run's config, feature schema and run.json; InputError when the folder is no run."""
+    for name in ("config.yaml", "features.json", "run.json", "model"):
+        if not (run / name).exists():
+            raise InputError(
+                where=run,
+                expected="a run folder",
+                got=f"none with {name}" if run.is_dir() else "no such folder",
+                cure="name a folder that ltr.train wrote",
+            )
+    about = read_json(run / "run.json")
+    states = {
+        f"encoders.{path.stem.removeprefix(ENCODER_STATE)}.state": str(path.absolute())
+        for path in run.glob(f"{ENCODER_STATE}*.safetensors")
+    }
+    config = read_config(run / "config.yaml", states, base=Path(about["base"]))
+    return config, FeatureSchema.from_json((run / "features.json").read_text(encoding="utf-8")), about
+
+
+def write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,211 @@
+"""Could it be chance? Bootstrap intervals of a mean, and paired tests between two runs.
+
+The unit is the query: two runs are compared on the same queries, difference by difference, because
+queries differ among themselves far more than good rankers do (Smucker, Allan and Carterette, CIKM 2007).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import ndtr, ndtri
+
+from features.errors import InputError
+
+FloatArray = npt.NDArray[np.float64]
+
+EXACT_UP_TO = 12  # 2**12 = 4,096 sign patterns: fewer than the random ones, and no noise
+CELLS_AT_ONCE = 2_000_000  # (draws x queries) held at once: some 50 MB whatever the number of queries
+ROUNDING = 1e-12  # a difference this small is the same ranking, summed in another order
+
+
+class BootstrapConfig(BaseModel):
+    """How the interval of a mean over queries is found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    resamples: int = Field(default=1000, ge=100)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One measure of two runs over the same queries; `difference` is a - b, `low` … `high` its interval.
+
+    `wins`, `losses` and `ties` count queries from a's side.
+    """
+
+    metric: str
+    mean_a: float
+    mean_b: float
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    wins: int
+    losses: int
+    ties: int
+    queries: int
+
+
+def compare(
+    a: pl.DataFrame,
+    b: pl.DataFrame,
+    metric: str,
+    bootstrap: BootstrapConfig | None = None,
+    permutations: int = 10_000,
+) -> Comparison:
+    """Compare two tables of per-query values (query_id, `metric`), paired by query_id.
+
+    Queries that both tables leave out (null) do not count. Raises InputError when the tables hold
+    different queries, leave out different ones, or have none to compare.
+    """
+    bootstrap = bootstrap or BootstrapConfig()
+    values = _paired(a, b, metric)
+    differences = values[:, 0] - values[:, 1]
+    differences[np.abs(differences) <= ROUNDING] = 0.0
+    low, high = bootstrap_interval(differences[:, None], bootstrap)
+    mean_a, mean_b = values.mean(axis=0)
+    return Comparison(
+        metric=metric,
+        mean_a=float(mean_a),
+        mean_b=float(mean_b),
+        difference=float(differences.mean()),
+        low=float(low[0]),
+        high=float(high[0]),
+        p_value=randomisation_test(differences, permutations, bootstrap.seed),
+        wins=int((differences > 0).sum()),
+        losses=int((differences < 0).sum()),
+        ties=int((differences == 0).sum()),
+        queries=len(differences),
+    )
+
+
+def _paired(a: pl.DataFrame, b: pl.DataFrame, metric: str) -> FloatArray:
+    """Values of both runs, shape (queries, 2), for the queries that count."""
+    for name, frame in (("a", a), ("b", b)):
+        if metric not in frame.columns:
+            raise _cannot_compare(f"{metric!r} among its metrics", f"run {name} without it")
+        if frame["query_id"].is_duplicated().any():
+            raise _cannot_compare("one row a query", f"run {name} with a query twice")
+    both = a.select("query_id", a=metric).join(
+        b.select("query_id", b=metric), on="query_id", how="full", coalesce=True, maintain_order="left"
+    )
+    if both.height != a.height or both.height != b.height:
+        shared = a.height + b.height - both.height
+        raise _cannot_compare(
+            "the same queries", f"{a.height:,} and {b.height:,}, of which {shared:,} shared"
+        )
+    one_sided = both.filter(pl.col("a").is_null() != pl.col("b").is_null())
+    if one_sided.height:
+        got = f"{one_sided.height:,} queries with a value in one run only, {one_sided['query_id'][0]!r} first"
+        raise _cannot_compare("the same judgements and convention", got)
+    values = both.drop_nulls().sort("query_id").select("a", "b").to_numpy().astype(np.float64)
+    if not len(values):
+        raise _cannot_compare(f"a query with a value of {metric!r}", "none")
+    return values
+
+
+def _cannot_compare(expected: str, got: str) -> InputError:
+    return InputError(
+        where="comparison of two runs",
+        expected=expected,
+        got=got,
+        cure="evaluate both on the same queries and judgements with the same settings",
+    )
+
+
+def bootstrap_interval(values: FloatArray, config: BootstrapConfig) -> tuple[FloatArray, FloatArray]:
+    """Interval of each column's mean over queries: (queries, columns) → low (columns,), high (columns,).
+
+    Bias-corrected and accelerated (BCa) bootstrap over queries: Efron, JASA 1987. For a mean the
+    jackknife has a closed form: the acceleration is Σd³ / 6(Σd²)^1.5, d the deviations.
+    """
+    mean = values.mean(axis=0)
+    deviations = values - mean
+    means = np.concatenate(list(_resampled_means(deviations, config)))  # around 0: no digits lost
+    below = (means < 0).mean(axis=0) + (means == 0).mean(axis=0) / 2
+    bias = ndtri(below.clip(0.5 / config.resamples, 1 - 0.5 / config.resamples))
+    spread = (deviations**2).sum(axis=0) ** 1.5
+    skew = (deviations**3).sum(axis=0)
+    acceleration = np.divide(skew, 6 * spread, out=np.zeros_like(spread), where=spread > 0)
+    tail = ndtri((1 - config.confidence) / 2)
+    low, high = (
+        _quantiles(means, ndtr(bias + (bias + z) / (1 - acceleration * (bias + z)))) for z in (tail, -tail)
+    )
+    return mean + low, mean + high
+
+
+def _quantiles(samples: FloatArray, levels: FloatArray) -> FloatArray:
+    """The quantile of each column at that column's own level."""
+    return np.array([np.quantile(column, level) for column, level in zip(samples.T, levels, strict=True)])
+
+
+def _resampled_means(values: FloatArray, config: BootstrapConfig) -> Iterator[FloatArray]:
+    """Means of `resamples` draws of all queries with replacement, in blocks of (draws, columns)."""
+    rng = np.random.default_rng(config.seed)
+    queries = len(values)
+    for draws in _blocks(config.resamples, queries):
+        picked = rng.integers(0, queries, (draws, queries)) + np.arange(draws)[:, None] * queries
+        times = np.bincount(picked.ravel(), minlength=draws * queries).reshape(draws, queries)
+        yield times.astype(np.float64) @ values / queries
+
+
+def randomisation_test(differences: FloatArray, permutations: int = 10_000, seed: int = 0) -> float:
+    """Two-sided p-value of Fisher's paired randomisation (sign-flip) test of a mean difference of 0.
+
+    If the runs were alike, each difference could as well have had the other sign. All sign patterns
+    are tried for up to 12 differences that are not 0 (which no flip changes). Beyond that random ones are,
+    and the observed one is counted among them, so p is never 0 (Phipson and Smyth, SAGMB 2010).
+    """
+    moving = differences[differences != 0]
+    observed = abs(moving.sum()) - 1e-9 * np.abs(moving).sum()  # equal sums may differ by rounding
+    if len(moving) <= EXACT_UP_TO:
+        every = np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving)) & 1
+        return float((np.abs(_flipped_sums(every, moving)) >= observed).mean())
+    rng = np.random.default_rng(seed)
+    extreme = 0
+    for draws in _blocks(permutations, len(moving)):
+        words = rng.integers(0, 2**64, (draws, len(moving) // 64 + 1), np.uint64)  # 64 signs a word
+        patterns = np.unpackbits(words.view(np.uint8), axis=1, count=len(moving))
+        extreme += int((np.abs(_flipped_sums(patterns, moving)) >= observed).sum())
+    return (extreme + 1) / (permutations + 1)
+
+
+def _flipped_sums(patterns: npt.NDArray[Any], differences: FloatArray) -> FloatArray:
+    """Sum of the differences with the signs of `patterns` (1 = kept, 0 = flipped), one a row."""
+    sums: FloatArray = 2.0 * (patterns.astype(np.float64) @ differences) - differences.sum()
+    return sums
+
+
+def _blocks(total: int, width: int) -> Iterator[int]:
+    """Split `total` draws of `width` cells into blocks that fit in memory."""
+    size = max(1, CELLS_AT_ONCE // max(1, width))
+    yield from (min(size, total - done) for done in range(0, total, size))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted for having made them all: Holm's step-down method, Scand. J. Stat. 1979.
+
+    The i-th smallest of m (from 0) is multiplied by m - i, then raised to the one before it if that
+    is larger, and cut at 1. Rejecting what stays under α keeps the chance of any false alarm under α.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError(
+            where="holm",
+            expected="p-values between 0 and 1",
+            got=str(list(p_values)),
+            cure="look for a test that gave NaN",
+        )
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1.0)
+    return adjusted.tolist()
