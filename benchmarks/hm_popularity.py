@@ -111,7 +111,8 @@ def compare(known: pl.DataFrame, leaked: pl.DataFrame) -> dict[str, dict[str, fl
 def popularity_as_ranker(sold: pl.DataFrame, honest: FeatureStore, naive: FeatureStore) -> dict[str, Any]:
     """On each of the last 28 days, rank all articles by popularity: were the day's bought ones on top?
 
-    One query a day, bought = relevant; nDCG@10 with equal scores averaged over their orders.
+    One query a day; candidates are all articles of the file, bought that day = relevant. nDCG@10 with equal
+    scores averaged over their orders. The scores differ only in which sales they count.
     """
     days = sold.filter(pl.col("at") > pl.col("at").max() - TEST_PERIOD).select("at").unique().sort("at")
     articles = sold.select("article_id").unique().sort("article_id")

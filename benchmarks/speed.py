@@ -31,7 +31,9 @@ def main() -> None:
         "lightgbm": compare(data, LightGBMConfig(trees=TREES, threads=2), bare_lightgbm),
         "xgboost": compare(data, XGBoostConfig(trees=TREES, threads=2), bare_xgboost),
     }
-    record.write("training_overhead", "python -m benchmarks.speed", {"data": shape, "ratio_to_bare_library": figures})
+    record.write(
+        "training_overhead", "python -m benchmarks.speed", {"data": shape, "ratio_to_bare_library": figures}
+    )
 
 
 def made_up_data() -> Dataset:
@@ -47,7 +49,9 @@ def made_up_data() -> Dataset:
     return Dataset.from_frame(pl.DataFrame(keys | columns))
 
 
-def compare(data: Dataset, config: RankerConfig, bare: Callable[[Dataset, Any], np.ndarray]) -> dict[str, float]:
+def compare(
+    data: Dataset, config: RankerConfig, bare: Callable[[Dataset, Any], np.ndarray]
+) -> dict[str, float]:
     """Median, lowest and highest ratio over the turns; the first turn of each warms up and checks the scores."""
     ours, theirs = fit_ours(data, config), bare(data, config)
     if np.abs(ours - theirs).max() > 1e-9:

@@ -3,8 +3,10 @@
 Joining on the time at which something happened leaks whatever was learned later; this joins on the
 time at which the value became available, and never takes a later one.
 
-Key and time are packed into one int64, so that a sort and a binary search answer all keys at once.
-Measured against the libraries' own as-of joins by key in `benchmarks/point_in_time.py`.
+Key and time are packed into one int64, so that one sort and one binary search answer all keys at once. From
+rows in any order, as a store has them, that beats the libraries' as-of joins by key, which must sort whole
+rows first (`benchmarks/point_in_time.py`: 1.6 times polars', twice pandas'; on rows sorted by time already,
+pandas' single pass is the faster).
 """
 
 from __future__ import annotations
@@ -81,14 +83,13 @@ def _key_codes(
     """One integer per distinct key of `frame`; -1 for null keys and for values nobody asks for."""
     names = {key: f"key{position}" for position, key in enumerate(keys)}
     asked = frame.select(keys).rename(names)
-    codes = asked.drop_nulls().unique().with_row_index("code")
-    return tuple(  # type: ignore[return-value]
-        side.join(codes, on=list(names.values()), how="left", maintain_order="left")["code"]
-        .cast(pl.Int64)
-        .fill_null(-1)
-        .to_numpy()
-        for side in (asked, values.select(keys).rename(names))
-    )
+    codes = asked.drop_nulls().unique().with_row_index("code").cast({"code": pl.Int64})
+
+    def coded(side: pl.DataFrame) -> np.ndarray:
+        found = side.join(codes, on=list(names.values()), how="left", maintain_order="left")["code"]
+        return found.fill_null(-1).to_numpy()
+
+    return coded(asked), coded(values.select(keys).rename(names))
 
 
 def _newest_rows(

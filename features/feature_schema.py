@@ -64,7 +64,9 @@ class FeatureSchema:
             raise _mismatch(where, self, got)
         for position, (ours, theirs) in enumerate(zip(self.features, found.features, strict=True)):
             if ours.name != theirs.name:
-                raise _mismatch(where, self, f"{theirs.name!r} where {ours.name!r} belongs (column {position})")
+                raise _mismatch(
+                    where, self, f"{theirs.name!r} where {ours.name!r} belongs (column {position})"
+                )
             if ours != theirs:
                 raise _mismatch(where, self, f"{ours.name!r} of another kind or with other categories")
 

@@ -37,8 +37,8 @@ _FOR = r"(?:\b(?:for|price[ds]?|costs?|costing)\s+)?"
 _LESS = r"less|under|below|cheaper|lower"
 _MORE = r"more|up|over|above|higher"
 _AT_MOST = (
-    r"(?:\b(?:under|below|(?:less|lower|cheaper)\s+than|(?:no|not)\s+more\s+than|not\s+(?:over|above|exceeding)|"
-    r"at\s+most|up\s?to|maximum(?:\s+of)?|budget(?:\s+of)?|max(?:imum)?\s+(?:price|budget)|"
+    r"(?:\b(?:(?<!no )(?<!not )(?:under|below|(?:less|lower|cheaper)\s+than)|(?:no|not)\s+more\s+than|"
+    r"not\s+(?:over|above|exceeding)|at\s+most|up\s?to|maximum(?:\s+of)?|budget(?:\s+of)?|max(?:imum)?\s+(?:price|budget)|"
     r"price\s+(?:limit|max(?:imum)?))\b|[<≤]=?|=<)"
 )
 _AT_LEAST = (

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import InputError
 from features.pair_rows import rows_of
+from features.schema import Products
 from features.within_query import rank_share, rank_within, z_score, z_within
 
 Nearest = Callable[[pl.DataFrame, int], pl.DataFrame]
@@ -30,10 +31,13 @@ class StructuredConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    numeric: tuple[str, ...] = Field(default=(), description="extra numeric columns, each made `extra.NAME`")
-    categorical: tuple[str, ...] = Field(
-        default=(),
-        description="columns made native categoricals `extra.NAME`; brand and category_top may be among them",
+    numeric: tuple[str, ...] | None = Field(
+        default=None, description="extra numeric columns, each made `extra.NAME`; null: all there are"
+    )
+    categorical: tuple[str, ...] | None = Field(
+        default=None,
+        description="columns made native categoricals `extra.NAME`; brand and category_top may be among them; "
+        "null: all extra text columns",
     )
     max_categories: int = Field(
         default=254,
@@ -65,6 +69,7 @@ class StructuredIndex:
         vocabularies: Mapping[str, tuple[str, ...]] | None = None,
         columns: Collection[str] | None = None,
     ) -> None:
+        config = _with_extras(products, config)
         products = _with_top_level(products)
         _check_extra(products, config)
         filled = _filled(products)
@@ -79,7 +84,7 @@ class StructuredIndex:
             "product_id",
             *(_LEVELS if has_category else ()),
             *_own_features(products, columns or ()),
-            *(pl.col(name).alias(f"extra.{name}") for name in config.numeric if name in filled),
+            *(pl.col(name).alias(f"extra.{name}") for name in config.numeric or () if name in filled),
             *(_codes(feature, values) for feature, values in self.vocabularies.items()),
         )
 
@@ -93,7 +98,9 @@ class StructuredIndex:
         if "structured.price" in frame.columns:
             frame = frame.with_columns(rank_within("structured.price"), z_within("structured.log_price"))
         asked = queries.join(pairs, on="query_id", how="semi")
-        votes = [c for group, search in self._nearest.items() for c in self._agreement(group, search, asked, frame)]
+        votes = [
+            c for group, search in self._nearest.items() for c in self._agreement(group, search, asked, frame)
+        ]
         found = frame.select(cs.starts_with("structured."), cs.starts_with("extra.")).with_columns(votes)
         return self._conformed(found.with_columns(cs.numeric().cast(pl.Float32)))
 
@@ -109,12 +116,18 @@ class StructuredIndex:
         cast = frame.join(
             votes.group_by("query_id").agg(cast=pl.len()), on="query_id", how="left", maintain_order="left"
         )["cast"]
-        return [_votes_for(level, frame, votes, cast).alias(f"{group}.{level}_agreement") for level in _LEVELS]
+        return [
+            _votes_for(level, frame, votes, cast).alias(f"{group}.{level}_agreement") for level in _LEVELS
+        ]
 
     def _conformed(self, found: pl.DataFrame) -> pl.DataFrame:
         if self._columns is None:
             return found
-        wanted = [name for name in self._columns if name.startswith(("structured.", "extra.")) or name in found.columns]
+        wanted = [
+            name
+            for name in self._columns
+            if name.startswith(("structured.", "extra.")) or name in found.columns
+        ]
         absent = [pl.lit(None, pl.Float32).alias(name) for name in wanted if name not in found.columns]
         return found.with_columns(absent).select(wanted)
 
@@ -180,10 +193,18 @@ def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
     return products.with_columns(category_top=top)
 
 
+def _with_extras(products: pl.DataFrame, config: StructuredConfig) -> StructuredConfig:
+    """The config with its columns named: where it names none, every column that is not canonical."""
+    extra = products.drop([*pl.Schema(Products), "image"], strict=False)
+    found = {"numeric": extra.select(cs.numeric()).columns, "categorical": extra.select(cs.string()).columns}
+    unset = {kind: tuple(names) for kind, names in found.items() if getattr(config, kind) is None}
+    return config.model_copy(update=unset)
+
+
 def _vocabularies(products: pl.DataFrame, config: StructuredConfig) -> dict[str, tuple[str, ...]]:
     """By feature: the most frequent values, sorted, and `(other)` last where some had to be left out."""
     found = {}
-    for name in config.categorical:
+    for name in config.categorical or ():
         counts = products[name].cast(pl.String).drop_nulls().value_counts(name="count")
         ranked = counts.sort("count", name, descending=[True, False])[name].to_list()
         kept = sorted(ranked[: config.max_categories])
@@ -202,7 +223,7 @@ def _codes(feature: str, values: tuple[str, ...]) -> pl.Expr:
 
 
 def _check_extra(products: pl.DataFrame, config: StructuredConfig) -> None:
-    for name in (*config.numeric, *config.categorical):
+    for name in (*(config.numeric or ()), *(config.categorical or ())):
         if name not in products.columns:
             raise InputError(
                 where="features.structured",
@@ -210,7 +231,7 @@ def _check_extra(products: pl.DataFrame, config: StructuredConfig) -> None:
                 got=f"{name!r}, which it lacks",
                 cure=f"name it under data.products or leave it out; there are {', '.join(products.columns)}",
             )
-    for name in config.numeric:
+    for name in config.numeric or ():
         if not products[name].dtype.is_numeric():
             raise InputError(
                 where="features.structured.numeric",

@@ -20,7 +20,9 @@ from ltr.printing import print_collection
 
 def main(argv: Sequence[str] | None = None) -> Prepared:
     arguments = command_line.parser(__doc__)
-    arguments.add_argument("--rebuild", action="store_true", help="build anew even where the store has the same")
+    arguments.add_argument(
+        "--rebuild", action="store_true", help="build anew even where the store has the same"
+    )
     given, config = command_line.read_settings(arguments, argv)
     watch = command_line.Stopwatch()
     prepared = prepare(config, rebuild=given.rebuild)
@@ -43,15 +45,16 @@ def print_table(prepared: Prepared, config: Config) -> None:
         for group in schema.groups
     ]
     show("features", ["group", "features", "null", "seconds"], rows)
-    for group in ("similarity",):
-        if group in prepared.table.seconds:
-            say(f"text and image groups together: {prepared.table.seconds[group]:.1f} s")
+    if "similarity" in prepared.table.seconds:
+        say(f"text and image groups together: {prepared.table.seconds['similarity']:.1f} s")
     where = f"{config.store.root}, view {config.name}_pairs, version {prepared.version}"
+    size = f"{frame.height:,} rows × {len(schema.features)} features"
     if prepared.from_store:
-        say(f"reused: {frame.height:,} rows × {len(schema.features)} features from {where} (same fingerprint)")
-    else:
-        say(f"wrote: {frame.height:,} rows × {len(schema.features)} features to {where}")
-        say(f"vectors: {prepared.table.encoded_vectors:,} encoded, {prepared.table.reused_vectors:,} reused from the cache")
+        say(f"reused: {size} from {where} (same fingerprint)")
+        return
+    say(f"wrote: {size} to {where}")
+    table = prepared.table
+    say(f"vectors: {table.encoded_vectors:,} encoded, {table.reused_vectors:,} reused from the cache")
 
 
 def _null_share(frame: pl.DataFrame, features: Sequence[Feature]) -> float:

@@ -36,7 +36,9 @@ def parser(doc: str | None, *, config: bool = True) -> argparse.ArgumentParser:
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     if config:
-        made.add_argument("--config", type=Path, default=DEMO_CONFIG, help="a YAML file; default: the demo shop")
+        made.add_argument(
+            "--config", type=Path, default=DEMO_CONFIG, help="a YAML file; default: the demo shop"
+        )
     made.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return made
 
@@ -46,7 +48,9 @@ def add_shortcuts(made: argparse.ArgumentParser, names: Sequence[str]) -> None:
         made.add_argument(f"--{name}", help=f"short for --{SHORTCUTS[name]}")
 
 
-def read_settings(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> tuple[argparse.Namespace, Config]:
+def read_settings(
+    made: argparse.ArgumentParser, argv: Sequence[str] | None
+) -> tuple[argparse.Namespace, Config]:
     """Parse the command line of a command that starts from a config."""
     given, rest = made.parse_known_args(argv)
     overrides = parse_overrides(rest)

@@ -65,7 +65,9 @@ class Config(BaseModel):
         return self._base
 
 
-def read_config(path: Path, overrides: Mapping[str, object] | None = None, base: Path | None = None) -> Config:
+def read_config(
+    path: Path, overrides: Mapping[str, object] | None = None, base: Path | None = None
+) -> Config:
     """The settings in a YAML file, with `{"section.key": value}` overrides laid over them.
 
     Raises InputError for a file that is missing or no YAML, and for any key or value the tree refuses.
@@ -103,7 +105,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         line = str(error).replace("\n", " ")
-        raise InputError(where=path, expected="YAML in UTF-8", got=line, cure="mend the line named") from error
+        raise InputError(
+            where=path, expected="YAML in UTF-8", got=line, cure="mend the line named"
+        ) from error
     if not isinstance(tree, dict):
         raise InputError(
             where=path,
@@ -129,7 +133,9 @@ def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
 
 def _keep_shared(section: dict[str, Any], path: list[str], kind: object) -> None:
     """Choosing another kind keeps the settings that both kinds know (not the library's own `params`)."""
-    models = [m for m in _models_at(path) if "kind" in m.model_fields and m.model_fields["kind"].default == kind]
+    models = [
+        m for m in _models_at(path) if "kind" in m.model_fields and m.model_fields["kind"].default == kind
+    ]
     shared = {name for model in models for name in model.model_fields} - {"params"}
     for key in set(section) - shared:
         del section[key]
@@ -155,19 +161,24 @@ def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> Inp
 
 
 def _locate(loc: tuple[int | str, ...], tree: Any) -> tuple[list[str], bool]:
-    """The keys of an error's location as the file spells them (union tags are not keys)."""
+    """The keys of an error's location as the file spells them (union tags are not keys), and if it has the last."""
     path: list[str] = []
     here = tree
     for step, part in enumerate(loc):
-        if isinstance(here, Mapping) and part in here:
-            path.append(str(part))
+        if _has(here, part):
             here = here[part]
-        elif isinstance(here, list | tuple) and isinstance(part, int) and part < len(here):
-            path.append(str(part))
-            here = here[part]
-        elif step == len(loc) - 1 and isinstance(here, Mapping) and isinstance(part, str):
-            return [*path, part], False
+        elif step == len(loc) - 1 and isinstance(here, Mapping):
+            return [*path, str(part)], False
+        else:
+            continue
+        path.append(str(part))
     return path, True
+
+
+def _has(here: Any, part: int | str) -> bool:
+    if isinstance(here, list):
+        return isinstance(part, int) and part < len(here)
+    return isinstance(here, Mapping) and part in here
 
 
 def _known_keys(path: list[str]) -> list[str]:

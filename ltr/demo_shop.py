@@ -32,7 +32,7 @@ _MISSING = {"image": 0.05, "description": 0.1, "brand": 0.06, "price": 0.04, "ra
 # What a shopper may ask for in words, and how often.
 _ASKED = {"colour": 0.18, "pattern": 0.1, "material": 0.22, "use": 0.2, "brand": 0.13, "max_price": 0.17}
 
-_CUTS = (0.4, 0.62, 0.82)  # utility from which the grade is 1, 2, 3
+CUTS = (0.4, 0.62, 0.82)  # utility from which the grade is 1, 2, 3
 _DISAGREEMENT = 0.06  # standard deviation of a judge's utility about the true one
 
 
@@ -143,6 +143,8 @@ def _product(seed: int, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
         "delivery_days": float(delivery_days),
     }
     lost = {name: None for name, share in _MISSING.items() if rng.random() < share}
+    if "price" in lost:
+        lost["list_price"] = None
     return seen | lost, {"product_id": product_id, **hidden, "price": price, "appeal": appeal}
 
 
@@ -262,4 +264,4 @@ def _best(values: NDArray[np.float64], count: int) -> NDArray[np.intp]:
 
 def _grade(values: NDArray[np.float64]) -> pl.Series:
     """Utility → grade 0, 1, 2 or 3."""
-    return pl.Series(np.digitize(values, _CUTS).astype(np.float64))
+    return pl.Series(np.digitize(values, CUTS).astype(np.float64))

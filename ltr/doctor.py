@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from features.feature_schema import NOT_FEATURES
-from ltr.findings import Finding, Level, finding, list_finding, to_frame, to_text, worst
+from ltr.findings import Finding, Level, feature_finding, finding, to_frame, to_text, worst
 from ltr.leakage import check_splits
 from ltr.splits import Fold
 
@@ -37,7 +37,7 @@ class Limits:
 
 
 LIMITS = {
-    "lightgbm": Limits(rows=10_000, label=31, whole=True),
+    "lightgbm": Limits(rows=10_000, label=30, whole=True),
     "xgboost": Limits(label=31),
     "catboost": Limits(rows=1_023, only_on=" on a GPU"),
 }
@@ -175,21 +175,19 @@ def _check_longest(ranker: str, limits: Limits, longest: int) -> Finding:
 
 
 def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Finding]:
+    total = features.width
     nulls = {column.name: column.null_count() / len(column) for column in features}
     sparse = (f"{name} ({share:.1%})" for name, share in nulls.items() if share > MOSTLY_NULL)
+    cure = "check the column each is made from, or leave them out"
+    yield feature_finding(f"null share over {MOSTLY_NULL:.0%}", sparse, total, cure)
     broken = (c.name for c in features if c.dtype.is_float() and not c.is_finite().all())
+    cure = "make those values null, which is how a missing one is told"
+    yield feature_finding("NaN or infinite values", broken, total, cure, "FAIL")
     constant = (c.name for c in features if nulls[c.name] < 1 and c.n_unique() == 1)
-    what, cure = (
-        f"features more than {MOSTLY_NULL:.0%} null",
-        "check the column it is made from, or leave it out",
-    )
-    yield list_finding("null share", what, sparse, cure)
-    cure = "make them null, which is how a missing value is told"
-    yield list_finding("NaN or infinite values", "features with such", broken, cure, "FAIL")
-    yield list_finding("constant features", "features", constant, "leave them out: they can split nothing")
-    yield list_finding("equal features", "features", _twins(features), "leave one of each two out")
-    what, cure = f"features with |Spearman| above {LEAK}", "leave them out: they were made from the answer"
-    yield list_finding("features that tell the grade", what, _leaks(features, grade), cure, "FAIL")
+    yield feature_finding("constant features", constant, total, "leave them out: they can split nothing")
+    yield feature_finding("equal features", _twins(features), total, "leave one of each two out")
+    cure = f"|Spearman| above {LEAK}: leave out what was made from the answer"
+    yield feature_finding("features that tell the grade", _leaks(features, grade), total, cure, "FAIL")
 
 
 def _twins(features: pl.DataFrame) -> Iterator[str]:

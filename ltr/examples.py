@@ -41,7 +41,9 @@ class Example:
     model: list[Item]
 
 
-def choose_queries(per_query: pl.DataFrame, model: str, baseline: str, metric: str) -> list[tuple[str, str, float, float]]:
+def choose_queries(
+    per_query: pl.DataFrame, model: str, baseline: str, metric: str
+) -> list[tuple[str, str, float, float]]:
     """(why, query_id, baseline's value, model's value): no query twice."""
     wide = (
         per_query.filter(pl.col("system").is_in([model, baseline]))
@@ -75,7 +77,9 @@ def build_examples(
 ) -> list[Example]:
     """`pairs` (query_id, product_id, grade) with `scores` = {"baseline": (n,), "model": (n,)}."""
     ids = [query_id for _, query_id, _, _ in chosen]
-    scored = pairs.select("query_id", "product_id", "grade").with_columns(**{k: pl.Series(v) for k, v in scores.items()})
+    scored = pairs.select("query_id", "product_id", "grade").with_columns(
+        **{k: pl.Series(v) for k, v in scores.items()}
+    )
     shown = scored.filter(pl.col("query_id").is_in(ids))
     facts = queries.filter(pl.col("query_id").is_in(ids))
     examples = []
@@ -83,7 +87,8 @@ def build_examples(
         query = facts.filter(pl.col("query_id") == query_id).row(0, named=True)
         rows = shown.filter(pl.col("query_id") == query_id)
         lists = {
-            name: rows.sort([name, "product_id"], descending=[True, False]).head(SHOWN) for name in ("baseline", "model")
+            name: rows.sort([name, "product_id"], descending=[True, False]).head(SHOWN)
+            for name in ("baseline", "model")
         }
         examples.append(
             Example(

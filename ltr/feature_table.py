@@ -53,7 +53,9 @@ def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     for encoder in encoders.values():
         if isinstance(encoder, Fittable) and not encoder.fitted:
             fields = [pl.col(name) for name in ("title", "description", "brand", "category")]
-            encoder.fit(products.select(pl.concat_str(fields, separator=" ", ignore_nulls=True)).to_series().to_list())
+            encoder.fit(
+                products.select(pl.concat_str(fields, separator=" ", ignore_nulls=True)).to_series().to_list()
+            )
     return encoders
 
 
@@ -73,7 +75,10 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     table = _build(config, collection)
     schema = FeatureSchema.of(table.frame)
     written = store.write(
-        view, table.frame, mode="overwrite", metadata={"fingerprint": fingerprint, "features": schema.to_json()}
+        view,
+        table.frame,
+        mode="overwrite",
+        metadata={"fingerprint": fingerprint, "features": schema.to_json()},
     )
     return Prepared(collection, table, schema, False, written)
 

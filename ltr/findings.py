@@ -27,11 +27,13 @@ def finding(level: Level, check: str, evidence: str, cure: str) -> Finding:
     return Finding(level, check, evidence, "" if level == "PASS" else cure)
 
 
-def list_finding(check: str, what: str, names: Iterable[str], cure: str, level: Level = "WARN") -> Finding:
-    """PASS where no name is listed, else `level` with the first five as evidence."""
+def feature_finding(
+    check: str, names: Iterable[str], total: int, cure: str, level: Level = "WARN"
+) -> Finding:
+    """PASS where no feature is named, else `level` with the first five as evidence."""
     found = list(names)
     shown = ": " + ", ".join(found[:5]) + " …" * (len(found) > 5) if found else ""
-    return finding(level if found else "PASS", check, f"{len(found)} {what}{shown}", cure)
+    return finding(level if found else "PASS", check, f"{len(found)} of {total} features{shown}", cure)
 
 
 def worst(findings: Sequence[Finding]) -> Level:

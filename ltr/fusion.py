@@ -66,7 +66,10 @@ class FusedRanker:
     """A ranker and the projection its embedding features go through, fitted and saved together."""
 
     def __init__(
-        self, ranker: Ranker, embeddings: EmbeddingFusionConfig | None, projection: EmbeddingFeatures | None = None
+        self,
+        ranker: Ranker,
+        embeddings: EmbeddingFusionConfig | None,
+        projection: EmbeddingFeatures | None = None,
     ) -> None:
         self.ranker, self._embeddings, self._projection = ranker, embeddings, projection
 

@@ -42,7 +42,12 @@ def shown_metrics(measured: Measurement) -> list[str]:
     """The headline first, then the metric of each family at the headline's cutoff or without one."""
     names = measured.summary["metric"].unique(maintain_order=True).to_list()
     cutoff = measured.headline.split("@")[1]
-    wanted = [n for family in TABLE_METRICS for n in names if _family(n) == family and n.split("@")[-1] in (cutoff, n)]
+    wanted = [
+        n
+        for family in TABLE_METRICS
+        for n in names
+        if _family(n) == family and n.split("@")[-1] in (cutoff, n)
+    ]
     return [measured.headline, *(name for name in wanted if name != measured.headline)]
 
 
@@ -64,7 +69,9 @@ def measure(
     held_out = np.isfinite(scores[model])
     judged = pairs.select("query_id", "product_id", "grade").filter(held_out)
     frames = [
-        evaluate(judged.with_columns(score=pl.Series(values[held_out])), config).with_columns(system=pl.lit(name))
+        evaluate(judged.with_columns(score=pl.Series(values[held_out])), config).with_columns(
+            system=pl.lit(name)
+        )
         for name, values in scores.items()
     ]
     per_query = _with_segments(pl.concat(frames), queries)
@@ -86,7 +93,8 @@ def compare_all(per_query: pl.DataFrame, model: str, metric: str, config: Evalua
             if other != model:
                 theirs = part.filter(pl.col("system") == other)
                 rows.append(
-                    {"segment": segment, "model": model, "against": other} | asdict(compare(ours, theirs, metric, config.bootstrap))
+                    {"segment": segment, "model": model, "against": other}
+                    | asdict(compare(ours, theirs, metric, config.bootstrap))
                 )
     tests = pl.DataFrame(rows)
     return tests.with_columns(p_holm=pl.Series(holm(tests["p_value"].to_list()))) if rows else tests
@@ -102,7 +110,9 @@ def segments(per_query: pl.DataFrame) -> dict[str, pl.DataFrame]:
 def _with_segments(per_query: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
     if "segment" not in queries.columns:
         queries = queries.with_columns(segment=pl.lit(None, pl.String))
-    joined = per_query.join(queries.select("query_id", "segment"), on="query_id", how="left", maintain_order="left")
+    joined = per_query.join(
+        queries.select("query_id", "segment"), on="query_id", how="left", maintain_order="left"
+    )
     first = ["system", "query_id", "segment"]
     return joined.select(*first, *(name for name in joined.columns if name not in first))
 
@@ -110,7 +120,7 @@ def _with_segments(per_query: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFra
 def _summaries(per_query: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:
     frames = [
         summarise(part.filter(pl.col("system") == system).drop("system", "segment"), config).select(
-            pl.lit(system).alias("system"), pl.lit(segment).alias("segment"), pl.all()
+            pl.lit(system).alias("system"), pl.lit(segment).alias("segment"), pl.exclude("convention")
         )
         for segment, part in segments(per_query).items()
         for system in part["system"].unique(maintain_order=True)

@@ -18,7 +18,9 @@ def print_collection(collection: Collection) -> None:
         ("judgements", collection.judgements.height),
     )
     say("read: " + ", ".join(f"{count:,} {name}" for name, count in counts))
-    steps = [(s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected]
+    steps = [
+        (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
+    ]
     if steps:
         show("cleaning", ["table", "step", "rows", "affected", "action", "example"], steps)
 
@@ -40,7 +42,11 @@ def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
             for system in part["system"].unique(maintain_order=True)
         ]
         title = f"{segment}: {head['queries']} queries{left_out}"
-        show(title, ["system", metrics[0], "interval", *metrics[1:], f"{measured.model} better by", "p (Holm)"], rows)
+        show(
+            title,
+            ["system", metrics[0], "interval", *metrics[1:], f"{measured.model} better by", "p (Holm)"],
+            rows,
+        )
 
 
 def _system_line(
@@ -52,8 +58,14 @@ def _system_line(
     cells += [_three(figures[metric]["mean"]) for metric in metrics[1:]]
     if system == measured.model or not measured.tests.height:
         return [*cells, "", ""]
-    test = measured.tests.row(by_predicate=(pl.col("segment") == segment) & (pl.col("against") == system), named=True)
-    return [*cells, f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f})", f"{test['p_holm']:.4f}"]
+    test = measured.tests.row(
+        by_predicate=(pl.col("segment") == segment) & (pl.col("against") == system), named=True
+    )
+    return [
+        *cells,
+        f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f})",
+        f"{test['p_holm']:.4f}",
+    ]
 
 
 def _three(value: float | None) -> str:

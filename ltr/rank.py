@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     products = load_collection(run.config).products
     ranked = rank(run, products, query).head(given.top)
     if given.json:
-        print(json.dumps(ranked.to_dicts(), ensure_ascii=False))  # noqa: T201
+        print(json.dumps(ranked.to_dicts(), ensure_ascii=False))
     else:
         say(f"{given.query or ''} {given.image or ''}".strip())
         show("", ["rank", *ranked.columns[1:]], ranked.rows())
@@ -55,7 +55,9 @@ def one_query(text: str | None, image: Path | None) -> pl.DataFrame:
             photo = read_bytes(str(image))
             decode(photo)
         except (ImageError, OSError) as error:
-            raise InputError(where=image, expected="a photo", got=str(error), cure="name a JPEG or PNG file") from error
+            raise InputError(
+                where=image, expected="a photo", got=str(error), cure="name a JPEG or PNG file"
+            ) from error
     row = {"query_id": "query", "text": text, "image": photo}
     return pl.DataFrame([row], schema={"query_id": pl.String, "text": pl.String, "image": pl.Binary})
 

@@ -27,7 +27,7 @@ class Report:
     measurement: Measurement
     facts: Sequence[tuple[str, str]]
     findings: Sequence[Finding] = ()
-    cleaning: Sequence[tuple[str, ...]] = ()
+    cleaning: Sequence[tuple[object, ...]] = ()
     examples: Sequence[Example] = ()
     baseline: str = ""
     grades: tuple[float, float] = field(default=(0.0, 1.0))

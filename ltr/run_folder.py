@@ -1,11 +1,11 @@
 """A run on disk: all that scoring, measuring and explaining need, and nothing that runs code when read.
 
-    config.yaml       resolved settings            model/            the ranker, in its library's own format
-    features.json     feature schema               metrics.json      figures with intervals, conventions, tests
-    run.json          versions, fingerprints       per_query.parquet one row per system and query
-    cleaning.json     what loading changed         scores.parquet    held-out score of every judged pair
-    doctor.json       the data doctor's findings   report.md, report.html
-    rejected/         rejected rows, with reasons
+config.yaml       resolved settings            model/            the ranker, in its library's own format
+features.json     feature schema               metrics.json      figures with intervals, conventions, tests
+run.json          versions, fingerprints       per_query.parquet one row per system and query
+cleaning.json     what loading changed         scores.parquet    held-out score of every judged pair
+doctor.json       the data doctor's findings   report.md, report.html
+rejected/         rejected rows, with reasons
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def new_run(target: Path) -> Iterator[Path]:
         draft.chmod(0o755)
         if target.exists():
             made = dt.datetime.fromtimestamp(target.stat().st_mtime, tz=dt.UTC)
-            os.replace(target, _free_name(target, made))
-        os.replace(draft, target)
+            target.replace(_free_name(target, made))
+        draft.replace(target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

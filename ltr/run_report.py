@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from features.load import Collection
 from ltr.config import Config
 from ltr.evaluation import convention
-from ltr.examples import build_examples, choose_queries
+from ltr.examples import Example, build_examples, choose_queries
 from ltr.report import Report
 from ltr.run_folder import RunRecord, versions
 
@@ -23,14 +25,16 @@ def report_of(config: Config, record: RunRecord) -> Report:
         measurement=record.measured,
         facts=_facts(config, record),
         findings=record.findings,
-        cleaning=[(s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected],
+        cleaning=[
+            (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
+        ],
         examples=_examples(record, baseline),
         baseline=baseline,
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
 
-def _examples(record: RunRecord, baseline: str) -> list:
+def _examples(record: RunRecord, baseline: str) -> list[Example]:
     collection, measured = record.prepared.collection, record.measured
     if not _can_be_shown(collection):
         return []
@@ -49,16 +53,25 @@ def _can_be_shown(collection: Collection) -> bool:
 
 
 def _facts(config: Config, record: RunRecord) -> list[tuple[str, str]]:
-    collection, fitted = record.prepared.collection, record.fitted
-    split = config.split.model_dump(mode="json")
+    collection, fitted, schema = record.prepared.collection, record.fitted, record.data.schema
+    sizes = (
+        f"{collection.products.height:,} products",
+        f"{collection.queries.height:,} queries",
+        f"{collection.judgements.height:,} judgements",
+    )
     return [
-        ("data", f"{collection.products.height:,} products, {collection.queries.height:,} queries, "
-                 f"{collection.judgements.height:,} judgements"),
-        ("features", f"{len(record.data.schema.features)} in groups {', '.join(record.data.schema.groups)}"),
-        ("split", f"{', '.join(f'{key} {value}' for key, value in split.items())}; {len(record.folds)} split(s)"),
-        ("ranker", ", ".join(f"{k} {v}" for k, v in config.ranker.model_dump(mode="json").items() if v not in (None, {}, []))),
+        ("data", ", ".join(sizes)),
+        ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
+        ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),
+        ("ranker", _settings(config.ranker)),
         ("trees kept", ", ".join(str(count) for count in fitted.best_iterations)),
         ("fitting", f"{fitted.seconds:.1f} s"),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions().items())),
         ("data fingerprints", ", ".join(f"{k} {v[:12]}" for k, v in collection.fingerprints.items())),
-    ]  # fmt: skip
+    ]
+
+
+def _settings(config: BaseModel) -> str:
+    """`name value` of every setting that says something."""
+    values = config.model_dump(mode="json").items()
+    return ", ".join(f"{name} {value}" for name, value in values if value not in (None, {}, []))

@@ -40,7 +40,9 @@ class SavedRun:
     def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:
         """The model's score (n,) of each pair, in the order of `pairs`."""
         data = self.dataset(builder.build(queries, pairs).frame)
-        scored = data.frame.select(KEYS).with_columns(score=pl.Series(self.score_dataset(data, queries, builder)))
+        scored = data.frame.select(KEYS).with_columns(
+            score=pl.Series(self.score_dataset(data, queries, builder))
+        )
         return pairs.join(scored, on=KEYS, how="left", maintain_order="left")["score"].to_numpy()
 
     def score_dataset(

@@ -50,7 +50,9 @@ def train(config: Config, target: Path, command: str) -> Path:
     print_findings(findings)
     stop_on_failure(findings)
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
-    say(f"training {config.ranker.kind} ({config.ranker.objective}): {len(folds)} split(s), {data.X.shape[1]} features")
+    say(
+        f"training {config.ranker.kind} ({config.ranker.objective}): {len(folds)} split(s), {data.X.shape[1]} features"
+    )
     rows = _embedded(config, prepared, data)
     fitted, scores = score_systems(config, rows, folds)
     measured = measure(data.frame, scores, prepared.collection.queries, config.evaluation, config.ranker.kind)
@@ -76,7 +78,9 @@ def score_systems(
         say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
         scores[name] = fitted.scores
     fitted = cross_fit(rows, folds, config.ranker, config.embeddings)
-    say(f"  all: {len(data.schema.features)} features, {fitted.seconds:.1f} s, trees {fitted.best_iterations}")
+    say(
+        f"  all: {len(data.schema.features)} features, {fitted.seconds:.1f} s, trees {fitted.best_iterations}"
+    )
     return fitted, scores | {config.ranker.kind: fitted.scores}
 
 

@@ -27,7 +27,10 @@ class CrossFit:
 
 
 def cross_fit(
-    rows: EmbeddedDataset, folds: Sequence[Fold], ranker: RankerConfig, embeddings: EmbeddingFusionConfig | None = None
+    rows: EmbeddedDataset,
+    folds: Sequence[Fold],
+    ranker: RankerConfig,
+    embeddings: EmbeddingFusionConfig | None = None,
 ) -> CrossFit:
     """One ranker a fold, fitted on its training queries, stopped on validation, scoring its test queries."""
     scores = np.full(rows.data.frame.height, np.nan)

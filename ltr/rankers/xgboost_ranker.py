@@ -65,7 +65,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
             matrix = self._matrix(train, self._labels(train), params)
             held_out = []
             if validation is not None:
-                # The metric reads labels as gains, so this part has gains even where rank:map trains on 0 and 1.
+                # The metric reads labels as gains, so gains they are, even where rank:map trains on 0 and 1.
                 held_out = [self._matrix(validation, self._gains(validation), params, matrix)]
             seeds = range(self.config.seed, self.config.seed + self.config.bags)
             runs = [self._train_one(params | {"seed": seed}, matrix, held_out) for seed in seeds]

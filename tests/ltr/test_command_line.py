@@ -24,7 +24,7 @@ def test_overrides_are_read_as_yaml(words: list[str], expected: dict[str, object
 
 @pytest.mark.parametrize("words", [["ranker.trees", "5"], ["--ranker.trees"]])
 def test_words_that_are_no_setting_are_refused(words: list[str]) -> None:
-    with pytest.raises(InputError, match="--section.key VALUE"):
+    with pytest.raises(InputError, match=r"--section\.key VALUE"):
         command_line.parse_overrides(words)
 
 

@@ -36,7 +36,9 @@ def test_every_shipped_config_is_valid_and_round_trips(path: Path) -> None:
         ("data.product", 10, "'data.products'"),
     ],
 )
-def test_an_unknown_key_is_named_in_full_with_the_nearest_known_one(override: str, value: object, named: str) -> None:
+def test_an_unknown_key_is_named_in_full_with_the_nearest_known_one(
+    override: str, value: object, named: str
+) -> None:
     with pytest.raises(InputError, match=named):
         read_config(DEMO_CONFIG, {override: value})
 

@@ -48,7 +48,7 @@ def test_xendcg_refuses_the_grades_it_would_misread(step: float) -> None:
 @pytest.mark.parametrize("config", [LIGHTGBM, XGBOOST], ids=lambda config: config.kind)
 @pytest.mark.parametrize(
     ("gain", "message"),
-    [("exp", "grades up to 127"), ({0.0: 0.0, 1.0: 1.0}, "grade 200 without one")],
+    [("exp", "grades up to 127"), ({0.0: 0.0, 200.0: 1.0, 400.0: 3.0}, "grade 600 without one")],
 )
 def test_grades_without_a_gain_are_told(config: RankerConfig, gain: Any, message: str) -> None:
     data = dataset(step=200)
