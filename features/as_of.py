@@ -5,8 +5,8 @@ time at which the value became available, and never takes a later one.
 
 Key and time are packed into one int64, so that one sort and one binary search answer all keys at once. From
 rows in any order, as a store has them, that beats the libraries' as-of joins by key, which must sort whole
-rows first (`benchmarks/point_in_time.py`: 1.6 times polars', twice pandas'; on rows sorted by time already,
-pandas' single pass is the faster).
+rows first (`benchmarks/point_in_time.py`: 1.5 times as fast as polars', twice as fast as pandas'; on rows
+sorted by time already, pandas' single pass wins).
 """
 
 from __future__ import annotations

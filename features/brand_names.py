@@ -9,6 +9,8 @@ import polars as pl
 
 from features.tokens import STOP_WORDS
 
+_NO_BRAND = -1
+
 
 class BrandNames:
     """The brands of a catalogue as runs of tokens.
@@ -23,26 +25,27 @@ class BrandNames:
         ]
         self._codes = {name: code for code, name in enumerate(distinct)}
         self._longest = max((len(name.split()) for name in distinct), default=0)
-        codes = pl.DataFrame(
-            {"name": distinct, "code": range(len(distinct))}, schema={"name": pl.String, "code": pl.Int64}
-        )
-        self._of_product = (
-            names.join(codes, on="name", how="left", maintain_order="left")["code"].fill_null(-1).to_numpy()
-        )
+        codes = names["name"].replace_strict(self._codes, default=_NO_BRAND, return_dtype=pl.Int64)
+        self._of_product = codes.to_numpy()
 
     def named_in(self, tokens: Sequence[str]) -> set[int]:
-        """Codes of the brands that stand in a query's tokens; the longest run wins ("polo" in "us polo")."""
+        """Codes of the brands that stand in a query's tokens; of two that overlap, the first and longest."""
         found: set[int] = set()
         start = 0
         while start < len(tokens):
-            for end in range(min(start + self._longest, len(tokens)), start, -1):
-                code = self._codes.get(" ".join(tokens[start:end]))
-                if code is not None:
-                    found.add(code)
-                    start = end - 1
-                    break
-            start += 1
+            length, code = self._named_at(tokens[start : start + self._longest])
+            if code != _NO_BRAND:
+                found.add(code)
+            start += length
         return found
+
+    def _named_at(self, tokens: Sequence[str]) -> tuple[int, int]:
+        """Tokens taken and code of the longest brand that these begin with; one and none if there is none."""
+        for length in range(len(tokens), 0, -1):
+            code = self._codes.get(" ".join(tokens[:length]))
+            if code is not None:
+                return length, code
+        return 1, _NO_BRAND
 
     def agreement(self, products: np.ndarray, queries: np.ndarray, named: Sequence[set[int]]) -> np.ndarray:
         """For each pair of a product's row and a query's place in `named`, (pairs,) float64:
@@ -55,4 +58,4 @@ class BrandNames:
         keys = [place * width + brand for place, brands_named in enumerate(named) for brand in brands_named]
         same = np.isin(queries * width + brands, np.asarray(keys, dtype=np.int64)).astype(np.float64)
         asked = np.fromiter(map(bool, named), dtype=bool, count=len(named))
-        return np.where(asked[queries] & (brands >= 0), same, np.nan)
+        return np.where(asked[queries] & (brands != _NO_BRAND), same, np.nan)

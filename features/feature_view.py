@@ -13,12 +13,13 @@ WRITTEN_BY = "_version"
 """The column the store adds: the version that wrote the row, so that the later-written of two is known."""
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
-_NOT_IN_DELTA = (pl.Null, pl.Duration, pl.Time, pl.UInt64, pl.Object, pl.Struct)
+_NOT_STORED = (pl.Null, pl.Duration, pl.Time, pl.UInt64, pl.Int128, pl.UInt128, pl.Object, pl.Struct)
 _STORED_AS: dict[type[pl.DataType], pl.DataType] = {
     # Delta has signed integers only: deltalake would store a UInt8 as an Int8.
     pl.UInt8: pl.Int16(),
     pl.UInt16: pl.Int32(),
     pl.UInt32: pl.Int64(),
+    pl.Float16: pl.Float32(),
     pl.Enum: pl.String(),
     pl.Categorical: pl.String(),
 }
@@ -65,8 +66,8 @@ class FeatureView:
     def storable(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame in types that Delta has, once its keys and times are found whole.
 
-        Enum and Categorical become String, unsigned integers signed, Array a List, times microseconds
-        (in UTC if they have a zone). A finer `available_at` is rounded up, lest the value be seen early.
+        Enum and Categorical become String, unsigned integers signed, Float16 Float32, Array a List, times
+        microseconds (in UTC if they have a zone). A finer `available_at` is rounded up, lest the value be seen early.
         """
         self._check_columns(frame)
         self._check_index(frame)
@@ -96,9 +97,9 @@ class FeatureView:
                 str(frame.schema[self.available_at]),
                 "cast it; what is known of a whole day is available when that day has ended",
             )
-        foreign = [f"{n!r} ({t})" for n, t in frame.schema.items() if isinstance(t, _NOT_IN_DELTA)]
+        foreign = [f"{n!r} ({t})" for n, t in frame.schema.items() if isinstance(t, _NOT_STORED)]
         if foreign:
-            raise self._refused("types that Delta has", ", ".join(foreign), "cast these columns")
+            raise self._refused("types that a view can store", ", ".join(foreign), "cast these columns")
 
     def _check_index(self, frame: pl.DataFrame) -> None:
         nulls = {name: count for name in self.index if (count := frame[name].null_count())}

@@ -19,9 +19,9 @@ _NUMBER = r"(?<![\w/])(?<!\d[.,])(?>(?:\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)(?:\.\d+)?
 _CURRENCY_BEFORE = r"(?:(?:\brs\.?|\binr|\bus\$|\busd|\beur|\bgbp|[$€£¥₹])\s*)"
 _CURRENCY_AFTER = r"(?:\s*(?:(?:rs|inr|usd|eur|gbp|dollars?|bucks|euros?|rupees?)\b|[$€£¥₹]|/-))"
 _COUNTED = (
-    r"adults?|books?|calories|cards?|carats?|colou?rs?|cubic|cups?|floors?|games?|gen|grit|holes?|karats?|kids|layers?|"
-    r"lights?|miles?|mph|pages?|people|persons?|players?|ply|points?|ports?|seats?|sheets?|sizes?|speeds?|square|"
-    r"stars?|steps?|stud(?:s|ded)?|threads?|tiers?|times|tons?|weeks?|wheels?|x"
+    r"adults?|books?|calories|cards?|carats?|colou?rs?|cubic|cups?|floors?|games?|gen|grit|holes?|karats?|kids|"
+    r"layers?|lights?|miles?|mph|pages?|people|persons?|players?|ply|points?|ports?|seats?|sheets?|sizes?|speeds?|"
+    r"square|stars?|steps?|stud(?:s|ded)?|threads?|tiers?|times|tons?|weeks?|wheels?|x"
 )
 _NAMES_A_NUMBER = r"(?:age[ds]?|air|grade|level|model|no|number|rated|sizes?|version|windows)"
 _HAS_AN_AGE = (
@@ -38,8 +38,8 @@ _LESS = r"less|under|below|cheaper|lower"
 _MORE = r"more|up|over|above|higher"
 _AT_MOST = (
     r"(?:\b(?:(?<!no )(?<!not )(?:under|below|(?:less|lower|cheaper)\s+than)|(?:no|not)\s+more\s+than|"
-    r"not\s+(?:over|above|exceeding)|at\s+most|up\s?to|maximum(?:\s+of)?|budget(?:\s+of)?|max(?:imum)?\s+(?:price|budget)|"
-    r"price\s+(?:limit|max(?:imum)?))\b|[<≤]=?|=<)"
+    r"not\s+(?:over|above|exceeding)|at\s+most|up\s?to|maximum(?:\s+of)?|budget(?:\s+of)?|"
+    r"max(?:imum)?\s+(?:price|budget)|price\s+(?:limit|max(?:imum)?))\b|[<≤]=?|=<)"
 )
 _AT_LEAST = (
     r"(?:\b(?:over|above|(?:more|greater|higher)\s+than|(?:no|not)\s+less\s+than|not\s+(?:under|below)|"

@@ -85,7 +85,7 @@ class StructuredIndex:
             *(_LEVELS if has_category else ()),
             *_own_features(products, columns or ()),
             *(pl.col(name).alias(f"extra.{name}") for name in config.numeric or () if name in filled),
-            *(_codes(feature, values) for feature, values in self.vocabularies.items()),
+            *_coded(products, self.vocabularies),
         )
 
     def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -128,7 +128,13 @@ class StructuredIndex:
             for name in self._columns
             if name.startswith(("structured.", "extra.")) or name in found.columns
         ]
-        absent = [pl.lit(None, pl.Float32).alias(name) for name in wanted if name not in found.columns]
+        absent = [
+            pl.lit(None, pl.Enum(self.vocabularies[name]) if name in self.vocabularies else pl.Float32).alias(
+                name
+            )
+            for name in wanted
+            if name not in found.columns
+        ]
         return found.with_columns(absent).select(wanted)
 
 
@@ -211,6 +217,12 @@ def _vocabularies(products: pl.DataFrame, config: StructuredConfig) -> dict[str,
         if kept:
             found[f"extra.{name}"] = (*kept, OTHER) if len(kept) < len(ranked) else tuple(kept)
     return found
+
+
+def _coded(products: pl.DataFrame, vocabularies: Mapping[str, tuple[str, ...]]) -> Iterator[pl.Expr]:
+    for feature, values in vocabularies.items():
+        if feature.removeprefix("extra.") in products.columns:
+            yield _codes(feature, values)
 
 
 def _codes(feature: str, values: tuple[str, ...]) -> pl.Expr:

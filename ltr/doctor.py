@@ -180,12 +180,13 @@ def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Findin
     sparse = (f"{name} ({share:.1%})" for name, share in nulls.items() if share > MOSTLY_NULL)
     cure = "check the column each is made from, or leave them out"
     yield feature_finding(f"null share over {MOSTLY_NULL:.0%}", sparse, total, cure)
+    filled = features.select(name for name, share in nulls.items() if share < 1)
     broken = (c.name for c in features if c.dtype.is_float() and not c.is_finite().all())
     cure = "make those values null, which is how a missing one is told"
     yield feature_finding("NaN or infinite values", broken, total, cure, "FAIL")
-    constant = (c.name for c in features if nulls[c.name] < 1 and c.n_unique() == 1)
+    constant = (c.name for c in filled if c.n_unique() == 1)
     yield feature_finding("constant features", constant, total, "leave them out: they can split nothing")
-    yield feature_finding("equal features", _twins(features), total, "leave one of each two out")
+    yield feature_finding("equal features", _twins(filled), total, "leave one of each two out")
     cure = f"|Spearman| above {LEAK}: leave out what was made from the answer"
     yield feature_finding("features that tell the grade", _leaks(features, grade), total, cure, "FAIL")
 

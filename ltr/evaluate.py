@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel
 
 from features.errors import InputError
 from features.feature_schema import KEYS
@@ -27,6 +28,8 @@ from ltr.measurement import Measurement, measure
 from ltr.printing import print_collection, print_measurement
 from ltr.saved_run import SavedRun
 
+Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
+
 
 def main(argv: Sequence[str] | None = None) -> Measurement:
     arguments = command_line.parser(__doc__, config=False)
@@ -38,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
     run = SavedRun.open(given.run)
     config = _with_conventions(run, command_line.parse_overrides(rest))
     if given.judgements:
-        collection = _new_collection(config, given)
+        collection = _new_collection(run, given)
         print_collection(collection)
         measured = measure_new(run, config, collection)
     else:
@@ -91,27 +94,35 @@ def _refuse_without_judgements(given: argparse.Namespace) -> None:
             )
 
 
-def _new_collection(config: Config, given: argparse.Namespace) -> Collection:
+def _new_collection(run: SavedRun, given: argparse.Namespace) -> Collection:
     """The new files, read with the run's own column mapping; what is not given stays the run's."""
+    config = run.config
     if isinstance(config.data, SvmlightConfig):
         return load(SvmlightConfig(files={"new": given.judgements.absolute()}), config.base)
-    mapped = config.data if isinstance(config.data, CatalogueConfig) else None
-    changes: dict[str, Any] = {"judgements": _moved(mapped, "judgements", JudgementsConfig, given.judgements)}
+    mapped = config.data if isinstance(config.data, CatalogueConfig) else _canonical(run)
+    changes: dict[str, BaseModel] = {"judgements": _moved(mapped.judgements, JudgementsConfig, given.judgements)}
     if given.queries:
-        changes["queries"] = _moved(mapped, "queries", QueriesConfig, given.queries)
-    products = None
+        changes["queries"] = _moved(mapped.queries, QueriesConfig, given.queries)
     if given.products:
-        changes["products"] = _moved(mapped, "products", ProductsConfig, given.products)
-    elif mapped is None:
-        products = load_collection(config).products
-    data = mapped.model_copy(update=changes) if mapped else CatalogueConfig(**changes)
-    return load(data, config.base, products)
+        changes["products"] = _moved(mapped.products, ProductsConfig, given.products)
+    products = None if given.products or mapped is config.data else load_collection(config).products
+    return load(mapped.model_copy(update=changes), config.base, products)
 
 
-def _moved(mapped: CatalogueConfig | None, table: str, kind: type[Any], path: Path) -> Any:
+def _canonical(run: SavedRun) -> CatalogueConfig:
+    """For a run on the demo shop: files with canonical column names, and the extra ones the model learnt."""
+    extra = [feature for feature in run.schema.features if feature.group == "extra"]
+    names = {
+        kind: tuple(f.name.removeprefix("extra.") for f in extra if f.kind == kind)
+        for kind in ("numeric", "categorical")
+    }
+    return CatalogueConfig(products=ProductsConfig(path=Path(), **names))
+
+
+def _moved(mapping: Table | None, kind: type[Table], path: Path) -> Table:
     """The table's mapping, reading another file."""
-    known = getattr(mapped, table) if mapped else None
-    return known.model_copy(update={"path": path.absolute()}) if known else kind(path=path.absolute())
+    moved = {"path": path.absolute()}
+    return mapping.model_copy(update=moved) if mapping else kind.model_validate(moved)
 
 
 if __name__ == "__main__":

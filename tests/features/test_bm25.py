@@ -40,7 +40,7 @@ def indexed(corpus: Sequence[Tokens | None], k1: float = 0.9, b: float = 0.4) ->
 def formula(corpus: Sequence[Tokens], query: Tokens, document: Tokens, k1: float, b: float) -> float:
     mean = sum(map(len, corpus)) / len(corpus)
     score = 0.0
-    for term in query:
+    for term in filter(document.__contains__, query):
         having = sum(term in other for other in corpus)
         idf = log(1 + (len(corpus) - having + 0.5) / (having + 0.5))
         count = document.count(term)
@@ -125,3 +125,10 @@ def test_pairs_of_no_query_make_no_scores() -> None:
     vocabulary, bm25 = indexed([["red"]])
     at = PairTerms.of(none, none, TermLists.of([], vocabulary))
     assert bm25.of_pairs(at, at.look_up(bm25.counts)).shape == (0,)
+
+
+def test_ties_of_a_large_corpus_come_by_row() -> None:
+    corpus = [["red"] * (1 + row % 3) + ["shoe"] * (3 - row % 3) for row in range(600)]
+    vocabulary, bm25 = indexed(corpus)
+    rows, _ = bm25.top(TermLists.of([["red"]], vocabulary)[0], 300)
+    assert rows.tolist() == [*range(2, 600, 3), *range(1, 600, 3)][:300]

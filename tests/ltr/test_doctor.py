@@ -265,11 +265,17 @@ def test_the_handing_over_of_gains_is_said() -> None:
     assert "handed gains" not in found("labels for xgboost", findings).evidence
 
 
-def test_an_all_null_feature_is_sparse_and_not_constant() -> None:
-    pairs = healthy().with_columns(pl.lit(None, pl.Float32).alias("extra.none"))
+def test_all_null_features_are_sparse_and_neither_constant_nor_equal() -> None:
+    pairs = healthy().with_columns(
+        pl.lit(None, pl.Float32).alias(name) for name in ("extra.none", "extra.nil")
+    )
     findings = examine(pairs)
-    assert "extra.none (100.0%)" in found("null share over 95%", findings).evidence
+    assert (
+        "2 of 5 features: extra.none (100.0%), extra.nil (100.0%)"
+        in found("null share over 95%", findings).evidence
+    )
     assert found("constant features", findings).level == "PASS"
+    assert found("equal features", findings).level == "PASS"
 
 
 def test_no_pairs_at_all_is_one_clear_failure() -> None:
