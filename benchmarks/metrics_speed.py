@@ -9,26 +9,21 @@ the measures to compute), and from the table that `evaluate` reads. We also comp
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytrec_eval
 
+from benchmarks import record
 from ltr.evaluation import EvaluationConfig, evaluate
 
-RESULT = Path(__file__).parent / "results" / "metrics_speed.json"
 CONFIG = EvaluationConfig(gain="linear", empty_queries="zero", cutoffs=(10,))
 TREC = {"nDCG@10": "ndcg_cut_10", "P@10": "P_10", "R@10": "recall_10", "AP": "map", "RR": "recip_rank"}
 ASKED = {"ndcg_cut.10", "P.10", "recall.10", "map", "recip_rank"}
-PACKAGES = ("numpy", "polars", "pytrec-eval-terrier")
 
 Nested = dict[str, dict[str, Any]]
 
@@ -75,8 +70,8 @@ def seconds(work: Callable[[], object], times: int) -> float:
     return min(taken)
 
 
-def main(queries: int = 10_000, rows: int = 100) -> dict[str, Any]:
-    """Measure, check equality, write the result file and return what was written."""
+def main(queries: int = 10_000, rows: int = 100) -> None:
+    """Measure, check that the values are equal, write the result file."""
     pairs = random_pairs(queries, rows)
     qrels, run = dictionaries(pairs)
     trec = pytrec_eval.RelevanceEvaluator(qrels, ASKED)
@@ -86,8 +81,7 @@ def main(queries: int = 10_000, rows: int = 100) -> dict[str, Any]:
     ours = seconds(lambda: evaluate(pairs, CONFIG), 5)
     engine = seconds(lambda: trec.evaluate(run), 3)
     building = seconds(lambda: dictionaries(pairs), 1)
-    result = {
-        "command": "python -m benchmarks.metrics_speed",
+    figures = {
         "queries": queries,
         "rows": pairs.height,
         "seconds_evaluate": round(ours, 4),
@@ -97,14 +91,10 @@ def main(queries: int = 10_000, rows: int = 100) -> dict[str, Any]:
         "times_faster_than_from_table": round((engine + building) / ours, 1),
         "largest_difference": difference,
         "threads": pl.thread_pool_size(),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "pytrec_eval": version("pytrec-eval-terrier"),
     }
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    return result
+    record.write("metrics_speed", "python -m benchmarks.metrics_speed", figures)
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(), indent=1))
+    main()

@@ -48,6 +48,7 @@ def train(name: str, ranker: str, folder: Path) -> dict[str, Any]:
         "peak_memory_mib": round(peak),
         "fit_seconds": figures["fit_seconds"],
         "convention": figures["convention"],
+        "split": figures["split"],
         "headline": figures["headline"],
         "model": figures["model"],
         "summary": [row for row in figures["summary"] if row["metric"] in kept_metrics(figures["headline"])],

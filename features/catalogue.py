@@ -26,8 +26,9 @@ _DATE = "date (ISO, as 2024-05-31)"
 def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
     """product_id, grade, and what the file has of query_id, query and title; texts are clean."""
     source = inputs.source("judgements", config.path, config.columns)
-    readable = "number, or a text named in data.judgements.grades"
-    grade = source.values("grade", lambda raw: _grades(raw, config.grades), readable)
+    readable = "grade named in data.judgements.grades" if config.grades else "number"
+    mend = "give each of its values a number in data.judgements.grades"
+    grade = source.values("grade", lambda raw: _grades(raw, config.grades), readable, mend)
     if grade is None:
         grade = source.require("grade", "data.judgements.columns.grade")
     columns = [*_query(source), source.needed_ids("product_id"), source.text("title"), grade]
@@ -67,16 +68,19 @@ def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: 
     frame = cleaning.reject_broken(frame, "products", Products, ledger)
     if not frame.height:
         raise InputError(
-            where="data.products",
+            where=inputs.base / config.products.path if config.products else "data.judgements",
             expected="products with an id",
-            got="none",
-            cure="check data.products.columns.product_id",
+            got="none with one",
+            cure="set data.products.columns.product_id to the column of ids",
         )
     frame = cleaning.deduplicate(frame, "products", "product_id", ledger)
     if config.images and config.images.path:
         frame = _with_photos(frame, config.images, config.images.path, inputs)
     inputs.fingerprint_photo_files("products", frame["image"])
+    given = frame["image"].count()
     frame = cleaning.quarantine_images(frame, "products", "product_id", ledger)
+    if config.images and given and not frame["image"].count():
+        raise _no_photo(config.images, given, ledger)
     cleaning.report_near_duplicates(frame, ledger)
     return frame
 
@@ -115,9 +119,16 @@ def _price(source: Source, name: str, unit: str) -> pl.Series | None:
 
 def _photo(source: Source, photos: ImagesConfig | None, inputs: Inputs) -> pl.Series:
     if photos and photos.folder:
+        _check_folder(inputs.base / photos.folder)
         names = source.require(photos.column, "data.images.column")
         return photo_column(names, inputs.base / photos.folder).alias("image")
     return _or_nulls(source.image("image"), source.frame.height)
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        got = "a file" if folder.exists() else "no such folder"
+        raise InputError(where=folder, expected="a folder of photos", got=got, cure="mend data.images.folder")
 
 
 def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
@@ -265,9 +276,20 @@ def _frame(columns: list[pl.Series | None]) -> pl.DataFrame:
     return pl.DataFrame([column for column in columns if column is not None])
 
 
+def _no_photo(config: ImagesConfig, given: int, ledger: Ledger) -> InputError:
+    """For photos of which none can be read: a wrong folder or column rather than broken files."""
+    first = ledger.rejected["products photos"].select(pl.exclude("product_id")).row(0)
+    return InputError(
+        where="data.images",
+        expected="photos that can be read",
+        got=f"none in {given} ({': '.join(first)})",
+        cure=f"check data.images.{'folder' if config.folder else 'path'} and .column",
+    )
+
+
 def _or_nulls(photos: pl.Series | None, height: int) -> pl.Series:
     return pl.repeat(None, height, dtype=pl.String, eager=True).alias("image") if photos is None else photos
 
 
 def _some(values: pl.Series) -> str:
-    return ", ".join(map(repr, values.head(3).to_list()))
+    return ", ".join(map(repr, values.unique(maintain_order=True).head(3).to_list()))

@@ -19,6 +19,8 @@ from features.source_config import Names
 
 Convert = Callable[[pl.Series], pl.Series]
 
+_SHOWN = 20  # columns named in an error
+
 
 @dataclass(frozen=True)
 class Source:
@@ -58,14 +60,14 @@ class Source:
         found = self._one(name)
         return None if found is None else photo_column(self.frame[found], self.path.parent).alias(name)
 
-    def values(self, name: str, convert: Convert, expected: str) -> pl.Series | None:
+    def values(
+        self, name: str, convert: Convert, expected: str, mend: str = "mend this one"
+    ) -> pl.Series | None:
         """A column through `convert`; see `readable`."""
         found = self._one(name)
-        return (
-            None
-            if found is None
-            else self.readable(found, convert, expected, self._setting(name)).alias(name)
-        )
+        if found is None:
+            return None
+        return self.readable(found, convert, expected, self._setting(name), mend).alias(name)
 
     def note_ranges(self, name: str) -> None:
         """Count the prices that are ranges, of which the lower bound is taken."""
@@ -73,8 +75,12 @@ class Source:
         ranges = rows.filter(derive.is_range(rows.to_series()))
         self.ledger.note(self.table, f"{name}: lower bound of a range taken", rows, ranges, "changed")
 
-    def readable(self, column: str, convert: Convert, expected: str, setting: str) -> pl.Series:
+    def readable(
+        self, column: str, convert: Convert, expected: str, setting: str, mend: str = "mend this one"
+    ) -> pl.Series:
         """The source's column through `convert`; values it cannot read are null and counted.
+
+        expected: what each value is to be ("price"); mend: the cure beside choosing another column.
 
         Raises InputError if it can read fewer than half of those present: then it is the wrong column.
         """
@@ -86,10 +92,10 @@ class Source:
         if bad.height * 2 > present.sum():
             raise InputError(
                 where=f"{self.path}, column {column!r}",
-                expected=expected,
-                got=f"{shorten(bad[column][0])} in row {bad['row'][0]} (no {expected} in {bad.height} of "
-                f"{present.sum()} values)",
-                cure=f"set {setting} to another column, or mend this one",
+                expected=f"a {expected}",
+                got=f"{shorten(bad[column][0])} in row {bad['row'][0]} ({bad.height} of "
+                f"{present.sum()} values are no {expected})",
+                cure=f"set {setting} to another column, or {mend}",
             )
         if bad.height:
             self.ledger.note(self.table, f"{column}: no {expected}, set to null", rows, bad, "changed")
@@ -99,12 +105,14 @@ class Source:
         """The source's column, or InputError naming the file, the column, those it has, the nearest."""
         if column in self.frame.columns:
             return self.frame[column]
-        near = difflib.get_close_matches(column, self.frame.columns, n=1, cutoff=0)
+        near = difflib.get_close_matches(column, self.frame.columns, n=1)
+        nearest = f" (the nearest name is {near[0]!r})" if near else ""
+        more = len(self.frame.columns) - _SHOWN
         raise InputError(
             where=self.path,
             expected=f"a column {column!r}",
-            got=f"the columns {', '.join(self.frame.columns)}",
-            cure=f"set {setting} to the right column (the nearest name is {near[0]!r})",
+            got=f"the columns {', '.join(self.frame.columns[:_SHOWN])}{f' and {more} more' * (more > 0)}",
+            cure=f"set {setting} to the right column{nearest}",
         )
 
     def _several(self, name: str) -> list[str]:

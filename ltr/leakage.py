@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from ltr.findings import Finding, Level, finding
-from ltr.splits import Fold
+from ltr.splits import Fold, plain_words
 
 FEW_QUERIES = 100
 PAIRED_SD = 0.2  # usual standard deviation over queries of the difference of two rankers' nDCG@10
@@ -61,9 +61,7 @@ def _with_looks(pairs: pl.DataFrame, queries: pl.DataFrame | None) -> pl.DataFra
     columns = [] if queries is None else queries.columns
     text, photo = pl.lit(None, pl.String), pl.lit(None, pl.UInt64)
     if "text" in columns:
-        plain = pl.col("text").cast(pl.String).str.normalize("NFKC").str.to_lowercase()
-        words = plain.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
-        text = pl.when(words != "").then(words)
+        text = plain_words(pl.col("text"))
     if "image" in columns:
         photo = pl.when(pl.col("image").is_not_null()).then(pl.col("image").hash())
     if queries is None:

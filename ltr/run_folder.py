@@ -137,6 +137,7 @@ def _figures(config: Config, record: RunRecord) -> dict[str, Any]:
     measured = record.measured
     return {
         "convention": convention(config.evaluation),
+        "split": " ".join(f"{name}={value}" for name, value in config.split.model_dump(mode="json").items()),
         "model": measured.model,
         "headline": measured.headline,
         "trees": record.fitted.best_iterations,

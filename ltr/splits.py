@@ -168,11 +168,10 @@ def _by_time(config: TimeSplitConfig, queries: pl.DataFrame) -> list[Fold]:
 
 
 def _shuffled_units(queries: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Queries that must stay together (equal texts) as one row `query_id: list`, shuffled within segments."""
-    text = pl.col("text") if "text" in queries.columns else pl.lit(None, pl.String)
+    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within segments."""
     segment = pl.col("segment") if "segment" in queries.columns else pl.lit(None, pl.String)
     units = (
-        queries.group_by(_unit=_same_text(text), maintain_order=True)
+        queries.group_by(_unit=_same_look(queries), maintain_order=True)
         .agg(pl.col("query_id"), segment.first().alias("segment"))
         .drop("_unit")
     )
@@ -180,10 +179,21 @@ def _shuffled_units(queries: pl.DataFrame, seed: int) -> pl.DataFrame:
     return units[order].sort("segment", maintain_order=True)
 
 
-def _same_text(text: pl.Expr) -> pl.Expr:
-    """A key equal for texts that differ in case, width or spaces only; a query without text has its own."""
-    plain = text.str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
-    return pl.when(plain != "").then("text " + plain).otherwise("query " + pl.col("query_id"))
+def plain_words(text: pl.Expr) -> pl.Expr:
+    """The words of a text, null for none: equal for texts that differ only in case, width, spaces or punctuation."""
+    plain = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
+    words = plain.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    return pl.when(words != "").then(words)
+
+
+def _same_look(queries: pl.DataFrame) -> pl.Expr:
+    """A key equal for queries that look alike: by their words, else by their photo; others are alone."""
+    alone = pl.format("query {}", "query_id")
+    looks = [pl.format("text {}", plain_words(pl.col("text")))] if "text" in queries.columns else []
+    if "image" in queries.columns:
+        photo = pl.when(pl.col("image").is_not_null()).then(pl.col("image").hash())
+        looks.append(pl.format("photo {}", photo))
+    return pl.coalesce(*looks, alone)
 
 
 def _train_and_validation(units: pl.DataFrame, share: float) -> tuple[list[str], list[str]]:

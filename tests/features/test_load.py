@@ -87,7 +87,7 @@ def test_a_shop_with_its_own_names(tmp_path: Path) -> None:
     assert shop.queries.select("query_id", "text").rows() == [("q1", "hat"), ("q2", "red shoe")]
     assert shop.judgements.rows() == [("q2", "1", 3.0), ("q1", "3", 2.0)]
     assert _affected(shop) == {
-        ("judgements", "grade: no number, or a text named in data.judgements.grades, set to null"): 1,
+        ("judgements", "grade: no grade named in data.judgements.grades, set to null"): 1,
         ("judgements", "white space tidied"): 1,
         ("products", "cost: no price, set to null"): 1,
         ("products", "price: lower bound of a range taken"): 1,
@@ -159,6 +159,7 @@ def test_photos_in_a_folder(tmp_path: Path) -> None:
     shop = _load(tmp_path, config)
     assert shop.products["image"].to_list() == [str(folder / "a.jpg"), None, None, None]
     assert _affected(shop) == {("products", "photo set to null: file not found"): 1}
+    assert shop.rejected["products photos"]["image"].to_list() == [str(folder / "b.jpg")]
     (folder / "a.jpg").write_bytes(_photo("blue"))
     again = _load(tmp_path, config)
     assert [k for k, v in again.fingerprints.items() if v != shop.fingerprints[k]] == ["products photos"]
@@ -223,7 +224,7 @@ def test_events(tmp_path: Path) -> None:
         ),
         (
             {"products": {"path": "products.parquet", "columns": MAPPED, "numeric": ["name"]}},
-            "column 'name': expected number",
+            "column 'name': expected a number",
         ),
         (
             {"products": {"path": "products.parquet", "columns": MAPPED, "categorical": ["size"]}},
@@ -239,7 +240,9 @@ def test_events(tmp_path: Path) -> None:
         ),
         (
             {"judgements": {"path": "judgements.parquet"}},
-            "column 'grade': expected number, or a text named in data.judgements.grades, got 'E' in row 1",
+            "column 'grade': expected a number, got 'E' in row 1 (4 of 4 values are no number); set "
+            "data.judgements.columns.grade to another column, or give each of its values a number in "
+            "data.judgements.grades",
         ),
         (
             {
@@ -253,16 +256,28 @@ def test_events(tmp_path: Path) -> None:
         ),
         (
             {"products": {"path": "products.parquet", "columns": MAPPED | {"price": "cat"}}},
-            "column 'cat': expected price, got ['Shoes', 'Men'] in row 1",
+            "column 'cat': expected a price, got ['Shoes', 'Men'] in row 1",
+        ),
+        (
+            {"products": {"path": "products.parquet", "columns": MAPPED | {"title": "zzzz"}}},
+            "set data.products.columns.title to the right column\n",
         ),
         ({"products": None}, "titles in the judgements"),
+        (
+            {"images": {"folder": "photos", "column": "name"}},
+            "photos: expected a folder of photos, got no such folder; mend data.images.folder",
+        ),
+        (
+            {"images": {"folder": ".", "column": "name"}},
+            "expected photos that can be read, got none in 3 (",
+        ),
         ({"judgements": {"path": "judgements.parquet", "grades": {"E": -1, "S": -1}}}, "got none in 4 rows"),
     ],
 )
 def test_a_wrong_config_is_told_in_one_line(tmp_path: Path, change: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError) as error:
         _load(tmp_path, _shop(tmp_path) | change)
-    assert told in str(error.value)
+    assert told in f"{error.value}\n"
     assert "\n" not in str(error.value)
 
 

@@ -185,3 +185,18 @@ def test_config_picks_by_kind() -> None:
     ):
         with pytest.raises(ValidationError):
             adapter.validate_python(wrong)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_queries_that_look_alike_stay_in_one_fold(seed: int) -> None:
+    """By their words, whatever the punctuation; without words, by their photo; others on their own."""
+    looks = {
+        "text": ["Red tee!", "red  TEE", "red tee", None, None, None, " "],
+        "image": [None, b"ab", b"cd", b"same", b"same", b"other", None],
+    }
+    queries = pl.DataFrame({"query_id": [f"q{n}" for n in range(7)], **looks})
+    folds = make_folds(FoldsConfig(folds=3, validation_share=0, seed=seed), queries)
+    tested_in = {query: number for number, fold in enumerate(folds) for query in fold.test}
+    assert tested_in["q0"] == tested_in["q1"] == tested_in["q2"]
+    assert tested_in["q3"] == tested_in["q4"]
+    assert sorted(tested_in) == [f"q{n}" for n in range(7)]

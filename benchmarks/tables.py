@@ -1,0 +1,192 @@
+"""python -m benchmarks.tables
+
+Write the tables of benchmarks/README.md from benchmarks/results/*.json; no figure there is typed by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import RESULTS
+
+README = Path(__file__).parent / "README.md"
+BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"
+
+
+def main() -> None:
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    body = "\n".join(line for section in SECTIONS for line in section())
+    README.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}", encoding="utf-8")
+    print(f"wrote {README.name}")
+
+
+def results(name: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def about(found: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    return f"`{found['command']}` · {found['date']} · {found['machine']} · {versions}"
+
+
+def quality() -> Iterator[str]:
+    for name in ("fashion", "esci", "icecat", "homedepot", "demo"):
+        found = results(f"quality_{name}")
+        if found is None:
+            continue
+        first = next(iter(found["rankers"].values()))
+        yield f"\n## {name}: the ladder\n"
+        yield f"{first['convention']} `{found['config']}`, {first['split']}.\n"
+        for segment in dict.fromkeys(row["segment"] for row in first["summary"]):
+            yield from ladder(segment, found["rankers"], first["headline"])
+        for ranker, run in found["rankers"].items():
+            yield (
+                f"- {ranker}: {run['wall_seconds']:g} s in all (vectors from the cache), "
+                f"{run['fit_seconds']:g} s of it fitting; peak memory {run['peak_memory_mib']:,} MiB"
+            )
+        yield f"\n{about(found)}"
+
+
+def ladder(segment: str, rankers: dict[str, Any], headline: str) -> Iterator[str]:
+    """Plain baselines once, then each booster's rungs; differences are of the full model to that row."""
+    counted = next(
+        row
+        for run in rankers.values()
+        for row in run["summary"]
+        if row["segment"] == segment and row["metric"] == headline
+    )
+    yield f"**{segment}** ({counted['queries']} queries, {counted['left_out']} left out)\n"
+    yield f"| system | {headline} [95 %] | full model better by [95 %] | p | p (Holm) |"
+    yield "|---|---:|---:|---:|---:|"
+    seen: set[str] = set()
+    for ranker, run in rankers.items():
+        for row in run["summary"]:
+            if row["segment"] != segment or row["metric"] != headline:
+                continue
+            learnt = row["system"] in LEARNT or row["system"] == run["model"]
+            if not learnt and row["system"] in seen:
+                continue
+            seen.add(row["system"])
+            yield line(row, run, ranker if learnt else "")
+    yield ""
+
+
+LEARNT = ("lexical", "+ structured", "+ text", "+ image")
+
+
+def line(row: dict[str, Any], run: dict[str, Any], ranker: str) -> str:
+    name = (
+        f"**{ranker}: all**"
+        if row["system"] == run["model"]
+        else f"{ranker}: {row['system']}"
+        if ranker
+        else row["system"]
+    )
+    test = next(
+        (t for t in run["tests"] if t["segment"] == row["segment"] and t["against"] == row["system"]), None
+    )
+    figures = f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    if test is None:
+        return f"| {name} | {figures} | | | |"
+    gain = f"{test['difference']:+.3f} [{test['low']:+.3f}, {test['high']:+.3f}]"
+    return f"| {name} | {figures} | {gain} | {test['p_value']:.4f} | {test['p_holm']:.4f} |"
+
+
+def letor() -> Iterator[str]:
+    found = results("mq2008")
+    if found is None:
+        return
+    yield "\n## MQ2008, five folds\n"
+    yield f"Settings per fold: best validation nDCG@10 out of {found['grid']}; tested once. Gain 2^grade − 1.\n"
+    yield "| ranker | queries without relevant documents | nDCG@1 | nDCG@5 | nDCG@10 [95 %] | MAP | fold 1 nDCG@10 |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
+    for ranker, run in found["rankers"].items():
+        for under in run["conventions"]:
+            rows = {row["metric"]: row for row in under["summary"]}
+            ten = rows["nDCG@10"]
+            empty = {"zero": "count as 0", "one": "count as 1", "skip": "left out"}[under["empty_queries"]]
+            yield (
+                f"| {ranker} | {empty} | {rows['nDCG@1']['mean']:.4f} | {rows['nDCG@5']['mean']:.4f} "
+                f"| {ten['mean']:.4f} [{ten['low']:.3f}, {ten['high']:.3f}] | {rows['AP']['mean']:.4f} "
+                f"| {under['ndcg_at_10_by_fold'][0]:.4f} |"
+            )
+    published = ", ".join(f"{name} {value}" for name, value in found["published_fold_1"].items())
+    yield f"\nPublished for fold 1, counting such queries as 1, chosen on the test set: {published}.\n\n{about(found)}"
+
+
+def parity() -> Iterator[str]:
+    found = results("parity_lightgbm_rank")
+    if found:
+        row = found["ndcg_at_10"]
+        yield "\n## LightGBM's own example\n"
+        yield (
+            f"The same parameters through the toolkit and through bare LightGBM: largest score difference "
+            f"{found['largest_score_difference']:.1e}; nDCG@10 {row['mean']:.4f} [{row['low']:.3f}, {row['high']:.3f}] "
+            f"on {row['queries']} test queries.\n\n{about(found)}"
+        )
+
+
+def overhead() -> Iterator[str]:
+    found = results("training_overhead")
+    if found:
+        yield "\n## Training overhead\n"
+        yield "Fitting by `ltr.train` over the bare library call on the same arrays, equal scores checked first.\n"
+        yield "| booster | ratio: median (lowest to highest) | bare call, s |\n|---|---:|---:|"
+        for name, row in found["ratio_to_bare_library"].items():
+            yield f"| {name} | {row['median']:.3f} ({row['lowest']:.3f} to {row['highest']:.3f}) | {row['bare_seconds']:g} |"
+        yield f"\n{about(found)}"
+
+
+def metrics() -> Iterator[str]:
+    found = results("metrics_speed")
+    if found:
+        yield "\n## Metrics\n"
+        yield (
+            f"{found['rows']:,} rows, {found['queries']:,} queries: {found['times_faster_than_from_table']:g} times faster "
+            f"than pytrec_eval from the same table, {found['times_faster_than_from_dictionaries']:g} times from "
+            f"dictionaries made beforehand; largest difference of a value {found['largest_difference']:g}."
+            f"\n\n{about(found)}"
+        )
+
+
+def point_in_time() -> Iterator[str]:
+    found = results("point_in_time")
+    if found is None:
+        return
+    rows = found["rows"]
+    yield "\n## Point-in-time join, and what a leak is worth\n"
+    yield f"{rows['left']:,} rows against {rows['right']:,} values of {rows['keys']:,} keys, equal outputs checked first.\n"
+    yield "| join | time over ours |\n|---|---:|"
+    for name, ratio in found["ratio"].items():
+        yield f"| {name} | {ratio:.2f} |"
+    shop = found.get("hm")
+    if shop:
+        yield (
+            f"\nhm: popularity and last price of each article as of each of {shop['transactions']:,} transactions in "
+            f"{shop['seconds_as_of_two_views']:g} s; {shop['rows_recounted_and_equal']} rows recounted by brute force, "
+            f"all equal. Popularity as a ranker of what is bought next day by day:\n"
+        )
+        yield "| popularity | AUC [95 %] | nDCG@10 [95 %] |\n|---|---:|---:|"
+        for name, row in shop["popularity_as_ranker"].items():
+            if isinstance(row, dict):
+                yield (
+                    "| "
+                    + " | ".join([name, *(interval(row[metric]) for metric in ("AUC", "nDCG@10"))])
+                    + " |"
+                )
+    yield f"\n{about(found)}"
+
+
+def interval(row: dict[str, Any]) -> str:
+    return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
+
+
+SECTIONS = (quality, letor, parity, overhead, metrics, point_in_time)
+
+if __name__ == "__main__":
+    main()
