@@ -138,7 +138,8 @@ def overhead() -> Iterator[str]:
         yield "Fitting by `ltr.train` over the bare library call on the same arrays, equal scores checked first.\n"
         yield "| booster | ratio: median (lowest to highest) | bare call, s |\n|---|---:|---:|"
         for name, row in found["ratio_to_bare_library"].items():
-            yield f"| {name} | {row['median']:.3f} ({row['lowest']:.3f} to {row['highest']:.3f}) | {row['bare_seconds']:g} |"
+            span = f"{row['lowest']:.3f} to {row['highest']:.3f}"
+            yield f"| {name} | {row['median']:.3f} ({span}) | {row['bare_seconds']:g} |"
         yield f"\n{about(found)}"
 
 
@@ -147,8 +148,8 @@ def metrics() -> Iterator[str]:
     if found:
         yield "\n## Metrics\n"
         yield (
-            f"{found['rows']:,} rows, {found['queries']:,} queries: {found['times_faster_than_from_table']:g} times faster "
-            f"than pytrec_eval from the same table, {found['times_faster_than_from_dictionaries']:g} times from "
+            f"{found['rows']:,} rows, {found['queries']:,} queries: {found['times_faster_than_from_table']:g} times "
+            f"faster than pytrec_eval from the same table, {found['times_faster_than_from_dictionaries']:g} times from "
             f"dictionaries made beforehand; largest difference of a value {found['largest_difference']:g}."
             f"\n\n{about(found)}"
         )
@@ -160,7 +161,8 @@ def point_in_time() -> Iterator[str]:
         return
     rows = found["rows"]
     yield "\n## Point-in-time join, and what a leak is worth\n"
-    yield f"{rows['left']:,} rows against {rows['right']:,} values of {rows['keys']:,} keys, equal outputs checked first.\n"
+    size = f"{rows['left']:,} rows against {rows['right']:,} values of {rows['keys']:,} keys"
+    yield f"{size}, equal outputs checked first.\n"
     yield "| join | time over ours |\n|---|---:|"
     for name, ratio in found["ratio"].items():
         yield f"| {name} | {ratio:.2f} |"

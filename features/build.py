@@ -112,7 +112,7 @@ class FeatureBuilder:
 
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
         """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
-        found = []
+        found = [pl.DataFrame(schema={"query_id": pl.String, "product_id": pl.String})]
         if self.lexical:
             found.append(self.lexical.retrieve(queries, count).select("query_id", "product_id"))
         if self.similarity:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import difflib
 import pickle
 from collections.abc import Sequence
 from functools import cached_property
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 _FILES = (".pth", ".pt", ".safetensors")
+_EXAMPLES = ("resnet50", "efficientnet_v2_s", "mobilenet_v3_small", "vit_b_16")
 _HEADS = ("fc", "classifier", "heads", "head")
 
 
@@ -64,11 +66,12 @@ class TorchvisionEncoder:
 
         known = models.list_models(module=models)
         if config.backbone not in known:
+            near = difflib.get_close_matches(config.backbone, known)
             raise InputError(
                 where="encoder 'torchvision', backbone",
                 expected="a torchvision classification model",
                 got=repr(config.backbone),
-                cure=f"name one of: {', '.join(known)}",
+                cure=f"name one such as {', '.join(near or _EXAMPLES)}",
             )
         self._config, self._base = config, base
         if config.device == "cuda":
@@ -184,7 +187,7 @@ def _named_weights(config: TorchvisionConfig) -> Any:
     if name not in entries.__members__:
         raise InputError(
             where="encoder 'torchvision', weights",
-            expected=f"{', '.join(entries.__members__)}, DEFAULT, random or a file ({', '.join(_FILES)})",
+            expected=f"{', '.join(entries.__members__)}, random or a file ({', '.join(_FILES)})",
             got=repr(name),
             cure="choose one of them",
         )

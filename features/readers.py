@@ -15,7 +15,6 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError
-from features.ledger import shorten
 
 _SUFFIXES = ".parquet, .csv, .tsv or .jsonl (each also with .gz)"
 _PARQUET = b"PAR1"  # a Parquet file begins and ends with it
@@ -174,10 +173,10 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        got = f"{shorten(line)} ({error.msg} at character {error.colno})"
+        got = f"{line[:30]!r} ({error.msg} at character {error.colno})"
         raise InputError(where=where, expected="a JSON object", got=got, cure=cure) from error
     if not isinstance(value, dict):
-        raise InputError(where=where, expected="a JSON object", got=shorten(value), cure=cure)
+        raise InputError(where=where, expected="a JSON object", got=repr(line[:30]), cure=cure)
     return value
 
 

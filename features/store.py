@@ -218,7 +218,12 @@ class FeatureStore:
         except DeltaError as error:
             if self.exists(view):  # another process made it since we looked
                 raise CommitFailedError(str(error)) from error
-            raise
+            raise InputError(
+                where=f"feature store {self._root}",
+                expected="a place where tables can be written",
+                got=" ".join(str(error).split()),
+                cure="check store.root, your rights to it and the space left",
+            ) from error
         return 0
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from features.errors import InputError
-from ltr.config import DEMO_CONFIG, Config, read_config
+from ltr.config import DEMO_CONFIG, Config, parse_yaml, read_config
 
 # A pipe or a log has no width of its own: wide enough there for the tables.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)
@@ -30,11 +30,16 @@ SHORTCUTS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as for any other input."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: command line: {message}; see --help\n")
+
+
 def parser(doc: str | None, *, config: bool = True) -> argparse.ArgumentParser:
     """An argument parser with --debug and, for commands that start from a config, --config."""
-    made = argparse.ArgumentParser(
-        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    made = _Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     if config:
         made.add_argument(
             "--config", type=Path, default=DEMO_CONFIG, help="a YAML file; default: the demo shop"
@@ -56,7 +61,7 @@ def read_settings(
     overrides = parse_overrides(rest)
     for name, dotted in SHORTCUTS.items():
         if getattr(given, name, None) is not None:
-            overrides[dotted] = yaml.safe_load(getattr(given, name))
+            overrides[dotted] = parse_yaml(getattr(given, name), f"command line, --{name}")
     if "split.folds" in overrides:
         overrides.setdefault("split.kind", "folds")
     return given, read_config(given.config, overrides)
@@ -73,7 +78,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
             raise InputError(
                 where="command line", expected="--section.key VALUE", got=repr(word), cure="see --help"
             )
-        overrides[name] = yaml.safe_load(value if equals else queue.pop(0))
+        overrides[name] = parse_yaml(value if equals else queue.pop(0), f"command line, --{name}")
     return overrides
 
 
@@ -86,6 +91,13 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
         if "--debug" in words:
             raise
         sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except OSError as error:
+        if "--debug" in words:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        told = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
+        sys.stderr.write(f"error: {where}{told}; check the path, your rights to it and the space left\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")

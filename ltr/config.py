@@ -6,19 +6,22 @@ Paths of input files are relative to the config file; store, cache and runs to t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from features.build import FeaturesConfig
 from features.embedding_cache import CacheConfig
 from features.encoders import EncoderConfig
 from features.errors import InputError
 from features.load import CatalogueConfig, SvmlightConfig
+from features.readers import decode
 from ltr.demo_shop import DemoShopConfig
 from ltr.evaluation import EvaluationConfig
 from ltr.fusion import EmbeddingFusionConfig
@@ -26,6 +29,18 @@ from ltr.rankers import LightGBMConfig, RankerConfig
 from ltr.splits import FoldsConfig, SplitConfig
 
 Group = Literal["lexical", "structured", "text", "image"]
+
+# Where pydantic's words for what was expected are not a shop engineer's.
+_PLAINLY = {
+    "missing": "a value",
+    "string_type": "a text",
+    "union_tag_not_found": "a kind",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a section of settings"),
+}
 
 DEMO_CONFIG = Path(__file__).resolve().parent.parent / "configs" / "demo.yaml"
 
@@ -58,6 +73,13 @@ class Config(BaseModel):
     runs: str = "runs"
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @field_validator("name")
+    @classmethod
+    def _fit_for_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+            raise ValueError("letters, digits, _, - and . (it becomes a folder)")
+        return name
 
     @property
     def base(self) -> Path:
@@ -93,6 +115,33 @@ def parse_config(tree: Mapping[str, Any], base: Path, where: str) -> Config:
     return config
 
 
+def parse_yaml(text: str, where: str) -> Any:
+    """Any YAML value; InputError with its line for a syntax error or a key that comes twice."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        got, cure = f"a mistake ({error.problem})", "mend that line or the one before it"
+        raise InputError(where=where + line, expected="YAML", got=got, cure=cure) from error
+    except yaml.YAMLError as error:
+        got = " ".join(str(error).split())
+        raise InputError(where=where, expected="YAML", got=got, cure="remove that character") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that comes twice, of which YAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if (key.tag, key.value) in seen:
+                problem = f"the key {key.value!r} a second time"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)
+
+
 def dump_config(config: Config) -> str:
     """The resolved settings as YAML: every default spelt out; reading it back gives the same tree."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -100,19 +149,14 @@ def dump_config(config: Config) -> str:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise InputError(where=path, expected="a config file", got="no such file", cure="check --config")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = str(error).replace("\n", " ")
-        raise InputError(
-            where=path, expected="YAML in UTF-8", got=line, cure="mend the line named"
-        ) from error
+        got = "a folder" if path.is_dir() else "no such file"
+        raise InputError(where=path, expected="a config file", got=got, cure="check --config")
+    tree = parse_yaml(decode(path.read_bytes(), path), str(path))
     if not isinstance(tree, dict):
         raise InputError(
             where=path,
             expected="a tree of settings",
-            got=type(tree).__name__ if tree is not None else "an empty file",
+            got="no key: value" if tree is not None else "an empty file",
             cure="start from a file in configs/",
         )
     return tree
@@ -149,15 +193,25 @@ def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> Inp
         cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
         return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
     got = "nothing" if problem["type"] == "missing" else repr(problem["input"])[:80]
-    if problem["type"] == "union_tag_not_found":
-        got = "no 'kind'"
+    if problem["type"].startswith("union_tag"):
+        path.append("kind")
+        got = repr(problem["ctx"]["tag"]) if "tag" in problem["ctx"] else "none"
     label = ".".join(path) or "the whole file"
     return InputError(
         where=f"{where}, key {label!r}",
-        expected=problem["msg"].removeprefix("Value error, ").rstrip("."),
+        expected=_expected(problem),
         got=got,
         cure=f"set {label}" if not known else f"change {label}",
     )
+
+
+def _expected(problem: ErrorDetails) -> str:
+    """What a setting should have been, in plain words."""
+    if problem["type"] == "union_tag_invalid":
+        return f"one of {problem['ctx']['expected_tags']}"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    limit = "a number " if problem["type"].startswith(("greater_than", "less_than")) else ""
+    return _PLAINLY.get(problem["type"], limit + message)
 
 
 def _locate(loc: tuple[int | str, ...], tree: Any) -> tuple[list[str], bool]:

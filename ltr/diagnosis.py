@@ -28,7 +28,7 @@ def stop_on_failure(findings: Sequence[Finding]) -> None:
         more = f" (and {len(failed) - 1} more failed checks)" if len(failed) > 1 else ""
         raise InputError(
             where="data doctor",
-            expected=f"no failed check of {failed[0].check}",
+            expected=f"{failed[0].check!r} to pass",
             got=failed[0].evidence + more,
             cure=failed[0].cure,
         )

@@ -100,7 +100,9 @@ def _new_collection(run: SavedRun, given: argparse.Namespace) -> Collection:
     if isinstance(config.data, SvmlightConfig):
         return load(SvmlightConfig(files={"new": given.judgements.absolute()}), config.base)
     mapped = config.data if isinstance(config.data, CatalogueConfig) else _canonical(run)
-    changes: dict[str, BaseModel] = {"judgements": _moved(mapped.judgements, JudgementsConfig, given.judgements)}
+    changes: dict[str, BaseModel] = {
+        "judgements": _moved(mapped.judgements, JudgementsConfig, given.judgements)
+    }
     if given.queries:
         changes["queries"] = _moved(mapped.queries, QueriesConfig, given.queries)
     if given.products:

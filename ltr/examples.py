@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from features.images import ImageError, decode, read_bytes
+from features.load import Collection
+from ltr.measurement import ALL, Measurement, segments
 
 PER_KIND = 3
 SHOWN = 8
@@ -28,81 +31,89 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Example:
-    """One query with the first products of the baseline's and of the model's list."""
+class Choice:
+    """A query to show: why, against which baseline, and the headline metric of that baseline and of the model."""
 
     why: str
     query_id: str
-    text: str
-    photo: str
+    baseline: str
     before: float
     after: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """One query with the first products of the baseline's and of the model's list."""
+
+    choice: Choice
+    text: str
+    photo: str
     baseline: list[Item]
     model: list[Item]
 
 
-def choose_queries(
-    per_query: pl.DataFrame, model: str, baseline: str, metric: str
-) -> list[tuple[str, str, float, float]]:
-    """(why, query_id, baseline's value, model's value): no query twice."""
-    wide = (
-        per_query.filter(pl.col("system").is_in([model, baseline]))
-        .pivot("system", index="query_id", values=metric)
-        .drop_nulls()
-        .with_columns(gain=pl.col(model) - pl.col(baseline))
-        .sort("gain", "query_id")
-    )
-    middle = wide.slice(PER_KIND, max(wide.height - 2 * PER_KIND, 0))
-    parts = {
-        "most improved": wide.filter(pl.col("gain") > 0).tail(PER_KIND).reverse(),
-        "most harmed": wide.filter(pl.col("gain") < 0).head(PER_KIND),
+def choose_queries(measured: Measurement, baselines: Sequence[str]) -> list[Choice]:
+    """Queries where the model gained most, lost most, and a few by chance; none twice.
+
+    Each against the best of `baselines` for queries of its kind: BM25 says nothing of a photo.
+    """
+    parts = segments(measured.per_query)
+    if len(parts) > 1:
+        parts.pop(ALL)
+    gains = pl.concat(_gains(part, measured, baselines) for part in parts.values()).sort("gain", "query_id")
+    middle = gains.slice(PER_KIND, max(gains.height - 2 * PER_KIND, 0))
+    shown = {
+        "most improved": gains.filter(pl.col("gain") > 0).tail(PER_KIND).reverse(),
+        "most harmed": gains.filter(pl.col("gain") < 0).head(PER_KIND),
         "by chance": middle.sample(min(PER_KIND, middle.height), seed=0),
     }
-    seen: set[str] = set()
-    chosen = []
-    for why, part in parts.items():
-        for row in part.iter_rows(named=True):
-            if row["query_id"] not in seen:
-                seen.add(row["query_id"])
-                chosen.append((why, row["query_id"], row[baseline], row[model]))
-    return chosen
+    chosen = [Choice(why, *row) for why, part in shown.items() for row in part.drop("gain").rows()]
+    return list({choice.query_id: choice for choice in reversed(chosen)}.values())[::-1]
+
+
+def _gains(part: pl.DataFrame, measured: Measurement, baselines: Sequence[str]) -> pl.DataFrame:
+    """query_id, baseline, before, after, gain of the queries of one segment."""
+    metric = pl.col(measured.headline)
+    plain = part.filter(pl.col("system").is_in(baselines))
+    means = plain.group_by("system", maintain_order=True).agg(metric.mean()).sort(metric, descending=True)
+    best = means["system"][0]
+    before = part.filter(system=best).select(
+        "query_id", pl.lit(best).alias("baseline"), metric.alias("before")
+    )
+    after = part.filter(system=measured.model).select("query_id", metric.alias("after"))
+    both = before.join(after, on="query_id").drop_nulls()
+    return both.with_columns(gain=pl.col("after") - pl.col("before"))
 
 
 def build_examples(
-    chosen: list[tuple[str, str, float, float]],
+    chosen: Sequence[Choice],
     pairs: pl.DataFrame,
-    scores: dict[str, np.ndarray],
-    queries: pl.DataFrame,
-    products: pl.DataFrame,
+    scores: Mapping[str, np.ndarray],
+    model: str,
+    collection: Collection,
 ) -> list[Example]:
-    """`pairs` (query_id, product_id, grade) with `scores` = {"baseline": (n,), "model": (n,)}."""
-    ids = [query_id for _, query_id, _, _ in chosen]
-    scored = pairs.select("query_id", "product_id", "grade").with_columns(
-        **{k: pl.Series(v) for k, v in scores.items()}
-    )
-    shown = scored.filter(pl.col("query_id").is_in(ids))
-    facts = queries.filter(pl.col("query_id").is_in(ids))
+    """The chosen queries with both lists; `scores` (n,) by system are aligned with `pairs`."""
+    queries = {row["query_id"]: row for row in collection.queries.iter_rows(named=True)} if chosen else {}
     examples = []
-    for why, query_id, before, after in chosen:
-        query = facts.filter(pl.col("query_id") == query_id).row(0, named=True)
-        rows = shown.filter(pl.col("query_id") == query_id)
-        lists = {
-            name: rows.sort([name, "product_id"], descending=[True, False]).head(SHOWN)
-            for name in ("baseline", "model")
-        }
+    for choice in chosen:
+        query = queries[choice.query_id]
+        mine = (pairs["query_id"] == choice.query_id).to_numpy()
+        ranked = [_ranked(pairs, scores[name], mine) for name in (choice.baseline, model)]
         examples.append(
             Example(
-                why,
-                query_id,
+                choice,
                 query.get("text") or "",
                 thumbnail(query.get("image")),
-                before,
-                after,
-                _items(lists["baseline"], products),
-                _items(lists["model"], products),
+                *(_items(rows, collection.products) for rows in ranked),
             )
         )
     return examples
+
+
+def _ranked(pairs: pl.DataFrame, scores: np.ndarray, rows: np.ndarray) -> pl.DataFrame:
+    """The first products of one query by these scores; ties as in the metrics, by product_id."""
+    scored = pairs.filter(rows).select("product_id", "grade").with_columns(score=pl.Series(scores[rows]))
+    return scored.sort("score", "product_id", descending=[True, False]).head(SHOWN)
 
 
 def _items(ranked: pl.DataFrame, products: pl.DataFrame) -> list[Item]:

@@ -13,6 +13,7 @@ import polars as pl
 from features.build import FeatureBuilder, FeatureTable
 from features.embedding_cache import EmbeddingCache
 from features.encoders import Encoder, Fittable, make_encoder
+from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from features.load import Collection, load
 from features.store import FeatureStore, FeatureView
@@ -65,6 +66,13 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     The same: equal fingerprints of the data, the feature and encoder settings, and this package.
     """
     collection = load_collection(config)
+    if not collection.judgements.height:
+        raise InputError(
+            where="data.judgements",
+            expected="a table of graded pairs",
+            got="none",
+            cure="set data.judgements.path: the features are built for its pairs",
+        )
     store = FeatureStore(config.store.root, config.store.storage_options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     fingerprint = _fingerprint(config, collection)

@@ -33,12 +33,16 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     given = arguments.parse_args(argv)
     run = SavedRun.open(given.run)
     query = one_query(given.query, given.image)
+    _check_asked(given.top, given.image, run)
     products = load_collection(run.config).products
     ranked = rank(run, products, query).head(given.top)
     if given.json:
         print(json.dumps(ranked.to_dicts(), ensure_ascii=False))
     else:
         say(f"{given.query or ''} {given.image or ''}".strip())
+        if not ranked.height:
+            say("nothing found: no product has a word of the query, or looks or reads like it")
+            return ranked
         show("", ["rank", *ranked.columns[1:]], ranked.rows())
     return ranked
 
@@ -60,6 +64,24 @@ def one_query(text: str | None, image: Path | None) -> pl.DataFrame:
             ) from error
     row = {"query_id": "query", "text": text, "image": photo}
     return pl.DataFrame([row], schema={"query_id": pl.String, "text": pl.String, "image": pl.Binary})
+
+
+def _check_asked(top: int, image: Path | None, run: SavedRun) -> None:
+    """Raise InputError for an empty list, or a photo that the run would pass over without a word."""
+    if top < 1:
+        raise InputError(
+            where="command line",
+            expected="--top of 1 or more",
+            got=f"{top}",
+            cure="ask for a product or more",
+        )
+    if image and "image" not in run.schema.groups:
+        raise InputError(
+            where=run.folder,
+            expected="a run that looks at photos, for --image",
+            got=f"features of {', '.join(run.schema.groups)} only",
+            cure="name an image encoder under encoders and train again, or ask with --query alone",
+        )
 
 
 def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataFrame:

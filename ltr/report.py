@@ -29,7 +29,6 @@ class Report:
     findings: Sequence[Finding] = ()
     cleaning: Sequence[tuple[object, ...]] = ()
     examples: Sequence[Example] = ()
-    baseline: str = ""
     grades: tuple[float, float] = field(default=(0.0, 1.0))
 
 

@@ -17,11 +17,11 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -39,16 +39,32 @@ from ltr.measurement import Measurement
 from ltr.splits import Fold
 from ltr.training import CrossFit
 
+Parsed = TypeVar("Parsed")
+
 ENCODER_STATE = "encoder-"
 LIBRARIES = (
     "lightgbm", "xgboost", "polars", "numpy", "torch", "torchvision", "sentence-transformers", "deltalake",
 )  # fmt: skip
 
 
+def check_target(target: Path) -> None:
+    """Make the folder that the run will lie in; InputError, before hours of training, where it cannot."""
+    if target.exists() and not (target / "run.json").is_file():
+        got = "a folder that is no run" if target.is_dir() else "a file"
+        cure = "name another with --run: this one would be moved away"
+        raise InputError(where=target, expected="a new folder, or an earlier run", got=got, cure=cure)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        got, cure = str(error.strerror).lower(), "name another folder with --run or --runs"
+        raise InputError(
+            where=target.parent, expected="a folder to write the run in", got=got, cure=cure
+        ) from error
+
+
 @contextmanager
 def new_run(target: Path) -> Iterator[Path]:
     """A folder to fill; it takes its name only when whole, and an earlier run of that name is set aside."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield draft
@@ -148,22 +164,53 @@ def _figures(config: Config, record: RunRecord) -> dict[str, Any]:
 
 
 def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
-    """The run's config, feature schema and run.json; InputError when the folder is no run."""
+    """The run's config, feature schema and run.json; InputError when the folder is no run, or not whole."""
     for name in ("config.yaml", "features.json", "run.json", "model"):
         if not (run / name).exists():
             raise InputError(
                 where=run,
                 expected="a run folder",
-                got=f"none with {name}" if run.is_dir() else "no such folder",
+                got=f"one without {name}" if run.is_dir() else "no such folder",
                 cure="name a folder that ltr.train wrote",
             )
-    about = read_json(run / "run.json")
+    about = _read_whole(run / "run.json", _parse_about)
+    schema = _read_whole(run / "features.json", FeatureSchema.from_json)
     states = {
         f"encoders.{path.stem.removeprefix(ENCODER_STATE)}.state": str(path.absolute())
         for path in run.glob(f"{ENCODER_STATE}*.safetensors")
     }
     config = read_config(run / "config.yaml", states, base=Path(about["base"]))
-    return config, FeatureSchema.from_json((run / "features.json").read_text(encoding="utf-8")), about
+    _check_states(run, config)
+    return config, schema, about
+
+
+def _parse_about(text: str) -> dict[str, Any]:
+    about = json.loads(text)
+    return {**about, "base": str(about["base"]), "model": str(about["model"])}
+
+
+def _read_whole(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            where=path,
+            expected="the file as ltr.train wrote it",
+            got=f"another ({type(error).__name__}: {error})",
+            cure="copy the whole run folder again, or train it again",
+        ) from error
+
+
+def _check_states(run: Path, config: Config) -> None:
+    """An encoder that learnt from the run's catalogue would otherwise learn anew, from another one."""
+    for name, encoder in config.encoders.items():
+        if getattr(encoder, "state", "") is None:
+            raise InputError(
+                where=run,
+                expected=f"{ENCODER_STATE}{name}.safetensors",
+                got="no such file",
+                cure="copy the whole run folder again, or train it again",
+            )
 
 
 def write_json(path: Path, value: object) -> None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from features.load import Collection
 from ltr.config import Config
 from ltr.evaluation import convention
 from ltr.examples import Example, build_examples, choose_queries
+from ltr.ladder import baseline_scores
 from ltr.report import Report
 from ltr.run_folder import RunRecord, versions
 
-BASELINE_ORDER = ("BM25", "text cosine", "photo cosine", "random")
-
 
 def report_of(config: Config, record: RunRecord) -> Report:
-    baseline = next((name for name in BASELINE_ORDER if name in record.scores), record.measured.model)
     collection = record.prepared.collection
     grades = record.data.grades
     return Report(
@@ -28,28 +25,18 @@ def report_of(config: Config, record: RunRecord) -> Report:
         cleaning=[
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
-        examples=_examples(record, baseline),
-        baseline=baseline,
+        examples=_examples(record),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
 
-def _examples(record: RunRecord, baseline: str) -> list[Example]:
+def _examples(record: RunRecord) -> list[Example]:
+    """None for a table of ready-made features (svmlight): it has no titles or photos to look at."""
     collection, measured = record.prepared.collection, record.measured
-    if not _can_be_shown(collection):
+    if collection.given is not None:
         return []
-    return build_examples(
-        choose_queries(measured.per_query, measured.model, baseline, measured.headline),
-        record.data.frame,
-        {"baseline": record.scores[baseline], "model": record.scores[measured.model]},
-        collection.queries,
-        collection.products,
-    )
-
-
-def _can_be_shown(collection: Collection) -> bool:
-    """A table of ready-made features (svmlight) has no titles or photos to look at."""
-    return collection.given is None
+    chosen = choose_queries(measured, list(baseline_scores(record.data)))
+    return build_examples(chosen, record.data.frame, record.scores, measured.model, collection)
 
 
 def _facts(config: Config, record: RunRecord) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from features.build import FeatureBuilder
 from features.feature_schema import KEYS, FeatureSchema
+from features.readers import read_table
 from ltr.config import Config
 from ltr.dataset import Dataset
 from ltr.feature_table import embedded_dataset, make_builder
@@ -61,7 +62,7 @@ class SavedRun:
 
     def held_out(self) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
         """Judged pairs (query_id, product_id, grade) and each system's held-out scores (n,) of them."""
-        table = pl.read_parquet(self.folder / "scores.parquet")
+        table = read_table(self.folder / "scores.parquet")
         systems = [name for name in table.columns if name.startswith("score: ")]
         scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}
         return table.select(*KEYS, "grade"), scores

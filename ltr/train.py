@@ -23,7 +23,7 @@ from ltr.ladder import baseline_scores, rungs
 from ltr.measurement import measure
 from ltr.printing import print_collection, print_findings, print_measurement
 from ltr.report import write_report
-from ltr.run_folder import RunRecord, new_run, write_run
+from ltr.run_folder import RunRecord, check_target, new_run, write_run
 from ltr.run_report import report_of
 from ltr.splits import Fold, make_folds
 from ltr.training import CrossFit, cross_fit, fit_on_all
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
 def train(config: Config, target: Path, command: str) -> Path:
     """Features, data doctor, cross-fitting, baselines, ladder, run folder; returns the folder."""
     watch = command_line.Stopwatch()
+    check_target(target)
     prepared = prepare(config)
     print_collection(prepared.collection)
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
 
 import lightgbm as lgb
@@ -24,6 +28,22 @@ LIGHTGBM_CURES: dict[Device, str] = {
     "cuda": "choose ranker xgboost, whose wheel has CUDA, or build LightGBM with -DUSE_CUDA=1",
     "opencl": "install the GPU's OpenCL driver (or pocl, for OpenCL on the CPU), or use device cpu",
 }
+
+
+@contextmanager
+def silent_library() -> Iterator[None]:
+    """Keep LightGBM's "[Fatal] …" off the terminal, where an exception says the same.
+
+    The library writes to file descriptor 2 itself, past sys.stderr and past its own verbosity.
+    """
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @functools.cache
@@ -42,7 +62,8 @@ def check_lightgbm(device: Device) -> None:
         "num_threads": 1,
     }
     try:
-        lgb.train(settings, lgb.Dataset(X, grades, group=groups), num_boost_round=1)
+        with silent_library():
+            lgb.train(settings, lgb.Dataset(X, grades, group=groups), num_boost_round=1)
     except lgb.basic.LightGBMError as error:
         raise _absent("LightGBM", device, str(error).split("\n")[0], LIGHTGBM_CURES[device]) from error
 

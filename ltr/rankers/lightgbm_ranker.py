@@ -21,7 +21,7 @@ from ltr.rankers.boosted import (
     monotone_signs,
     thread_count,
 )
-from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm
+from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.gains import gain_levels, gains_of, whole_log_levels
 
 MOST_ROWS = 10_000  # of one query: the length of the library's table of discounts
@@ -132,7 +132,8 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
 
     @staticmethod
     def _read(path: Path) -> lgb.Booster:
-        return lgb.Booster(model_file=path)
+        with silent_library():
+            return lgb.Booster(model_file=path)
 
 
 def _present(train: Dataset, validation: Dataset | None) -> list[Dataset]:

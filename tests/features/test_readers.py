@@ -76,7 +76,7 @@ def test_habits_of_real_files(tmp_path: Path, name: str, content: bytes, column:
         ("quote.csv", b'a,b\n1,2\n1,"x\n3,4\n', "quote.csv, line 3: expected a closing quote"),
         ("twice.csv", b'a,a\n1,5" nail\n', "expected each column once, got 'a' more than once"),
         ("broken.jsonl", b'{"a": 1}\n{"a": 1\n', "broken.jsonl, line 2: expected a JSON object"),
-        ("list.jsonl", b'[{"a": 1}]\n', "line 1: expected a JSON object, got [{'a': 1}]"),
+        ("list.jsonl", b'[{"a": 1}]\n', "line 1: expected a JSON object, got '[{\"a\": 1}]'"),
         ("no.parquet", b"not parquet at all", "a Parquet file, got one that starts with b'not parque'"),
         ("cut.parquet", _parquet(TABLE)[:-1], "cut off at its end"),
         ("hollow.parquet", b"PAR1PAR1", "a Parquet file"),
