@@ -46,7 +46,7 @@ def _query(source: Source) -> list[pl.Series | None]:
 
 
 def _grades(raw: pl.Series, names: dict[str | int, float] | None) -> pl.Series:
-    if names is None:
+    if not names:
         return derive.numbers(raw)
     grade_of = {str(name): grade for name, grade in names.items()}
     return derive.identifiers(raw).replace_strict(grade_of, default=None, return_dtype=pl.Float64)
@@ -67,20 +67,16 @@ def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: 
     frame = cleaning.clean_prices(frame, ledger)
     frame = cleaning.reject_broken(frame, "products", Products, ledger)
     if not frame.height:
-        raise InputError(
-            where=inputs.base / config.products.path if config.products else "data.judgements",
-            expected="products with an id",
-            got="none with one",
-            cure="set data.products.columns.product_id to the column of ids",
-        )
+        where = inputs.base / config.products.path if config.products else "data.judgements"
+        cure = "set data.products.columns.product_id to the column of ids"
+        raise InputError(where=where, expected="products with an id", got="none with one", cure=cure)
     frame = cleaning.deduplicate(frame, "products", "product_id", ledger)
     if config.images and config.images.path:
         frame = _with_photos(frame, config.images, config.images.path, inputs)
     inputs.fingerprint_photo_files("products", frame["image"])
-    given = frame["image"].count()
     frame = cleaning.quarantine_images(frame, "products", "product_id", ledger)
-    if config.images and given and not frame["image"].count():
-        raise _no_photo(config.images, given, ledger)
+    if config.images and "products photos" in ledger.rejected and not frame["image"].count():
+        raise _no_photo(config.images, inputs)
     cleaning.report_near_duplicates(frame, ledger)
     return frame
 
@@ -119,16 +115,14 @@ def _price(source: Source, name: str, unit: str) -> pl.Series | None:
 
 def _photo(source: Source, photos: ImagesConfig | None, inputs: Inputs) -> pl.Series:
     if photos and photos.folder:
-        _check_folder(inputs.base / photos.folder)
+        folder = inputs.base / photos.folder
+        if not folder.is_dir():
+            raise InputError(
+                where=folder, expected="a folder of photos", got="none", cure="mend images.folder"
+            )
         names = source.require(photos.column, "data.images.column")
-        return photo_column(names, inputs.base / photos.folder).alias("image")
+        return photo_column(names, folder).alias("image")
     return _or_nulls(source.image("image"), source.frame.height)
-
-
-def _check_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        got = "a file" if folder.exists() else "no such folder"
-        raise InputError(where=folder, expected="a folder of photos", got=got, cure="mend data.images.folder")
 
 
 def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
@@ -175,7 +169,15 @@ def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: I
     inputs.fingerprint_photo_files("queries", frame["image"])
     frame = cleaning.quarantine_images(frame, "queries", "query_id", ledger)
     nothing = pl.col("text").is_null() & pl.col("image").is_null()
-    return ledger.reject("queries", frame, nothing, "neither text nor a readable photo")
+    kept = ledger.reject("queries", frame, nothing, "neither text nor a readable photo")
+    if config.queries and not kept.height:
+        raise InputError(
+            where=inputs.base / config.queries.path,
+            expected="queries with an id, and a text or a photo",
+            got="none",
+            cure="set data.queries.columns.text (or .image) to the right column",
+        )
+    return kept
 
 
 def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
@@ -251,6 +253,8 @@ def load_events(
         source.text("kind"),
         source.values("at", derive.datetimes, _DATE),
     ]
+    if columns[-1] is None:
+        source.require("at", "data.events.columns.at")
     frame = _frame(columns)
     if "query_id" not in frame.columns:
         frame = cleaning.clean_text(frame, "events", ["query"], inputs.ledger)
@@ -276,13 +280,13 @@ def _frame(columns: list[pl.Series | None]) -> pl.DataFrame:
     return pl.DataFrame([column for column in columns if column is not None])
 
 
-def _no_photo(config: ImagesConfig, given: int, ledger: Ledger) -> InputError:
+def _no_photo(config: ImagesConfig, inputs: Inputs) -> InputError:
     """For photos of which none can be read: a wrong folder or column rather than broken files."""
-    first = ledger.rejected["products photos"].select(pl.exclude("product_id")).row(0)
+    bad = inputs.ledger.rejected["products photos"].drop("product_id")
     return InputError(
-        where="data.images",
+        where=inputs.base / (config.folder or config.path or ""),
         expected="photos that can be read",
-        got=f"none in {given} ({': '.join(first)})",
+        got=f"none in {bad.height} ({': '.join(bad.row(0))})",
         cure=f"check data.images.{'folder' if config.folder else 'path'} and .column",
     )
 

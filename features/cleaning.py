@@ -137,9 +137,13 @@ def reject_unknown(
 def quarantine_images(frame: pl.DataFrame, table: str, key: str, ledger: Ledger) -> pl.DataFrame:
     """Photos that cannot be read → null, counted by reason; the row stays."""
     found = images.problems(frame["image"])
-    # A path tells which file to look at; the bytes of a broken photo would only fill the disk.
-    named = [key, "image"] if frame["image"].dtype == pl.String else [key]
-    bad = frame.select(named).with_columns(reason=found).drop_nulls("reason")
+    # A path's last part tells which file to look at; the bytes of a broken photo would only fill the disk.
+    files = (
+        [pl.col("image").str.extract(r"([^/\\]+)$").alias("file")]
+        if frame["image"].dtype == pl.String
+        else []
+    )
+    bad = frame.select(key, *files).with_columns(reason=found).drop_nulls("reason")
     for (reason,), rows in bad.group_by("reason", maintain_order=True):
         ledger.note(table, f"photo set to null: {reason}", frame, rows, "changed")
     ledger.keep_rejected(f"{table} photos", bad)

@@ -43,13 +43,21 @@ def identifiers(column: pl.Series) -> pl.Series:
 
 
 def text(column: pl.Series) -> pl.Series:
-    """Text, trimmed; the items of a list are joined by spaces, bytes are read as UTF-8."""
+    """Text, trimmed; the items of a list are joined by spaces, bytes are read as UTF-8.
+
+    Anything that has no plain text (durations, lists of lists) is written as Python writes it.
+    """
     if column.dtype == pl.Binary:
         decoded = (None if value is None else value.decode(errors="replace") for value in column)
         column = pl.Series(column.name, decoded, dtype=pl.String)
-    if isinstance(column.dtype, pl.List | pl.Array):
-        column = column.cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
-    return column.cast(pl.String, strict=False).str.strip_chars()
+    try:
+        if isinstance(column.dtype, pl.List | pl.Array):
+            column = column.cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
+        column = column.cast(pl.String, strict=False)
+    except pl.exceptions.InvalidOperationError:
+        written = [None if value is None else str(value) for value in column.to_list()]
+        column = pl.Series(column.name, written, dtype=pl.String)
+    return column.str.strip_chars()
 
 
 def joined_text(columns: Sequence[pl.Series]) -> pl.Series:
@@ -61,6 +69,7 @@ def joined_text(columns: Sequence[pl.Series]) -> pl.Series:
 
 def numbers(column: pl.Series) -> pl.Series:
     """Float64 of numbers, or of text that holds a plain number (1299.5, 1e3, nan)."""
+    column = _as_words(column)
     if column.dtype == pl.String:
         column = column.set(missing(column), None).str.strip_chars()
     return _as_float(column)
@@ -70,6 +79,11 @@ def whole_numbers(column: pl.Series) -> pl.Series:
     """Int64 of numbers without a fraction, or of text that holds one."""
     value = numbers(column)
     return value.set(~((value % 1) == 0), None).cast(pl.Int64, strict=False)
+
+
+def _as_words(column: pl.Series) -> pl.Series:
+    """Categories as their names: a table from pandas may hold any column so."""
+    return column.cast(pl.String) if isinstance(column.dtype, pl.Categorical | pl.Enum) else column
 
 
 def _as_float(column: pl.Series) -> pl.Series:
@@ -85,6 +99,7 @@ def prices(column: pl.Series) -> pl.Series:
     the last is decimal if both occur; one kind alone is decimal unless it comes several times or is
     followed by exactly three digits ("1,499"; but "0,499"). A range ("12 - 15") gives its lower bound.
     """
+    column = _as_words(column)
     if column.dtype != pl.String:
         return numbers(column)
     tidy = _tidy(column)
@@ -98,6 +113,7 @@ def prices(column: pl.Series) -> pl.Series:
 
 def is_range(column: pl.Series) -> pl.Series:
     """Which texts are a price range such as "12 - 15": two numbers with a dash or "to" between them."""
+    column = _as_words(column)
     if column.dtype != pl.String:
         return pl.repeat(value=False, n=len(column), dtype=pl.Boolean, eager=True)
     tidy = _tidy(column)
@@ -161,7 +177,8 @@ def category_paths(columns: Sequence[pl.Series], separator: str) -> pl.Series:
 
 
 def _levels(column: pl.Series, separator: str) -> pl.Series:
-    if not isinstance(column.dtype, pl.List | pl.Array):
-        column = column.cast(pl.String).str.split(separator)
+    nested = isinstance(column.dtype, pl.List | pl.Array) and column.dtype.inner.is_nested()
+    if nested or not isinstance(column.dtype, pl.List | pl.Array):
+        column = text(column).str.split(separator)
     none = pl.lit([], dtype=pl.List(pl.String))
     return pl.select(pl.lit(column).cast(pl.List(pl.String)).fill_null(none)).to_series()

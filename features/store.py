@@ -88,7 +88,11 @@ class FeatureStore:
         table = self._open(view, version)
         _check_same_view(view, record_at(table))
         # Not pl.read_delta: it finds no file under a folder with a blank or an umlaut in its name.
-        return pl.DataFrame(table.scan()).sort(WRITTEN_BY, maintain_order=True).drop(WRITTEN_BY)
+        try:
+            frame = pl.DataFrame(table.scan())
+        except pl.exceptions.ComputeError as error:
+            raise self._damaged(view, error) from error
+        return frame.sort(WRITTEN_BY, maintain_order=True).drop(WRITTEN_BY)
 
     def history(self, view: FeatureView) -> pl.DataFrame:
         """One row a version, newest first: its number, time (UTC), mode, rows written, metadata as JSON."""
@@ -168,9 +172,19 @@ class FeatureStore:
                 got="none of that name",
                 cure="write it first, or correct the store's root",
             ) from error
+        except DeltaError as error:
+            raise self._damaged(view, error) from error
         if version is not None:
             table.load_as_version(find_version(table, version))
         return table
+
+    def _damaged(self, view: FeatureView, error: Exception) -> InputError:
+        return InputError(
+            where=self._address(view),
+            expected="a whole Delta table",
+            got=f"one with a missing or damaged file ({str(error).partition(chr(10))[0]})",
+            cure="restore it, or remove it and build the features again",
+        )
 
     def _commit(
         self, view: FeatureView, rows: pl.DataFrame, mode: WriteMode, metadata: dict[str, str]

@@ -34,6 +34,7 @@ Group = Literal["lexical", "structured", "text", "image"]
 _PLAINLY = {
     "missing": "a value",
     "string_type": "a text",
+    "path_type": "a path",
     "union_tag_not_found": "a kind",
     **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
@@ -120,8 +121,11 @@ def parse_yaml(text: str, where: str) -> Any:
     try:
         return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        got, cure = f"a mistake ({error.problem})", "mend that line or the one before it"
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
+        got, cure = (
+            f"a mistake ({error.problem})",
+            "mend that line or the one before it" if line else "mend it",
+        )
         raise InputError(where=where + line, expected="YAML", got=got, cure=cure) from error
     except yaml.YAMLError as error:
         got = " ".join(str(error).split())
@@ -187,7 +191,7 @@ def _keep_shared(section: dict[str, Any], path: list[str], kind: object) -> None
 
 def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> InputError:
     problem = error.errors()[0]
-    path, known = _locate(problem["loc"], tree)
+    path, known = _locate(problem["loc"], tree, absent=problem["type"] == "missing")
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
         cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
@@ -214,14 +218,14 @@ def _expected(problem: ErrorDetails) -> str:
     return _PLAINLY.get(problem["type"], limit + message)
 
 
-def _locate(loc: tuple[int | str, ...], tree: Any) -> tuple[list[str], bool]:
+def _locate(loc: tuple[int | str, ...], tree: Any, *, absent: bool) -> tuple[list[str], bool]:
     """The keys of an error's location as the file spells them (union tags are not keys), and if it has the last."""
     path: list[str] = []
     here = tree
     for step, part in enumerate(loc):
         if _has(here, part):
             here = here[part]
-        elif step == len(loc) - 1 and isinstance(here, Mapping):
+        elif absent and step == len(loc) - 1:
             return [*path, str(part)], False
         else:
             continue

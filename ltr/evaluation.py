@@ -106,6 +106,11 @@ def evaluate(pairs: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:
     )
 
 
+def check_gain(grades: FloatArray, config: EvaluationConfig) -> None:
+    """Raise InputError, before a ranker is trained, for a grade (n,) that the gain has no value for."""
+    _gains(grades, np.ones(len(grades), dtype=np.bool_), config.gain)
+
+
 def _checked(pairs: pl.DataFrame) -> pl.DataFrame:
     """The four columns; InputError for what would make the figures wrong."""
     missing = [name for name in NEEDED if name not in pairs.columns]

@@ -60,7 +60,10 @@ def one_query(text: str | None, image: Path | None) -> pl.DataFrame:
             decode(photo)
         except (ImageError, OSError) as error:
             raise InputError(
-                where=image, expected="a photo", got=str(error), cure="name a JPEG or PNG file"
+                where=image,
+                expected="a photo",
+                got=f"none that can be read ({error})",
+                cure="name a whole JPEG or PNG file",
             ) from error
     row = {"query_id": "query", "text": text, "image": photo}
     return pl.DataFrame([row], schema={"query_id": pl.String, "text": pl.String, "image": pl.Binary})
@@ -74,6 +77,13 @@ def _check_asked(top: int, image: Path | None, run: SavedRun) -> None:
             expected="--top of 1 or more",
             got=f"{top}",
             cure="ask for a product or more",
+        )
+    if run.schema.groups and not {"lexical", "text", "image"} & set(run.schema.groups):
+        raise InputError(
+            where=run.folder,
+            expected="a run that compares queries with products",
+            got=f"features of {', '.join(run.schema.groups)} only",
+            cure="switch on features.lexical or name an encoder, and train again",
         )
     if image and "image" not in run.schema.groups:
         raise InputError(

@@ -56,7 +56,7 @@ def check_target(target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        got, cure = str(error.strerror).lower(), "name another folder with --run or --runs"
+        got, cure = f"one that cannot be made ({error.strerror})", "name another folder with --run or --runs"
         raise InputError(
             where=target.parent, expected="a folder to write the run in", got=got, cure=cure
         ) from error
@@ -170,7 +170,7 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
             raise InputError(
                 where=run,
                 expected="a run folder",
-                got=f"one without {name}" if run.is_dir() else "no such folder",
+                got=f"one without {name}" if run.is_dir() else "a file" if run.exists() else "no such folder",
                 cure="name a folder that ltr.train wrote",
             )
     about = _read_whole(run / "run.json", _parse_about)

@@ -91,7 +91,7 @@ class TimeSplitConfig(BaseModel):
     @classmethod
     def _rising(cls, cutoffs: tuple[NaiveDatetime, ...]) -> tuple[NaiveDatetime, ...]:
         if list(cutoffs) != sorted(set(cutoffs)):
-            raise ValueError("the cutoffs must rise")
+            raise ValueError("cutoffs that rise")
         return cutoffs
 
 

@@ -17,11 +17,13 @@ from ltr.command_line import say
 from ltr.config import Config
 from ltr.dataset import Dataset
 from ltr.diagnosis import diagnose, stop_on_failure
+from ltr.evaluation import check_gain
 from ltr.feature_table import Prepared, embedded_dataset, make_builder, prepare
 from ltr.fusion import EmbeddedDataset
 from ltr.ladder import baseline_scores, rungs
 from ltr.measurement import measure
 from ltr.printing import print_collection, print_findings, print_measurement
+from ltr.rankers.boosted import check_monotone
 from ltr.report import write_report
 from ltr.run_folder import RunRecord, check_target, new_run, write_run
 from ltr.run_report import report_of
@@ -51,6 +53,8 @@ def train(config: Config, target: Path, command: str) -> Path:
     print_findings(findings)
     stop_on_failure(findings)
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    check_gain(data.grades, config.evaluation)
+    check_monotone(data.schema, config.ranker.monotone)
     say(
         f"training {config.ranker.kind} ({config.ranker.objective}): {len(folds)} split(s), {data.X.shape[1]} features"
     )

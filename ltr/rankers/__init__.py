@@ -60,5 +60,8 @@ def load_ranker(folder: Path) -> Ranker:
         return make_ranker(config).load(folder)
     except (OSError, ValueError, KeyError, lgb.basic.LightGBMError) as error:
         raise InputError(
-            where=folder, expected="a saved ranker", got=str(error).split("\n")[0], cure="train the run again"
+            where=folder,
+            expected="a saved ranker, as ltr.train wrote it",
+            got=f"another ({type(error).__name__}: {str(error).partition(chr(10))[0]})",
+            cure="copy the whole run folder again, or train it again",
         ) from error

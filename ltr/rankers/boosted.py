@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
+from features.readers import sha256
 from ltr.dataset import Dataset
 from ltr.rankers.devices import Device
 from ltr.rankers.gains import Gain, gains_of
@@ -109,6 +110,7 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         for bag, booster in enumerate(self._boosters):
             self._write(booster, folder / f"model_{bag}{self.suffix}")
         about = {
+            "sha256": {path.name: sha256(path) for path in sorted(folder.glob(f"model_*{self.suffix}"))},
             "config": self.config.model_dump(mode="json"),
             "features": json.loads(self.schema.to_json()),
             "trees": self._trees,
@@ -118,8 +120,19 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; scores are equal to the last bit."""
+        """Read what `save` wrote; scores are equal to the last bit.
+
+        Raises InputError for a model file that changed since: LightGBM ends the whole process on one cut short.
+        """
         about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
+        for name, written in about["sha256"].items():
+            if sha256(folder / name) != written:
+                raise InputError(
+                    where=folder / name,
+                    expected="the model file of a saved ranker",
+                    got=f"another file of {(folder / name).stat().st_size:,} bytes",
+                    cure="copy the whole run folder again, or train it again",
+                )
         ranker = cls(cls.config_class.model_validate(about["config"]))  # type: ignore[arg-type]
         ranker.schema = FeatureSchema.from_json(json.dumps(about["features"]))
         ranker.history = pl.DataFrame(about["history"], schema=HISTORY)
@@ -200,6 +213,17 @@ def monotone_signs(schema: FeatureSchema, patterns: tuple[str, ...]) -> list[int
         )
         for feature in schema.features
     ]
+
+
+def check_monotone(schema: FeatureSchema, patterns: tuple[str, ...]) -> None:
+    """Raise InputError for a pattern that names no numeric feature of the whole table: a slip, most likely."""
+    for pattern in patterns:
+        if not any(monotone_signs(schema, (pattern,))):
+            near = difflib.get_close_matches(pattern, schema.names, n=1)
+            cure = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(schema.names[:5])}, …"
+            raise InputError(
+                where="ranker.monotone", expected="names of numeric features", got=repr(pattern), cure=cure
+            )
 
 
 def library_names(schema: FeatureSchema) -> list[str] | None:

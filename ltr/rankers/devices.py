@@ -65,7 +65,9 @@ def check_lightgbm(device: Device) -> None:
         with silent_library():
             lgb.train(settings, lgb.Dataset(X, grades, group=groups), num_boost_round=1)
     except lgb.basic.LightGBMError as error:
-        raise _absent("LightGBM", device, str(error).split("\n")[0], LIGHTGBM_CURES[device]) from error
+        raise _absent(
+            "LightGBM", device, str(error).split("\n")[0].rstrip("."), LIGHTGBM_CURES[device]
+        ) from error
 
 
 @functools.cache

@@ -104,7 +104,10 @@ def broken_photos() -> None:
     folder = HERE / "photos"
     folder.mkdir(exist_ok=True)
     buffer = io.BytesIO()
-    Image.linear_gradient("L").resize((48, 48)).save(buffer, "JPEG")
+    grey = Image.radial_gradient("L").resize((128, 128))
+    Image.merge("RGB", (grey, grey.rotate(90), grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT))).save(
+        buffer, "JPEG", quality=95
+    )
     whole = buffer.getvalue()
     for name, content in (
         ("whole.jpg", whole),

@@ -159,7 +159,7 @@ def test_photos_in_a_folder(tmp_path: Path) -> None:
     shop = _load(tmp_path, config)
     assert shop.products["image"].to_list() == [str(folder / "a.jpg"), None, None, None]
     assert _affected(shop) == {("products", "photo set to null: file not found"): 1}
-    assert shop.rejected["products photos"]["image"].to_list() == [str(folder / "b.jpg")]
+    assert shop.rejected["products photos"]["file"].to_list() == ["b.jpg"]
     (folder / "a.jpg").write_bytes(_photo("blue"))
     again = _load(tmp_path, config)
     assert [k for k, v in again.fingerprints.items() if v != shop.fingerprints[k]] == ["products photos"]
@@ -265,7 +265,7 @@ def test_events(tmp_path: Path) -> None:
         ({"products": None}, "titles in the judgements"),
         (
             {"images": {"folder": "photos", "column": "name"}},
-            "photos: expected a folder of photos, got no such folder; mend data.images.folder",
+            "photos: expected a folder of photos, got none; mend images.folder",
         ),
         (
             {"images": {"folder": ".", "column": "name"}},

@@ -61,7 +61,12 @@ def test_a_wrong_value_names_its_key(override: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("", "an empty file"), ("- a\n- b\n", "a tree of settings"), ("name: [", "YAML"), ("name: demo\n", "data")],
+    [
+        ("", "an empty file"),
+        ("- a\n- b\n", "a tree of settings"),
+        ("name: [", "YAML"),
+        ("name: demo\n", "data"),
+    ],
 )
 def test_a_file_that_is_no_config_gives_one_clear_line(tmp_path: Path, text: str, expected: str) -> None:
     with pytest.raises(InputError, match=expected) as caught:
