@@ -1,27 +1,55 @@
 """python -m benchmarks.tables
 
-Write the tables of benchmarks/README.md from benchmarks/results/*.json; no figure there is typed by hand.
+Write the tables of benchmarks/README.md, and the headlines of README.md, from benchmarks/results/*.json;
+no figure there is typed by hand.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmarks.record import RESULTS
 
-README = Path(__file__).parent / "README.md"
+HERE = Path(__file__).parent
+SETS = ("fashion", "esci", "icecat", "homedepot", "demo")
 BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"
 
 
 def main() -> None:
-    text = README.read_text(encoding="utf-8")
+    put(HERE / "README.md", (line for section in SECTIONS for line in section()))
+    put(HERE.parent / "README.md", headlines())
+
+
+def put(page: Path, lines: Iterable[str]) -> None:
+    """Write the lines between the page's two markers."""
+    text = page.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    body = "\n".join(line for section in SECTIONS for line in section())
-    README.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}", encoding="utf-8")
-    print(f"wrote {README.name}")
+    page.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}", encoding="utf-8")
+    print(f"wrote {page.parent.name}/{page.name}")
+
+
+def headlines() -> Iterator[str]:
+    """nDCG@10 of the plain baselines and of each booster with all features, a row a set and kind of query."""
+    plain = ("random", "BM25", "text cosine", "photo cosine")
+    yield "\nnDCG@10 on queries held out from training, gain 2^grade − 1, queries with nothing relevant left out:\n"
+    yield "| set | queries | " + " | ".join(plain) + " | LightGBM, all | XGBoost, all |"
+    yield "|---|---:|" + "---:|" * (len(plain) + 2)
+    for name in SETS:
+        found = results(f"quality_{name}")
+        if found is None:
+            continue
+        runs = found["rankers"]
+        rows = [row for run in runs.values() for row in run["summary"] if row["metric"] == run["headline"]]
+        kinds = list(dict.fromkeys(row["segment"] for row in rows))
+        for kind in kinds[1:] or kinds:
+            means = {row["system"]: row for row in rows if row["segment"] == kind}
+            cells = [f"{means[s]['mean']:.3f}" if s in means else "" for s in (*plain, *runs)]
+            label = name if len(kinds) == 1 else f"{name}: {kind}"
+            yield f"| {label} | {means['random']['queries']:,} | " + " | ".join(cells) + " |"
+    yield ""
 
 
 def results(name: str) -> dict[str, Any] | None:
@@ -35,7 +63,7 @@ def about(found: dict[str, Any]) -> str:
 
 
 def quality() -> Iterator[str]:
-    for name in ("fashion", "esci", "icecat", "homedepot", "demo"):
+    for name in SETS:
         found = results(f"quality_{name}")
         if found is None:
             continue

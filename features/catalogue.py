@@ -118,7 +118,7 @@ def _photo(source: Source, photos: ImagesConfig | None, inputs: Inputs) -> pl.Se
         folder = inputs.base / photos.folder
         if not folder.is_dir():
             raise InputError(
-                where=folder, expected="a folder of photos", got="none", cure="mend images.folder"
+                where=folder, expected="a folder of photos", got="none", cure="mend data.images.folder"
             )
         names = source.require(photos.column, "data.images.column")
         return photo_column(names, folder).alias("image")

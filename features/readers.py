@@ -173,7 +173,7 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except json.JSONDecodeError as error:
-        got = f"{line[:30]!r} ({error.msg} at character {error.colno})"
+        got = f"{line[:30]!r} ({error.msg.removesuffix(' at')} at character {error.colno})"
         raise InputError(where=where, expected="a JSON object", got=got, cure=cure) from error
     if not isinstance(value, dict):
         raise InputError(where=where, expected="a JSON object", got=repr(line[:30]), cure=cure)

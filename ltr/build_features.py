@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> Prepared:
     )
     given, config = command_line.read_settings(arguments, argv)
     watch = command_line.Stopwatch()
+    say(f"reading {config.name} …")
     prepared = prepare(config, rebuild=given.rebuild)
     print_collection(prepared.collection)
     print_table(prepared, config)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ltr import command_line
+from ltr.command_line import say
 from ltr.diagnosis import diagnose, stop_on_failure
 from ltr.doctor import Finding
 from ltr.feature_table import prepare
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
     arguments = command_line.parser(__doc__)
     command_line.add_shortcuts(arguments, ("folds",))
     _, config = command_line.read_settings(arguments, argv)
+    say(f"reading {config.name} …")
     prepared = prepare(config)
     print_collection(prepared.collection)
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])

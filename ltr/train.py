@@ -46,6 +46,7 @@ def train(config: Config, target: Path, command: str) -> Path:
     """Features, data doctor, cross-fitting, baselines, ladder, run folder; returns the folder."""
     watch = command_line.Stopwatch()
     check_target(target)
+    say(f"reading {config.name} …")
     prepared = prepare(config)
     print_collection(prepared.collection)
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
@@ -78,11 +79,14 @@ def score_systems(
     """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model."""
     data = rows.data
     scores = baseline_scores(data)
-    for name, features in rungs(data.schema, config.ladder).items():
-        fitted = cross_fit(EmbeddedDataset(data.select(features)), folds, config.ranker)
-        say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
-        scores[name] = fitted.scores
-    fitted = cross_fit(rows, folds, config.ranker, config.embeddings)
+    ladder = rungs(data.schema, config.ladder)
+    with command_line.progress("fitting", (len(ladder) + 1) * len(folds)) as fold_done:
+        for name, features in ladder.items():
+            part = EmbeddedDataset(data.select(features))
+            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done)
+            say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
+            scores[name] = fitted.scores
+        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done)
     say(
         f"  all: {len(data.schema.features)} features, {fitted.seconds:.1f} s, trees {fitted.best_iterations}"
     )

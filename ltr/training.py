@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ def cross_fit(
     folds: Sequence[Fold],
     ranker: RankerConfig,
     embeddings: EmbeddingFusionConfig | None = None,
+    fold_done: Callable[[], None] = lambda: None,
 ) -> CrossFit:
     """One ranker a fold, fitted on its training queries, stopped on validation, scoring its test queries."""
     scores = np.full(rows.data.frame.height, np.nan)
@@ -43,6 +44,7 @@ def cross_fit(
         seconds += time.perf_counter() - started
         scores[rows.rows_of(fold.test)] = model.score(rows.take(fold.test))
         iterations.append(model.ranker.best_iteration)
+        fold_done()
     return CrossFit(scores, iterations, seconds, model)
 
 

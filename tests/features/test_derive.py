@@ -130,3 +130,29 @@ def test_bytes_are_read_as_text() -> None:
 def test_whole_numbers() -> None:
     assert derive.whole_numbers(pl.Series(["3", "3.5", "x", None])).to_list() == [3, None, None, None]
     assert derive.whole_numbers(pl.Series([3.0, float("nan"), float("inf")])).to_list() == [3, None, None]
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical(), pl.Enum(["12 - 15", "$9.50", "7", "ask"])])
+def test_categories_are_read_as_their_names(kind: pl.DataType) -> None:
+    column = pl.Series(["12 - 15", "$9.50", "7", "ask", None])
+    for read in (derive.prices, derive.numbers, derive.is_range, derive.text):
+        assert read(column.cast(kind)).equals(read(column), null_equal=True)
+
+
+ODD = {
+    "duration": pl.Series([timedelta(days=1), None]),
+    "lists in lists": pl.Series([[["a"], ["b"]], None]),
+    "records in lists": pl.Series([[{"a": 1}], None]),
+    "records": pl.Series([{"a": 1}, None]),
+    "no text": pl.Series([b"\xff", None]),
+    "array": pl.Series([[1, 2], None], dtype=pl.Array(pl.Int64, 2)),
+    "nothing": pl.Series([None, None]),
+}
+
+
+@pytest.mark.parametrize("column", ODD.values(), ids=ODD)
+def test_no_type_of_column_is_an_error(column: pl.Series) -> None:
+    texts = (derive.text(column), derive.joined_text([column]), derive.category_paths([column], ">"))
+    for read in (*texts, derive.numbers(column), derive.prices(column), derive.datetimes(column)):
+        assert len(read) == 2
+        assert read[1] is None

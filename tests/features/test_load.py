@@ -265,7 +265,7 @@ def test_events(tmp_path: Path) -> None:
         ({"products": None}, "titles in the judgements"),
         (
             {"images": {"folder": "photos", "column": "name"}},
-            "photos: expected a folder of photos, got none; mend images.folder",
+            "photos: expected a folder of photos, got none; mend data.images.folder",
         ),
         (
             {"images": {"folder": ".", "column": "name"}},

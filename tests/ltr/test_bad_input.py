@@ -52,7 +52,7 @@ REFUSED = [
         "no_prices.csv, column 'price': expected a price, got 'on request' in row 1 (12 of 12 values are no price); "
         "set data.products.columns.price to another column, or mend this one",
     ),
-    (f"{PHOTOS} fotos", "fotos: expected a folder of photos, got none; mend images.folder"),
+    (f"{PHOTOS} fotos", "fotos: expected a folder of photos, got none; mend data.images.folder"),
     (f"{PHOTOS} .", "expected photos that can be read, got none in 5 (whole.jpg: file not found); check"),
     ("--data.queries.columns.text []", "queries.csv: expected queries with an id, and a text or a photo, got none"),
     ("--data.judgements.path products.csv", "expected a column 'grade', got the columns product_id, title, brand"),
