@@ -57,8 +57,10 @@ def _nearest_of_blocks(
     blocks: list[np.ndarray], queries: RowVectors, items: RowVectors, n: int
 ) -> Iterator[pl.DataFrame]:
     holders = pl.DataFrame({"vector": items.rows, "item": np.arange(len(items.rows))})
+    of_no_item = np.setdiff1d(np.arange(len(items.vectors)), items.rows)
     for block in blocks:
         scores = queries.vectors[queries.rows[block]] @ items.vectors.T
+        scores[:, of_no_item] = -1.0  # else they would take the places of items among the n nearest
         query, vector = np.nonzero(_contenders(scores, n))
         hits = pl.DataFrame({"query": block[query], "vector": vector}).join(holders, on="vector")
         exact = of_pairs(queries.take(hits["query"].to_numpy()), items.take(hits["item"].to_numpy()))

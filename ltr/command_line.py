@@ -55,6 +55,11 @@ def add_shortcuts(made: argparse.ArgumentParser, names: Sequence[str]) -> None:
         made.add_argument(f"--{name}", help=f"short for --{SHORTCUTS[name]}")
 
 
+def add_run(made: argparse.ArgumentParser) -> None:
+    help_text = "a folder that ltr.train wrote; default: the demo shop's"
+    made.add_argument("--run", type=Path, default=Path("runs/demo-lightgbm"), help=help_text)
+
+
 def read_settings(
     made: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> tuple[argparse.Namespace, Config]:
@@ -127,9 +132,10 @@ def _cell(cell: object) -> str:
 
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time left on stderr, gone when done; call what it yields after each of `total` steps."""
+    """A bar with the time left on a terminal's stderr, gone when done; call what it yields after each step."""
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    terminal = Console(stderr=True)
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         task = bar.add_task(label, total=total)
         yield lambda: bar.advance(task)
 

@@ -1,4 +1,4 @@
-"""python -m ltr.evaluate --run RUN [--queries FILE] [--judgements FILE] [--products FILE]
+"""python -m ltr.evaluate [--run RUN] [--queries FILE] [--judgements FILE] [--products FILE]
 
 Measure a saved run without training. Alone: its held-out scores again, under the conventions asked for with
 --evaluation.KEY VALUE. With new judgements (and queries, and another catalogue): its saved model on them.
@@ -33,7 +33,7 @@ Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
 
 def main(argv: Sequence[str] | None = None) -> Measurement:
     arguments = command_line.parser(__doc__, config=False)
-    arguments.add_argument("--run", type=Path, required=True, help="a folder that ltr.train wrote")
+    command_line.add_run(arguments)
     arguments.add_argument("--queries", type=Path, help="new queries")
     arguments.add_argument("--judgements", "--judgments", type=Path, help="grades of products for queries")
     arguments.add_argument("--products", type=Path, help="another catalogue")

@@ -1,4 +1,4 @@
-"""python -m ltr.rank --run RUN --query "red dress under 50" [--image photo.jpg] [--top 20] [--json]
+"""python -m ltr.rank [--run RUN] --query "red dress under 50" [--image photo.jpg] [--top 20] [--json]
 
 Rank the run's catalogue for a query it may never have seen: words, a photo, or both. Candidates come from BM25
 and the cosines together, the order from the run's model.
@@ -25,7 +25,7 @@ SHOWN = ("product_id", "title", "brand", "category", "price")
 
 def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     arguments = command_line.parser(__doc__, config=False)
-    arguments.add_argument("--run", type=Path, required=True, help="a folder that ltr.train wrote")
+    command_line.add_run(arguments)
     arguments.add_argument("--query", help="words")
     arguments.add_argument("--image", type=Path, help="a photo")
     arguments.add_argument("--top", type=int, default=20, help="how many products to print")

@@ -128,7 +128,8 @@ def test_photos_may_be_paths() -> None:
     ("train", "validation", "test", "level"),
     [
         (["q000"], ["q001"], ["q002"], "PASS"),
-        (["q000"], [], ["q002"], "WARN"),
+        (["q000"], [], ["q002"], "PASS"),
+        (["q000"], ["unjudged"], ["q002"], "WARN"),
         (["unjudged"], ["q001"], ["q002"], "FAIL"),
         (["q000"], ["q001"], ["unjudged"], "FAIL"),
         (["q000"], ["unjudged"], ["unjudged 2"], "FAIL"),
