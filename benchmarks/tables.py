@@ -72,10 +72,12 @@ def quality() -> Iterator[str]:
         yield f"{first['convention']} `{found['config']}`, {first['split']}.\n"
         for segment in dict.fromkeys(row["segment"] for row in first["summary"]):
             yield from ladder(segment, found["rankers"], first["headline"])
-        for ranker, run in found["rankers"].items():
+        vectors = "vectors from the cache" if found["vectors_from_cache"] else "every text encoded"
+        for number, (ranker, run) in enumerate(found["rankers"].items()):
+            built = "features from the store" if number else f"features built, {vectors}"
             yield (
-                f"- {ranker}: {run['wall_seconds']:g} s in all (vectors from the cache), "
-                f"{run['fit_seconds']:g} s of it fitting; peak memory {run['peak_memory_mib']:,} MiB"
+                f"- {ranker}: {run['wall_seconds']:g} s in all ({built}), {run['fit_seconds']:g} s of it fitting "
+                f"the full model; peak memory {run['peak_memory_mib']:,} MiB"
             )
         yield f"\n{about(found)}"
 

@@ -108,12 +108,22 @@ def lay_over(tree: dict[str, Any], overrides: Mapping[str, object]) -> dict[str,
 
 def parse_config(tree: Mapping[str, Any], base: Path, where: str) -> Config:
     """Validate a tree of settings; the error names the key's full path and the nearest known key."""
+    tree = {name: _with_kind(name, section) for name, section in tree.items()}
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise _explain(error, tree, where) from error
     config._base = base
     return config
+
+
+def _with_kind(name: str, section: Any) -> Any:
+    """`ranker: {trees: 300}` means the default kind of ranker."""
+    default = getattr(Config.model_fields.get(name), "default", None)
+    kind = getattr(default, "kind", None)
+    if kind is not None and isinstance(section, Mapping):
+        return {"kind": kind, **section}
+    return section
 
 
 def parse_yaml(text: str, where: str) -> Any:

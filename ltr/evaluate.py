@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import polars as pl
 import yaml
 from pydantic import BaseModel
 
@@ -27,6 +28,7 @@ from ltr.ladder import baseline_scores
 from ltr.measurement import Measurement, measure
 from ltr.printing import print_collection, print_measurement
 from ltr.saved_run import SavedRun
+from ltr.splits import looks
 
 Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
 
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
     if given.judgements:
         collection = _new_collection(run, given)
         print_collection(collection)
+        warn_of_seen(run, collection)
         measured = measure_new(run, config, collection)
     else:
         _refuse_without_judgements(given)
@@ -67,6 +70,19 @@ def measure_new(run: SavedRun, config: Config, collection: Collection) -> Measur
         scores = run.score_dataset(data, collection.queries, builder)
     systems = baseline_scores(data) | {run.name: scores}
     return measure(data.frame, systems, collection.queries, config.evaluation, run.name)
+
+
+def warn_of_seen(run: SavedRun, collection: Collection) -> None:
+    """Say how many of the queries look like ones that the model was trained on."""
+    own = pl.read_parquet(run.folder / "trained_on.parquet").select("words", "photo").unique()
+    judged = collection.queries.join(collection.judgements, on="query_id", how="semi")
+    some_look = pl.col("words").is_not_null() | pl.col("photo").is_not_null()
+    seen = looks(judged).filter(some_look).join(own, on=["words", "photo"], how="semi", nulls_equal=True)
+    if seen.height:
+        say(
+            f"WARNING: {seen.height:,} of {judged.height:,} queries look like ones the model was trained on: "
+            "their figures flatter it"
+        )
 
 
 def _with_conventions(run: SavedRun, overrides: Mapping[str, Any]) -> Config:

@@ -36,7 +36,7 @@ from ltr.evaluation import convention
 from ltr.feature_table import Prepared, make_encoders
 from ltr.fusion import FusedRanker
 from ltr.measurement import Measurement
-from ltr.splits import Fold
+from ltr.splits import Fold, looks
 from ltr.training import CrossFit
 
 Parsed = TypeVar("Parsed")
@@ -119,6 +119,7 @@ def write_run(folder: Path, config: Config, record: RunRecord) -> None:
     record.data.frame.select("query_id", "product_id", "grade").with_columns(**scores).write_parquet(
         folder / "scores.parquet"
     )
+    _trained_on(record).write_parquet(folder / "trained_on.parquet")
     write_json(folder / "metrics.json", _figures(config, record))
     write_json(folder / "doctor.json", [dataclasses.asdict(finding) for finding in record.findings])
     write_json(folder / "cleaning.json", prepared.collection.summary().to_dicts())
@@ -126,6 +127,17 @@ def write_run(folder: Path, config: Config, record: RunRecord) -> None:
     for table, rows in prepared.collection.rejected.items():
         if rows.height:
             rows.write_parquet(folder / "rejected" / f"{table}.parquet")
+
+
+def _trained_on(record: RunRecord) -> pl.DataFrame:
+    """How the queries look (see `looks`) that the kept model learnt from or was stopped by.
+
+    After cross-validation that is all of them, since the kept model is fitted anew.
+    """
+    folds = record.folds
+    parts = [[*f.train, *f.validation, *([] if len(folds) == 1 else f.test)] for f in folds]
+    seen = pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
+    return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(seen.implode())))
 
 
 def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validator
 
 from features.errors import InputError
+from features.images import content_hashes
 
 Share = Annotated[
     float, Field(ge=0, lt=1, description="share of the training queries kept for early stopping")
@@ -184,6 +185,14 @@ def plain_words(text: pl.Expr) -> pl.Expr:
     plain = text.cast(pl.String).str.normalize("NFKC").str.to_lowercase()
     words = plain.str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
     return pl.when(words != "").then(words)
+
+
+def looks(queries: pl.DataFrame) -> pl.DataFrame:
+    """What a query can be known by: query_id, `words` (null for none), `photo` (a hash of its content)."""
+    nothing = pl.repeat(None, queries.height, dtype=pl.String, eager=True)
+    words = plain_words(pl.col("text")) if "text" in queries.columns else nothing
+    photo = content_hashes(queries["image"]) if "image" in queries.columns else nothing
+    return queries.select("query_id", words=words, photo=photo)
 
 
 def _same_look(queries: pl.DataFrame) -> pl.Expr:

@@ -103,7 +103,7 @@ def test_a_file_where_a_folder_should_be(shop: Shop) -> None:
             "--run x --top many",
             "error: command line: argument --top: invalid int value: 'many'; see --help\n",
         ),
-        ("--query hat", "error: command line: the following arguments are required: --run; see --help\n"),
+        ("--query", "error: command line: argument --query: expected one argument; see --help\n"),
         ("--run x --tops 3", "error: command line: unrecognized arguments: --tops 3; see --help\n"),
     ],
 )

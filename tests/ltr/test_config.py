@@ -88,3 +88,15 @@ def test_another_ranker_keeps_the_settings_both_know(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [False, None])
 def test_a_feature_group_is_switched_off(value: object) -> None:
     assert read_config(DEMO_CONFIG, {"features.lexical": value}).features.lexical is None
+
+
+@pytest.mark.parametrize("text", ["", "ranker: {trees: 9}\nsplit: {folds: 3}\n"])
+def test_a_section_without_a_kind_has_the_default_one(tmp_path: Path, text: str) -> None:
+    config = read_config(
+        write(tmp_path, f"name: a\ndata: {{kind: demo}}\n{text}"), {"ranker.objective": "rank_xendcg"}
+    )
+    assert (config.ranker.kind, config.ranker.objective, config.split.kind) == (
+        "lightgbm",
+        "rank_xendcg",
+        "folds",
+    )

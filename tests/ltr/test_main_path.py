@@ -21,7 +21,15 @@ from tests.ltr.conftest import Trained
 
 KEPT = (
     *("config.yaml", "features.json", "run.json", "metrics.json", "cleaning.json", "doctor.json"),
-    *("per_query.parquet", "scores.parquet", "report.md", "report.html", "model", "encoder-text.safetensors"),
+    *(
+        "per_query.parquet",
+        "scores.parquet",
+        "report.md",
+        "report.html",
+        "model",
+        "encoder-text.safetensors",
+        "trained_on.parquet",
+    ),
 )
 
 
@@ -198,6 +206,22 @@ def test_new_queries_over_the_same_catalogue(trained: Trained, tmp_path: Path) -
     words = ["--queries", str(tmp_path / "q.csv"), "--judgments", str(tmp_path / "j.csv")]
     measured = evaluate.main(["--run", str(trained.run), *words])
     assert measured.per_query["query_id"].unique().sort().to_list() == ["a", "b"]
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_queries_that_the_model_was_trained_on_are_told(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str], new: bool
+) -> None:
+    shop = load_collection(SavedRun.open(trained.run).config)
+    queries = shop.queries.with_columns(pl.col("text").str.to_uppercase() + "!")
+    if new:
+        queries = queries.with_columns(text=pl.lit("never asked before ") + pl.col("query_id"))
+    queries.write_parquet(tmp_path / "q.parquet")
+    shop.judgements.write_parquet(tmp_path / "j.parquet")
+    words = ["--queries", str(tmp_path / "q.parquet"), "--judgements", str(tmp_path / "j.parquet")]
+    evaluate.main(["--run", str(trained.run), *words])
+    told = f"WARNING: {queries.height} of {queries.height} queries look like ones the model was trained on"
+    assert (told in capsys.readouterr().out) == (not new)
 
 
 def test_a_setting_that_training_settled_cannot_change_afterwards(trained: Trained) -> None:
