@@ -14,21 +14,29 @@ from typing import Any
 from benchmarks.record import RESULTS
 
 HERE = Path(__file__).parent
-SETS = ("fashion", "esci", "icecat", "homedepot", "demo")
+SETS = ("fashion", "fashion_aligned", "esci", "icecat", "homedepot", "demo")
 BEGIN, END = "<!-- tables: written by python -m benchmarks.tables -->", "<!-- end of tables -->"
 
 
 def main() -> None:
-    put(HERE / "README.md", (line for section in SECTIONS for line in section()))
-    put(HERE.parent / "README.md", headlines())
+    for page, text in pages().items():
+        page.write_text(text, encoding="utf-8")
+        print(f"wrote {page.parent.name}/{page.name}")
 
 
-def put(page: Path, lines: Iterable[str]) -> None:
-    """Write the lines between the page's two markers."""
+def pages() -> dict[Path, str]:
+    """Each page with its tables as the results have them."""
+    tables = [line for section in SECTIONS for line in section()]
+    return {
+        HERE / "README.md": filled(HERE / "README.md", tables),
+        HERE.parent / "README.md": filled(HERE.parent / "README.md", headlines()),
+    }
+
+
+def filled(page: Path, lines: Iterable[str]) -> str:
+    """The page with these lines between its two markers."""
     text = page.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{after}", encoding="utf-8")
-    print(f"wrote {page.parent.name}/{page.name}")
+    return f"{text.split(BEGIN)[0]}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{text.split(END)[1]}"
 
 
 def headlines() -> Iterator[str]:

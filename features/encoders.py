@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import PlainValidator, SerializeAsAny
 from pydantic_core import PydanticKnownError
 
+from features.aligned_encoder import AlignedConfig, AlignedEncoder
 from features.encoder_protocol import Encoder, EncoderSettings, Fittable
 from features.image_encoders import TorchvisionConfig, TorchvisionEncoder
 from features.joint_encoder import ClipConfig, ClipEncoder
@@ -86,3 +87,4 @@ register(SentenceTransformerConfig, SentenceTransformerEncoder)
 register(TfidfConfig, TfidfEncoder)
 register(TorchvisionConfig, TorchvisionEncoder)
 register(ClipConfig, ClipEncoder)
+register(AlignedConfig, AlignedEncoder)

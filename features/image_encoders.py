@@ -110,14 +110,14 @@ class TorchvisionEncoder:
 
         pixels = torch.stack([self._transform(image) for image in images])
         with torch.inference_mode():
-            return self._network(pixels.to(self._device)).float().cpu().numpy()
+            return self.network(pixels.to(self._device)).float().cpu().numpy()
 
     @cached_property
     def _device(self) -> torch.device:
         return torch_device(self._config)
 
     @cached_property
-    def _network(self) -> torch.nn.Module:
+    def network(self) -> torch.nn.Module:
         import torch
 
         with torch.random.fork_rng(devices=[]):

@@ -22,6 +22,7 @@ from features.encoders import EncoderConfig
 from features.errors import InputError
 from features.load import CatalogueConfig, SvmlightConfig
 from features.readers import decode
+from features.tower_settings import AlignedTrainingConfig
 from ltr.demo_shop import DemoShopConfig
 from ltr.evaluation import EvaluationConfig
 from ltr.fusion import EmbeddingFusionConfig
@@ -63,6 +64,9 @@ class Config(BaseModel):
     name: str = Field(description="names the feature table and the run folder")
     data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]
     encoders: dict[str, EncoderConfig] = {}
+    tower: AlignedTrainingConfig | None = Field(
+        None, description="how ltr.fit_image_encoder fits the `aligned` encoder among these"
+    )
     features: FeaturesConfig = FeaturesConfig()
     embeddings: EmbeddingFusionConfig | None = None
     split: SplitConfig = FoldsConfig()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,11 +42,15 @@ def load_collection(config: Config) -> Collection:
 
 
 def make_builder(
-    config: Config, products: pl.DataFrame, schema: FeatureSchema | None = None
+    config: Config,
+    products: pl.DataFrame,
+    schema: FeatureSchema | None = None,
+    encoders: Mapping[str, Encoder] | None = None,
 ) -> FeatureBuilder:
     """The config's feature groups over a catalogue; `schema`: of the run that is to score."""
     cache = EmbeddingCache(Path(config.cache.folder), config.cache.precision)
-    return FeatureBuilder(products, config.features, make_encoders(config, products), cache, schema)
+    encoders = make_encoders(config, products) if encoders is None else encoders
+    return FeatureBuilder(products, config.features, encoders, cache, schema)
 
 
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
@@ -63,7 +68,7 @@ def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
 def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     """Features of every judged pair, read from the store where the same ones were built before.
 
-    The same: equal fingerprints of the data, the feature and encoder settings, and this package.
+    The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
     """
     collection = load_collection(config)
     if not collection.judgements.height:
@@ -75,12 +80,13 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
         )
     store = FeatureStore(config.store.root, config.store.storage_options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
-    fingerprint = _fingerprint(config, collection)
+    encoders = {} if collection.given is not None else make_encoders(config, collection.products)
+    fingerprint = _fingerprint(config, collection, encoders)
     if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
         schema = FeatureSchema.from_json(store.metadata(view)["features"])
         frame = _restore(store.read(view), schema)
         return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view))
-    table = _build(config, collection)
+    table = _build(config, collection, encoders)
     schema = FeatureSchema.of(table.frame)
     written = store.write(
         view,
@@ -91,11 +97,12 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     return Prepared(collection, table, schema, False, written)
 
 
-def _build(config: Config, collection: Collection) -> FeatureTable:
+def _build(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> FeatureTable:
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     if collection.given is not None:
         return FeatureTable(pairs.join(collection.given, on=KEYS, how="left", maintain_order="left"), {})
-    return make_builder(config, collection.products).build(collection.queries, pairs)
+    builder = make_builder(config, collection.products, encoders=encoders)
+    return builder.build(collection.queries, pairs)
 
 
 def _restore(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
@@ -113,10 +120,10 @@ def embedded_dataset(
     return EmbeddedDataset(data, choose_vectors(builder.embeddings(queries, data.frame), config.embeddings))
 
 
-def _fingerprint(config: Config, collection: Collection) -> str:
+def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> str:
     parts = {
         "features": config.features.model_dump(mode="json"),
-        "encoders": {name: encoder.model_dump(mode="json") for name, encoder in config.encoders.items()},
+        "encoders": {name: encoder.fingerprint for name, encoder in encoders.items()},
         "data": config.data.model_dump(mode="json"),
         "files": collection.fingerprints,
         "package": version("shop-ltr"),

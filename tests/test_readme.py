@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks import tables
 from ltr.config import parse_config
 
 ROOT = Path(__file__).parent.parent
@@ -48,3 +49,8 @@ def test_every_make_target_exists(target: str) -> None:
 def test_pins_are_plain_lines() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in lines)
+
+
+def test_the_tables_are_those_of_the_committed_results() -> None:
+    for page, text in tables.pages().items():
+        assert page.read_text(encoding="utf-8") == text, f"run python -m benchmarks.tables: {page} is stale"

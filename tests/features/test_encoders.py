@@ -17,9 +17,11 @@ import torch
 from PIL import Image
 from pydantic import BaseModel, ValidationError
 
+from features.aligned_encoder import TowerShape, save_tower
 from features.encoder_protocol import Encoder, EncoderSettings, Fittable
 from features.encoders import EncoderConfig, known_kinds, make_encoder, register
 from features.errors import InputError
+from features.tower_network import make_tower
 
 TEXTS = [
     "red cotton shirt",
@@ -69,8 +71,21 @@ CASES = {
     "minilm": Case(lambda _: {"kind": "sentence-transformer", "threads": 1}, frozenset({"text"})),
     "tfidf": Case(lambda _: {"kind": "tfidf", "dimensions": 5}, frozenset({"text"})),
     "torchvision": Case(lambda _: RANDOM, frozenset({"image"})),
+    "aligned": Case(
+        lambda clip: {"kind": "aligned", "folder": str(tower_beside(clip))}, frozenset({"image"})
+    ),
     "clip": Case(lambda folder: {"kind": "clip", "model": str(folder)}, frozenset({"text", "image"})),
 }
+
+
+def tower_beside(folder: Path) -> Path:
+    """A tower of random weights in the parent of a folder."""
+    tower = folder.parent / "tower"
+    if not tower.exists():
+        tower.mkdir()
+        shape = TowerShape(backbone="small", dimensions=6, height=32, width=24, space="words")
+        save_tower(tower, make_tower("small", 6, (32, 24)), shape, {})
+    return tower
 
 
 class Holder(BaseModel):
@@ -225,7 +240,7 @@ def test_a_kind_from_outside_is_known_once_registered(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the machine has the device that must be missing")
-@pytest.mark.parametrize("name", ["minilm", "torchvision", "clip"])
+@pytest.mark.parametrize("name", ["minilm", "torchvision", "aligned", "clip"])
 def test_cuda_that_is_not_there_is_an_error(name: str, tiny_clip: Path) -> None:
     with pytest.raises(InputError, match="set device: cpu"):
         make({**CASES[name].settings(tiny_clip), "device": "cuda"})

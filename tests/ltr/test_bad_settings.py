@@ -59,7 +59,7 @@ REFUSED_SETTINGS = [
     ("--evaluation.relevant_from 99", "expected 'queries without relevant item' to pass, got 12 of 12 (100.0%)"),
     (
         "--encoders.text.kind word2vec",
-        "key 'encoders.text.kind': expected one of 'clip', 'sentence-transformer', 'tfidf', 'torchvision', "
+        "key 'encoders.text.kind': expected one of 'aligned', 'clip', 'sentence-transformer', 'tfidf', 'torchvision', "
         "got 'word2vec'",
     ),
     ("--encoders.text.model x", "key 'encoders.text.kind': expected a kind, got none"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
+from features.text_encoders import TfidfConfig, TfidfEncoder
 from ltr import build_features, check, demo_shop, evaluate, rank, train
 from ltr.feature_table import load_collection
 from ltr.measurement import ALL
@@ -93,6 +95,19 @@ def test_other_settings_of_the_features_build_another_table(trained: Trained) ->
     other = build_features.main(trained.words("--features.lexical", "false"))
     assert "lexical" in first.schema.groups
     assert "lexical" not in other.schema.groups
+
+
+def test_other_weights_under_the_same_name_build_another_table(trained: Trained, tmp_path: Path) -> None:
+    """The store goes by what an encoder is, not by what its settings say."""
+    shutil.copy(trained.run / "encoder-text.safetensors", tmp_path / "state.safetensors")
+    words = trained.words(
+        "--name", "state", "--encoders", f"{{text: {{kind: tfidf, state: {tmp_path}/state.safetensors}}}}"
+    )
+    first, again = build_features.main(words), build_features.main(words)
+    other = TfidfEncoder(TfidfConfig(dimensions=8), tmp_path)
+    other.fit(["red tee", "blue lamp", "green shoe and a bag"])
+    other.save(tmp_path / "state.safetensors")
+    assert [t.from_store for t in (first, again, build_features.main(words))] == [False, True, False]
 
 
 def test_xgboost_trains_by_the_same_objective_name(trained: Trained) -> None:

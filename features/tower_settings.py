@@ -1,0 +1,47 @@
+"""How an image tower is built and fitted; kept apart from the fitting so that reading a config needs no torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TextField = Literal["title", "description", "category", "brand"]
+
+
+class AlignedTrainingConfig(BaseModel):
+    """An image network fitted to the space of the config's text encoder, on the catalogue's own photos.
+
+    Device and threads are those of the `aligned` encoder that will use the tower.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str = Field("small", description="small (made for a CPU), or a torchvision model's name")
+    weights: str | None = Field(
+        None,
+        description="where a torchvision backbone starts from: a torchvision name, or a state dict "
+        "(relative to the config file); null: from scratch",
+    )
+    height: int = Field(64, ge=8, description="pixels of the photos that the network sees")
+    width: int = Field(48, ge=8)
+    text: TextField = Field("title", description="what every photo is matched with")
+    mix: dict[TextField, float] = Field(
+        {},
+        description="chance with which another field's vector is added to the text's in training",
+    )
+    epochs: int = Field(12, ge=1, description="at most; the learning rate falls over all of them")
+    minutes: float | None = Field(
+        None, gt=0, description="limit of the fitting; the learning rate falls by then"
+    )
+    batch_size: int = Field(256, ge=2)
+    learning_rate: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    temperature: float = Field(0.07, gt=0, description="at the start; it is learnt")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="of the arithmetic; auto: bfloat16 where the device has it in hardware"
+    )
+    held_out: int = Field(1000, ge=1, description="pairs that tell when to stop; at most a tenth of them all")
+    recall_at: int = Field(10, ge=1, description="k of the recall that decides")
+    patience: int = Field(4, ge=1, description="epochs without better recall before stopping")
+    seed: int = 0

@@ -1,0 +1,127 @@
+"""python -m ltr.fit_image_encoder --config FILE [--tower.minutes 20] [--encoders.image.threads 2]
+
+Fit an image encoder on the catalogue's own photos, in the space of its text encoder: photo and text
+become comparable, without any download and without a single judgement. The tower is written to the
+folder that the config's encoder of `kind: aligned` names. Killed and run again, it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from features.aligned_encoder import AlignedConfig, TowerShape, is_tower, save_tower
+from features.aligned_training import Fitted, Progress, fit_tower
+from features.embedding_cache import EmbeddingCache
+from features.encoder_protocol import torch_device
+from features.encoders import Encoder
+from features.errors import InputError
+from features.pair_sampling import Pairs, catalogue_pairs
+from features.tower_settings import AlignedTrainingConfig
+from ltr import command_line
+from ltr.command_line import say
+from ltr.config import Config
+from ltr.feature_table import load_collection, make_encoders
+from ltr.run_folder import new_run, versions
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    watch = command_line.Stopwatch()
+    _, config = command_line.read_settings(command_line.parser(__doc__), argv)
+    aligned, settings = _aligned_encoder(config), config.tower or AlignedTrainingConfig()
+    target = (config.base / aligned.folder).resolve()
+    _check_target(target)
+    pairs = _pairs(config, settings)
+    say(f"{len(pairs):,} products with a photo and a {settings.text}; fitting a {settings.backbone} network")
+    checkpoint = target.with_name(f"{target.name}.checkpoint")
+    device = torch_device(aligned)
+    fitted = fit_tower(pairs, settings, device, checkpoint, lambda at: _tell(at, settings), config.base)
+    _save(target, fitted, pairs, settings)
+    checkpoint.unlink(missing_ok=True)
+    say(
+        f"recall@{settings.recall_at} of {fitted.held_out:,} held-out pairs: {fitted.recall:.3f}, "
+        f"after {fitted.epochs} epochs in {fitted.seconds / 60:.1f} minutes"
+    )
+    say(f"tower: {target} ({watch})")
+    return target
+
+
+def _aligned_encoder(config: Config) -> AlignedConfig:
+    for encoder in config.encoders.values():
+        if isinstance(encoder, AlignedConfig):
+            return encoder
+    raise InputError(
+        where="encoders",
+        expected="one of kind aligned: its folder is where the tower is written",
+        got=", ".join(encoder.kind for encoder in config.encoders.values()) or "none",
+        cure="add image: {kind: aligned, folder: ../towers/NAME}",
+    )
+
+
+def _check_target(target: Path) -> None:
+    """Before an hour of fitting: is the folder new, or an earlier tower, which will be set aside?"""
+    if target.exists() and not is_tower(target):
+        raise InputError(
+            where=target,
+            expected="a new folder, or an earlier tower",
+            got="a folder that is no tower" if target.is_dir() else "a file",
+            cure="name another folder in the config: this one would be moved away",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _pairs(config: Config, settings: AlignedTrainingConfig) -> Pairs:
+    collection = load_collection(config)
+    cache = EmbeddingCache(Path(config.cache.folder), config.cache.precision)
+    encoder = _text_encoder(config, collection.products)
+    return catalogue_pairs(collection.products, collection.queries, encoder, cache, settings)
+
+
+def _text_encoder(config: Config, products: pl.DataFrame) -> Encoder:
+    """The encoder that queries' texts are read by: the first that reads text."""
+    others = {name: e for name, e in config.encoders.items() if not isinstance(e, AlignedConfig)}
+    for encoder in make_encoders(config.model_copy(update={"encoders": others}), products).values():
+        if "text" in encoder.modalities:
+            return encoder
+    raise InputError(
+        where="encoders",
+        expected="a text encoder, whose space the tower is fitted to",
+        got="none",
+        cure="add text: {kind: sentence-transformer}",
+    )
+
+
+def _save(target: Path, fitted: Fitted, pairs: Pairs, settings: AlignedTrainingConfig) -> None:
+    shape = TowerShape(
+        backbone=settings.backbone,
+        dimensions=pairs.text.vectors.shape[1],
+        height=settings.height,
+        width=settings.width,
+        space=pairs.space,
+    )
+    record = {
+        "settings": settings.model_dump(mode="json"),
+        f"recall@{settings.recall_at}": fitted.recall,
+        "held_out": fitted.held_out,
+        "trained_on": fitted.trained_on,
+        "epochs": fitted.epochs,
+        "seconds": round(fitted.seconds),
+        "versions": versions(),
+    }
+    with new_run(target) as draft:
+        save_tower(draft, fitted.tower, shape, record)
+
+
+def _tell(at: Progress, settings: AlignedTrainingConfig) -> None:
+    recall = "" if at.recall is None else f", held-out recall@{settings.recall_at} {at.recall:.3f}"
+    minutes, seconds = divmod(round(at.seconds_left), 60)
+    say(
+        f"  epoch {at.epoch}/{settings.epochs}, step {at.step:,}/{at.steps:,}: loss {at.loss:.3f}, "
+        f"temperature {at.temperature:.3f}{recall}, {minutes}:{seconds:02} left"
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main)
