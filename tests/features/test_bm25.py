@@ -49,7 +49,7 @@ def formula(corpus: Sequence[Tokens], query: Tokens, document: Tokens, k1: float
 
 
 @given(corpora, queries, constants)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_pair_scores_as_in_bm25s(
     corpus: list[Tokens], asked: list[Tokens], chosen: tuple[float, float]
 ) -> None:
@@ -65,7 +65,7 @@ def test_every_pair_scores_as_in_bm25s(
 
 
 @given(corpora, queries, constants)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_pair_scores_by_the_formula(
     corpus: list[Tokens], asked: list[Tokens], chosen: tuple[float, float]
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_product_without_the_text_is_no_document_of_the_corpus() -> None:
 
 
 @given(corpora, queries, st.integers(1, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_search_finds_the_best_scored_first_and_the_lower_row_among_equals(
     corpus: list[Tokens], asked: list[Tokens], n: int
 ) -> None:

@@ -66,7 +66,7 @@ def test_each_distinct_text_is_encoded_once(tmp_path: Path) -> None:
     assert len(encoder.seen) == 4
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.none() | st.text("ab", max_size=3), max_size=20), min_size=1, max_size=4))
 def test_any_sequence_of_columns(
     tmp_path_factory: pytest.TempPathFactory, columns: list[list[str | None]]

@@ -54,7 +54,7 @@ def test_names_what_is_wrong(data: bytes, reason: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # a damaged header may promise a large photo or odd metadata
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     file_format=st.sampled_from(FORMATS),
     changes=st.lists(st.tuples(st.integers(0, 299), st.integers(0, 255)), max_size=6),

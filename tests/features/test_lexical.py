@@ -160,7 +160,7 @@ texts = st.none() | st.lists(words, max_size=4).map(" ".join)
 
 
 @given(st.lists(texts, min_size=1, max_size=4), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_pair_s_features_hang_neither_on_other_queries_nor_on_the_order_of_rows(
     asked: list[str | None], random: Random
 ) -> None:

@@ -262,7 +262,7 @@ def row_vectors(draw: Callable, rows: int) -> RowVectors:
     return RowVectors(vectors, rng.integers(-1, distinct, size=rows))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(row_vectors(25), row_vectors(25), st.integers(1, 9))
 def test_cosines_of_pairs_agree_with_a_loop_in_blocks_of_any_size(
     left: RowVectors, right: RowVectors, block: int
@@ -277,7 +277,7 @@ def test_cosines_of_pairs_agree_with_a_loop_in_blocks_of_any_size(
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(row_vectors(9), row_vectors(20), st.integers(1, 25), st.integers(1, 4))
 def test_nearest_agrees_with_sorting_everything(
     queries: RowVectors, items: RowVectors, n: int, block: int

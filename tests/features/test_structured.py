@@ -211,7 +211,7 @@ PRICED = st.lists(
 ).filter(lambda rows: any(c for c, _ in rows) and any(p is not None for _, p in rows))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PRICED)
 def test_price_standing_in_a_category_agrees_with_a_loop(rows: list[tuple[str | None, int | None]]) -> None:
     products = pl.DataFrame(

@@ -30,7 +30,7 @@ def loop_z(value: float, peers: list[float]) -> float:
     return 0.0 if spread <= 1e-6 * max(map(abs, peers)) else (value - mean) / spread
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LISTS)
 def test_agrees_with_a_loop_over_candidates(rows: list[tuple[str, float | None]]) -> None:
     for (query, value), found in zip(rows, standing(rows).iter_rows(named=True), strict=True):

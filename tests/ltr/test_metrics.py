@@ -111,7 +111,7 @@ GRADES = st.one_of(st.none(), st.integers(0, 4).map(float))
 SCORES = st.one_of(st.none(), st.integers(-4, 4).map(lambda n: n / 4))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.tuples(GRADES, SCORES), min_size=1, max_size=6), min_size=1, max_size=4))
 def test_agrees_with_trec_eval_on_small_worlds(queries: list[Rows]) -> None:
     assert_agrees_with_trec(table(*queries), EvaluationConfig(empty_queries="zero", cutoffs=(1, 2, 5)))
@@ -157,7 +157,7 @@ FRACTIONS = st.one_of(
 
 
 @pytest.mark.parametrize("gain", ["exp", "linear"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(st.tuples(FRACTIONS, NASTY_SCORES), min_size=1, max_size=12),
     relevant_from=st.sampled_from([0.5, 1.0, 1.5, 2.33]),

@@ -34,7 +34,7 @@ def enumerated(differences: list[float]) -> float:
     return sum(total >= abs(sum(differences)) - 1e-9 for total in sums) / len(sums)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(-8, 8).map(lambda n: n / 10), min_size=1, max_size=8))
 def test_few_queries_give_the_enumerated_p_value(differences: list[float]) -> None:
     assert randomisation_test(np.array(differences)) == enumerated(differences)
