@@ -62,7 +62,9 @@ def measure_new(run: SavedRun, config: Config, collection: Collection) -> Measur
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     if collection.given is not None:
         table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
-        data = run.dataset(table)
+        # svmlight leaves zeros out: a feature that the new file never names is 0 in all of it.
+        unnamed = [pl.lit(0.0).alias(name) for name in run.schema.names if name not in table.columns]
+        data = run.dataset(table.with_columns(unnamed).select(*pairs.columns, *_in_order(run, table)))
         scores = run.score_dataset(data)
     else:
         builder = run.builder(collection.products)
@@ -70,6 +72,12 @@ def measure_new(run: SavedRun, config: Config, collection: Collection) -> Measur
         scores = run.score_dataset(data, collection.queries, builder)
     systems = baseline_scores(data) | {run.name: scores}
     return measure(data.frame, systems, collection.queries, config.evaluation, run.name)
+
+
+def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:
+    """The run's features, then those of the table that it lacks, for the schema check to name."""
+    known = {*KEYS, "grade", *run.schema.names}
+    return [*run.schema.names, *(name for name in table.columns if name not in known)]
 
 
 def warn_of_seen(run: SavedRun, collection: Collection) -> None:

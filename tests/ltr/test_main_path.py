@@ -239,6 +239,32 @@ def test_queries_that_the_model_was_trained_on_are_told(
     assert (told in capsys.readouterr().out) == (not new)
 
 
+def test_a_run_on_svmlight_is_measured_on_a_file_that_leaves_zeros_out(tmp_path: Path) -> None:
+    lines = [f"{n % 3} qid:{n // 6} 1:{n % 3 + n * 7 % 5 / 3:.2f} 2:{n % 7} 3:{n % 2}" for n in range(60)]
+    (tmp_path / "train.svm").write_text("\n".join(lines) + "\n")
+    (tmp_path / "new.svm").write_text(
+        "\n".join(f"{n % 3} qid:{n // 6} 1:{n % 3 + 0.6}" for n in range(12)) + "\n"
+    )
+    config = "name: ready\ndata: {kind: svmlight, files: {all: train.svm}}\n"
+    (tmp_path / "ready.yaml").write_text(config)
+    words = ["--config", str(tmp_path / "ready.yaml"), "--store.root", str(tmp_path / "store")]
+    settings = [
+        "--folds",
+        "2",
+        "--ranker.trees",
+        "20",
+        "--ranker.min_rows_per_leaf",
+        "1",
+        "--ranker.threads",
+        "1",
+    ]
+    run = train.main([*words, *settings, "--run", str(tmp_path / "run")])
+    measured = evaluate.main(["--run", str(run), "--judgements", str(tmp_path / "new.svm")])
+    best = measured.summary.filter(system="lightgbm", metric="nDCG@10")
+    assert best["queries"][0] == 2
+    assert best["mean"][0] > measured.summary.filter(system="random", metric="nDCG@10")["mean"][0]
+
+
 def test_a_setting_that_training_settled_cannot_change_afterwards(trained: Trained) -> None:
     with pytest.raises(InputError, match=r"ranker\.trees"):
         evaluate.main(["--run", str(trained.run), "--ranker.trees", "3"])
