@@ -25,6 +25,9 @@ Cutoff = Annotated[int, Field(ge=1)]
 
 NEEDED = {"query_id": pl.String, "product_id": pl.String, "grade": pl.Float64, "score": pl.Float64}
 NOT_METRICS = ("query_id", "rows", "relevant")  # columns of the per-query table that are no measures
+# Rows measured at once: all ten million rows of a table at a time held more than twice the table beside it,
+# and parts this small cost nothing: they sort in the processor's cache.
+ROWS_AT_ONCE = 250_000
 
 
 class EvaluationConfig(BaseModel):
@@ -91,8 +94,26 @@ def evaluate(pairs: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:
     Raises InputError for NaN scores, grades that are negative, not finite or without a gain, missing
     keys, and pairs that occur twice.
     """
-    pairs = _checked(pairs)
+    pairs = _keyed(pairs)
     queries = pairs["query_id"].unique().sort()
+    return pl.concat(_evaluate_part(part, ids, config) for ids, part in _parts(pairs, queries))
+
+
+def _parts(pairs: pl.DataFrame, queries: pl.Series) -> Iterator[tuple[pl.Series, pl.DataFrame]]:
+    """Queries, in order, with all their rows: about ROWS_AT_ONCE at a time."""
+    if pairs.height <= ROWS_AT_ONCE:
+        yield queries, pairs
+        return
+    code = pairs["query_id"].cast(pl.Enum(queries)).to_physical()
+    part_of = np.cumsum(np.bincount(code.to_numpy())) // ROWS_AT_ONCE
+    starts = np.flatnonzero(np.diff(part_of, prepend=-1))
+    for first, last in zip(starts, [*starts[1:], len(queries)], strict=True):
+        yield queries[first:last], pairs.filter(code.is_between(first, last - 1))
+
+
+def _evaluate_part(pairs: pl.DataFrame, queries: pl.Series, config: EvaluationConfig) -> pl.DataFrame:
+    """As `evaluate`, of keyed pairs and their distinct queries, sorted."""
+    _check(pairs)
     rankings, rows = _ranked(pairs, queries, config)
     empty = {"skip": None, "zero": 0.0, "one": 1.0}[config.empty_queries]
     values = zip(metric_names(config), _measured(rankings, config), strict=True)
@@ -111,14 +132,19 @@ def check_gain(grades: FloatArray, config: EvaluationConfig) -> None:
     _gains(grades, np.ones(len(grades), dtype=np.bool_), config.gain)
 
 
-def _checked(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The four columns; InputError for what would make the figures wrong."""
+def _keyed(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The four columns; InputError where one, or a key, is missing."""
     missing = [name for name in NEEDED if name not in pairs.columns]
     if missing:
         raise _bad(f"the columns {', '.join(NEEDED)}", f"none named {', '.join(missing)}", "add them")
     pairs = pairs.select(pl.col(name).cast(dtype) for name, dtype in NEEDED.items())
     if pairs["query_id"].null_count() or pairs["product_id"].null_count():
         raise _bad("a query_id and a product_id in every row", "null", "drop those rows")
+    return pairs
+
+
+def _check(pairs: pl.DataFrame) -> None:
+    """Raise InputError for what would make the figures wrong."""
     if pairs["score"].is_nan().any():
         raise _bad(
             "scores that can be ordered", "NaN", "mend the ranker, or give null for what it did not retrieve"
@@ -130,7 +156,6 @@ def _checked(pairs: pl.DataFrame) -> pl.DataFrame:
         raise _bad(
             "each pair once", f"{twice[0]!r}, {twice[1]!r} more than once", "keep one row of each pair"
         )
-    return pairs
 
 
 def _first_duplicate(pairs: pl.DataFrame) -> tuple[str, str] | None:

@@ -13,6 +13,7 @@ from ir_measures import AP, RR, Judged, P, R, nDCG
 from pydantic import ValidationError
 
 from features.errors import InputError
+from ltr import evaluation
 from ltr.evaluation import EvaluationConfig, convention, evaluate, metric_names, summarise
 from ltr.significance import BootstrapConfig
 
@@ -44,6 +45,30 @@ def test_a_query_is_measured_alike_alone_and_among_others() -> None:
     alone = pl.concat([evaluate(part, DEFAULT) for part in pairs.partition_by("query_id")]).sort("query_id")
     assert together.equals(alone)
     assert together["query_id"].is_sorted()
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 3, 7, 40])
+def test_large_tables_are_measured_in_parts_alike(rows_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(rows_at_once)
+    pairs = pl.DataFrame(
+        {
+            "query_id": rng.permuted(np.repeat([f"q{i}" for i in range(9)], rng.integers(1, 9, 9))),
+            "product_id": "p",
+            "grade": 0.0,
+            "score": 0.0,
+        }
+    ).with_row_index()
+    n = pairs.height
+    pairs = pairs.with_columns(
+        product_id=pl.col("product_id") + pl.col("index").cast(pl.String),
+        grade=pl.Series(rng.integers(0, 4, n).astype(float)),
+        score=pl.Series(rng.integers(0, 3, n).astype(float)),
+    )
+    whole = evaluate(pairs, EvaluationConfig())
+    monkeypatch.setattr(evaluation, "ROWS_AT_ONCE", rows_at_once)
+    assert evaluate(pairs, EvaluationConfig()).equals(whole)
+    with pytest.raises(InputError, match="more than once"):
+        evaluate(pl.concat([pairs, pairs.tail(1)]), EvaluationConfig())
 
 
 def test_integer_ids_and_float32_scores_are_taken() -> None:
