@@ -1,8 +1,11 @@
-"""python -m ltr.evaluate [--run RUN] [--queries FILE] [--judgements FILE] [--products FILE]
+"""python -m ltr.evaluate [--run RUN] [--judgements FILE] [--baseline RUN --fail-if-worse]
 
 Measure a saved run without training. Alone: its held-out scores again, under the conventions asked for with
---evaluation.KEY VALUE. With new judgements (and queries, and another catalogue): its saved model on them.
-New files use the column names that the run's config maps.
+--evaluation.KEY VALUE. With new judgements (and --queries, and another catalogue, --products): its saved model
+on them. New files use the column names that the run's config maps.
+
+With --baseline, another run beside it: paired tests for all queries and by segment. --fail-if-worse ends with
+status 1 when the baseline is better beyond noise or a segment falls; --markdown FILE is fit for a pull request.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import polars as pl
 import yaml
 from pydantic import BaseModel
@@ -23,11 +27,14 @@ from features.source_config import JudgementsConfig, ProductsConfig, QueriesConf
 from ltr import command_line
 from ltr.command_line import say
 from ltr.config import Config, dump_config, lay_over, parse_config
+from ltr.evaluation import evaluate
 from ltr.feature_table import load_collection
+from ltr.gate import judge, same_judgements, to_markdown
 from ltr.ladder import baseline_scores
 from ltr.measurement import Measurement, measure
-from ltr.printing import print_collection, print_measurement
-from ltr.saved_run import SavedRun
+from ltr.printing import print_collection, print_measurement, print_verdict
+from ltr.saved_run import SavedRun, held_out
+from ltr.segments import query_segments
 from ltr.splits import looks
 
 Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
@@ -39,26 +46,88 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
     arguments.add_argument("--queries", type=Path, help="new queries")
     arguments.add_argument("--judgements", "--judgments", type=Path, help="grades of products for queries")
     arguments.add_argument("--products", type=Path, help="another catalogue")
+    arguments.add_argument("--baseline", type=Path, help="a run to compare with")
+    arguments.add_argument(
+        "--fail-if-worse", action="store_true", help="status 1 when the baseline is better"
+    )
+    arguments.add_argument("--markdown", type=Path, help="where to write the comparison")
     given, rest = arguments.parse_known_args(argv)
     run = SavedRun.open(given.run)
+    _refuse_without_baseline(given)
     config = _with_conventions(run, command_line.parse_overrides(rest))
     if given.judgements:
         collection = _new_collection(run, given)
         print_collection(collection)
         warn_of_seen(run, collection)
-        measured = measure_new(run, config, collection)
+        pairs, scores = score_new(run, collection)
     else:
         _refuse_without_judgements(given)
+        collection = load_collection(config)
         pairs, scores = run.held_out()
-        queries = load_collection(config).queries
         say(f"held-out scores of {given.run}")
-        measured = measure(pairs, scores, queries, config.evaluation, run.name)
+    measured = measure(pairs, scores, collection.queries, config.evaluation, run.name)
     print_measurement(measured, config.evaluation)
+    if given.baseline:
+        theirs = _baseline_scores(given, collection)
+        _compare(given, config, collection, (pairs, scores[run.name]), theirs)
     return measured
 
 
-def measure_new(run: SavedRun, config: Config, collection: Collection) -> Measurement:
-    """The saved model and the plain baselines on a collection it was not trained on."""
+def _compare(
+    given: argparse.Namespace,
+    config: Config,
+    collection: Collection,
+    ours: tuple[pl.DataFrame, np.ndarray],
+    theirs: tuple[pl.DataFrame, np.ndarray],
+) -> None:
+    """Tell how the run stands to the baseline; status 1 where it is worse and that was asked."""
+    tables = [_held_out_rows(*scored) for scored in (ours, theirs)]
+    shared, left_out = same_judgements(*tables)
+    values = [
+        evaluate(t.filter(pl.col("query_id").is_in(shared.implode())), config.evaluation) for t in tables
+    ]
+    judged = tables[0].filter(pl.col("query_id").is_in(shared.implode()))
+    segments = query_segments(
+        collection.queries, judged, collection.products, config.evaluation.relevant_from
+    )
+    verdict = judge(
+        (given.run.name, values[0]), (given.baseline.name, values[1]), segments, config.evaluation, left_out
+    )
+    print_verdict(verdict)
+    if given.markdown:
+        _write_whole(given.markdown, to_markdown(verdict))
+    if given.fail_if_worse and verdict.failures:
+        say(f"FAIL: worse than {given.baseline} beyond noise: {', '.join(verdict.failures)}")
+        raise SystemExit(1)
+
+
+def _held_out_rows(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:
+    return (
+        pairs.select(*KEYS, "grade")
+        .with_columns(score=pl.Series(scores))
+        .filter(pl.col("score").is_not_nan())
+    )
+
+
+def _baseline_scores(given: argparse.Namespace, collection: Collection) -> tuple[pl.DataFrame, np.ndarray]:
+    """The baseline's scores of the same judged pairs: its held-out ones, or its model's where files are given."""
+    if not given.judgements:
+        name, pairs, scores = held_out(given.baseline)
+        return pairs, scores[name]
+    baseline = SavedRun.open(given.baseline)
+    warn_of_seen(baseline, collection)
+    pairs, scores = score_new(baseline, collection)
+    return pairs, scores[baseline.name]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def score_new(run: SavedRun, collection: Collection) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
+    """Judged pairs of a collection that the run was not trained on; scores of plain baselines and of its model."""
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     if collection.given is not None:
         table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
@@ -70,8 +139,7 @@ def measure_new(run: SavedRun, config: Config, collection: Collection) -> Measur
         builder = run.builder(collection.products)
         data = run.dataset(builder.build(collection.queries, pairs).frame)
         scores = run.score_dataset(data, collection.queries, builder)
-    systems = baseline_scores(data) | {run.name: scores}
-    return measure(data.frame, systems, collection.queries, config.evaluation, run.name)
+    return data.frame, baseline_scores(data) | {run.name: scores}
 
 
 def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:
@@ -116,6 +184,16 @@ def _refuse_without_judgements(given: argparse.Namespace) -> None:
                 got="none",
                 cure="name the file of grades",
             )
+
+
+def _refuse_without_baseline(given: argparse.Namespace) -> None:
+    if given.baseline is None and (given.fail_if_worse or given.markdown):
+        raise InputError(
+            where="command line",
+            expected="--baseline beside --fail-if-worse and --markdown",
+            got="none",
+            cure="name the run to compare with",
+        )
 
 
 def _new_collection(run: SavedRun, given: argparse.Namespace) -> Collection:

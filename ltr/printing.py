@@ -8,6 +8,7 @@ from features.load import Collection
 from ltr.command_line import say, show
 from ltr.doctor import Finding, to_text, worst
 from ltr.evaluation import EvaluationConfig, convention
+from ltr.gate import Verdict, in_words, power_in_words
 from ltr.measurement import Measurement, shown_metrics
 
 
@@ -66,6 +67,29 @@ def _system_line(
         f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f})",
         f"{test['p_holm']:.4f}",
     ]
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """A run beside its baseline: the one test of all queries, then segment by segment."""
+    say(f"{verdict.run} against {verdict.baseline}: {verdict.says}")
+    say(f"{in_words(verdict.overall)}. {power_in_words(verdict)}")
+    if verdict.left_out:
+        say(f"left out: {verdict.left_out:,} queries that only one run has, or whose judged lists differ")
+    rows = [
+        (
+            f"{row['family']}: {row['segment']}",
+            row["queries"],
+            _three(row["mean_b"]),
+            _three(row["mean_a"]),
+            f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
+            f"{row['p_holm']:.4f}",
+            row["says"],
+        )
+        for row in verdict.segments.iter_rows(named=True)
+    ]
+    if rows:
+        columns = ["segment", "queries", "baseline", "run", "difference", "p (Holm)", ""]
+        show(f"{verdict.overall.metric} by segment", columns, rows)
 
 
 def _three(value: float | None) -> str:

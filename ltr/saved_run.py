@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 
 from features.build import FeatureBuilder
+from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from features.readers import read_table
 from ltr.config import Config
 from ltr.dataset import Dataset
 from ltr.feature_table import embedded_dataset, make_builder
 from ltr.fusion import EmbeddedDataset, FusedRanker
-from ltr.run_folder import read_settings
+from ltr.run_folder import read_json, read_settings
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,22 @@ class SavedRun:
 
     def held_out(self) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
         """Judged pairs (query_id, product_id, grade) and each system's held-out scores (n,) of them."""
-        table = read_table(self.folder / "scores.parquet")
-        systems = [name for name in table.columns if name.startswith("score: ")]
-        scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}
-        return table.select(*KEYS, "grade"), scores
+        _, pairs, scores = held_out(self.folder)
+        return pairs, scores
+
+
+def held_out(folder: Path) -> tuple[str, pl.DataFrame, dict[str, np.ndarray]]:
+    """The model's name, the judged pairs and each system's held-out scores (n,) of them.
+
+    Of a run folder, or of two files of one, run.json and scores.parquet: enough for a baseline that others are
+    compared with. Raises InputError where they are not there.
+    """
+    for name in ("run.json", "scores.parquet"):
+        if not (folder / name).is_file():
+            got = f"no {name} in it" if folder.is_dir() else "no such folder"
+            cure = "name a folder that ltr.train wrote"
+            raise InputError(where=folder, expected="a run with held-out scores", got=got, cure=cure)
+    table = read_table(folder / "scores.parquet")
+    systems = [name for name in table.columns if name.startswith("score: ")]
+    scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}
+    return str(read_json(folder / "run.json")["model"]), table.select(*KEYS, "grade"), scores

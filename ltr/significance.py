@@ -69,8 +69,7 @@ def compare(
     """
     bootstrap = bootstrap or BootstrapConfig()
     values = _paired(a, b, metric)
-    differences = values[:, 0] - values[:, 1]
-    differences[np.abs(differences) <= ROUNDING] = 0.0
+    differences = _differences(values)
     low, high = bootstrap_interval(differences[:, None], bootstrap)
     mean_a, mean_b = values.mean(axis=0)
     return Comparison(
@@ -86,6 +85,17 @@ def compare(
         ties=int((differences == 0).sum()),
         queries=len(differences),
     )
+
+
+def paired_differences(a: pl.DataFrame, b: pl.DataFrame, metric: str) -> FloatArray:
+    """a - b of each query that counts (queries,); refuses what `compare` refuses."""
+    return _differences(_paired(a, b, metric))
+
+
+def _differences(values: FloatArray) -> FloatArray:
+    differences = values[:, 0] - values[:, 1]
+    differences[np.abs(differences) <= ROUNDING] = 0.0
+    return differences
 
 
 def _paired(a: pl.DataFrame, b: pl.DataFrame, metric: str) -> FloatArray:
@@ -189,6 +199,28 @@ def _blocks(total: int, width: int) -> Iterator[int]:
     """Split `total` draws of `width` cells into blocks that fit in memory."""
     size = max(1, CELLS_AT_ONCE // max(1, width))
     yield from (min(size, total - done) for done in range(0, total, size))
+
+
+def queries_needed(
+    differences: FloatArray, effect: float = 0.01, level: float = 0.05, power: float = 0.8
+) -> int:
+    """How many queries a paired test needs to see a mean difference of `effect`, if they differ as these do.
+
+    n = ((z₁₋ₗ/₂ + z_power) · σ / effect)²: the two-sided z-test's sample size (Sakai, "Laboratory experiments in
+    information retrieval", 2018, ch. 6), which the randomisation test follows closely for such numbers.
+    """
+    z = ndtri(1 - level / 2) + ndtri(power)
+    return int(np.ceil((z * _spread(differences) / effect) ** 2))
+
+
+def smallest_seen(differences: FloatArray, level: float = 0.05, power: float = 0.8) -> float:
+    """The mean difference that a paired test on this many queries sees with this power."""
+    z = ndtri(1 - level / 2) + ndtri(power)
+    return float(z * _spread(differences) / np.sqrt(max(len(differences), 1)))
+
+
+def _spread(differences: FloatArray) -> float:
+    return float(differences.std(ddof=1)) if len(differences) > 1 else 0.0
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
