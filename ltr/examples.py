@@ -130,15 +130,15 @@ def _items(ranked: pl.DataFrame, products: pl.DataFrame) -> list[Item]:
     ]
 
 
-def thumbnail(image: bytes | str | None) -> str:
-    """A photo as a small JPEG data URI; empty where there is none that can be read."""
+def thumbnail(image: bytes | str | None, size: tuple[int, int] = THUMBNAIL) -> str:
+    """A photo as a JPEG data URI, within `size` pixels; empty where there is none that can be read."""
     if image is None:
         return ""
     try:
         picture = decode(read_bytes(image))
     except ImageError:
         return ""
-    picture.thumbnail(THUMBNAIL)
+    picture.thumbnail(size)
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,45 +1,70 @@
-"""python -m ltr.rank [--run RUN] --query "red dress under 50" [--image photo.jpg] [--top 20] [--json]
+"""python -m ltr.rank [--run RUN] --query "red dress under 50" [--image photo.jpg] [--media audio=clip.wav] [--json]
 
 Rank the run's catalogue for a query it may never have seen: words, a photo, or both. Candidates come from BM25
 and the cosines together, the order from the run's model.
+
+python -m ltr.rank --like PRODUCT_ID [--run RUN | --config FILE [--weights.photo 2]]
+
+Products like another one: by the run's model, asked with that product's title and photo; or, with --config, by
+the weighted likeness of photos, titles, prices and categories, without any model.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
+from features.build import FeatureBuilder
 from features.errors import InputError
 from features.images import ImageError, decode, read_bytes
+from features.likeness import PARTS, LikenessWeights
+from features.media import column_of
 from ltr import command_line
 from ltr.command_line import say, show
+from ltr.config import read_config
+from ltr.feature_groups import media_of
 from ltr.feature_table import load_collection
 from ltr.saved_run import SavedRun
-
-CANDIDATES = 200  # from BM25, and as many from each cosine
-SHOWN = ("product_id", "title", "brand", "category", "price")
+from ltr.similar import CANDIDATES, SHOWN, like_by_model, like_by_weights
 
 
 def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     arguments = command_line.parser(__doc__, config=False)
     command_line.add_run(arguments)
+    arguments.add_argument("--config", type=Path, help="with --like: rank by likeness alone")
+    arguments.add_argument("--like", metavar="PRODUCT_ID", help="a product to find others like it")
     arguments.add_argument("--query", help="words")
     arguments.add_argument("--image", type=Path, help="a photo")
+    arguments.add_argument(
+        "--media",
+        metavar="MODALITY=FILE",
+        action="append",
+        default=[],
+        help="a file of another modality that the run's encoders read, such as audio=clip.wav",
+    )
     arguments.add_argument("--top", type=int, default=20, help="how many products to print")
     arguments.add_argument("--json", action="store_true", help="print JSON for programs")
-    given = arguments.parse_args(argv)
+    given, rest = arguments.parse_known_args(argv)
+    settings = command_line.parse_overrides(rest)
+    if given.like is not None:
+        return _tell_alike(given, settings)
+    _refuse_likeness_settings(given, settings)
     run = SavedRun.open(given.run)
-    query = one_query(given.query, given.image)
+    media = read_media(given.media, media_of(run.config.data))
+    query = one_query(given.query, given.image, media)
     _check_asked(given.top, given.image, run)
     products = load_collection(run.config).products
     ranked = rank(run, products, query).head(given.top)
     if given.json:
         print(json.dumps(ranked.to_dicts(), ensure_ascii=False))
     else:
-        say(f"{given.query or ''} {given.image or ''}".strip())
+        say(" ".join(map(str, filter(None, [given.query, given.image, *given.media]))))
         if not ranked.height:
             say("nothing found: no product has a word of the query, or looks or reads like it")
             return ranked
@@ -47,9 +72,102 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     return ranked
 
 
-def one_query(text: str | None, image: Path | None) -> pl.DataFrame:
-    """A queries frame of one row; InputError when there is nothing to look for, or the photo cannot be read."""
-    if not (text and text.strip()) and image is None:
+def _tell_alike(given: argparse.Namespace, settings: Mapping[str, Any]) -> pl.DataFrame:
+    """What --like asks for, printed."""
+    if given.query or given.image or given.media:
+        raise InputError(
+            where="command line",
+            expected="--like, or --query and --image",
+            got="both",
+            cure="drop one: --like asks with the product's own title and photo",
+        )
+    _check_top(given.top)
+    if given.config:
+        weights = _weights(settings)
+        rest = {name: value for name, value in settings.items() if not name.startswith("weights.")}
+        config = read_config(given.config, rest)
+        ranked = like_by_weights(config, load_collection(config).products, given.like, weights)
+    else:
+        _refuse_likeness_settings(given, settings)
+        run = SavedRun.open(given.run)
+        ranked = like_by_model(run, load_collection(run.config).products, given.like)
+    ranked = ranked.head(given.top)
+    if given.json:
+        print(json.dumps(ranked.to_dicts(), ensure_ascii=False))
+    else:
+        show(f"like {given.like}", ranked.columns, ranked.rows())
+    return ranked
+
+
+def _weights(settings: Mapping[str, Any]) -> LikenessWeights:
+    given = {name.removeprefix("weights."): v for name, v in settings.items() if name.startswith("weights.")}
+    try:
+        weights = LikenessWeights.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(
+            where=f"command line, --weights.{'.'.join(map(str, problem['loc']))}",
+            expected=f"a number of 0 or more for one of {', '.join(PARTS)}",
+            got=repr(problem["input"]),
+            cure="mend it, or leave it out",
+        ) from error
+    if not any(weights.model_dump().values()):
+        raise InputError(
+            where="command line, --weights",
+            expected="a part with a weight above 0",
+            got="none",
+            cure=f"weigh one of {', '.join(PARTS)}",
+        )
+    return weights
+
+
+def _refuse_likeness_settings(given: argparse.Namespace, settings: Mapping[str, Any]) -> None:
+    """A run's settings were settled in training; weights and a config belong to likeness alone."""
+    stray = next(iter(settings), "config" if given.config else None)
+    if stray:
+        raise InputError(
+            where="command line",
+            expected="--like and --config beside it: a run's settings were settled in training",
+            got=f"--{stray}",
+            cure="drop it, or ask by likeness: --like PRODUCT_ID --config FILE",
+        )
+
+
+def _check_top(top: int) -> None:
+    if top < 1:
+        raise InputError(
+            where="command line",
+            expected="--top of 1 or more",
+            got=f"{top}",
+            cure="ask for a product or more",
+        )
+
+
+def read_media(given: Sequence[str], known: Sequence[str]) -> dict[str, bytes]:
+    """The files of `MODALITY=FILE` by modality; InputError for one that the run does not know or is not there."""
+    found = {}
+    for pair in given:
+        modality, _, file = pair.partition("=")
+        if modality not in known:
+            raise InputError(
+                where="command line, --media",
+                expected=f"MODALITY=FILE of a modality in the run ({', '.join(known) or 'it has none'})",
+                got=repr(pair),
+                cure="name one under data.products.media and an encoder that reads it, and train again",
+            )
+        try:
+            found[modality] = read_bytes(file)
+        except ImageError as error:
+            raise InputError(where=file, expected="a file", got=error.reason, cure="check --media") from error
+    return found
+
+
+def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] | None = None) -> pl.DataFrame:
+    """A queries frame of one row; InputError when there is nothing to look for, or the photo cannot be read.
+
+    media: files' bytes by modality, beside words and photo.
+    """
+    if not (text and text.strip()) and image is None and not media:
         raise InputError(
             where="command line", expected="--query or --image", got="neither", cure="say what to look for"
         )
@@ -66,19 +184,16 @@ def one_query(text: str | None, image: Path | None) -> pl.DataFrame:
                 cure="name a whole JPEG or PNG file",
             ) from error
     row = {"query_id": "query", "text": text, "image": photo}
-    return pl.DataFrame([row], schema={"query_id": pl.String, "text": pl.String, "image": pl.Binary})
+    files = {column_of(modality): data for modality, data in (media or {}).items()}
+    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
+    return pl.DataFrame([row | files], schema=schema)
 
 
 def _check_asked(top: int, image: Path | None, run: SavedRun) -> None:
     """Raise InputError for an empty list, or a photo that the run would pass over without a word."""
-    if top < 1:
-        raise InputError(
-            where="command line",
-            expected="--top of 1 or more",
-            got=f"{top}",
-            cure="ask for a product or more",
-        )
-    if run.schema.groups and not {"lexical", "text", "image"} & set(run.schema.groups):
+    _check_top(top)
+    comparing = {"lexical", "text", "image", *media_of(run.config.data)}
+    if run.schema.groups and not comparing & set(run.schema.groups):
         raise InputError(
             where=run.folder,
             expected="a run that compares queries with products",
@@ -98,6 +213,7 @@ def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataF
     """The candidates in the model's order: rank, product_id, title, brand, category, price, score."""
     builder = run.builder(products)
     pairs = builder.candidates(query, CANDIDATES)
+    _refuse_unreadable(builder)
     if not pairs.height:
         return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
     scored = pairs.with_columns(score=pl.Series(run.score(builder, query, pairs)))
@@ -107,6 +223,18 @@ def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataF
         .with_row_index("rank", offset=1)
         .select("rank", *(name for name in SHOWN if name in products.columns), "score")
     )
+
+
+def _refuse_unreadable(builder: FeatureBuilder) -> None:
+    """Raise InputError for a file of the query that its encoder could not read, as for a broken photo."""
+    unreadable = builder.similarity.stats.unreadable if builder.similarity else {}
+    for column in (name for name in unreadable if name.startswith("query ")):
+        raise InputError(
+            where="the query",
+            expected=f"{column.removeprefix('query ')} that its encoder can read",
+            got="none that can be read",
+            cure="name a whole file",
+        )
 
 
 if __name__ == "__main__":

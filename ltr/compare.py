@@ -1,0 +1,111 @@
+"""python -m ltr.compare A B [C …] [--config FILE] [--html FILE]
+
+Products side by side, by their ids: what the catalogue says of each, and how alike every two of them are by
+photo, title, price and category. With --html, also a page with their photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from features.errors import InputError
+from features.likeness import PARTS, Likeness, LikenessWeights, overall
+from ltr import command_line
+from ltr.command_line import say, show
+from ltr.examples import thumbnail
+from ltr.feature_table import load_collection
+from ltr.pages import render
+from ltr.similar import make_likeness
+
+_NOT_ATTRIBUTES = ("product_id", "image")
+_PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One line of the table: a column's value for each product; differs where two known values are unlike."""
+
+    name: str
+    values: tuple[str, ...]
+    differs: bool
+
+
+def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
+    arguments = command_line.parser(__doc__)
+    arguments.add_argument("products", nargs="+", metavar="PRODUCT_ID", help="two or more products")
+    arguments.add_argument("--html", type=Path, help="the page to write")
+    given, config = command_line.read_settings(arguments, argv)
+    _check_asked(given.products)
+    products = load_collection(config).products
+    likeness = make_likeness(config, products)
+    chosen = products[likeness.rows_of(given.products)]
+    lines = attributes(chosen)
+    alike = pairwise(likeness, given.products)
+    show("", ["", *given.products], [(line.name, *line.values) for line in lines])
+    show("how alike, from 0 to 1", alike.columns, alike.rows())
+    if given.html:
+        _write_whole(given.html, page(chosen, lines, alike))
+        say(f"page: {given.html}")
+    return alike
+
+
+def _check_asked(product_ids: Sequence[str]) -> None:
+    distinct = list(dict.fromkeys(product_ids))
+    if len(distinct) < max(2, len(product_ids)):
+        raise InputError(
+            where="command line",
+            expected="two or more different product ids",
+            got=" ".join(product_ids),
+            cure="name each product once",
+        )
+
+
+def attributes(chosen: pl.DataFrame) -> list[Attribute]:
+    """What is known of at least one of the products (k rows), column by column."""
+    found = []
+    for column in chosen.columns:
+        if column in _NOT_ATTRIBUTES or chosen[column].null_count() == chosen.height:
+            continue
+        values = tuple(_in_words(value) for value in chosen[column])
+        found.append(Attribute(column.replace("_", " "), values, len(set(values) - {"–"}) > 1))
+    return found
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.2f}".removesuffix(".00") if isinstance(value, float) else str(value)
+
+
+def pairwise(likeness: Likeness, product_ids: Sequence[str]) -> pl.DataFrame:
+    """a, b, PARTS and overall (by the default weights) of every two products."""
+    parts = likeness.between(product_ids)
+    return parts.with_columns(overall=overall(parts, LikenessWeights()).cast(pl.Float32))
+
+
+def page(chosen: pl.DataFrame, lines: Sequence[Attribute], alike: pl.DataFrame) -> str:
+    """The whole page; photos are embedded."""
+    products: list[Mapping[str, str]] = [
+        {
+            "id": row["product_id"],
+            "title": row.get("title") or row["product_id"],
+            "photo": thumbnail(row.get("image"), _PHOTO),
+        }
+        for row in chosen.iter_rows(named=True)
+    ]
+    values = {"products": products, "lines": lines, "parts": (*PARTS, "overall"), "alike": alike.to_dicts()}
+    return render("compare.html", values)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
