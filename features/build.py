@@ -6,10 +6,11 @@ drift apart.
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -47,6 +48,8 @@ class FeatureTable:
     seconds: dict[str, float]
     reused_vectors: int = 0
     encoded_vectors: int = 0
+    unreadable: Mapping[str, int] = field(default_factory=dict)
+    """By column (`product image`): items that an encoder could not read, whose features are null."""
 
 
 class FeatureBuilder:
@@ -66,6 +69,7 @@ class FeatureBuilder:
         schema: FeatureSchema | None = None,
     ) -> None:
         self.seconds: dict[str, float] = {}
+        self._config = config
         self._schema = schema
         self.lexical = self.similarity = self.structured = None
         if config.lexical:
@@ -84,6 +88,19 @@ class FeatureBuilder:
             return StructuredIndex(products, config, nearest)
         codes = {f.name: f.categories for f in self._schema.features if f.kind == "categorical"}
         return StructuredIndex(products, config, nearest, codes, self._schema.names)
+
+    def with_numbers(self, products: pl.DataFrame) -> FeatureBuilder:
+        """The same groups over the same products, some of whose numbers (price, rating, …) are others.
+
+        As a builder made anew, at a small part of its time: texts and photos are not read again.
+        """
+        other = copy.copy(self)
+        other.seconds = {}
+        if self.lexical:
+            other.lexical = self.lexical.with_prices(products)
+        if self._config.structured:
+            other.structured = other._structured(products, self._config.structured)
+        return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
         """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
@@ -104,6 +121,7 @@ class FeatureBuilder:
             {name: seconds for name, seconds in self.seconds.items() if seconds},
             stats.reused if stats else 0,
             stats.encoded if stats else 0,
+            dict(stats.unreadable) if stats else {},
         )
 
     def embeddings(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, RowVectors]:

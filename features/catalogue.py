@@ -7,9 +7,18 @@ from pathlib import Path
 import polars as pl
 
 from features import cleaning, derive
-from features.columns import Inputs, Source, photo_column
+from features.catalogue_media import (
+    no_photo,
+    photo_or_nulls,
+    read_media,
+    read_photo,
+    settle_files,
+    with_photos,
+)
+from features.columns import Inputs, Source
 from features.errors import InputError
 from features.ledger import Ledger
+from features.media import media_columns, modality_of
 from features.schema import Events, Judgements, Products, Queries, completed
 from features.source_config import (
     CatalogueConfig,
@@ -59,9 +68,8 @@ def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: 
         frame = _read_products(config.products, config.images, inputs)
     else:
         frame = _judged_products(judged)
-    texts = [
-        n for n, dtype in frame.schema.items() if dtype == pl.String and n not in {"product_id", "image"}
-    ]
+    no_text = {"product_id", "image", *media_columns(frame.columns)}
+    texts = [n for n, dtype in frame.schema.items() if dtype == pl.String and n not in no_text]
     frame = cleaning.clean_text(frame, "products", texts, ledger)
     frame = cleaning.clean_numbers(frame, "products", ledger)
     frame = cleaning.clean_prices(frame, ledger)
@@ -72,11 +80,10 @@ def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: 
         raise InputError(where=where, expected="products with an id", got="none with one", cure=cure)
     frame = cleaning.deduplicate(frame, "products", "product_id", ledger)
     if config.images and config.images.path:
-        frame = _with_photos(frame, config.images, config.images.path, inputs)
-    inputs.fingerprint_photo_files("products", frame["image"])
-    frame = cleaning.quarantine_images(frame, "products", "product_id", ledger)
+        frame = with_photos(frame, config.images, config.images.path, inputs)
+    frame = settle_files(frame, "products", "product_id", inputs)
     if config.images and "products photos" in ledger.rejected and not frame["image"].count():
-        raise _no_photo(config.images, inputs)
+        raise no_photo(config.images, inputs)
     cleaning.report_near_duplicates(frame, ledger)
     return frame
 
@@ -100,7 +107,8 @@ def _read_products(config: ProductsConfig, photos: ImagesConfig | None, inputs: 
         source.values("listed_at", derive.datetimes, _DATE),
         *(column.alias(name) for name, column in zip(config.numeric, numeric, strict=True)),
         *(derive.joined_text([column]).alias(column.name) for column in categories),
-        _photo(source, photos, inputs),
+        read_photo(source, photos, inputs),
+        *read_media(source, config.media),
     ]
     return completed(Products, _frame(columns))
 
@@ -113,18 +121,6 @@ def _price(source: Source, name: str, unit: str) -> pl.Series | None:
     return price / 100 if unit == "cents" else price
 
 
-def _photo(source: Source, photos: ImagesConfig | None, inputs: Inputs) -> pl.Series:
-    if photos and photos.folder:
-        folder = inputs.base / photos.folder
-        if not folder.is_dir():
-            raise InputError(
-                where=folder, expected="a folder of photos", got="none", cure="mend data.images.folder"
-            )
-        names = source.require(photos.column, "data.images.column")
-        return photo_column(names, folder).alias("image")
-    return _or_nulls(source.image("image"), source.frame.height)
-
-
 def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
     if judged is None or "title" not in judged.columns:
         raise InputError(
@@ -135,21 +131,7 @@ def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
         )
     # A product is named once a judgement: only another title for it is worth a count.
     frame = judged.select("product_id", "title").unique(maintain_order=True)
-    return completed(Products, frame.with_columns(_or_nulls(None, frame.height)))
-
-
-def _with_photos(products: pl.DataFrame, config: ImagesConfig, path: Path, inputs: Inputs) -> pl.DataFrame:
-    source = inputs.source("images", path)
-    ids = derive.identifiers(source.require(config.key, "data.images.key"))
-    photo = photo_column(source.require(config.column, "data.images.column"), source.path.parent)
-    photos = pl.DataFrame({"product_id": ids, "image": photo})
-    photos = cleaning.deduplicate(photos, "images", "product_id", inputs.ledger)
-    unknown = photos.select("product_id").join(products, on="product_id", how="anti")
-    inputs.ledger.note("images", "photo of no product", photos, unknown, "reported")
-    joined = products.drop("image").join(photos, on="product_id", how="left", maintain_order="left")
-    without = joined.filter(pl.col("image").is_null()).select("product_id")
-    inputs.ledger.note("products", "no photo", joined, without, "reported")
-    return joined
+    return completed(Products, frame.with_columns(photo_or_nulls(None, frame.height)))
 
 
 def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:
@@ -166,10 +148,11 @@ def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: I
         frame = _judged_queries(judged)
     frame = cleaning.reject_broken(frame, "queries", Queries, ledger)
     frame = cleaning.deduplicate(frame, "queries", "query_id", ledger)
-    inputs.fingerprint_photo_files("queries", frame["image"])
-    frame = cleaning.quarantine_images(frame, "queries", "query_id", ledger)
-    nothing = pl.col("text").is_null() & pl.col("image").is_null()
-    kept = ledger.reject("queries", frame, nothing, "neither text nor a readable photo")
+    frame = settle_files(frame, "queries", "query_id", inputs)
+    others = media_columns(frame.columns)
+    nothing = pl.all_horizontal(pl.col("text", "image", *others).is_null())
+    reason = ", nor ".join(["neither text nor a readable photo", *map(modality_of, others)])
+    kept = ledger.reject("queries", frame, nothing, reason)
     if config.queries and not kept.height:
         raise InputError(
             where=inputs.base / config.queries.path,
@@ -185,7 +168,8 @@ def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
     columns = [
         source.needed_ids("query_id"),
         source.text("text"),
-        _or_nulls(source.image("image"), source.frame.height),
+        photo_or_nulls(source.image("image"), source.frame.height),
+        *read_media(source, config.media),
         source.text("split"),
         source.text("segment"),
         source.values("at", derive.datetimes, _DATE),
@@ -209,7 +193,7 @@ def _judged_queries(judged: pl.DataFrame | None) -> pl.DataFrame:
         texts = judged["query"].drop_nulls().unique().sort()
         number = pl.int_range(1, len(texts) + 1, eager=True).cast(pl.String)
         found = pl.DataFrame({"query_id": "q" + number.str.zfill(len(str(len(texts)))), "text": texts})
-    return found.with_columns(_or_nulls(None, found.height))
+    return found.with_columns(photo_or_nulls(None, found.height))
 
 
 def match_judgements(
@@ -278,21 +262,6 @@ def _with_query_ids(frame: pl.DataFrame, table: str, queries: pl.DataFrame, ledg
 
 def _frame(columns: list[pl.Series | None]) -> pl.DataFrame:
     return pl.DataFrame([column for column in columns if column is not None])
-
-
-def _no_photo(config: ImagesConfig, inputs: Inputs) -> InputError:
-    """For photos of which none can be read: a wrong folder or column rather than broken files."""
-    bad = inputs.ledger.rejected["products photos"].drop("product_id")
-    return InputError(
-        where=inputs.base / (config.folder or config.path or ""),
-        expected="photos that can be read",
-        got=f"none in {bad.height} ({': '.join(bad.row(0))})",
-        cure=f"check data.images.{'folder' if config.folder else 'path'} and .column",
-    )
-
-
-def _or_nulls(photos: pl.Series | None, height: int) -> pl.Series:
-    return pl.repeat(None, height, dtype=pl.String, eager=True).alias("image") if photos is None else photos
 
 
 def _some(values: pl.Series) -> str:

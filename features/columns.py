@@ -164,8 +164,12 @@ class Inputs:
     def fingerprint(self, path: Path) -> None:
         self.fingerprints[path.as_posix()] = sha256(self.base / path)
 
-    def fingerprint_photo_files(self, table: str, photos: pl.Series) -> None:
-        """One fingerprint for all photos that lie in files of their own."""
-        if photos.dtype == pl.String and photos.count():
-            together = "\n".join(images.content_hashes(photos).fill_null(""))
-            self.fingerprints[f"{table} photos"] = hashlib.sha256(together.encode()).hexdigest()
+    def fingerprint_files(self, what: str, files: pl.Series, hashes: pl.Series | None = None) -> None:
+        """One fingerprint for all photos (or other media) that lie in files of their own.
+
+        hashes: of their contents, where they are at hand.
+        """
+        if files.dtype == pl.String and files.count():
+            contents = images.content_hashes(files) if hashes is None else hashes
+            together = "\n".join(contents.fill_null(""))
+            self.fingerprints[what] = hashlib.sha256(together.encode()).hexdigest()

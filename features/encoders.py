@@ -16,6 +16,9 @@ from features.aligned_encoder import AlignedConfig, AlignedEncoder
 from features.encoder_protocol import Encoder, EncoderSettings, Fittable
 from features.image_encoders import TorchvisionConfig, TorchvisionEncoder
 from features.joint_encoder import ClipConfig, ClipEncoder
+from features.plain_image_encoders import ColoursConfig, ColoursEncoder, PixelsConfig, PixelsEncoder
+from features.static_encoder import StaticConfig, StaticEncoder
+from features.student_encoder import StudentConfig, StudentEncoder
 from features.text_encoders import (
     SentenceTransformerConfig,
     SentenceTransformerEncoder,
@@ -84,7 +87,11 @@ def _parse(value: object) -> EncoderSettings:
 EncoderConfig = Annotated[SerializeAsAny[EncoderSettings], PlainValidator(_parse)]
 
 register(SentenceTransformerConfig, SentenceTransformerEncoder)
+register(StudentConfig, StudentEncoder)
+register(StaticConfig, StaticEncoder)
 register(TfidfConfig, TfidfEncoder)
 register(TorchvisionConfig, TorchvisionEncoder)
 register(ClipConfig, ClipEncoder)
 register(AlignedConfig, AlignedEncoder)
+register(PixelsConfig, PixelsEncoder)
+register(ColoursConfig, ColoursEncoder)

@@ -5,6 +5,7 @@ Which columns there are depends on the catalogue alone: a field that no product 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -102,9 +103,13 @@ class LexicalIndex:
             for name, text in self._texts.items()
         }
         self._brands = BrandNames(tokenise(products["brand"][order])) if _has(products, "brand") else None
-        self._prices = (
-            products["price"][order].cast(pl.Float64).to_numpy() if _has(products, "price") else None
-        )
+        self._prices = _prices(products[order])
+
+    def with_prices(self, products: pl.DataFrame) -> LexicalIndex:
+        """The same index where the same products cost what `products` says."""
+        other = copy.copy(self)
+        other._prices = _prices(products[products["product_id"].arg_sort()])
+        return other
 
     def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         """Lexical features of each pair, Float32, row-aligned with `pairs`.
@@ -232,6 +237,10 @@ def _contains(texts: pl.Series, phrases: pl.Series) -> np.ndarray:
     frame = pl.DataFrame({"text": texts, "phrase": phrases})
     found = frame.select(pl.col("text").str.contains(pl.col("phrase"), literal=True))["text"]
     return found.fill_null(value=False).to_numpy()
+
+
+def _prices(products: pl.DataFrame) -> np.ndarray | None:
+    return products["price"].cast(pl.Float64).to_numpy() if _has(products, "price") else None
 
 
 def _has(products: pl.DataFrame, name: str) -> bool:

@@ -1,14 +1,18 @@
 """Cosines of query and product by frozen encoders: text–text per field, photo–photo, text–photo.
 
+What holds of photos holds of any other modality that an encoder reads (see media): its features make a group
+of its name, `audio.audio_audio`, `audio.text_audio`, `audio.audio_title`.
+
 Which columns there are depends on the catalogue and the encoders alone, never on the queries at
 hand, so a table built for one query has the columns of the table that trained the model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product as pairings
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features import cosines
 from features.cosines import RowVectors
+from features.media import PREFIX, column_of, media_columns, modality_of
 from features.pair_rows import rows_of
 from features.within_query import rank_within, z_within
 
@@ -26,11 +31,12 @@ if TYPE_CHECKING:
 
 TextField = Literal["title", "description", "category", "brand"]
 _TEXT_FIELDS: tuple[TextField, ...] = ("title", "description", "category", "brand")
-_NEAREST_BY = ("text.title", "image.photo_photo")
+_FOUND = {"query_id": pl.String, "product_id": pl.String, "cosine": pl.Float32}
+_WORDS = {"image": "photo"}  # what features call a modality other than by its own name
 
 
 class SimilarityConfig(BaseModel):
-    """Which product fields a query's text is compared with; photos are compared where encoders allow."""
+    """Which product fields a query's text is compared with; photos and the like, where encoders allow."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,11 +47,14 @@ class SimilarityConfig(BaseModel):
 
 @dataclass
 class EncodingStats:
-    """Summed over calls: distinct contents found in the cache, those encoded, items no encoder could read."""
+    """Summed over calls: distinct contents found in the cache, and those encoded.
+
+    unreadable: by column (`product image`), the most items of one call that its encoder could not read.
+    """
 
     reused: int = 0
     encoded: int = 0
-    unreadable: int = 0
+    unreadable: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -57,8 +66,8 @@ class _Side:
     column: str
 
     @property
-    def modality(self) -> Literal["text", "image"]:
-        return "image" if self.column == "image" else "text"
+    def modality(self) -> str:
+        return modality_of(self.column)
 
 
 @dataclass(frozen=True)
@@ -69,13 +78,22 @@ class _Measure:
     query: _Side
     product: _Side
 
+    @property
+    def group(self) -> str:
+        return self.name.split(".", 1)[0]
+
+    @property
+    def searches(self) -> bool:
+        """Whether the nearest products of its group are those nearest by this one: title, or like by like."""
+        return self.name == "text.title" or self.query.modality == self.product.modality != "text"
+
 
 class SimilarityIndex:
     """Cosine features of one catalogue; products and queries are encoded when a pair first asks.
 
     encoders: by role, in order of preference. Text is compared by the first that reads text, photos
     by the first that reads photos; text with photos by the first two that share a `space` (often
-    one joint encoder), and where none do those columns are absent.
+    one joint encoder), and where none do those columns are absent. Other modalities are as photos.
     stats: what the cache gave and what had to be encoded, summed over all calls.
     """
 
@@ -89,10 +107,12 @@ class SimilarityIndex:
         self.stats = EncodingStats()
         self._cache = cache
         self._products = products.select("product_id", *_present(products))
-        possible = [m for m in _measures(encoders.values()) if m.product.column in self._products.columns]
+        possible = [
+            m for m in _measures(list(encoders.values())) if m.product.column in self._products.columns
+        ]
         wanted = {f"text.{column}" for column in config.text_fields}
-        self._measures = [m for m in possible if m.name in wanted or m.name.startswith("image.")]
-        self._nearest_by = [m for m in possible if m.name in _NEAREST_BY]
+        self._measures = [m for m in possible if m.name in wanted or m.group != "text"]
+        self._nearest_by = [m for m in possible if m.searches]
         self._catalogue: dict[_Side, RowVectors] = {}
 
     @property
@@ -113,26 +133,29 @@ class SimilarityIndex:
     def embeddings(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, RowVectors]:
         """The vectors behind the cosines, row-aligned with `pairs`, for `projection.EmbeddingFeatures`.
 
-        By column: title, description, category, brand, image of the product; query_text and
-        query_image. A column that two encoders read comes from the first.
+        By column: title, description, category, brand, image (or another modality) of the product;
+        query_text and query_image. A column that two encoders read comes from the first.
         """
         of_query, of_product = self._pair_vectors(queries, pairs)
-        named = [(f"query_{side.column}", vectors) for side, vectors in of_query.items()]
-        named += [(side.column, vectors) for side, vectors in of_product.items()]
+        named = [(f"query_{side.modality}", vectors) for side, vectors in of_query.items()]
+        named += [
+            (side.column if side.modality == "text" else side.modality, vectors)
+            for side, vectors in of_product.items()
+        ]
         return dict(reversed(named))
 
     def nearest(self, queries: pl.DataFrame, n: int) -> pl.DataFrame:
         """The products of the whole catalogue nearest each query: query_id, product_id, cosine.
 
-        The n best by title, for queries with text, and the n best by photo, for queries with one;
-        a product found both ways stands once, with the higher cosine. Fewer where fewer cosines
+        The n best by title, for queries with text, and the n best by photo, for queries with one,
+        or by what else they have; a product found in several ways stands once, with the highest
+        cosine, which is of no meaning beyond the order of one way. Fewer where fewer cosines
         are positive; ties go to the lower product_id. Encodes the catalogue at the first call and
         keeps its vectors in memory.
         """
         found = [self._nearest_by_measure(measure, queries, n) for measure in self._nearest_by]
-        schema = {"query_id": pl.String, "product_id": pl.String, "cosine": pl.Float32}
         return (
-            pl.concat([pl.DataFrame(schema=schema), *found])
+            pl.concat([pl.DataFrame(schema=_FOUND), *found])
             .group_by("query_id", "product_id")
             .agg(pl.col("cosine").max())
             .sort("query_id", "cosine", "product_id", descending=[False, True, False])
@@ -140,13 +163,16 @@ class SimilarityIndex:
 
     @property
     def searches(self) -> dict[str, Callable[[pl.DataFrame, int], pl.DataFrame]]:
-        """By group: the n products nearest each query by title (text), by photo (image)."""
-        return {m.name.split(".")[0]: partial(self._nearest_by_measure, m) for m in self._nearest_by}
+        """By group: the n products nearest each query by title (text), by photo (image), by sound."""
+        return {m.group: partial(self._nearest_by_measure, m) for m in self._nearest_by}
 
     def _nearest_by_measure(self, measure: _Measure, queries: pl.DataFrame, n: int) -> pl.DataFrame:
+        sought = self._embed(measure.query, queries, "query")
+        if (sought.rows < 0).all():
+            return pl.DataFrame(schema=_FOUND)  # and the catalogue is not encoded for nothing
         by_id = self._products["product_id"].arg_sort().to_numpy()
         items = self._whole_catalogue(measure.product).take(by_id)
-        hits = cosines.nearest(self._embed(measure.query, queries, "query"), items, n)
+        hits = cosines.nearest(sought, items, n)
         return hits.select(
             queries["query_id"].gather(hits["query"]),
             self._products["product_id"].gather(by_id[hits["item"].to_numpy()]),
@@ -181,35 +207,54 @@ class SimilarityIndex:
         return self._embed(side, table[used], what).take(place)
 
     def _embed(self, side: _Side, table: pl.DataFrame, what: str) -> RowVectors:
-        items = table[side.column]
+        label = f"{what} {side.column.removeprefix(PREFIX)}"
+        items = _column(table, side.column)
         if side.modality == "text":
             items = items.cast(pl.String)  # a column of nothing but nulls may have no type yet
-        made = self._cache.embed(side.encoder, items, side.modality, f"{what} {side.column}")
+        made = self._cache.embed(side.encoder, items, side.modality, label)
         self.stats.reused += made.reused
         self.stats.encoded += made.encoded
-        self.stats.unreadable += made.unreadable
+        if made.unreadable:
+            self.stats.unreadable[label] = max(made.unreadable, self.stats.unreadable.get(label, 0))
         return RowVectors(made.vectors, made.rows)
 
 
 def _present(products: pl.DataFrame) -> list[str]:
     """The comparable columns of which some product has a value."""
-    columns = [name for name in (*_TEXT_FIELDS, "image") if name in products.columns]
+    fields = (*_TEXT_FIELDS, "image", *media_columns(products.columns))
+    columns = [name for name in fields if name in products.columns]
     return [name for name in columns if products[name].null_count() < products.height]
 
 
-def _measures(encoders: Iterable[Encoder]) -> Iterator[_Measure]:
+def _measures(encoders: Collection[Encoder]) -> Iterator[_Measure]:
     """Every cosine these encoders can take, by a catalogue that has every column."""
-    text = [encoder for encoder in encoders if "text" in encoder.modalities]
-    image = [encoder for encoder in encoders if "image" in encoder.modalities]
-    for reader in text[:1]:
+    readers = [encoder for encoder in encoders if "text" in encoder.modalities]
+    for reader in readers[:1]:
         for column in _TEXT_FIELDS:
             yield _Measure(f"text.{column}", _side(reader, "text"), _side(reader, column))
-    for viewer in image[:1]:
-        yield _Measure("image.photo_photo", _side(viewer, "image"), _side(viewer, "image"))
-    joint = [(reader, viewer) for reader in text for viewer in image if reader.space == viewer.space]
+    for modality in sorted({name for encoder in encoders for name in encoder.modalities} - {"text"}):
+        viewers = [encoder for encoder in encoders if modality in encoder.modalities]
+        yield from _measures_of(modality, readers, viewers)
+
+
+def _measures_of(modality: str, readers: list[Encoder], viewers: list[Encoder]) -> Iterator[_Measure]:
+    """Of photos, or another modality than text: like with like, and with text where a space is shared."""
+    word, column = _WORDS.get(modality, modality), column_of(modality)
+    like = _side(viewers[0], column)
+    yield _Measure(f"{modality}.{word}_{word}", like, like)
+    joint = [
+        (reader, viewer) for reader, viewer in pairings(readers, viewers) if reader.space == viewer.space
+    ]
     for reader, viewer in joint[:1]:
-        yield _Measure("image.text_photo", _side(reader, "text"), _side(viewer, "image"))
-        yield _Measure("image.photo_title", _side(viewer, "image"), _side(reader, "title"))
+        yield _Measure(f"{modality}.text_{word}", _side(reader, "text"), _side(viewer, column))
+        yield _Measure(f"{modality}.{word}_title", _side(viewer, column), _side(reader, "title"))
+
+
+def _column(table: pl.DataFrame, name: str) -> pl.Series:
+    """The column, or nulls: queries need not have every modality that the products have."""
+    return (
+        table[name] if name in table.columns else pl.repeat(None, table.height, dtype=pl.String, eager=True)
+    )
 
 
 def _side(encoder: Encoder, column: str) -> _Side:

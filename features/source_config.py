@@ -6,12 +6,35 @@ A canonical column is taken from the column named for it, else from one of its o
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Names = str | tuple[str, ...] | None
+# Words that name features or embeddings already; `image` has its own section and column.
+_TAKEN = (
+    *("text", "image", "lexical", "structured", "extra", "embedding", "given"),
+    *("title", "description", "brand", "category"),
+)
+
+
+def _open_modalities(media: dict[str, str]) -> dict[str, str]:
+    for name in media:
+        if name in _TAKEN or not re.fullmatch(r"[a-z][a-z0-9]*", name):
+            raise ValueError(
+                f"modalities in lower-case letters and digits, such as audio (not {name!r}), and not "
+                f"{', '.join(_TAKEN[:2])} and other names of features"
+            )
+    return media
+
+
+Media = Annotated[dict[str, str], AfterValidator(_open_modalities)]
+_MEDIA = (
+    "further columns of files, by the modality that an encoder reads ({audio: sound_file}): bytes, or "
+    "file paths relative to the table's folder"
+)
 
 
 class _Strict(BaseModel):
@@ -41,6 +64,7 @@ class ProductsConfig(_Strict):
     columns: ProductColumns = ProductColumns()
     numeric: tuple[str, ...] = Field((), description="further columns that are numbers")
     categorical: tuple[str, ...] = Field((), description="further columns that are categories")
+    media: Media = Field({}, description=_MEDIA)
     price_unit: Literal["units", "cents"] = "units"
     category_separator: str = Field(">", min_length=1, description="between the levels of a category path")
 
@@ -82,6 +106,7 @@ class QueryColumns(_Strict):
 class QueriesConfig(_Strict):
     path: Path
     columns: QueryColumns = QueryColumns()
+    media: Media = Field({}, description=_MEDIA)
 
 
 class JudgementColumns(_Strict):
@@ -99,6 +124,10 @@ class JudgementsConfig(_Strict):
     columns: JudgementColumns = JudgementColumns()
     grades: dict[str | int, float] | None = Field(
         default=None, description="the number that each text grade stands for"
+    )
+    candidates: Literal["listed", "catalogue"] = Field(
+        "listed",
+        description="of a query: the products listed for it, or all there are, the unlisted with grade 0",
     )
 
 

@@ -13,6 +13,7 @@ import polars.selectors as cs
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import InputError
+from features.media import media_columns
 from features.pair_rows import rows_of
 from features.schema import Products
 from features.within_query import rank_share, rank_within, z_score, z_within
@@ -201,7 +202,8 @@ def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
 
 def _with_extras(products: pl.DataFrame, config: StructuredConfig) -> StructuredConfig:
     """The config with its columns named: where it names none, every column that is not canonical."""
-    extra = products.drop([*pl.Schema(Products), "image"], strict=False)
+    known = [*pl.Schema(Products), "image", *media_columns(products.columns)]
+    extra = products.drop(known, strict=False)
     found = {"numeric": extra.select(cs.numeric()).columns, "categorical": extra.select(cs.string()).columns}
     unset = {kind: tuple(names) for kind, names in found.items() if getattr(config, kind) is None}
     return config.model_copy(update=unset)

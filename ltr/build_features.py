@@ -47,7 +47,7 @@ def print_table(prepared: Prepared, config: Config) -> None:
     ]
     show("features", ["group", "features", "null", "seconds"], rows)
     if "similarity" in prepared.table.seconds:
-        say(f"text and image groups together: {prepared.table.seconds['similarity']:.1f} s")
+        say(f"groups of cosines together: {prepared.table.seconds['similarity']:.1f} s")
     where = f"{config.store.root}, view {config.name}_pairs, version {prepared.version}"
     size = f"{frame.height:,} rows × {len(schema.features)} features"
     if prepared.from_store:
@@ -56,6 +56,8 @@ def print_table(prepared: Prepared, config: Config) -> None:
     say(f"wrote: {size} to {where}")
     table = prepared.table
     say(f"vectors: {table.encoded_vectors:,} encoded, {table.reused_vectors:,} reused from the cache")
+    for column, count in table.unreadable.items():
+        say(f"unreadable: {count:,} of {column} (their features are null)")
 
 
 def _null_share(frame: pl.DataFrame, features: Sequence[Feature]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from features.store import FeatureStore, FeatureView
 from ltr import demo_shop
 from ltr.config import Config
 from ltr.dataset import Dataset
+from ltr.feature_groups import media_of
 from ltr.fusion import EmbeddedDataset, choose_vectors
 
 
@@ -81,6 +83,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     store = FeatureStore(config.store.root, config.store.storage_options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
+    _check_media(config, encoders)
     fingerprint = _fingerprint(config, collection, encoders)
     if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
         schema = FeatureSchema.from_json(store.metadata(view)["features"])
@@ -95,6 +98,19 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
         metadata={"fingerprint": fingerprint, "features": schema.to_json()},
     )
     return Prepared(collection, table, schema, False, written)
+
+
+def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
+    """Raise InputError for a rung of a modality that the products have and no encoder reads."""
+    read = {modality for encoder in encoders.values() for modality in encoder.modalities}
+    for group in set(media_of(config.data)).intersection(config.ladder) - read:
+        near = difflib.get_close_matches(group, read, n=1)
+        raise InputError(
+            where="config key 'ladder'",
+            expected=f"groups that an encoder makes ({', '.join(sorted(read)) or 'there is none'})",
+            got=f"{group!r}{f', near to {near[0]!r}' if near else ''}",
+            cure=f"name an encoder that reads {group} under encoders",
+        )
 
 
 def _build(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> FeatureTable:

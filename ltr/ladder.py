@@ -34,12 +34,14 @@ BASELINES = (
 
 
 def baseline_scores(data: Dataset) -> dict[str, np.ndarray]:
-    """Scores (n,) by baseline: random, and each of BASELINES whose feature the table has.
+    """Scores (n,) by baseline: random, each of BASELINES whose feature the table has, and for a modality
+    of an encoder's own (audio) its cosine of like with like.
 
     A pair that lacks the feature goes last in its list.
     """
     scores = {"random": random_scores(data.frame)}
-    for baseline in BASELINES:
+    own = [Baseline(f"{group} cosine", f"{group}.{group}_{group}") for group in data.schema.groups]
+    for baseline in (*BASELINES, *own):
         if baseline.feature in data.frame.columns:
             values = data.frame[baseline.feature].cast(pl.Float64).to_numpy() * baseline.sign
             scores[baseline.name] = np.where(np.isnan(values), -1e300, values)

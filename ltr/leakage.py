@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from ltr.findings import Finding, Level, finding
-from ltr.splits import Fold, plain_words
+from ltr.splits import Fold, plain_words, shown
 
 FEW_QUERIES = 100
 PAIRED_SD = 0.2  # usual standard deviation over queries of the difference of two rankers' nDCG@10
@@ -59,15 +59,10 @@ def _check_parts(folds: Sequence[Fold], judged: set[str]) -> Finding:
 def _with_looks(pairs: pl.DataFrame, queries: pl.DataFrame | None) -> pl.DataFrame:
     """Keys of the pairs, with `text` normalised and `photo` hashed: what a model can know a query by."""
     keys = pairs.select("query_id", "product_id")
-    columns = [] if queries is None else queries.columns
-    text, photo = pl.lit(None, pl.String), pl.lit(None, pl.UInt64)
-    if "text" in columns:
-        text = plain_words(pl.col("text"))
-    if "image" in columns:
-        photo = pl.when(pl.col("image").is_not_null()).then(pl.col("image").hash())
     if queries is None:
-        return keys.with_columns(text=text, photo=photo)
-    looks = queries.select("query_id", text=text, photo=photo)
+        return keys.with_columns(text=pl.lit(None, pl.String), photo=pl.lit(None, pl.UInt64))
+    text = plain_words(pl.col("text")) if "text" in queries.columns else pl.lit(None, pl.String)
+    looks = queries.select("query_id", text=text, photo=shown(queries))
     return keys.join(looks, on="query_id", how="left", maintain_order="left")
 
 

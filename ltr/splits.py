@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validato
 
 from features.errors import InputError
 from features.images import content_hashes
+from features.media import media_columns
 
 Share = Annotated[
     float, Field(ge=0, lt=1, description="share of the training queries kept for early stopping")
@@ -188,21 +189,37 @@ def plain_words(text: pl.Expr) -> pl.Expr:
 
 
 def looks(queries: pl.DataFrame) -> pl.DataFrame:
-    """What a query can be known by: query_id, `words` (null for none), `photo` (a hash of its content)."""
+    """What a query can be known by: query_id, `words` (null for none), `photo` (a hash of its content).
+
+    What else it holds, such as a clip of sound, counts with the photo.
+    """
     nothing = pl.repeat(None, queries.height, dtype=pl.String, eager=True)
     words = plain_words(pl.col("text")) if "text" in queries.columns else nothing
-    photo = content_hashes(queries["image"]) if "image" in queries.columns else nothing
-    return queries.select("query_id", words=words, photo=photo)
+    hashes = [content_hashes(queries[name]) for name in _files(queries)]
+    together = (
+        pl.concat_str(hashes, separator=" ", ignore_nulls=True).replace("", None) if hashes else nothing
+    )
+    return queries.select("query_id", words=words, photo=together)
+
+
+def _files(queries: pl.DataFrame) -> list[str]:
+    return [name for name in queries.columns if name == "image"] + media_columns(queries.columns)
+
+
+def shown(queries: pl.DataFrame) -> pl.Expr:
+    """A key, null for none, equal for queries of equal photos and other media: of their bytes or paths."""
+    files = [pl.col(name) for name in _files(queries)]
+    if not files:
+        return pl.lit(None, pl.UInt64)
+    some = pl.any_horizontal(file.is_not_null() for file in files)
+    return pl.when(some).then(files[0].hash() if len(files) == 1 else pl.struct(files).hash())
 
 
 def _same_look(queries: pl.DataFrame) -> pl.Expr:
     """A key equal for queries that look alike: by their words, else by their photo; others are alone."""
     alone = pl.format("query {}", "query_id")
     looks = [pl.format("text {}", plain_words(pl.col("text")))] if "text" in queries.columns else []
-    if "image" in queries.columns:
-        photo = pl.when(pl.col("image").is_not_null()).then(pl.col("image").hash())
-        looks.append(pl.format("photo {}", photo))
-    return pl.coalesce(*looks, alone)
+    return pl.coalesce(*looks, pl.format("photo {}", shown(queries)), alone)
 
 
 def _train_and_validation(units: pl.DataFrame, share: float) -> tuple[list[str], list[str]]:

@@ -18,10 +18,16 @@ from PIL import Image
 from pydantic import BaseModel, ValidationError
 
 from features.aligned_encoder import TowerShape, save_tower
+from features.distillation_settings import DistillationConfig
 from features.encoder_protocol import Encoder, EncoderSettings, Fittable
 from features.encoders import EncoderConfig, known_kinds, make_encoder, register
 from features.errors import InputError
+from features.model_files import load_model
+from features.static_distillation import make_static
+from features.static_encoder import save_static
+from features.student_encoder import StudentAbout, save_student
 from features.tower_network import make_tower
+from tests.features.tiny_teacher import build_teacher
 
 TEXTS = [
     "red cotton shirt",
@@ -69,11 +75,27 @@ class Case:
 
 CASES = {
     "minilm": Case(lambda _: {"kind": "sentence-transformer", "threads": 1}, frozenset({"text"})),
+    "minilm int8": Case(
+        lambda clip: {
+            "kind": "sentence-transformer",
+            "threads": 1,
+            "runtime": "onnx-int8",
+            "exports": str(clip.parent / "exports"),
+        },
+        frozenset({"text"}),
+    ),
+    "student": Case(
+        lambda clip: {"kind": "student", "threads": 1, "folder": str(student_beside(clip))},
+        frozenset({"text"}),
+    ),
+    "static": Case(lambda clip: {"kind": "static", "folder": str(table_beside(clip))}, frozenset({"text"})),
     "tfidf": Case(lambda _: {"kind": "tfidf", "dimensions": 5}, frozenset({"text"})),
     "torchvision": Case(lambda _: RANDOM, frozenset({"image"})),
     "aligned": Case(
         lambda clip: {"kind": "aligned", "folder": str(tower_beside(clip))}, frozenset({"image"})
     ),
+    "pixels": Case(lambda _: {"kind": "pixels", "side": 16}, frozenset({"image"})),
+    "colours": Case(lambda _: {"kind": "colours"}, frozenset({"image"})),
     "clip": Case(lambda folder: {"kind": "clip", "model": str(folder)}, frozenset({"text", "image"})),
 }
 
@@ -86,6 +108,25 @@ def tower_beside(folder: Path) -> Path:
         shape = TowerShape(backbone="small", dimensions=6, height=32, width=24, space="words")
         save_tower(tower, make_tower("small", 6, (32, 24)), shape, {})
     return tower
+
+
+def student_beside(folder: Path) -> Path:
+    """A student of random weights in the parent of a folder."""
+    student = folder.parent / "student"
+    if not student.exists():
+        student.mkdir()
+        model = load_model(build_teacher(folder.parent / "tiny"), torch.device("cpu"))
+        save_student(student, model, StudentAbout(layers=4, space="words"), {})
+    return student
+
+
+def table_beside(folder: Path) -> Path:
+    """A static encoder made of that student's tokens."""
+    table = folder.parent / "static"
+    if not table.exists():
+        model = load_model(student_beside(folder), torch.device("cpu"))
+        save_static(table, make_static(TEXTS, model, DistillationConfig(dimensions=8)), {})
+    return table
 
 
 class Holder(BaseModel):
@@ -168,6 +209,7 @@ def test_every_fingerprint_is_its_own(tiny_clip: Path) -> None:
         {"kind": "sentence-transformer", "max_tokens": 8},
         {"kind": "tfidf", "dimensions": 4},
         {"kind": "tfidf", "dimensions": 5, "longest_phrase": 1},
+        {"kind": "pixels", "side": 8},
         {**RANDOM, "seed": 1},
         {**RANDOM, "size": 48},
         {**RANDOM, "backbone": "mobilenet_v3_large"},
@@ -192,7 +234,7 @@ def test_importing_the_registry_does_not_import_a_framework() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "word2vec"}, "'clip', 'sentence-transformer', 'tfidf', 'torchvision'"),
+        ({"kind": "word2vec"}, "'clip', 'colours', 'pixels', 'sentence-transformer'"),
         ({"model": "minilm"}, "kind"),
         ({"kind": "tfidf", "dimension": 5}, "encoder.dimension\n"),
         ("minilm", "dictionary"),

@@ -193,7 +193,7 @@ def test_only_queries_and_products_of_the_pairs_are_encoded() -> None:
 def test_broken_photos_are_counted() -> None:
     made = index()
     made.features(QUERIES, PAIRS)
-    assert made.stats.unreadable == 1
+    assert made.stats.unreadable == {"product image": 1}
 
 
 @pytest.mark.parametrize("column", ["query_id", "product_id"])
