@@ -1,8 +1,8 @@
 """Fit an image tower to a frozen text space: photos beside their texts, all other texts of the batch away.
 
 Locked-text tuning (Zhai et al., "LiT", 2022) with the symmetric contrastive loss of CLIP (Radford et al.,
-2021) and its learnt temperature. No judgement is used. A fitting that was killed goes on where its last
-checkpoint left it.
+2021) and its learnt temperature. Which pairs these are, its caller decides. A fitting that was killed goes on
+where its last checkpoint left it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from features.contrastive import augment, contrastive_loss, learning_rate_at, recall_at
+from features.contrastive import augment, contrastive_loss, learning_rate_at
 from features.encoder_protocol import fingerprint_of
 from features.errors import InputError
-from features.pair_sampling import Pairs, alike, batches, draw_targets, hold_out
-from features.tower_network import PhotoTower, as_batch, encode_pixels, has_bfloat16, make_tower
+from features.pair_sampling import Pairs, alike, batches, draw_targets, held_out_recall, hold_out
+from features.tower_network import PhotoTower, as_batch, encode_pixels, has_bfloat16
 from features.tower_settings import AlignedTrainingConfig
+from features.tower_start import content_of, first_tower
 
-_AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of
+_AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all
 _COLDEST = 0.01  # temperature: below it a handful of hard negatives takes the whole gradient
 _LONGEST_STRIDE = (
     0.08  # of the photo's side, to which a photo is shifted, enlarged or reduced by 1.5 times that
@@ -85,7 +86,8 @@ def fit_tower(
     """Train until the epochs or minutes are over, or recall on held-out pairs no longer rises.
 
     checkpoint: a file kept on the way; one of the same pairs and settings is gone on from, any other is
-    overwritten. base: the folder that a path of `weights` starts from.
+    overwritten. base: the folder that a path of `weights` or `start` starts from.
+    Raises InputError for a tower to start from that is not there, or is of another shape.
     """
     return _Fitting(pairs, settings, device, checkpoint, tell, base).run()
 
@@ -108,21 +110,18 @@ class _Fitting:
         self._batch = min(settings.batch_size, len(self._train))
         self._epoch_steps = len(self._train) // self._batch
         self._photos = torch.from_numpy(pairs.photos).to(device)
-        self._tower = make_tower(
-            settings.backbone,
-            pairs.text.vectors.shape[1],
-            (settings.height, settings.width),
-            settings.weights,
-            base,
-            settings.seed,
-        ).to(device)
+        self._tower = first_tower(settings, pairs.text.vectors.shape[1], base).to(device)
         self._log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature), device=device))
         self._optimiser = torch.optim.AdamW(self._parameter_groups(), lr=0.0)
         self._averaged = copy.deepcopy(self._tower)
         self._standing = _Standing()
         self._best = copy.deepcopy(self._tower)
         self._key = fingerprint_of(
-            {"pairs": pairs.fingerprint, "settings": settings.model_dump(exclude={"minutes"})}
+            {
+                "pairs": pairs.fingerprint,
+                "settings": settings.model_dump(exclude={"minutes"}),
+                "start": content_of(self._tower),
+            }
         )
         self._resume()
 
@@ -181,7 +180,7 @@ class _Fitting:
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         targets = torch.from_numpy(draw_targets(self._pairs, rows, settings.mix, rng)).to(self._device)
         same = torch.from_numpy(alike(self._pairs, rows)).to(self._device)
-        pixels = augment(as_batch(self._photos[torch.from_numpy(rows)]), generator)
+        pixels = augment(as_batch(self._photos[torch.from_numpy(rows)]), generator, settings.jitter)
         self._tower.train()
         with self._autocast():
             vectors = self._tower(pixels)
@@ -200,19 +199,19 @@ class _Fitting:
         At a high learning rate the latter's batch norms lag behind its filters: from one epoch to the next
         its recall fell from .77 to .52 and rose again, and early stopping would have met that noise.
         """
-        share = max(1 / _AVERAGED_STEPS, 1 / (1 + self._standing.step))
+        steps = min(_AVERAGED_STEPS, 1 + self._steps // 5, 1 + self._standing.step)
         trained = self._tower.state_dict()
         for name, tensor in self._averaged.state_dict().items():
             if tensor.is_floating_point():
-                tensor.lerp_(trained[name], share)
+                tensor.lerp_(trained[name], 1 / steps)
 
     def _measure(self) -> float:
         photos = encode_pixels(self._averaged, self._photos[torch.from_numpy(self._held)], self._device)
-        texts = self._pairs.text.vectors[self._pairs.text.rows[self._held]]
-        recall = recall_at(photos, texts, self._settings.recall_at)
+        recall = held_out_recall(self._pairs, self._held, photos, self._settings.recall_at)
         self._standing.stale_epochs += 1
         if recall > self._standing.best_recall:
             self._standing.best_recall, self._standing.stale_epochs = recall, 0
+        if recall == self._standing.best_recall:  # of equals the last, whose learning rate was the lowest
             self._best = copy.deepcopy(self._averaged)
         return recall
 

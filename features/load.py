@@ -15,6 +15,7 @@ from features.ledger import Ledger, Step, steps_frame
 from features.schema import Judgements, Products, Queries, completed
 from features.source_config import CatalogueConfig, SvmlightConfig
 from features.svmlight import group_file, read_svmlight
+from features.whole_catalogue import pair_with_catalogue
 
 __all__ = ["CatalogueConfig", "Collection", "DataConfig", "SvmlightConfig", "load"]
 
@@ -68,6 +69,8 @@ def _load_catalogue(config: CatalogueConfig, inputs: Inputs, products: pl.DataFr
     if config.judgements and judged is not None:
         path = inputs.base / config.judgements.path
         judgements = catalogue.match_judgements(judged, products, queries, path, inputs.ledger)
+        if config.judgements.candidates == "catalogue":
+            judgements = pair_with_catalogue(judgements, products, inputs.ledger)
     events = catalogue.load_events(config.events, products, queries, inputs) if config.events else None
     return _collection(inputs, products, queries, judgements, events=events)
 

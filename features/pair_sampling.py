@@ -1,14 +1,16 @@
-"""(photo, text) pairs of a catalogue: which there are, which are held out, and how a batch is drawn."""
+"""(photo, text) pairs of a shop: which there are, which are held out, and how a batch is drawn."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import polars as pl
 
+from features.contrastive import recall_among, recall_at
 from features.cosines import RowVectors
 from features.embedding_cache import EmbeddingCache
 from features.encoder_protocol import Encoder, unit_rows
@@ -19,6 +21,7 @@ from features.tower_settings import AlignedTrainingConfig, TextField
 
 _FEWEST = 20  # pairs: a tenth of them held out is two
 _DECODED_AT_ONCE = 2048
+_FIELDS = list(get_args(TextField))
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Pairs:
     """By field: what may be added to the text; row -1 where a product has none."""
     space: str
     """That of the text encoder."""
+    asked: np.ndarray | None = None
+    """(n,) bool: photos of queries, matched by judgements; None: all are products' own."""
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -43,42 +48,84 @@ class Pairs:
     def fingerprint(self) -> str:
         """Changes with the photos, the texts and the text encoder."""
         hashed = hashlib.blake2b(self.space.encode(), digest_size=16)
-        for part in (self.photos, *self.text, *(array for field in self.mixed.values() for array in field)):
+        asked = () if self.asked is None else (self.asked,)
+        mixed = (array for field in self.mixed.values() for array in field)
+        for part in (self.photos, *self.text, *mixed, *asked):
             hashed.update(np.ascontiguousarray(part).data)
         return hashed.hexdigest()
 
 
-def catalogue_pairs(
-    products: pl.DataFrame,
-    queries: pl.DataFrame,
+def catalogue_photos(products: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
+    """The products whose photo is no query's photo: image, the text fields."""
+    shown = products.select("image", *_FIELDS).drop_nulls("image")
+    hashes = content_hashes(shown["image"])
+    asked = content_hashes(queries["image"]).drop_nulls()
+    return shown.filter(hashes.is_not_null() & ~hashes.is_in(asked.implode()))
+
+
+def judged_photos(
+    products: pl.DataFrame, queries: pl.DataFrame, judgements: pl.DataFrame, training: Sequence[str]
+) -> pl.DataFrame:
+    """The photos of training queries, each with the texts of the products of its highest grade above 0.
+
+    training: their ids. A photo that any other query has too stays out: it may be asked in a test.
+    Returns image and the products' text fields, one row a photo and product, in a fixed order.
+    """
+    photos = queries.select("query_id", "image").drop_nulls("image")
+    photos = photos.with_columns(hash=content_hashes(photos["image"])).drop_nulls("hash")
+    trains = pl.col("query_id").is_in(pl.Series(training, dtype=pl.String).implode())
+    others = photos.filter(~trains)["hash"]
+    own = photos.filter(trains, ~pl.col("hash").is_in(others.implode()))
+    graded = judgements.filter(pl.col("grade") > 0)
+    best = graded.filter(pl.col("grade") == pl.col("grade").max().over("query_id"))
+    pairs = own.join(best.select("query_id", "product_id"), on="query_id").sort("query_id", "product_id")
+    return pairs.join(products.select("product_id", *_FIELDS), on="product_id", maintain_order="left").select(
+        "image", *_FIELDS
+    )
+
+
+def make_pairs(
+    own: pl.DataFrame | None,
+    asked: pl.DataFrame | None,
     encoder: Encoder,
     cache: EmbeddingCache,
     settings: AlignedTrainingConfig,
 ) -> Pairs:
-    """The pairs of every product that has a readable photo, which is no query's photo, and a text.
+    """The pairs of all photos that can be read and have a text, products' own before queries'.
 
-    Raises InputError for a catalogue with fewer than 20 of them.
+    own: as from `catalogue_photos`; asked: as from `judged_photos`.
+    Raises InputError for fewer than 20 of them.
     """
-    usable = products.filter(pl.col("image").is_not_null() & pl.col(settings.text).is_not_null())
-    hashes = content_hashes(usable["image"])
-    known = hashes.is_not_null() & ~hashes.is_in(content_hashes(queries["image"]).drop_nulls().implode())
-    usable, hashes = usable.filter(known), hashes.filter(known)
-    text = _vectors(usable[settings.text], encoder, cache, f"product {settings.text}")
-    photos, readable = decode_photos(usable["image"], settings.height, settings.width)
+    parts = [part.filter(pl.col(settings.text).is_not_null()) for part in (own, asked) if part is not None]
+    texts = pl.concat(part.select(pl.col(_FIELDS).cast(pl.String)) for part in parts)
+    text = _vectors(texts[settings.text], encoder, cache, f"product {settings.text}")
+    decoded = [decode_photos(part["image"], settings.height, settings.width) for part in parts]
+    photos, readable = (np.concatenate(arrays) for arrays in zip(*decoded, strict=True))
     kept = np.flatnonzero(readable & (text.rows >= 0))
     if len(kept) < _FEWEST:
-        raise InputError(
-            where="data.products",
-            expected=f"at least {_FEWEST} products with a photo and a {settings.text}",
-            got=str(len(kept)),
-            cure="fit the tower on a larger catalogue, and name its folder here",
-        )
+        raise _too_few(len(kept), settings)
     mixed = {
-        field: _vectors(usable[field], encoder, cache, f"product {field}").take(kept)
-        for field in settings.mix
+        field: _vectors(texts[field], encoder, cache, f"product {field}").take(kept) for field in settings.mix
     }
+    hashes = pl.concat(content_hashes(part["image"]) for part in parts)
     photo_ids = hashes.rank("dense").to_numpy().astype(np.int64)
-    return Pairs(photos[kept], photo_ids[kept], text.take(kept), mixed, encoder.space)
+    from_query = None
+    if asked is not None:
+        from_query = (np.arange(len(photos)) >= len(photos) - parts[-1].height)[kept]
+    return Pairs(photos[kept], photo_ids[kept], text.take(kept), mixed, encoder.space, from_query)
+
+
+def _too_few(count: int, settings: AlignedTrainingConfig) -> InputError:
+    of_queries = settings.pairs == "judgements"
+    return InputError(
+        where="data.judgements" if of_queries else "data.products",
+        expected=f"at least {_FEWEST} {'training queries' if of_queries else 'products'} with a photo and a "
+        + settings.text,
+        got=str(count),
+        cure="set tower.pairs: both"
+        if of_queries
+        else "fit the tower on a larger catalogue, and name its folder here",
+    )
 
 
 def decode_photos(images: pl.Series, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -97,14 +144,22 @@ def hold_out(pairs: Pairs, count: int, seed: int) -> tuple[np.ndarray, np.ndarra
     """Rows to train on, and rows held out: of the latter no two share a photo or a text.
 
     At most a tenth of the pairs is held out. What shares its photo or its text with a held-out pair is
-    in neither part. Raises InputError where nothing is left to train on.
+    in neither part. With queries' photos, of which many share a text, only such are held out, each with
+    a photo of its own; their texts stay: the question then is a new photo of a known product.
+    Raises InputError where nothing is left to train on.
     """
     order = np.random.default_rng(seed).permutation(len(pairs))
-    for ids in (pairs.text.rows, pairs.photo_ids):
+    apart = [pairs.photo_ids]
+    if pairs.asked is None:
+        apart = [pairs.text.rows, pairs.photo_ids]
+    else:
+        order = order[pairs.asked[order]]
+    for ids in apart:
         order = order[np.sort(np.unique(ids[order], return_index=True)[1])]
     held = order[: min(count, len(pairs) // 10)]
-    known = np.isin(pairs.text.rows, pairs.text.rows[held])
-    known |= np.isin(pairs.photo_ids, pairs.photo_ids[held])
+    known = np.zeros(len(pairs), dtype=bool)
+    for ids in apart:
+        known |= np.isin(ids, ids[held])
     train = np.flatnonzero(~known)
     if len(train) < 2:
         raise InputError(
@@ -114,6 +169,18 @@ def hold_out(pairs: Pairs, count: int, seed: int) -> tuple[np.ndarray, np.ndarra
             cure="match the photos with another field: set tower.text",
         )
     return train, np.sort(held)
+
+
+def held_out_recall(pairs: Pairs, held: np.ndarray, vectors: np.ndarray, k: int) -> float:
+    """Recall@k of the held-out rows (n,), whose photos have these (n, d) vectors.
+
+    Products are looked for among themselves, both ways; photos of queries among all texts there are.
+    """
+    rows = pairs.text.rows[held]
+    if pairs.asked is None:
+        return recall_at(vectors, pairs.text.vectors[rows], k)
+    known = np.unique(pairs.text.rows)
+    return recall_among(vectors, pairs.text.vectors[known], np.searchsorted(known, rows), k)
 
 
 def batches(rows: np.ndarray, size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TextField = Literal["title", "description", "category", "brand"]
 
 
 class AlignedTrainingConfig(BaseModel):
-    """An image network fitted to the space of the config's text encoder, on the catalogue's own photos.
+    """An image network fitted to the space of the config's text encoder, on the shop's own photos.
 
     Device and threads are those of the `aligned` encoder that will use the tower.
     """
@@ -23,12 +23,28 @@ class AlignedTrainingConfig(BaseModel):
         description="where a torchvision backbone starts from: a torchvision name, or a state dict "
         "(relative to the config file); null: from scratch",
     )
+    start: str | None = Field(
+        None,
+        description="folder of a fitted tower of the same backbone and sizes to start from (relative to the "
+        "config file), where a few hundred photos must suffice",
+    )
     height: int = Field(64, ge=8, description="pixels of the photos that the network sees")
     width: int = Field(48, ge=8)
+    pairs: Literal["catalogue", "judgements", "both"] = Field(
+        "catalogue",
+        description="whose photos: the products'; the training queries', with the texts of their best products; "
+        "or both",
+    )
     text: TextField = Field("title", description="what every photo is matched with")
     mix: dict[TextField, float] = Field(
         {},
         description="chance with which another field's vector is added to the text's in training",
+    )
+    jitter: float = Field(
+        1.0,
+        ge=0,
+        le=5,
+        description="how far photos are shifted, enlarged and reduced in training; 1: by a tenth",
     )
     epochs: int = Field(12, ge=1, description="at most; the learning rate falls over all of them")
     minutes: float | None = Field(
@@ -45,3 +61,9 @@ class AlignedTrainingConfig(BaseModel):
     recall_at: int = Field(10, ge=1, description="k of the recall that decides")
     patience: int = Field(4, ge=1, description="epochs without better recall before stopping")
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _one_start(self) -> Self:
+        if self.start is not None and self.weights is not None:
+            raise ValueError("start (a whole tower) or weights (a backbone's), not both")
+        return self

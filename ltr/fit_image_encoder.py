@@ -1,8 +1,10 @@
 """python -m ltr.fit_image_encoder --config FILE [--tower.minutes 20] [--encoders.image.threads 2]
 
 Fit an image encoder on the catalogue's own photos, in the space of its text encoder: photo and text
-become comparable, without any download and without a single judgement. The tower is written to the
-folder that the config's encoder of `kind: aligned` names. Killed and run again, it goes on where it was.
+become comparable, without any download and without a single judgement. With `tower.pairs: judgements` (or
+both) the photos of training queries, with the texts of their best products, take part; those of other
+queries never do. The tower is written to the folder that the config's encoder of `kind: aligned` names.
+Killed and run again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from features.embedding_cache import EmbeddingCache
 from features.encoder_protocol import torch_device
 from features.encoders import Encoder
 from features.errors import InputError
-from features.pair_sampling import Pairs, catalogue_pairs
+from features.load import Collection
+from features.pair_sampling import Pairs, catalogue_photos, judged_photos, make_pairs
 from features.tower_settings import AlignedTrainingConfig
 from ltr import command_line
 from ltr.command_line import say
 from ltr.config import Config
 from ltr.feature_table import load_collection, make_encoders
 from ltr.run_folder import new_run, versions
+from ltr.splits import make_folds
 
 
 def main(argv: Sequence[str] | None = None) -> Path:
@@ -34,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     target = (config.base / aligned.folder).resolve()
     _check_target(target)
     pairs = _pairs(config, settings)
-    say(f"{len(pairs):,} products with a photo and a {settings.text}; fitting a {settings.backbone} network")
+    say(f"{_told(pairs, settings)}; fitting a {settings.backbone} network")
     checkpoint = target.with_name(f"{target.name}.checkpoint")
     device = torch_device(aligned)
     fitted = fit_tower(pairs, settings, device, checkpoint, lambda at: _tell(at, settings), config.base)
@@ -76,7 +80,33 @@ def _pairs(config: Config, settings: AlignedTrainingConfig) -> Pairs:
     collection = load_collection(config)
     cache = EmbeddingCache(Path(config.cache.folder), config.cache.precision)
     encoder = _text_encoder(config, collection.products)
-    return catalogue_pairs(collection.products, collection.queries, encoder, cache, settings)
+    own = asked = None
+    if settings.pairs != "judgements":
+        own = catalogue_photos(collection.products, collection.queries)
+    if settings.pairs != "catalogue":
+        training = _training_queries(config, collection)
+        asked = judged_photos(collection.products, collection.queries, collection.judgements, training)
+    return make_pairs(own, asked, encoder, cache, settings)
+
+
+def _training_queries(config: Config, collection: Collection) -> list[str]:
+    """Those of the one split; where every query is tested in its turn, none may teach the tower."""
+    folds = make_folds(config.split, collection.queries, collection.judgements["query_id"])
+    if len(folds) > 1:
+        raise InputError(
+            where="split",
+            expected="one training part, if tower.pairs takes queries' photos",
+            got=f"{len(folds)} folds, in which each query is tested once",
+            cure="choose split.kind: column, or tower.pairs: catalogue",
+        )
+    return folds[0].train
+
+
+def _told(pairs: Pairs, settings: AlignedTrainingConfig) -> str:
+    asked = 0 if pairs.asked is None else int(pairs.asked.sum())
+    own = f"{len(pairs) - asked:,} products with a photo and a {settings.text}"
+    photos = f"{asked:,} photos of training queries"
+    return " and ".join([own] * (asked < len(pairs)) + [photos] * (asked > 0))
 
 
 def _text_encoder(config: Config, products: pl.DataFrame) -> Encoder:
@@ -104,6 +134,8 @@ def _save(target: Path, fitted: Fitted, pairs: Pairs, settings: AlignedTrainingC
     record = {
         "settings": settings.model_dump(mode="json"),
         f"recall@{settings.recall_at}": fitted.recall,
+        "judgements_used": pairs.asked is not None,
+        "photos_of_queries": 0 if pairs.asked is None else int(pairs.asked.sum()),
         "held_out": fitted.held_out,
         "trained_on": fitted.trained_on,
         "epochs": fitted.epochs,

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.contrastive import augment, contrastive_loss, learning_rate_at, recall_at
+from features.contrastive import augment, contrastive_loss, learning_rate_at, recall_among, recall_at
 from features.encoder_protocol import unit_rows
 
 DIMENSIONS = 8
@@ -57,6 +57,23 @@ def test_recall_is_the_share_found_both_ways(seed: int, n: int, k: int) -> None:
 def test_a_network_that_tells_no_photos_apart_recalls_nothing_by_text() -> None:
     photos, texts, k = np.repeat(units(1), 10, axis=0), units(10, 1), 3
     assert recall_at(photos, texts, k) == pytest.approx((k / 10 + 0) / 2)
+
+
+@given(seed=st.integers(0, 999), n=st.integers(1, 12), t=st.integers(1, 6), k=st.integers(1, 5))
+def test_recall_among_is_the_share_whose_text_is_near(seed: int, n: int, t: int, k: int) -> None:
+    photos, texts = units(n, seed), units(t, seed + 1)
+    own = np.random.default_rng(seed).integers(0, t, n)
+    found = [own[i] in np.argsort(-(photos[i] @ texts.T))[:k] for i in range(n)]
+    assert recall_among(photos, texts, own, k) == pytest.approx(np.mean(found))
+
+
+@pytest.mark.parametrize("jitter", [0.0, 5.0])
+def test_jitter_says_how_far_photos_move(jitter: float) -> None:
+    spot = torch.zeros(32, 3, 16, 16)
+    spot[..., 6:10, 6:10] = 255  # in the middle: mirroring alone leaves it there
+    seen = augment(spot, torch.Generator().manual_seed(0), jitter)
+    assert torch.allclose(seen, spot, atol=1e-3) == (jitter == 0)
+    assert seen.isfinite().all()
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:

@@ -22,10 +22,13 @@ from features.pair_sampling import (
     Pairs,
     alike,
     batches,
-    catalogue_pairs,
+    catalogue_photos,
     decode_photos,
     draw_targets,
+    held_out_recall,
     hold_out,
+    judged_photos,
+    make_pairs,
 )
 from features.tower_settings import AlignedTrainingConfig
 
@@ -128,6 +131,8 @@ def shop(n: int = 30) -> pl.DataFrame:
         {
             "product_id": [f"p{i}" for i in range(n)],
             "title": ["x" * (i % 25 + 1) for i in range(n)],
+            "description": pl.Series([None] * n, dtype=pl.String),
+            "category": [f"c{i % 3}" for i in range(n)],
             "brand": pl.Series([None] * n, dtype=pl.String),
             "image": [photo(i) for i in range(n)],
         }
@@ -142,7 +147,8 @@ def pairs_of(products: pl.DataFrame, asked: Sequence[bytes], folder: Path) -> Pa
         }
     )
     settings = SETTINGS.model_copy(update={"mix": {"brand": 0.5}})
-    return catalogue_pairs(products, queries, Lengths(), EmbeddingCache(folder), settings)
+    shown = catalogue_photos(products, queries)
+    return make_pairs(shown, None, Lengths(), EmbeddingCache(folder), settings)
 
 
 def test_queries_photos_and_what_cannot_be_read_stay_out(tmp_path: Path) -> None:
@@ -179,6 +185,106 @@ def test_the_fingerprint_follows_photos_texts_and_space() -> None:
         replace(pairs, text=RowVectors(-pairs.text.vectors, pairs.text.rows)),
         replace(pairs, text=RowVectors(pairs.text.vectors, pairs.text.rows[::-1])),
         replace(pairs, space="other"),
+        replace(pairs, asked=np.arange(20) > 9),
     ]
     prints = {made.fingerprint for made in [pairs, paired(range(20), range(20)), *others]}
     assert len(prints) == 1 + len(others)
+
+
+# Photos of queries
+
+
+def asked_shop() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """30 products; query i shows product i % 10, in a photo of its own."""
+    queries = pl.DataFrame(
+        {"query_id": [f"q{i:02}" for i in range(60)], "image": [photo(100 + i) for i in range(60)]}
+    )
+    best = [(f"q{i:02}", f"p{i % 10}", 2.0) for i in range(60)]
+    good = [(f"q{i:02}", f"p{i % 10 + 10}", 1.0) for i in range(60)]
+    nothing = [(f"q{i:02}", f"p{i % 10 + 20}", 0.0) for i in range(60)]
+    schema = ["query_id", "product_id", "grade"]
+    return shop(), queries, pl.DataFrame(best + good + nothing, schema=schema, orient="row")
+
+
+def reds(images: pl.Series) -> list[int]:
+    return [int(pixels[4, 3, 0]) for pixels in decode_photos(images, 8, 6)[0]]
+
+
+def test_training_photos_meet_the_texts_of_their_best_products() -> None:
+    products, queries, judgements = asked_shop()
+    training = [f"q{i:02}" for i in range(40)]
+    shown = judged_photos(products, queries, judgements, training)
+    assert reds(shown["image"]) == [100 + i for i in range(40)]
+    assert shown["title"].to_list() == [products["title"][i % 10] for i in range(40)]
+    again = judged_photos(products, queries.sample(fraction=1.0, shuffle=True, seed=3), judgements, training)
+    assert again.equals(shown)
+
+
+def test_a_photo_of_another_query_stays_out_whoever_else_has_it() -> None:
+    products, queries, judgements = asked_shop()
+    images = queries["image"].to_list()
+    images[3] = images[50]  # a training query with a test query's photo
+    queries = queries.with_columns(image=pl.Series(images))
+    products = products.with_columns(image=pl.Series([images[51], images[4], *products["image"][2:]]))
+    training = [f"q{i:02}" for i in range(40)]
+    asked = reds(judged_photos(products, queries, judgements, training)["image"])
+    assert asked == [100 + i for i in range(40) if i != 3]
+    own = reds(catalogue_photos(products, queries)["image"])
+    assert own == list(range(2, 30))
+
+
+def test_queries_without_a_grade_above_0_or_a_photo_teach_nothing() -> None:
+    products, queries, judgements = asked_shop()
+    judgements = judgements.with_columns(
+        grade=pl.when(pl.col("query_id") == "q01").then(0.0).otherwise("grade")
+    )
+    queries = queries.with_columns(image=pl.when(pl.col("query_id") != "q02").then("image"))
+    shown = judged_photos(products, queries, judgements, ["q00", "q01", "q02", "q03"])
+    assert reds(shown["image"]) == [100, 103]
+
+
+def test_two_best_products_make_two_pairs_that_are_no_negatives(tmp_path: Path) -> None:
+    products, queries, judgements = asked_shop()
+    second = judgements.filter(grade=1.0).with_columns(grade=2.0)
+    both = pl.concat([judgements.filter(pl.col("grade") != 1.0), second])
+    shown = judged_photos(products, queries, both, ["q00", *(f"q{i:02}" for i in range(30, 50))])
+    pairs = make_pairs(None, shown, Lengths(), EmbeddingCache(tmp_path), SETTINGS)
+    assert len(pairs) == 2 * 21
+    assert alike(pairs, np.array([0, 1])).all()
+
+
+def test_own_and_asked_photos_are_told_apart(tmp_path: Path) -> None:
+    products, queries, judgements = asked_shop()
+    own = catalogue_photos(products, queries)
+    asked = judged_photos(products, queries, judgements, [f"q{i:02}" for i in range(40)])
+    pairs = make_pairs(own, asked, Lengths(), EmbeddingCache(tmp_path), SETTINGS)
+    assert pairs.photos[:, 8, 8, 0].tolist() == [*range(30), *range(100, 140)]
+    assert pairs.asked is not None
+    assert pairs.asked.tolist() == [False] * 30 + [True] * 40
+    train, held = hold_out(pairs, 1000, seed=0)
+    assert len(held) == len(pairs) // 10
+    assert pairs.asked[held].all()
+    assert not set(pairs.photo_ids[held]) & set(pairs.photo_ids[train])
+    assert set(pairs.text.rows[held]) <= set(pairs.text.rows[train])  # a new photo of a known product
+
+
+def test_recall_of_asked_photos_is_among_all_texts(tmp_path: Path) -> None:
+    products, queries, judgements = asked_shop()
+    asked = judged_photos(products, queries, judgements, [f"q{i:02}" for i in range(40)])
+    pairs = make_pairs(
+        catalogue_photos(products, queries), asked, Lengths(), EmbeddingCache(tmp_path), SETTINGS
+    )
+    held = np.arange(30, 38)
+    right = pairs.text.vectors[pairs.text.rows[held]]
+    assert held_out_recall(pairs, held, right, 1) == 1
+    assert held_out_recall(pairs, held, -right, 1) == 0
+    half = np.where(np.arange(8)[:, None] < 4, right, -right)
+    assert held_out_recall(pairs, held, half, 1) == pytest.approx(4 / 8)
+
+
+def test_too_few_training_photos_are_refused(tmp_path: Path) -> None:
+    products, queries, judgements = asked_shop()
+    asked = judged_photos(products, queries, judgements, ["q00", "q01"])
+    settings = SETTINGS.model_copy(update={"pairs": "judgements"})
+    with pytest.raises(InputError, match=r"at least 20 training queries .*got 2; set tower\.pairs: both"):
+        make_pairs(None, asked, Lengths(), EmbeddingCache(tmp_path), settings)
