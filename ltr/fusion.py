@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -17,10 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.cosines import RowVectors
 from features.errors import InputError
 from features.projection import EmbeddingFeatures
+from ltr.anchoring import load_anchored
 from ltr.dataset import Dataset
-from ltr.rankers import Ranker, load_ranker
+from ltr.rankers import Ranker
 
 EmbeddedColumn = Literal["title", "description", "category", "brand", "image", "query_text", "query_image"]
+# A shop's own modalities come beside: audio, query_audio.
+EMBEDDED: tuple[str, ...] = get_args(EmbeddedColumn)
 
 
 class EmbeddingFusionConfig(BaseModel):
@@ -28,7 +31,11 @@ class EmbeddingFusionConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fields: tuple[EmbeddedColumn, ...] = Field(("query_text", "title"), min_length=1)
+    fields: tuple[str, ...] = Field(
+        ("query_text", "title"),
+        min_length=1,
+        description="columns of EMBEDDED, and of a shop's own modalities: audio, query_audio",
+    )
     components: int | None = Field(16, ge=1)
 
 
@@ -77,11 +84,11 @@ class FusedRanker:
         """Fit the projection on the training rows, then the ranker; validation only stops it."""
         if self._embeddings:
             self._projection = EmbeddingFeatures.fit(train.vectors, self._embeddings.components)
-        self.ranker.fit(self._extend(train), self._extend(validation) if validation else None)
+        self.ranker.fit(self.extend(train), self.extend(validation) if validation else None)
 
     def score(self, rows: EmbeddedDataset) -> np.ndarray:
         """Scores (n,), aligned with the dataset's rows."""
-        return self.ranker.score(self._extend(rows))
+        return self.ranker.score(self.extend(rows))
 
     def save(self, run: Path) -> None:
         """`model/` and, where embeddings are features, `projection.safetensors` in the run folder."""
@@ -92,9 +99,10 @@ class FusedRanker:
     @classmethod
     def load(cls, run: Path, embeddings: EmbeddingFusionConfig | None) -> FusedRanker:
         projection = EmbeddingFeatures.load(run / "projection.safetensors") if embeddings else None
-        return cls(load_ranker(run / "model"), embeddings, projection)
+        return cls(load_anchored(run / "model"), embeddings, projection)
 
-    def _extend(self, rows: EmbeddedDataset) -> Dataset:
+    def extend(self, rows: EmbeddedDataset) -> Dataset:
+        """The dataset as the ranker takes it: the projected embeddings, if any, beside the other features."""
         if not self._projection:
             return rows.data
         embedded = self._projection.transform(rows.vectors)

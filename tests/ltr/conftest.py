@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ltr import build_features, check, command_line, evaluate, rank, train
+from ltr import build_features, check, command_line, compare, evaluate, explain, rank, train
 
 BAD_INPUT = Path(__file__).resolve().parent.parent / "bad_input"
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -20,6 +20,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": train.main,
     "evaluate": evaluate.main,
     "rank": rank.main,
+    "compare": compare.main,
+    "explain": explain.main,
 }
 
 ENCODERS = (
@@ -78,7 +80,7 @@ class Shop:
 
     def words(self, line: str) -> list[str]:
         command, *words = shlex.split(line.replace("BAD/", f"{BAD_INPUT}/"))
-        given = command in {"evaluate", "rank"} or "--config" in words
+        given = command in {"evaluate", "explain", "rank"} or "--config" in words
         return [command, *([] if given else ["--config", str(BAD_INPUT / "shop.yaml")]), *words]
 
     def run(self, line: str) -> Ended:
