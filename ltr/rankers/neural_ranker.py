@@ -1,0 +1,76 @@
+"""Model-level fusion: a network over embeddings and numbers, trained on whole lists of products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ltr.rankers.embedded_fields import embedded_fields, presence, towers_of
+from ltr.rankers.fusion_network import FusionNetwork
+from ltr.rankers.listwise_losses import approx_ndcg, lambdaloss, listnet
+from ltr.rankers.network import NetworkConfig, NetworkRanker
+from ltr.rankers.query_batches import QueryBatch
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+LOSSES: dict[str, Loss] = {"listnet": listnet, "lambdaloss": lambdaloss, "approx_ndcg": approx_ndcg}
+
+
+class NeuralConfig(NetworkConfig):
+    """Which listwise loss, and how much the second task, telling relevant from not, counts beside it."""
+
+    kind: Literal["neural"] = "neural"
+    objective: Literal["listnet", "lambdaloss", "approx_ndcg"] = "listnet"
+    width: int = Field(64, ge=1, description="units that each modality is reduced to")
+    pointwise_weight: float = Field(
+        0.2, ge=0, description="of the log-loss of relevance beside the listwise loss"
+    )
+    modality_dropout: float = Field(
+        0.1, ge=0, lt=1, description="share of rows whose text, or image, is hidden"
+    )
+
+
+class NeuralRanker(NetworkRanker[NeuralConfig]):
+    """See NeuralConfig and FusionNetwork; without embeddings among the features it reads the numbers alone.
+
+    Embeddings are the features named `embedding.FIELD_i`, raw or reduced, as ltr.fusion appends them.
+    """
+
+    config_class = NeuralConfig
+
+    def _inputs(self, X: np.ndarray) -> np.ndarray:
+        return np.hstack([super()._inputs(X), presence(X, self._fields())])
+
+    def _fields(self) -> dict[str, list[int]]:
+        """Embedded fields by name, but for those that no training pair had."""
+        varying = set(self._standardiser.numeric)
+        return {name: found for name, found in embedded_fields(self.schema).items() if varying & set(found)}
+
+    def _build(self) -> nn.Module:
+        sources, config = self._standardiser.sources, self.config
+        fields = {name: np.flatnonzero(np.isin(sources, found)) for name, found in self._fields().items()}
+        embedded = np.concatenate([*fields.values(), np.empty(0, np.int64)])
+        numbers = np.setdiff1d(np.arange(len(sources)), embedded)
+        towers = towers_of(tuple(fields))
+        return FusionNetwork(
+            {name: columns.tolist() for name, columns in fields.items()},
+            numbers.tolist(),
+            towers,
+            config.width,
+            config.dropout,
+            config.modality_dropout,
+        )
+
+    def _loss(self, outputs: Tensor, batch: QueryBatch) -> Tensor:
+        loss = LOSSES[self.config.objective]
+        listwise = loss(batch.padded(outputs[:, 0]), batch.padded(batch.gains), batch.mask)
+        relevant = (batch.labels > 0).to(outputs.dtype)
+        pointwise = functional.binary_cross_entropy_with_logits(outputs[:, 1], relevant)
+        return listwise + self.config.pointwise_weight * pointwise
+
+    def _to_scores(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs[:, 0]
