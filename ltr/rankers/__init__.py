@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Protocol, Self, runtime_checkable
 
 import lightgbm as lgb
 import numpy as np
@@ -18,10 +18,18 @@ from pydantic import Field, TypeAdapter
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
+from ltr.rankers.blend_ranker import BlendConfig, BlendRanker
+from ltr.rankers.catboost_ranker import CatBoostConfig, CatBoostRanker
 from ltr.rankers.lightgbm_ranker import LightGBMConfig, LightGBMRanker
+from ltr.rankers.logistic_ranker import LogisticConfig, LogisticRanker
+from ltr.rankers.mlp_ranker import MLPConfig, MLPRanker
+from ltr.rankers.neural_ranker import NeuralConfig, NeuralRanker
 from ltr.rankers.xgboost_ranker import XGBoostConfig, XGBoostRanker
 
-RankerConfig = Annotated[LightGBMConfig | XGBoostConfig, Field(discriminator="kind")]
+RankerConfig = Annotated[
+    LightGBMConfig | XGBoostConfig | CatBoostConfig | BlendConfig | LogisticConfig | MLPConfig | NeuralConfig,
+    Field(discriminator="kind"),
+]
 
 
 class Ranker(Protocol):
@@ -43,13 +51,38 @@ class Ranker(Protocol):
     def load(cls, folder: Path) -> Self: ...
 
 
+@runtime_checkable
+class Classifier(Protocol):
+    """A pointwise ranker that also says how sure it is of each class.
+
+    classes: (k,) the lowest grade of each class, rising; the first also takes what lies below it.
+    """
+
+    classes: np.ndarray
+
+    def probabilities(self, data: Dataset) -> np.ndarray:
+        """(n, k) float64, rows that sum to 1, in the order of `data.frame`."""
+
+
 def make_ranker(config: RankerConfig) -> Ranker:
     """The unfitted ranker of a config."""
+    ranker: Ranker
     match config:
         case LightGBMConfig():
-            return LightGBMRanker(config)
+            ranker = LightGBMRanker(config)
         case XGBoostConfig():
-            return XGBoostRanker(config)
+            ranker = XGBoostRanker(config)
+        case CatBoostConfig():
+            ranker = CatBoostRanker(config)
+        case LogisticConfig():
+            ranker = LogisticRanker(config)
+        case MLPConfig():
+            ranker = MLPRanker(config)
+        case NeuralConfig():
+            ranker = NeuralRanker(config)
+        case BlendConfig():
+            ranker = BlendRanker(config)
+    return ranker
 
 
 def load_ranker(folder: Path) -> Ranker:

@@ -1,0 +1,121 @@
+"""fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-contained page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from ltr.fusion_comparison import Comparison, headlines, paired
+from ltr.measurement import shown_metrics
+from ltr.run_folder import write_json
+
+PAGES = ("fusion.md", "fusion.html")
+
+
+@dataclass(frozen=True)
+class FusionReport:
+    """The comparison, and what the page says of how it was made; facts: (name, value) lines."""
+
+    title: str
+    command: str
+    convention: str
+    comparison: Comparison
+    facts: Sequence[tuple[str, str]]
+
+
+def write_fusion_report(folder: Path, report: FusionReport) -> None:
+    """Write the figures and both pages into `folder`."""
+    write_json(folder / "fusion.json", figures(report))
+    report.comparison.measurement.per_query.write_parquet(folder / "per_query.parquet")
+    environment = Environment(
+        loader=PackageLoader("ltr"),
+        autoescape=select_autoescape(["html", "html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": figure, "grade": "{:g}".format}
+    comparison = report.comparison
+    metrics = shown_metrics(comparison.measurement)
+    values = {
+        "report": report,
+        "comparison": comparison,
+        "metrics": metrics,
+        "alpha": comparison.alpha,
+        "segments": [segment_of(comparison, name, metrics) for name in comparison.statements],
+        "confusions": [(name, cost) for name, cost in comparison.costs.items() if cost["confusion"]],
+    }
+    for name in PAGES:
+        text = environment.get_template(f"{name}.j2").render(values)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def figures(report: FusionReport) -> dict[str, Any]:
+    """What fusion.json holds."""
+    comparison = report.comparison
+    return {
+        "format": 1,
+        "command": report.command,
+        "convention": report.convention,
+        "facts": dict(report.facts),
+        "headline": comparison.measurement.headline,
+        "statements": comparison.statements,
+        "left_out": comparison.left_out,
+        "strategies": comparison.costs,
+        "grades": comparison.grades,
+        "summary": comparison.measurement.summary.to_dicts(),
+        "tests": comparison.tests.to_dicts(),
+    }
+
+
+def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> dict[str, Any]:
+    """A segment's sentences, its rows (best first, each with its interval's place on the axis) and its matrix."""
+    means = headlines(comparison.measurement, segment)
+    order = sorted(means, key=lambda name: -(means[name]["mean"] or 0.0))
+    low, high = (pick(means[name][side] for name in order) for side, pick in (("low", min), ("high", max)))
+    part = comparison.measurement.summary.filter(pl.col("segment") == segment)
+    first = means[order[0]]
+    return {
+        "name": segment,
+        "queries": first["queries"],
+        "left_out": first["left_out"],
+        "statements": comparison.statements[segment],
+        "rows": [_row(comparison, part, name, metrics, (low, high)) for name in order],
+        **_matrix(comparison, segment, order),
+    }
+
+
+def _row(
+    comparison: Comparison, part: pl.DataFrame, name: str, metrics: Sequence[str], axis: tuple[float, float]
+) -> dict[str, Any]:
+    found = {row["metric"]: row for row in part.filter(pl.col("system") == name).iter_rows(named=True)}
+    width = max(axis[1] - axis[0], 1e-9)
+    head = found[metrics[0]]
+    return {
+        "system": name,
+        "cost": comparison.costs.get(name),
+        "figures": [found[metric] for metric in metrics],
+        "bar": {side: 100 * (head[side] - axis[0]) / width for side in ("low", "mean", "high")},
+    }
+
+
+def _matrix(comparison: Comparison, segment: str, order: Sequence[str]) -> dict[str, Any]:
+    """Systems that were tested, best first, and for each row the tests against the columns (None: itself)."""
+    tests = comparison.tests.filter(pl.col("segment") == segment)
+    tested = {*tests["a"], *tests["b"]}
+    names = [name for name in order if name in tested]
+    cells = [[None if a == b else paired(tests, segment, a, b) for b in names] for a in names]
+    return {"tested": names, "matrix": list(zip(names, cells, strict=True))}
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """`.812`, as the field prints a share; 1 and negative values keep their digits."""
+    if value is None:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

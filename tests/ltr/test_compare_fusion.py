@@ -1,0 +1,132 @@
+"""Strategies of fusion compared: figures against worlds whose answer is known, the pages, one ranker end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ltr import compare_fusion, evaluate, rank, train
+from ltr.evaluation import EvaluationConfig
+from ltr.fusion import EmbeddedDataset
+from ltr.fusion_comparison import Comparison, compare_outcomes, paired
+from ltr.rankers import LightGBMConfig, load_ranker
+from ltr.rankers.blend_ranker import BlendRanker
+from ltr.splits import Fold
+from ltr.strategies import METHODS, Outcome, Strategy, blend_of, fit_strategies
+from tests.ltr.conftest import Trained
+from tests.ltr.test_blend_ranker import SMALL, shop
+
+QUERIES, ROWS = 40, 10
+CONFIG = EvaluationConfig(bootstrap={"resamples": 200})
+
+
+@pytest.fixture(scope="module")
+def compared() -> Comparison:
+    """One strategy ranks by the grade, one by the grade and a trifle, one by chance; so does the baseline."""
+    random = np.random.default_rng(0)
+    grade = random.integers(0, 3, QUERIES * ROWS).astype(float)
+    pairs = pl.DataFrame(
+        {
+            "query_id": np.repeat([f"q{i:02d}" for i in range(QUERIES)], ROWS),
+            "product_id": np.tile([f"p{i}" for i in range(ROWS)], QUERIES),
+            "grade": grade,
+        }
+    )
+    queries = pairs.select(pl.col("query_id").unique().sort()).with_columns(
+        segment=pl.Series(["text", "photo"] * (QUERIES // 2))
+    )
+    nearly = grade + np.where(np.arange(len(grade)) < 2 * ROWS, random.normal(size=len(grade)), 0)
+    scores = {"sure": grade, "nearly": nearly, "blind": random.normal(size=len(grade))}
+    levels = {"sure": "feature", "nearly": "decision", "blind": "model"}
+    outcomes = [
+        Outcome(Strategy(name, levels[name], LightGBMConfig()), values, None, 1.0, 0.004, 400)  # type: ignore[arg-type]
+        for name, values in scores.items()
+    ]
+    outcomes[0].predicted = np.where(np.arange(len(grade)) < 100, grade, 0.0)
+    plain = {"random": random.normal(size=len(grade)), "price": -grade}
+    return compare_outcomes(pairs, outcomes, plain, queries, CONFIG, ["no photos"])
+
+
+def test_says_what_wins_and_what_is_noise(compared: Comparison) -> None:
+    first, near, far, levels = compared.statements["all queries"]
+    assert first.startswith("sure has the highest nDCG@10: 1.000 [1.000, 1.000] on 40 queries, ")
+    assert "above the best plain baseline, random (p 0.0003)" in first
+    assert near.startswith("Within noise of it: nearly (-0.0")
+    assert far.startswith("Behind it beyond noise: blind (-0.")
+    assert levels.startswith("Best of each level: feature 1.000 (sure), decision ")
+    assert list(compared.statements) == ["all queries", "photo", "text"]
+
+
+def test_every_pair_is_tested_once_and_corrected_within_its_segment(compared: Comparison) -> None:
+    for (segment,), part in compared.tests.group_by("segment"):
+        assert part.height == 6, segment  # 3 strategies and the best baseline
+        assert part.select((pl.col("p_holm") <= pl.col("p_value") * 6 + 1e-12).all()).item()
+    one, other = (paired(compared.tests, "text", *names) for names in (("sure", "blind"), ("blind", "sure")))
+    assert one["difference"] == -other["difference"] > 0
+    assert (one["low"], one["wins"]) == (-other["high"], other["losses"])
+
+
+def test_accuracy_and_confusion_are_those_of_the_grades(compared: Comparison) -> None:
+    cost = compared.costs["sure"]
+    counts = np.array(cost["confusion"])
+    assert counts.sum() == QUERIES * ROWS
+    assert cost["accuracy"]["mean"] == pytest.approx(
+        np.trace(counts) / counts.sum()
+    )  # queries are equally long
+    assert counts[0, 1:].sum() == counts[1, 2] == counts[2, 1] == 0
+    assert compared.costs["nearly"]["accuracy"] is None
+    assert cost["microseconds"] == pytest.approx(10)
+
+
+def test_blends_share_members_and_score_as_if_trained_alone() -> None:
+    data = shop()
+    ids = data.query_ids.to_list()
+    fold = Fold(ids[:40], [], ids[40:])
+    booster = LightGBMConfig(**SMALL)
+    strategies = [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
+    outcomes = fit_strategies(EmbeddedDataset(data), [fold], strategies)
+    for outcome in outcomes:
+        alone = BlendRanker(outcome.strategy.ranker)  # type: ignore[arg-type]
+        alone.fit(data.take(fold.train))
+        np.testing.assert_array_equal(outcome.scores[400:], alone.score(data.take(fold.test)))
+        assert np.isnan(outcome.scores[:400]).all()
+        assert outcome.fit_seconds > 0 < outcome.microseconds
+
+
+def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) -> None:
+    target = tmp_path / "fusion"
+    words = ["--run", str(target), "--components", "4", "--ranker.early_stopping_rounds", "0"]
+    compare_fusion.main(trained.words(*words, "--split.folds", "2"))
+    found = json.loads((target / "fusion.json").read_text())
+    assert {cost["level"] for cost in found["strategies"].values()} == {"feature", "decision", "model"}
+    assert set(METHODS.values()) < set(found["strategies"])
+    judged = int(found["facts"]["data"].split()[0])
+    for name in ("logistic regression", "MLP"):
+        assert np.sum(found["strategies"][name]["confusion"]) == judged
+    assert list(found["statements"]) == ["all queries", "mixed", "photo", "text"]
+    page = (target / "fusion.html").read_text()
+    assert "http" not in page
+    assert "<script" not in page
+    assert page.count("<caption>Row less column") == 4
+    for sentence in found["statements"]["photo"]:
+        assert sentence in (target / "fusion.md").read_text()
+
+
+def test_a_blend_is_trained_measured_and_asked_like_any_ranker(trained: Trained, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train.main(trained.words("--run", str(run), "--ranker", "blend", "--objective", "weighted"))
+    blend = load_ranker(run / "model")
+    assert isinstance(blend, BlendRanker)
+    assert (blend.config.trees, list(blend.weights)) == (20, ["text", "image", "structured"])
+    measured = evaluate.main(["--run", str(run)])
+    means = dict(
+        measured.summary.filter(segment="all queries", metric=measured.headline)
+        .select("system", "mean")
+        .rows()
+    )
+    assert means["blend"] > means["random"]
+    assert rank.main(["--run", str(run), "--query", "red shirt"]) is not None
