@@ -3,13 +3,12 @@
 Blank text has no meaning to encode: its row is NaN.
 """
 
-# ruff: noqa: PLC0415 - torch takes seconds to import, and a run whose vectors are all cached needs none
+# ruff: noqa: PLC0415 - scikit-learn takes a while to import, and a run whose vectors are all cached needs none
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,108 +20,42 @@ from safetensors.numpy import save_file
 
 from features.encoder_protocol import (
     EncoderSettings,
-    TorchSettings,
     check_modality,
     fingerprint_of,
     major_versions,
-    torch_device,
     unit_rows,
 )
 from features.errors import InputError
-from features.model_files import hash_files, load_model, locate_model
+from features.model_files import hash_files, locate_model
+from features.transformer_text import TransformerSettings, TransformerTextEncoder
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-# Tokens of one batch, padding included. On a CPU small batches stay in its cache: 2,048 gave 1.2 times
-# the rate of batches of 32 texts (MiniLM, 128 tokens a text, one AVX2 core); a GPU wants to be filled.
-_BATCH_TOKENS = {"cpu": 2_048, "cuda": 65_536}
 
-
-class SentenceTransformerConfig(TorchSettings):
+class SentenceTransformerConfig(TransformerSettings):
     """A sentence-transformers text model; the default is all-MiniLM-L6-v2 as carried by a PyPI package."""
 
     kind: Literal["sentence-transformer"] = "sentence-transformer"
     model: str = Field("minilm", description="minilm, a folder (relative to the config file) or a hub id")
-    max_tokens: int | None = Field(None, ge=3, description="cut texts here; null: the model's own limit")
-    batch_tokens: int = Field(0, ge=0, description="tokens of one batch; 0: 2,048 on a CPU, 65,536 on cuda")
 
 
-class SentenceTransformerEncoder:
-    """Batches of nearly equal token counts, so that hardly any padding is computed."""
-
-    modalities = frozenset({"text"})
+class SentenceTransformerEncoder(TransformerTextEncoder):
+    """A model as its folder has it."""
 
     def __init__(self, config: SentenceTransformerConfig, base: Path) -> None:
-        self._config = config
-        self._device = torch_device(config) if config.device == "cuda" else None
-        if config.model == "minilm":
-            self._folder, hashes = MODEL_DIR, checked_minilm(MODEL_DIR)
-        else:
-            self._folder = locate_model(config.model, base)
-            hashes = hash_files(self._folder)
-        self.fingerprint = fingerprint_of(
-            {
-                "kind": config.kind,
-                "files": hashes,
-                "max_tokens": config.max_tokens,
-                "versions": major_versions("sentence-transformers", "transformers"),
-            }
-        )
-        self.space = self.fingerprint
-
-    @property
-    def dimensions(self) -> int:
-        return int(self._model.get_embedding_dimension() or 0)
-
-    def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
-        check_modality(self, modality)
-        texts = [str(item) for item in items]
-        vectors = np.full((len(texts), self.dimensions), np.nan, dtype=np.float32)
-        readable = np.array([row for row, text in enumerate(texts) if text.strip()], dtype=np.int64)
-        counts = self._count_tokens([texts[row] for row in readable])
-        budget = self._config.batch_tokens or _BATCH_TOKENS[self._model.device.type]
-        for batch in token_batches(counts, budget):
-            rows = readable[batch]
-            vectors[rows] = self._model.encode(
-                [texts[row] for row in rows], batch_size=len(rows), show_progress_bar=False
-            )
-        return unit_rows(vectors)
-
-    @cached_property
-    def _model(self) -> SentenceTransformer:
-        model = load_model(self._folder, torch_device(self._config))
-        if self._config.max_tokens is not None:
-            model.max_seq_length = min(
-                self._config.max_tokens, model.max_seq_length or self._config.max_tokens
-            )
-        return model
-
-    def _count_tokens(self, texts: Sequence[str]) -> np.ndarray:
-        from transformers import PreTrainedTokenizerBase
-
-        tokenizer = self._model.tokenizer
-        limit = self._model.max_seq_length
-        if not texts or not isinstance(tokenizer, PreTrainedTokenizerBase):
-            return np.array([len(text) // 4 + 1 for text in texts], dtype=np.int64)
-        tokens = tokenizer(list(texts), truncation=limit is not None, max_length=limit)["input_ids"]
-        return np.array([len(ids) for ids in tokens], dtype=np.int64)
+        folder, hashes = find_model(config.model, base)
+        super().__init__(config, folder, hashes, config.kind)
 
 
-def token_batches(counts: np.ndarray, budget: int) -> Iterator[np.ndarray]:
-    """Positions grouped from the longest down, each group at most `budget` tokens once padded.
-
-    counts: (n,) tokens of each text. A text longer than the budget makes a batch of its own.
-    """
-    order = np.argsort(-counts, kind="stable")
-    start = 0
-    while start < len(order):
-        size = max(1, budget // max(1, int(counts[order[start]])))
-        yield order[start : start + size]
-        start += size
+def find_model(name: str, base: Path) -> tuple[Path, dict[str, str]]:
+    """The folder of a model and the hashes of its files; InputError where it is not there, or not whole."""
+    if name == "minilm":
+        return MODEL_DIR, checked_minilm(MODEL_DIR)
+    folder = locate_model(name, base)
+    return folder, hash_files(folder)
 
 
 def checked_minilm(folder: Path) -> dict[str, str]:

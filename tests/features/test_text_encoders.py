@@ -17,8 +17,8 @@ from features.text_encoders import (
     TfidfConfig,
     TfidfEncoder,
     checked_minilm,
-    token_batches,
 )
+from features.token_batches import token_batches
 
 TEXTS = [
     "red cotton shirt",

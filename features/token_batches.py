@@ -1,0 +1,20 @@
+"""Texts grouped by length, so that hardly any padding is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+def token_batches(counts: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Positions grouped from the longest down, each group at most `budget` tokens once padded.
+
+    counts: (n,) tokens of each text. A text longer than the budget makes a batch of its own.
+    """
+    order = np.argsort(-counts, kind="stable")
+    start = 0
+    while start < len(order):
+        size = max(1, budget // max(1, int(counts[order[start]])))
+        yield order[start : start + size]
+        start += size
