@@ -9,14 +9,23 @@ import difflib
 import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from features.build import FeaturesConfig
+from features.distillation_settings import DistillationConfig
 from features.embedding_cache import CacheConfig
 from features.encoders import EncoderConfig
 from features.errors import InputError
@@ -25,11 +34,12 @@ from features.readers import decode
 from features.tower_settings import AlignedTrainingConfig
 from ltr.demo_shop import DemoShopConfig
 from ltr.evaluation import EvaluationConfig
+from ltr.feature_groups import check_names
 from ltr.fusion import EmbeddingFusionConfig
 from ltr.rankers import LightGBMConfig, RankerConfig
 from ltr.splits import FoldsConfig, SplitConfig
-
-Group = Literal["lexical", "structured", "text", "image"]
+from ltr.transfer import TransferConfig
+from ltr.tuning import TuningConfig
 
 # Where pydantic's words for what was expected are not a shop engineer's.
 _PLAINLY = {
@@ -67,12 +77,19 @@ class Config(BaseModel):
     tower: AlignedTrainingConfig | None = Field(
         None, description="how ltr.fit_image_encoder fits the `aligned` encoder among these"
     )
+    distillation: DistillationConfig | None = Field(
+        None, description="how ltr.distil_text_encoder makes the `student` or `static` encoder among these"
+    )
     features: FeaturesConfig = FeaturesConfig()
     embeddings: EmbeddingFusionConfig | None = None
     split: SplitConfig = FoldsConfig()
     ranker: RankerConfig = LightGBMConfig()
-    ladder: tuple[Group, ...] = Field((), description="feature groups, each rung adding one to those before")
+    train: TransferConfig = TransferConfig()
+    ladder: tuple[str, ...] = Field(
+        (), description="feature groups (lexical, structured, text, image, audio, …), each rung adding one"
+    )
     evaluation: EvaluationConfig = EvaluationConfig()
+    tuning: TuningConfig = TuningConfig()
     cache: CacheConfig = CacheConfig()
     store: StoreConfig = StoreConfig()
     runs: str = "runs"
@@ -85,6 +102,12 @@ class Config(BaseModel):
         if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
             raise ValueError("letters, digits, _, - and . (it becomes a folder)")
         return name
+
+    @field_validator("ladder", "embeddings")
+    @classmethod
+    def _names_that_can_be(cls, value: Any, info: ValidationInfo) -> Any:
+        check_names(value, info.data.get("data"))
+        return value
 
     @property
     def base(self) -> Path:
@@ -198,17 +221,27 @@ def _keep_shared(section: dict[str, Any], path: list[str], kind: object) -> None
     models = [
         m for m in _models_at(path) if "kind" in m.model_fields and m.model_fields["kind"].default == kind
     ]
-    shared = {name for model in models for name in model.model_fields} - {"params"}
-    for key in set(section) - shared:
+    for key in [key for key in section if not any(_takes(model, key, section[key]) for model in models)]:
         del section[key]
+
+
+def _takes(model: type[BaseModel], key: str, value: Any) -> bool:
+    """Whether the kind has the setting, and this choice where it offers a few (each has its own objectives)."""
+    field = model.model_fields.get(key)
+    if field is None or key == "params":
+        return False
+    return get_origin(field.annotation) is not Literal or value in get_args(field.annotation)
 
 
 def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> InputError:
     problem = error.errors()[0]
     path, known = _locate(problem["loc"], tree, absent=problem["type"] == "missing")
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(path[-1], _known_keys(path[:-1]), n=1)
+        known_keys = _known_keys(path[:-1])
+        near = difflib.get_close_matches(path[-1], known_keys, n=1)
         cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
+        if path[-1] in known_keys:
+            cure = "remove it, or choose another kind: this one has no such setting"
         return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
     got = "nothing" if problem["type"] == "missing" else repr(problem["input"])[:80]
     if problem["type"].startswith("union_tag"):

@@ -22,6 +22,7 @@ class Dataset:
     frame: keys, grade where known, features; sorted by (query_id, product_id), the order of all arrays.
     X: (n, f) C-contiguous, float32 or float64; categories as codes; NaN = missing.
     query_ids: (q,) the distinct queries in order; groups: (q,) int32, rows of each.
+    weights: (q,) how much each query counts in training; None: all alike.
     """
 
     frame: pl.DataFrame
@@ -29,6 +30,7 @@ class Dataset:
     X: np.ndarray
     query_ids: pl.Series
     groups: np.ndarray
+    weights: np.ndarray | None = None
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, schema: FeatureSchema | None = None) -> Dataset:
@@ -69,7 +71,9 @@ class Dataset:
         queries = kept.to_numpy()
         rows = np.repeat(queries, self.groups)
         frame = self.frame.filter(pl.Series(rows))
-        return Dataset(frame, self.schema, self.X[rows], self.query_ids.filter(kept), self.groups[queries])
+        weights = None if self.weights is None else self.weights[queries]
+        ids = self.query_ids.filter(kept)
+        return Dataset(frame, self.schema, self.X[rows], ids, self.groups[queries], weights)
 
     def select(self, features: FeatureSchema) -> Dataset:
         """The same pairs with only these features; InputError for one that is not here."""
@@ -84,7 +88,8 @@ class Dataset:
         columns = [place[feature] for feature in features.features]
         others = [name for name in self.frame.columns if name not in self.schema.names]
         frame = self.frame.select(*others, *features.names)
-        return Dataset(frame, features, np.take(self.X, columns, axis=1), self.query_ids, self.groups)
+        X = np.take(self.X, columns, axis=1)
+        return Dataset(frame, features, X, self.query_ids, self.groups, self.weights)
 
 
 def _check_keys(frame: pl.DataFrame) -> None:

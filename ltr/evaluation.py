@@ -107,7 +107,8 @@ def _parts(pairs: pl.DataFrame, queries: pl.Series) -> Iterator[tuple[pl.Series,
     code = pairs["query_id"].cast(pl.Enum(queries)).to_physical()
     part_of = np.cumsum(np.bincount(code.to_numpy())) // ROWS_AT_ONCE
     starts = np.flatnonzero(np.diff(part_of, prepend=-1))
-    for first, last in zip(starts, [*starts[1:], len(queries)], strict=True):
+    ends = [*starts[1:].tolist(), len(queries)]
+    for first, last in zip(starts.tolist(), ends, strict=True):
         yield queries[first:last], pairs.filter(code.is_between(first, last - 1))
 
 

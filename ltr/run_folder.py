@@ -3,7 +3,8 @@
 config.yaml       resolved settings            model/            the ranker, in its library's own format
 features.json     feature schema               metrics.json      figures with intervals, conventions, tests
 run.json          versions, fingerprints       per_query.parquet one row per system and query
-cleaning.json     what loading changed         scores.parquet    held-out score of every judged pair
+importance.json   what the model goes by       scores.parquet    held-out score of every judged pair
+cleaning.json     what loading changed
 doctor.json       the data doctor's findings   report.md, report.html
 rejected/         rejected rows, with reasons
 """
@@ -35,6 +36,7 @@ from ltr.doctor import Finding
 from ltr.evaluation import convention
 from ltr.feature_table import Prepared, make_encoders
 from ltr.fusion import FusedRanker
+from ltr.importance import Importance
 from ltr.measurement import Measurement
 from ltr.splits import Fold, looks
 from ltr.training import CrossFit
@@ -47,9 +49,12 @@ LIBRARIES = (
 )  # fmt: skip
 
 
-def check_target(target: Path) -> None:
-    """Make the folder that the run will lie in; InputError, before hours of training, where it cannot."""
-    if target.exists() and not (target / "run.json").is_file():
+def check_target(target: Path, sign: str = "run.json") -> None:
+    """Make the folder that the run will lie in; InputError, before hours of training, where it cannot.
+
+    sign: the file by which an earlier run, which may be set aside, is known.
+    """
+    if target.exists() and not (target / sign).is_file():
         got = "a folder that is no run" if target.is_dir() else "a file"
         cure = "name another with --run: this one would be moved away"
         raise InputError(where=target, expected="a new folder, or an earlier run", got=got, cure=cure)
@@ -88,7 +93,10 @@ def _free_name(target: Path, made: dt.datetime) -> Path:
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """What training leaves behind; `scores` (n,) per system are aligned with `data.frame`."""
+    """What training leaves behind; `scores` (n,) per system are aligned with `data.frame`.
+
+    importance: held out; None for a ranker that cannot be explained.
+    """
 
     command: str
     prepared: Prepared
@@ -99,6 +107,7 @@ class RunRecord:
     measured: Measurement
     fitted: CrossFit
     kept: FusedRanker
+    importance: Importance | None = None
 
 
 def versions() -> dict[str, str]:
@@ -121,6 +130,8 @@ def write_run(folder: Path, config: Config, record: RunRecord) -> None:
     )
     _trained_on(record).write_parquet(folder / "trained_on.parquet")
     write_json(folder / "metrics.json", _figures(config, record))
+    if record.importance:
+        write_json(folder / "importance.json", record.importance.to_dict())
     write_json(folder / "doctor.json", [dataclasses.asdict(finding) for finding in record.findings])
     write_json(folder / "cleaning.json", prepared.collection.summary().to_dicts())
     (folder / "rejected").mkdir()

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from features.errors import InputError
 from ltr import command_line
+from ltr.anchoring import Transfer
 from ltr.command_line import say
 from ltr.config import Config
 from ltr.dataset import Dataset
@@ -20,14 +22,16 @@ from ltr.diagnosis import diagnose, stop_on_failure
 from ltr.evaluation import check_gain
 from ltr.feature_table import Prepared, embedded_dataset, make_builder, prepare
 from ltr.fusion import EmbeddedDataset
+from ltr.importance import Importance, importance
 from ltr.ladder import baseline_scores, rungs
-from ltr.measurement import measure
+from ltr.measurement import headline_metric, measure
 from ltr.printing import print_collection, print_findings, print_measurement
-from ltr.rankers.boosted import check_monotone
+from ltr.rankers.boosted import BoostedConfig, check_monotone
 from ltr.report import write_report
 from ltr.run_folder import RunRecord, check_target, new_run, write_run
 from ltr.run_report import report_of
 from ltr.splits import Fold, make_folds
+from ltr.train_sources import describe, read_transfer
 from ltr.training import CrossFit, cross_fit, fit_on_all
 
 SHORTCUTS = ("objective", "ranker", "folds", "device", "threads", "seed")
@@ -55,16 +59,23 @@ def train(config: Config, target: Path, command: str) -> Path:
     stop_on_failure(findings)
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     check_gain(data.grades, config.evaluation)
-    check_monotone(data.schema, config.ranker.monotone)
+    if isinstance(config.ranker, BoostedConfig):
+        check_monotone(data.schema, config.ranker.monotone)
     say(
         f"training {config.ranker.kind} ({config.ranker.objective}): {len(folds)} split(s), {data.X.shape[1]} features"
     )
-    rows = _embedded(config, prepared, data)
-    fitted, scores = score_systems(config, rows, folds)
+    rows = embed(config, prepared, data)
+    transfer = read_transfer(config, data, prepared.collection.queries)
+    fitted, scores = score_systems(config, rows, folds, transfer)
     measured = measure(data.frame, scores, prepared.collection.queries, config.evaluation, config.ranker.kind)
     print_measurement(measured, config.evaluation)
-    kept = fitted.last if len(folds) == 1 else fit_on_all(rows, folds[0], config.ranker, config.embeddings)
-    record = RunRecord(command, prepared, folds, findings, data, scores, measured, fitted, kept)
+    kept = (
+        fitted.last
+        if len(folds) == 1
+        else fit_on_all(rows, folds[0], config.ranker, config.embeddings, transfer)
+    )
+    weighed = weigh(config, rows, folds, fitted)
+    record = RunRecord(command, prepared, folds, findings, data, scores, measured, fitted, kept, weighed)
     with new_run(target) as draft:
         write_run(draft, config, record)
         write_report(draft, report_of(config, record))
@@ -74,26 +85,48 @@ def train(config: Config, target: Path, command: str) -> Path:
 
 
 def score_systems(
-    config: Config, rows: EmbeddedDataset, folds: Sequence[Fold]
+    config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], transfer: Transfer | None = None
 ) -> tuple[CrossFit, dict[str, np.ndarray]]:
-    """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model."""
+    """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model.
+
+    With transfer, the full model without it stands before it.
+    """
     data = rows.data
     scores = baseline_scores(data)
     ladder = rungs(data.schema, config.ladder)
-    with command_line.progress("fitting", (len(ladder) + 1) * len(folds)) as fold_done:
+    steps = len(ladder) + (2 if transfer else 1)
+    with command_line.progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
             part = EmbeddedDataset(data.select(features))
             fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done)
             say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
             scores[name] = fitted.scores
         fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done)
+        if transfer:
+            scores[f"{config.ranker.kind} alone"] = fitted.scores
+            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer)
+            for model in fitted.models:
+                say(f"  transfer: {describe(model.ranker) or 'other sets'}")
     say(
         f"  all: {len(data.schema.features)} features, {fitted.seconds:.1f} s, trees {fitted.best_iterations}"
     )
     return fitted, scores | {config.ranker.kind: fitted.scores}
 
 
-def _embedded(config: Config, prepared: Prepared, data: Dataset) -> EmbeddedDataset:
+def weigh(
+    config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit
+) -> Importance | None:
+    """What the model goes by on queries held out from it; None for a ranker that cannot be explained."""
+    held_out = [(model, rows.take(fold.test)) for model, fold in zip(fitted.models, folds, strict=True)]
+    try:
+        return importance(held_out, config.evaluation, headline_metric(config.evaluation))
+    except InputError as error:
+        say(f"no importance of features: {error}")
+        return None
+
+
+def embed(config: Config, prepared: Prepared, data: Dataset) -> EmbeddedDataset:
+    """The dataset with the vectors of its rows, where the config makes embeddings features."""
     if config.embeddings is None:
         return EmbeddedDataset(data)
     collection = prepared.collection

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ltr.anchoring import Transfer, unwrapped
 from ltr.fusion import EmbeddedDataset, EmbeddingFusionConfig, FusedRanker
-from ltr.rankers import RankerConfig, make_ranker
+from ltr.rankers import Ranker, RankerConfig, make_ranker
 from ltr.splits import Fold
 
 
@@ -17,13 +18,17 @@ from ltr.splits import Fold
 class CrossFit:
     """Held-out scores: `scores` (n,) aligned with the dataset, NaN for rows of no test part.
 
-    best_iterations: trees kept in each fold; seconds: wall time spent fitting; last: the last fold's ranker.
+    best_iterations: trees kept in each fold; seconds: wall time spent fitting; models: each fold's ranker.
     """
 
     scores: np.ndarray
     best_iterations: list[int]
     seconds: float
-    last: FusedRanker
+    models: list[FusedRanker]
+
+    @property
+    def last(self) -> FusedRanker:
+        return self.models[-1]
 
 
 def cross_fit(
@@ -32,26 +37,41 @@ def cross_fit(
     ranker: RankerConfig,
     embeddings: EmbeddingFusionConfig | None = None,
     fold_done: Callable[[], None] = lambda: None,
+    transfer: Transfer | None = None,
 ) -> CrossFit:
-    """One ranker a fold, fitted on its training queries, stopped on validation, scoring its test queries."""
+    """One ranker a fold, fitted on its training queries, stopped on validation, scoring its test queries.
+
+    transfer: what else it learns from or leans on.
+    """
     scores = np.full(rows.data.frame.height, np.nan)
-    iterations, seconds = [], 0.0
+    iterations, seconds, models = [], 0.0, []
     for fold in folds:
-        model = FusedRanker(make_ranker(ranker), embeddings)
+        model = FusedRanker(_unfitted(ranker, transfer), embeddings)
         train, validation = rows.take(fold.train), rows.take(fold.validation) if fold.validation else None
         started = time.perf_counter()
         model.fit(train, validation)
         seconds += time.perf_counter() - started
+        model.ranker = unwrapped(model.ranker)
         scores[rows.rows_of(fold.test)] = model.score(rows.take(fold.test))
         iterations.append(model.ranker.best_iteration)
+        models.append(model)
         fold_done()
-    return CrossFit(scores, iterations, seconds, model)
+    return CrossFit(scores, iterations, seconds, models)
 
 
 def fit_on_all(
-    rows: EmbeddedDataset, fold: Fold, ranker: RankerConfig, embeddings: EmbeddingFusionConfig | None = None
+    rows: EmbeddedDataset,
+    fold: Fold,
+    ranker: RankerConfig,
+    embeddings: EmbeddingFusionConfig | None = None,
+    transfer: Transfer | None = None,
 ) -> FusedRanker:
     """The model kept after cross-validation: fitted on all queries but the fold's validation part."""
-    model = FusedRanker(make_ranker(ranker), embeddings)
+    model = FusedRanker(_unfitted(ranker, transfer), embeddings)
     model.fit(rows.take([*fold.train, *fold.test]), rows.take(fold.validation) if fold.validation else None)
+    model.ranker = unwrapped(model.ranker)
     return model
+
+
+def _unfitted(ranker: RankerConfig, transfer: Transfer | None) -> Ranker:
+    return transfer.ranker(ranker) if transfer else make_ranker(ranker)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -21,6 +22,8 @@ from features.readers import sha256
 from ltr.dataset import Dataset
 from ltr.rankers.devices import Device
 from ltr.rankers.gains import Gain, gains_of
+from ltr.rankers.model_files import check_unchanged
+from ltr.search_space import Float, Int, Range
 
 Scalar = bool | int | float | str
 # Below this a second core saves two seconds a fit at most; on a busy machine it cost thirty times the fit,
@@ -51,7 +54,20 @@ class BoostedConfig(BaseModel):
     seed: int = Field(0, ge=0, lt=2**30)
     params: dict[str, Scalar | list[Scalar]] = Field({}, description="the library's own parameters; they win")
 
+    def search_space(self) -> dict[str, Range]:
+        """What ltr.tune tries by default; the number of trees only where nothing stops the training early."""
+        trees: dict[str, Range] = {} if self.early_stopping_rounds else {"trees": Int(20, 1000, log=True)}
+        return trees | {
+            "learning_rate": Float(0.01, 0.3, log=True),
+            "leaves": Int(4, 63, log=True),
+            "l2": Float(0.01, 100, log=True),
+            "feature_fraction": Float(0.3, 1),
+            "bagging_fraction": Float(0.5, 1),
+        }
 
+
+# Told a tree's number (from 1, in each bag) and its validation nDCG, it says whether to stop the training there.
+OnTree = Callable[[int, float], bool]
 Config = TypeVar("Config", bound=BoostedConfig)
 Booster = TypeVar("Booster")
 
@@ -60,7 +76,7 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
     """The mean of `bags` boosters; a library's subclass trains, reads and writes them one by one.
 
     schema: the features it was fitted on. history: validation nDCG by bag and iteration (both from 1),
-    without rows when there was no validation part.
+    without rows when there was no validation part. on_tree: set before `fit` to watch the validation part.
     """
 
     config_class: ClassVar[type[BoostedConfig]]
@@ -70,6 +86,7 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         self.config = config
         self.schema = FeatureSchema(())
         self.history = _history([])
+        self.on_tree: OnTree | None = None
         self._boosters: list[Booster] = []
         self._trees: list[int] = []
 
@@ -77,6 +94,11 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
     def best_iteration(self) -> int:
         """Trees kept; of several bags the rounded mean."""
         return round(float(np.mean(self._trees)))
+
+    @property
+    def trees(self) -> int:
+        """Trees kept in all bags together: what scoring or explaining a row costs."""
+        return sum(self._trees)
 
     def fit(self, train: Dataset, validation: Dataset | None = None) -> None:
         """Train on graded pairs; stop early by the nDCG of the validation part, where there is one.
@@ -104,6 +126,22 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         scores = [self._predict(booster, data.X, threads) for booster in self._boosters]
         return np.stack(scores).astype(np.float64).mean(axis=0)
 
+    def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """What each feature adds to each score: (n, f), and what is there before any feature: (n,), float64.
+
+        Exact TreeSHAP by the library itself (Lundberg et al., Nature Machine Intelligence 2020), the mean over
+        bags; in units of the score. A row's contributions and base sum to its score: LightGBM's to 1e-9 of
+        it, XGBoost's to 1e-5, since it sums 32-bit numbers.
+        """
+        if data.schema != self.schema:
+            self.schema.check(data.frame, "table to explain")
+        if not len(data.X):
+            return np.empty((0, data.X.shape[1])), np.empty(0)
+        threads = thread_count(self.config.threads, data.X)
+        parts = [self._contribute(booster, data.X, threads) for booster in self._boosters]
+        mean = np.stack(parts).astype(np.float64).mean(axis=0)
+        return mean[:, :-1], mean[:, -1]
+
     def save(self, folder: Path) -> None:
         """Write ranker.json, and one model file per bag in the library's own text form."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,14 +163,7 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         Raises InputError for a model file that changed since: LightGBM ends the whole process on one cut short.
         """
         about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
-        for name, written in about["sha256"].items():
-            if sha256(folder / name) != written:
-                raise InputError(
-                    where=folder / name,
-                    expected="the model file of a saved ranker",
-                    got=f"another file of {(folder / name).stat().st_size:,} bytes",
-                    cure="copy the whole run folder again, or train it again",
-                )
+        check_unchanged(folder, about["sha256"])
         ranker = cls(cls.config_class.model_validate(about["config"]))  # type: ignore[arg-type]
         ranker.schema = FeatureSchema.from_json(json.dumps(about["features"]))
         ranker.history = pl.DataFrame(about["history"], schema=HISTORY)
@@ -171,6 +202,10 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
 
     @abstractmethod
     def _predict(self, booster: Booster, X: np.ndarray, threads: int) -> np.ndarray: ...
+
+    @abstractmethod
+    def _contribute(self, booster: Booster, X: np.ndarray, threads: int) -> np.ndarray:
+        """TreeSHAP of each row: (n, f + 1), the last column the expected score."""
 
     @abstractmethod
     def _count_trees(self, booster: Booster) -> int: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from ltr.dataset import Dataset
 from ltr.rankers.boosted import (
     BoostedConfig,
     BoostedRanker,
+    OnTree,
     bad_data,
     bad_params,
     library_names,
@@ -23,6 +25,7 @@ from ltr.rankers.boosted import (
 )
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.gains import gain_levels, gains_of, whole_log_levels
+from ltr.search_space import Int, Range
 
 MOST_ROWS = 10_000  # of one query: the length of the library's table of discounts
 OWNED = frozenset(
@@ -38,6 +41,9 @@ class LightGBMConfig(BoostedConfig):
     objective: Literal["lambdarank", "rank_xendcg"] = "lambdarank"
     min_rows_per_leaf: int = Field(20, ge=0)
     bagging_freq: int = Field(1, ge=0, description="draw the rows anew every so many trees")
+
+    def search_space(self) -> dict[str, Range]:
+        return super().search_space() | {"min_rows_per_leaf": Int(5, 100, log=True)}
 
 
 class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
@@ -106,7 +112,9 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
         self, params: dict[str, Any], train: lgb.Dataset, held_out: list[lgb.Dataset]
     ) -> tuple[lgb.Booster, list[float]]:
         seen: dict[str, Any] = {}
-        callbacks = [lgb.record_evaluation(seen)]
+        callbacks: list[Callable[..., Any]] = [lgb.record_evaluation(seen)]
+        if held_out and self.on_tree:
+            callbacks.append(_Watch(self.on_tree))
         if held_out and self.config.early_stopping_rounds:
             callbacks.append(lgb.early_stopping(self.config.early_stopping_rounds, verbose=False))
         names = ["validation"] * len(held_out)
@@ -123,6 +131,14 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
     def _predict(self, booster: lgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
         return np.asarray(booster.predict(X, num_threads=threads))
 
+    def _contribute(self, booster: lgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
+        try:
+            with silent_library():
+                return np.asarray(booster.predict(X, pred_contrib=True, num_threads=threads))
+        except lgb.basic.LightGBMError as error:
+            cure = "train without ranker.params.linear_tree"
+            raise bad_params("trees that LightGBM can explain", str(error).rstrip("."), cure) from error
+
     def _count_trees(self, booster: lgb.Booster) -> int:
         return booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
 
@@ -134,6 +150,17 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
     def _read(path: Path) -> lgb.Booster:
         with silent_library():
             return lgb.Booster(model_file=path)
+
+
+class _Watch:
+    def __init__(self, on_tree: OnTree) -> None:
+        self._on_tree = on_tree
+        self.order = 25  # after the value is recorded, before early stopping may end the training
+
+    def __call__(self, env: lgb.callback.CallbackEnv) -> None:
+        results = env.evaluation_result_list or []
+        if self._on_tree(env.iteration + 1, results[0][2]):
+            raise lgb.callback.EarlyStopException(env.iteration, results)
 
 
 def _present(train: Dataset, validation: Dataset | None) -> list[Dataset]:
@@ -156,6 +183,8 @@ def _matrix(data: Dataset, labels: np.ndarray, train: lgb.Dataset | None = None)
         labels,
         reference=train,
         group=data.groups,
+        # By row: the lambdas and hessians of a query's pairs are multiplied by it.
+        weight=None if data.weights is None else np.repeat(data.weights, data.groups),
         feature_name=library_names(data.schema) or "auto",
         categorical_feature=data.categorical,
     )

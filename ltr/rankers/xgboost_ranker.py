@@ -16,6 +16,7 @@ from ltr.dataset import Dataset
 from ltr.rankers.boosted import (
     BoostedConfig,
     BoostedRanker,
+    OnTree,
     bad_params,
     library_names,
     merge_params,
@@ -24,6 +25,7 @@ from ltr.rankers.boosted import (
 )
 from ltr.rankers.devices import check_xgboost
 from ltr.rankers.gains import gains_of
+from ltr.search_space import Float, Range
 
 ALIASES = {
     "eta": "learning_rate",
@@ -45,6 +47,9 @@ class XGBoostConfig(BoostedConfig):
     objective: Literal["lambdarank", "rank:ndcg", "rank:map", "rank:pairwise"] = "lambdarank"
     min_child_weight: float = Field(1.0, ge=0, description="least sum of second derivatives in a leaf")
     relevant_from: float = Field(1.0, gt=0, description="the lowest grade that rank:map calls relevant")
+
+    def search_space(self) -> dict[str, Range]:
+        return super().search_space() | {"min_child_weight": Float(0.01, 100, log=True)}
 
 
 class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
@@ -116,6 +121,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
             labels,
             ref=train,
             group=data.groups,
+            weight=data.weights,  # by query, and scaled by the library to a mean of 1
             feature_names=library_names(data.schema),
             feature_types=["c" if feature.kind == "categorical" else "q" for feature in data.schema.features],
             enable_categorical=True,
@@ -136,6 +142,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
             early_stopping_rounds=self.config.early_stopping_rounds if stops else None,
             evals_result=seen,
             verbose_eval=False,
+            callbacks=[_Watch(self.on_tree, params["eval_metric"])] if held_out and self.on_tree else None,
         )
         if stops:
             booster = booster[: booster.best_iteration + 1]
@@ -145,6 +152,12 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
     def _predict(self, booster: xgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
         booster.set_param({"nthread": threads})
         return booster.inplace_predict(X, validate_features=False)
+
+    def _contribute(self, booster: xgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
+        booster.set_param({"nthread": threads})
+        types = ["c" if feature.kind == "categorical" else "q" for feature in self.schema.features]
+        rows = xgb.DMatrix(X, feature_types=types, enable_categorical=True, nthread=threads)
+        return booster.predict(rows, pred_contribs=True, validate_features=False)
 
     def _count_trees(self, booster: xgb.Booster) -> int:
         return booster.num_boosted_rounds()
@@ -156,6 +169,15 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
     @staticmethod
     def _read(path: Path) -> xgb.Booster:
         return xgb.Booster(model_file=path)
+
+
+class _Watch(xgb.callback.TrainingCallback):
+    def __init__(self, on_tree: OnTree, metric: str) -> None:
+        super().__init__()
+        self._on_tree, self._metric = on_tree, metric
+
+    def after_iteration(self, _: xgb.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
+        return self._on_tree(epoch + 1, evals_log["validation"][self._metric][-1])
 
 
 @functools.cache

@@ -1,0 +1,75 @@
+"""`ltr.train` with a `train` section: other sets and an earlier run read, used, saved and refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import InputError
+from ltr import rank, train
+from ltr.anchoring import AnchoredRanker
+from ltr.config import dump_config, parse_config, read_config
+from ltr.saved_run import SavedRun
+from tests.ltr.conftest import Trained
+
+
+def other_shop(folder: Path, trained: Trained) -> Path:
+    """The trained shop's config with another seed: the same features, other products and queries."""
+    config = read_config(trained.run / "config.yaml", {"name": "other", "data.seed": 9})
+    path = folder / "other.yaml"
+    path.write_text(dump_config(config), encoding="utf-8")
+    return path
+
+
+def test_a_run_that_leans_on_all_three_is_saved_whole(
+    trained: Trained, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    earlier = shutil.copytree(trained.run, tmp_path / "earlier")
+    also = f"[{{config: {other_shop(tmp_path, trained)}, weight: 0.5, queries: 20}}]"
+    words = [
+        "--train.start",
+        str(earlier),
+        "--train.base",
+        "text.title",
+        "--train.also",
+        also,
+        "--ladder",
+        "[]",
+    ]
+    run = tmp_path / "run"
+    train.main(trained.words("--run", str(run), *words))
+    shutil.rmtree(earlier)
+    saved = SavedRun.open(run)
+    assert isinstance(saved.model.ranker, AnchoredRanker)
+    assert len(saved.model.ranker.shares) == 3
+    systems = saved.held_out()[1]
+    assert {"lightgbm", "lightgbm alone", "text cosine"} <= set(systems)
+    assert not np.array_equal(systems["lightgbm"], systems["lightgbm alone"])
+    assert "WARN  train.start: " in capfd.readouterr().out
+    rank.main(["--run", str(run), "--query", "striped tee"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--train.also", "[nowhere.yaml]"], "nowhere.yaml"),
+        (["--train.start", "no/run"], "no/run"),
+        (["--train.base", "text.tittle"], r"train\.base"),
+        (["--train.also", "[{config: x.yaml, weight: 0}]"], r"train\.also\.0\.weight"),
+        (["--train.also", "[x.yaml]", "--ranker.kind", "catboost"], r"train\.also"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(
+    words: list[str], told: str, trained: Trained, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=told):
+        train.main(trained.words("--run", str(tmp_path / "run"), "--ladder", "[]", *words))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_config_without_the_section_means_what_it_meant() -> None:
+    config = parse_config({"name": "shop", "data": {"kind": "demo"}}, Path(), "here")
+    assert not config.train.used
