@@ -39,6 +39,7 @@ from ltr.training import cross_fit
 CAP = 128
 AIM, ALLOWED = 4.0, 0.005
 EXACT = "torch, by length, each text once"
+ONNX, INT8 = "+ ONNX Runtime", "+ int8"
 TAUGHT = 15_000  # texts that a student learns from, a third as many runs of words besides
 PROBES = 128  # texts on which equal outputs are checked first
 
@@ -86,18 +87,17 @@ class Made:
 
     @property
     def encoders(self) -> dict[str, Settings]:
-        """By step, from the default on; each but the last three is the one before with one thing more."""
+        """By step, from the default on; each but the last two is the one before with one thing more."""
         limit = min(CAP, self._text["max_tokens"] or CAP)
         student = {"kind": "student", "folder": str(self.scratch / "student"), "max_tokens": limit}
-        student |= {"threads": self._text["threads"]}
-        onnx = self._text | {"runtime": "onnx"}
+        student |= {"threads": self._text["threads"], "runtime": "onnx-int8"}
+        int8 = self._text | {"runtime": "onnx-int8"}
         return {
             EXACT: self._text,
-            "+ ONNX Runtime": onnx,
-            f"+ at most {CAP} tokens": onnx | {"max_tokens": limit},
-            "+ int8": onnx | {"max_tokens": limit, "runtime": "onnx-int8"},
-            "student, ONNX Runtime": student | {"runtime": "onnx"},
-            "student, int8": student | {"runtime": "onnx-int8"},
+            ONNX: self._text | {"runtime": "onnx"},
+            INT8: int8,
+            f"+ at most {CAP} tokens": int8 | {"max_tokens": limit},
+            "student of fewer layers, int8": student,
             "static": {"kind": "static", "folder": str(self.scratch / "static")},
         }
 
@@ -164,11 +164,11 @@ def one_step(
     for name, one in made.items():
         # The texts whole, whatever the config's own limit: the default reads them so.
         settings = one.encoders[step]
-        if step in (EXACT, "+ ONNX Runtime"):
+        if step in (EXACT, ONNX, INT8):
             settings = settings | {"max_tokens": None}
         encoder = make_encoder(one.with_text(settings).encoders["text"], one.config.base)
         probed = encoder.encode(texts[name].head(PROBES).to_list(), "text")
-        if step in (EXACT, "+ ONNX Runtime") and np.abs(probed - expected[name][:PROBES]).max() > 1e-5:
+        if step in (EXACT, ONNX) and np.abs(probed - expected[name][:PROBES]).max() > 1e-5:
             raise SystemExit(f"{step}: vectors differ from the default's")
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
@@ -198,7 +198,7 @@ def quality(one: Made) -> dict[str, Any]:
     """nDCG@10 per encoder with its difference to float32, paired by query: text cosine, LightGBM with all."""
     systems: dict[str, dict[str, np.ndarray]] = {"text cosine": {}, "LightGBM, all": {}}
     for step, settings in one.encoders.items():
-        if step == "+ ONNX Runtime":
+        if step == ONNX:
             continue  # the same vectors
         prepared = prepare(one.with_text(settings))
         queries = prepared.collection.queries

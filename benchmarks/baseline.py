@@ -1,0 +1,34 @@
+"""python -m benchmarks.baseline
+
+Keep the held-out scores of runs/demo-lightgbm as the baseline that CI compares a new run with: two files, of
+which `ltr.evaluate --baseline` needs no more. Run it when a change of the figures is meant.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks import record
+
+RUN = record.ROOT / "runs" / "demo-lightgbm"
+KEPT = record.ROOT / "benchmarks" / "baseline" / RUN.name
+ABOUT = ("format", "made_at", "model", "versions")
+
+
+def main(run: Path = RUN, kept: Path = KEPT) -> None:
+    about = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    scores = pl.read_parquet(run / "scores.parquet")
+    kept.mkdir(parents=True, exist_ok=True)
+    scores.select("query_id", "product_id", "grade", f"score: {about['model']}").write_parquet(
+        kept / "scores.parquet"
+    )
+    told = json.dumps({name: about[name] for name in ABOUT}, indent=1)
+    (kept / "run.json").write_text(told + "\n", encoding="utf-8")
+    print(f"wrote {kept.relative_to(record.ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
