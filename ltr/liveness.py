@@ -1,0 +1,91 @@
+"""Which running trials have lost their process: a process gone from this machine, or one silent elsewhere.
+
+The same for every kind of storage. A worker writes who it is on its trial, and counts up a beat while it
+works. On its own machine another worker sees at once that the process is gone; on another machine it is
+given up when its beat has stood still for GRACE seconds of the watcher's own clock, so that no two clocks
+need agree.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import optuna
+from optuna.trial import FrozenTrial
+
+WORKER, BEAT = "worker", "beat"
+BEAT_EVERY = 20.0  # seconds
+GRACE = 90.0  # seconds
+PROC = Path("/proc")
+
+
+@functools.cache
+def machine() -> str:
+    """This machine since it was started, or the container on it: where a process number means one process."""
+    name = socket.gethostname()
+    boot, space = PROC / "sys/kernel/random/boot_id", PROC / "self/ns/pid"
+    if not (boot.is_file() and space.exists()):
+        return name
+    return f"{name} {boot.read_text(encoding='ascii').strip()} {space.stat().st_ino}"
+
+
+def this_worker() -> dict[str, str | int]:
+    return {"machine": machine(), "process": os.getpid(), "started": _started(os.getpid()) or ""}
+
+
+def _started(process: int) -> str | None:
+    """When a process began, in the kernel's ticks: its number may be given anew. None: there is none."""
+    try:
+        stat = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return stat.rpartition(")")[2].split()[19]
+
+
+class Watcher:
+    """Tells which trials' workers are gone, from what it has seen of them so far."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[int, float]] = {}
+
+    def gone(self, trial: FrozenTrial) -> bool:
+        worker = trial.user_attrs.get(WORKER)
+        if worker is not None and worker["machine"] == machine() and worker["started"]:
+            return _started(worker["process"]) != worker["started"]
+        beat, now = trial.user_attrs.get(BEAT, 0), time.monotonic()
+        last, since = self._seen.get(trial.number, (None, now))
+        if beat != last:
+            since = now
+        self._seen[trial.number] = (beat, since)
+        return now - since >= GRACE
+
+
+class Heartbeat:
+    """Counts up the trial's beat while its block runs."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial = trial
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._trial.set_user_attr(WORKER, this_worker())
+        self._thread.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        beat = 0
+        while not self._over.wait(BEAT_EVERY):
+            beat += 1
+            self._trial.set_user_attr(BEAT, beat)

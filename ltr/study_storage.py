@@ -1,0 +1,104 @@
+"""Where a study is kept: a journal file by default, or any database that SQLAlchemy reaches."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import time
+from pathlib import Path
+
+import optuna
+import sqlalchemy
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy import exc
+
+from features.errors import InputError
+
+ATTEMPTS = 5  # to make the tables, which another process may be making at the same moment
+# Optuna's own lines would break up ours; what it warns of stays.
+optuna.logging.set_verbosity(logging.WARNING)
+
+
+class _FileLock:
+    """A lock that the kernel gives back when its process dies: optuna's own, a link, outlives a kill -9."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._handle = path, -1
+
+    def acquire(self) -> bool:
+        handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        os.close(self._handle)
+
+
+def open_storage(address: str | None, folder: Path) -> BaseStorage:
+    """A database's URL, a journal file's path, or None for `journal.log` in the study's folder.
+
+    Raises InputError for an address that cannot be opened.
+    """
+    if address is not None and "://" in address:
+        return _database(address)
+    path = folder / "journal.log" if address is None else Path(address)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = _FileLock(path.with_name(path.name + ".lock"))
+    try:
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))  # type: ignore[arg-type]
+    except ValueError as error:
+        got, cure = f"another file ({error})", "name another with --storage"
+        raise InputError(where=path, expected="the journal of a study", got=got, cure=cure) from error
+
+
+def shown(address: str | None, folder: Path) -> str:
+    """The address for people to read: without its password."""
+    if address is None:
+        return str(folder / "journal.log")
+    return sqlalchemy.make_url(address).render_as_string(hide_password=True) if "://" in address else address
+
+
+def _database(address: str) -> BaseStorage:
+    try:
+        url = sqlalchemy.make_url(address)
+        return _with_tables(url)
+    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
+        kind = address.partition("://")[0]
+        raise _bad(kind, f"none such ({error})", "write it like postgresql://user@host/database") from error
+    except ImportError as error:
+        got, cure = "an installation without its driver", "run pip install 'shop-ltr[postgres]'"
+        if url.get_backend_name() != "postgresql":
+            cure = f"install a driver of {url.get_backend_name()}"
+        raise _bad(url.render_as_string(hide_password=True), got, cure) from error
+    except exc.SQLAlchemyError as error:
+        told = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+        where = url.render_as_string(hide_password=True)
+        raise _bad(
+            where, f"none ({told})", "check the address and your rights, or start the database"
+        ) from error
+
+
+def _with_tables(url: sqlalchemy.URL) -> RDBStorage:
+    # A connection for each question: none idles through a long trial, or is left open at the end.
+    settings: dict[str, object] = {"poolclass": sqlalchemy.NullPool}
+    if url.get_backend_name() == "sqlite":
+        settings["connect_args"] = {"timeout": 60}
+    elif url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    for attempt in range(ATTEMPTS):
+        try:
+            return RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=settings)
+        except (exc.IntegrityError, exc.ProgrammingError, exc.OperationalError) as error:
+            if attempt == ATTEMPTS - 1 or not any(
+                w in str(error) for w in ("already exists", "duplicate", "UNIQUE")
+            ):
+                raise
+            time.sleep(0.2 * (attempt + 1))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _bad(where: str, got: str, cure: str) -> InputError:
+    return InputError(where=f"--storage {where}", expected="a database that opens", got=got, cure=cure)
