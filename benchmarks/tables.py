@@ -7,10 +7,12 @@ no figure there is typed by hand.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import encoding_tables
 from benchmarks.record import RESULTS
 
 HERE = Path(__file__).parent
@@ -293,6 +295,13 @@ def nearness(figures: dict[str, Any], step: str) -> str:
     return " / ".join(f"{row['difference']:+.3f}" for row in rows if "difference" in row)
 
 
+def encoding(name: str, lines: Callable[[dict[str, Any]], Iterator[str]]) -> Iterator[str]:
+    found = results(name)
+    if found is not None:
+        yield from lines(found)
+        yield f"\n{about(found)}"
+
+
 def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
@@ -346,7 +355,20 @@ def transfer() -> Iterator[str]:
     yield f"Queries needed: with a power of 80 %, if the difference is the one seen.\n\n{about(found)}"
 
 
-SECTIONS = (quality, fusion, grocery, transfer, letor, parity, overhead, metrics, point_in_time, text_speed)
+ENCODING = tuple(partial(encoding, name, lines) for name, lines in encoding_tables.SECTIONS.items())
+SECTIONS = (
+    quality,
+    fusion,
+    grocery,
+    transfer,
+    letor,
+    parity,
+    overhead,
+    metrics,
+    point_in_time,
+    text_speed,
+    *ENCODING,
+)
 
 if __name__ == "__main__":
     main()

@@ -39,7 +39,7 @@ from ltr.training import cross_fit
 CAP = 128
 AIM, ALLOWED = 4.0, 0.005
 EXACT = "torch, by length, each text once"
-ONNX, INT8 = "+ ONNX Runtime", "+ int8"
+ONNX, INT8, BFLOAT16 = "+ ONNX Runtime", "+ int8", "torch, bfloat16"
 TAUGHT = 15_000  # texts that a student learns from, a third as many runs of words besides
 PROBES = 128  # texts on which equal outputs are checked first
 
@@ -87,7 +87,7 @@ class Made:
 
     @property
     def encoders(self) -> dict[str, Settings]:
-        """By step, from the default on; each but the last two is the one before with one thing more."""
+        """By step, from the default on; each but the last three is the one before with one thing more."""
         limit = min(CAP, self._text["max_tokens"] or CAP)
         student = {"kind": "student", "folder": str(self.scratch / "student"), "max_tokens": limit}
         student |= {"threads": self._text["threads"], "runtime": "onnx-int8"}
@@ -97,6 +97,7 @@ class Made:
             ONNX: self._text | {"runtime": "onnx"},
             INT8: int8,
             f"+ at most {CAP} tokens": int8 | {"max_tokens": limit},
+            BFLOAT16: self._text | {"runtime": "torch-bfloat16"},
             "student of fewer layers, int8": student,
             "static": {"kind": "static", "folder": str(self.scratch / "static")},
         }
@@ -164,7 +165,7 @@ def one_step(
     for name, one in made.items():
         # The texts whole, whatever the config's own limit: the default reads them so.
         settings = one.encoders[step]
-        if step in (EXACT, ONNX, INT8):
+        if step in (EXACT, ONNX, INT8, BFLOAT16):
             settings = settings | {"max_tokens": None}
         encoder = make_encoder(one.with_text(settings).encoders["text"], one.config.base)
         probed = encoder.encode(texts[name].head(PROBES).to_list(), "text")

@@ -15,16 +15,14 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.encoder_protocol import (
-    TorchSettings,
     check_modality,
     fingerprint_of,
     major_versions,
     torch_device,
-    unit_rows,
 )
 from features.errors import InputError
-from features.images import decode_each
 from features.model_files import hash_file
+from features.photo_loading import PhotoSettings, encode_photos
 
 if TYPE_CHECKING:
     import torch
@@ -35,12 +33,12 @@ _WEIGHTS, _ABOUT, _RECORD = "tower.safetensors", "config.json", "fitting.json"
 _COMMAND = "fit one: python -m ltr.fit_image_encoder --config FILE"
 
 
-class AlignedConfig(TorchSettings):
+class AlignedConfig(PhotoSettings):
     """An image tower that `ltr.fit_image_encoder` has fitted to the space of a text encoder."""
 
     kind: Literal["aligned"] = "aligned"
     folder: str = Field(description="of the fitted tower; relative to the config file")
-    batch_size: int = Field(256, ge=1)
+    batch_size: int = Field(256, ge=1, description="photos the network sees at a time")
 
 
 class TowerShape(BaseModel):
@@ -77,27 +75,25 @@ class AlignedEncoder:
                 "shape": self._shape.model_dump(),
                 "weights": hash_file(self._folder / _WEIGHTS),
                 "versions": major_versions("torchvision", "pillow"),
+                **config.rounding,
             }
         )
 
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
-        vectors = np.full((len(items), self.dimensions), np.nan, dtype=np.float32)
-        for start in range(0, len(items), self._config.batch_size):
-            images = decode_each(items[start : start + self._config.batch_size])
-            readable = [row for row, image in enumerate(images) if image is not None]
-            if readable:
-                rows = start + np.array(readable)
-                vectors[rows] = self._forward([image for image in images if image is not None])
-        return unit_rows(vectors)
+        return encode_photos(items, self._shrink, self._forward, self.dimensions, self._config)
 
-    def _forward(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def _shrink(self, image: Image.Image) -> np.ndarray:
+        from features.tower_network import photo_pixels
+
+        return photo_pixels(image, self._shape.height, self._shape.width)
+
+    def _forward(self, photos: Sequence[np.ndarray]) -> np.ndarray:
         import torch
 
-        from features.tower_network import encode_pixels, to_pixels
+        from features.tower_network import encode_pixels
 
-        pixels = torch.from_numpy(to_pixels(images, self._shape.height, self._shape.width))
-        return encode_pixels(self._tower, pixels, self._device)
+        return encode_pixels(self._tower, torch.from_numpy(np.stack(photos)), self._device)
 
     @cached_property
     def _device(self) -> torch.device:

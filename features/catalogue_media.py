@@ -66,7 +66,7 @@ def settle_files(frame: pl.DataFrame, table: str, key: str, inputs: Inputs) -> p
     What else is wrong with a file of another modality only its encoder can tell.
     """
     inputs.fingerprint_files(f"{table} photos", frame["image"])
-    frame = cleaning.quarantine_images(frame, table, key, inputs.ledger)
+    frame = cleaning.quarantine_images(frame, table, key, inputs.ledger, inputs.photo_problems)
     for column in media_columns(frame.columns):
         frame = _settle_media(frame, column, table, key, inputs)
     return frame

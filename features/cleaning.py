@@ -7,7 +7,7 @@ a bad value in a good row becomes null.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -134,9 +134,15 @@ def reject_unknown(
     return ledger.reject(table, frame, ~pl.col(key).is_in(known.implode()), reason)
 
 
-def quarantine_images(frame: pl.DataFrame, table: str, key: str, ledger: Ledger) -> pl.DataFrame:
-    """Photos that cannot be read → null, counted by reason; the row stays."""
-    found = images.problems(frame["image"])
+def quarantine_images(
+    frame: pl.DataFrame,
+    table: str,
+    key: str,
+    ledger: Ledger,
+    problems: Callable[[pl.Series], pl.Series] = images.problems,
+) -> pl.DataFrame:
+    """Photos that cannot be read (by `problems`) → null, counted by reason; the row stays."""
+    found = problems(frame["image"])
     # A path's last part tells which file to look at; the bytes of a broken photo would only fill the disk.
     files = (
         [pl.col("image").str.extract(r"([^/\\]+)$").alias("file")]

@@ -154,6 +154,7 @@ class Inputs:
     base: Path
     ledger: Ledger = field(default_factory=Ledger)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    photo_problems: Callable[[pl.Series], pl.Series] = images.problems
 
     def source(self, table: str, path: Path, columns: BaseModel | None = None) -> Source:
         """Read a table whose columns are called so."""

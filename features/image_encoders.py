@@ -16,16 +16,14 @@ from PIL import Image
 from pydantic import Field
 
 from features.encoder_protocol import (
-    TorchSettings,
     check_modality,
     fingerprint_of,
     major_versions,
     torch_device,
-    unit_rows,
 )
 from features.errors import InputError
-from features.images import decode_each
 from features.model_files import hash_file
+from features.photo_loading import PhotoSettings, encode_photos
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +33,7 @@ _EXAMPLES = ("resnet50", "efficientnet_v2_s", "mobilenet_v3_small", "vit_b_16")
 _HEADS = ("fc", "classifier", "heads", "head")
 
 
-class TorchvisionConfig(TorchSettings):
+class TorchvisionConfig(PhotoSettings):
     """A torchvision backbone and its weights; without weights it is refused, never silently random."""
 
     kind: Literal["torchvision"] = "torchvision"
@@ -49,7 +47,6 @@ class TorchvisionConfig(TorchSettings):
     size: int | None = Field(
         None, ge=1, description="side of the square the network sees, in pixels; null: its own"
     )
-    batch_size: int = Field(32, ge=1)
 
 
 class TorchvisionEncoder:
@@ -85,6 +82,7 @@ class TorchvisionEncoder:
                 "preprocessing": repr(self._transform),
                 "size": config.size,
                 "versions": major_versions("torchvision"),
+                **config.rounding,
             }
         )
         self.space = self.fingerprint
@@ -92,25 +90,32 @@ class TorchvisionEncoder:
     @cached_property
     def dimensions(self) -> int:
         side = self._transform.crop_size[0]
-        return int(self._forward([Image.new("RGB", (side, side))]).shape[1])
+        return int(self._forward([np.zeros((side, side, 3), dtype=np.uint8)]).shape[1])
 
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
-        vectors = np.full((len(items), self.dimensions), np.nan, dtype=np.float32)
-        for start in range(0, len(items), self._config.batch_size):
-            images = decode_each(items[start : start + self._config.batch_size])
-            readable = [row for row, image in enumerate(images) if image is not None]
-            if readable:
-                rows = start + np.array(readable)
-                vectors[rows] = self._forward([image for image in images if image is not None])
-        return unit_rows(vectors)
+        return encode_photos(items, self._shrink, self._forward, self.dimensions, self._config)
 
-    def _forward(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def _shrink(self, image: Image.Image) -> np.ndarray:
+        """(side, side, 3) uint8: the first half of the preset, Pillow's; the other half is one batch's."""
+        from torchvision.transforms import functional
+
+        preset = self._transform
+        resized = functional.resize(
+            image, preset.resize_size, preset.interpolation, antialias=preset.antialias
+        )
+        return np.asarray(functional.center_crop(resized, preset.crop_size))
+
+    def _forward(self, photos: Sequence[np.ndarray]) -> np.ndarray:
         import torch
+        from torchvision.transforms import functional
 
-        pixels = torch.stack([self._transform(image) for image in images])
+        preset = self._transform
+        pixels = torch.from_numpy(np.stack(photos)).to(self._device).permute(0, 3, 1, 2).contiguous()
         with torch.inference_mode():
-            return self.network(pixels.to(self._device)).float().cpu().numpy()
+            floats = functional.convert_image_dtype(pixels, torch.float32)
+            scaled = functional.normalize(floats, preset.mean, preset.std)
+            return self.network(scaled).float().cpu().numpy()
 
     @cached_property
     def _device(self) -> torch.device:

@@ -28,6 +28,7 @@ _DAMAGE = (
     ArithmeticError,
     struct.error,
 )
+NOT_FOUND = "file not found"
 _THREADS = min(4, os.cpu_count() or 1)
 _CHUNK = 256
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -48,7 +49,7 @@ def read_bytes(item: bytes | str) -> bytes:
     try:
         return Path(item).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        raise ImageError("file not found") from error
+        raise ImageError(NOT_FOUND) from error
 
 
 def decode(data: bytes) -> Image.Image:

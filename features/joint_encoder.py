@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from PIL import Image
 from pydantic import Field
 
 from features.encoder_protocol import (
-    TorchSettings,
     check_modality,
     fingerprint_of,
     major_versions,
@@ -19,19 +19,18 @@ from features.encoder_protocol import (
     unit_rows,
 )
 from features.errors import InputError
-from features.images import decode_each
 from features.model_files import hash_files, load_model, locate_model
+from features.photo_loading import PhotoSettings, autocast, encode_photos
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-class ClipConfig(TorchSettings):
+class ClipConfig(PhotoSettings):
     """A CLIP, SigLIP or like model that encodes both texts and photos."""
 
     kind: Literal["clip"] = "clip"
     model: str = Field(description="a folder (relative to the config file) or a hub id")
-    batch_size: int = Field(32, ge=1)
 
 
 class ClipEncoder:
@@ -49,6 +48,7 @@ class ClipEncoder:
                 "kind": config.kind,
                 "files": hash_files(self._folder),
                 "versions": major_versions("sentence-transformers", "transformers"),
+                **config.rounding,
             }
         )
         self.space = self.fingerprint
@@ -60,13 +60,13 @@ class ClipEncoder:
 
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
+        if modality == "image":
+            return encode_photos(items, _photo_input, self._encode, self.dimensions, self._config)
         vectors = np.full((len(items), self.dimensions), np.nan, dtype=np.float32)
-        # Photos are decoded a few batches at a time: a catalogue of them would not fit in memory.
-        step = 8 * self._config.batch_size
-        for start in range(0, len(items), step):
-            inputs = _inputs(items[start : start + step], modality)
-            if inputs:
-                vectors[[start + row for row in inputs]] = self._encode(list(inputs.values()))
+        readable = [row for row, text in enumerate(map(str, items)) if text.strip()]
+        if readable:
+            with autocast(self._config):
+                vectors[readable] = self._encode([{"text": str(items[row])} for row in readable])
         return unit_rows(vectors)
 
     @cached_property
@@ -85,12 +85,6 @@ class ClipEncoder:
         return self._model.encode(list(inputs), batch_size=self._config.batch_size, show_progress_bar=False)
 
 
-def _inputs(items: Sequence[str | bytes], modality: str) -> dict[int, dict[str, Any]]:
-    """The readable items by their position, each marked with its modality.
-
-    Unmarked, sentence-transformers would take a text that ends in .jpg for an address and open it.
-    """
-    if modality == "image":
-        photos = enumerate(decode_each(items))
-        return {row: {"image": photo} for row, photo in photos if photo is not None}
-    return {row: {"text": text} for row, text in enumerate(map(str, items)) if text.strip()}
+def _photo_input(photo: Image.Image) -> dict[str, Any]:
+    """Marked with its modality: unmarked, sentence-transformers would open a text that ends in .jpg."""
+    return {"image": photo}

@@ -9,9 +9,10 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from features import catalogue, cleaning
+from features import catalogue, cleaning, images
 from features.columns import Inputs
 from features.ledger import Ledger, Step, steps_frame
+from features.photo_checks import PhotoChecks
 from features.schema import Judgements, Products, Queries, completed
 from features.source_config import CatalogueConfig, SvmlightConfig
 from features.svmlight import group_file, read_svmlight
@@ -46,15 +47,19 @@ class Collection:
 
 
 def load(
-    config: CatalogueConfig | SvmlightConfig, base: Path, products: pl.DataFrame | None = None
+    config: CatalogueConfig | SvmlightConfig,
+    base: Path,
+    products: pl.DataFrame | None = None,
+    checks: PhotoChecks | None = None,
 ) -> Collection:
     """Read, map and clean the files of a config; their paths are relative to `base`.
 
-    products: a clean catalogue already at hand, in place of the config's.
+    products: a clean catalogue already at hand, in place of the config's. checks: what earlier loads found
+    out about photos, so that only new ones are decoded.
     Raises InputError for a file that cannot be read, a column that is not there or is wrong as a whole, and
     for judgements of which none can be used. Single bad rows are counted, not raised.
     """
-    inputs = Inputs(base)
+    inputs = Inputs(base, photo_problems=checks.problems if checks else images.problems)
     if isinstance(config, SvmlightConfig):
         return _load_svmlight(config, inputs)
     return _load_catalogue(config, inputs, products)

@@ -68,9 +68,13 @@ def to_pixels(images: Sequence[Image.Image], height: int, width: int) -> np.ndar
     """(n, height, width, 3) uint8: whole photos, the rest of the frame white, nothing stretched or cut."""
     pixels = np.empty((len(images), height, width, 3), dtype=np.uint8)
     for row, image in enumerate(images):
-        padded = ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR, color="white")
-        pixels[row] = np.asarray(padded)
+        pixels[row] = photo_pixels(image, height, width)
     return pixels
+
+
+def photo_pixels(image: Image.Image, height: int, width: int) -> np.ndarray:
+    """(height, width, 3) uint8 of one photo."""
+    return np.asarray(ImageOps.pad(image, (width, height), Image.Resampling.BILINEAR, color="white"))
 
 
 def as_batch(pixels: Tensor) -> Tensor:

@@ -36,9 +36,10 @@ from ltr.demo_shop import DemoShopConfig
 from ltr.evaluation import EvaluationConfig
 from ltr.feature_groups import check_names
 from ltr.fusion import EmbeddingFusionConfig
+from ltr.modality_dropout import RobustnessConfig
 from ltr.rankers import LightGBMConfig, RankerConfig
 from ltr.splits import FoldsConfig, SplitConfig
-from ltr.transfer import TransferConfig
+from ltr.train_settings import TrainConfig
 from ltr.tuning import TuningConfig
 
 # Where pydantic's words for what was expected are not a shop engineer's.
@@ -84,11 +85,12 @@ class Config(BaseModel):
     embeddings: EmbeddingFusionConfig | None = None
     split: SplitConfig = FoldsConfig()
     ranker: RankerConfig = LightGBMConfig()
-    train: TransferConfig = TransferConfig()
+    train: TrainConfig = TrainConfig()
     ladder: tuple[str, ...] = Field(
         (), description="feature groups (lexical, structured, text, image, audio, …), each rung adding one"
     )
     evaluation: EvaluationConfig = EvaluationConfig()
+    robustness: RobustnessConfig = RobustnessConfig()
     tuning: TuningConfig = TuningConfig()
     cache: CacheConfig = CacheConfig()
     store: StoreConfig = StoreConfig()

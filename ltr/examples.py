@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from features.images import ImageError, decode, read_bytes
-from features.load import Collection
-from ltr.measurement import ALL, Measurement, segments
+from ltr.query_gains import query_text
+from ltr.thumbnails import thumbnail
 
 PER_KIND = 3
 SHOWN = 8
-THUMBNAIL = (96, 96)  # pixels; keeps a report of 9 queries far under 5 MB
+
+Reasons = Mapping[tuple[str, str], Sequence[tuple[str, float]]]
+"""By query and product: the leading modalities with their signed share, as from `reasons_for`."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A product as the report shows it; photo is a data URI or empty."""
+    """A product as the report shows it, at `place` of one list; elsewhere: its place in the other list.
 
+    photo: a data URI or empty; reasons: what the model has for or against it.
+    """
+
+    product_id: str
     title: str
     brand: str
     price: str
     grade: float
     photo: str
+    place: int
+    elsewhere: int
+    reasons: Sequence[tuple[str, float]]
+
+    @property
+    def climbed(self) -> int:
+        """Places above (below, if negative) that of the other list."""
+        return self.elsewhere - self.place
+
+    @property
+    def only_here(self) -> bool:
+        return self.elsewhere > SHOWN
 
 
 @dataclass(frozen=True)
@@ -43,46 +58,31 @@ class Choice:
 
 @dataclass(frozen=True)
 class Example:
-    """One query with the first products of the baseline's and of the model's list."""
+    """One query with the first products of the baseline's and of the model's list, out of `candidates`."""
 
     choice: Choice
     text: str
     photo: str
+    candidates: int
     baseline: list[Item]
     model: list[Item]
 
 
-def choose_queries(measured: Measurement, baselines: Sequence[str]) -> list[Choice]:
+def choose_queries(gains: pl.DataFrame) -> list[Choice]:
     """Queries where the model gained most, lost most, and a few by chance; none twice.
 
-    Each against the best of `baselines` for queries of its kind: BM25 says nothing of a photo.
+    gains: as from `query_gains`.
     """
-    parts = segments(measured.per_query)
-    if len(parts) > 1:
-        parts.pop(ALL)
-    gains = pl.concat(_gains(part, measured, baselines) for part in parts.values()).sort("gain", "query_id")
+    gains = gains.sort("gain", "query_id")
     middle = gains.slice(PER_KIND, max(gains.height - 2 * PER_KIND, 0))
     shown = {
         "most improved": gains.filter(pl.col("gain") > 0).tail(PER_KIND).reverse(),
         "most harmed": gains.filter(pl.col("gain") < 0).head(PER_KIND),
         "by chance": middle.sample(min(PER_KIND, middle.height), seed=0),
     }
-    chosen = [Choice(why, *row) for why, part in shown.items() for row in part.drop("gain").rows()]
+    columns = ("query_id", "baseline", "before", "after")
+    chosen = [Choice(why, *row) for why, part in shown.items() for row in part.select(columns).rows()]
     return list({choice.query_id: choice for choice in reversed(chosen)}.values())[::-1]
-
-
-def _gains(part: pl.DataFrame, measured: Measurement, baselines: Sequence[str]) -> pl.DataFrame:
-    """query_id, baseline, before, after, gain of the queries of one segment."""
-    metric = pl.col(measured.headline)
-    plain = part.filter(pl.col("system").is_in(baselines))
-    means = plain.group_by("system", maintain_order=True).agg(metric.mean()).sort(metric, descending=True)
-    best = means["system"][0]
-    before = part.filter(system=best).select(
-        "query_id", pl.lit(best).alias("baseline"), metric.alias("before")
-    )
-    after = part.filter(system=measured.model).select("query_id", metric.alias("after"))
-    both = before.join(after, on="query_id").drop_nulls()
-    return both.with_columns(gain=pl.col("after") - pl.col("before"))
 
 
 def build_examples(
@@ -90,55 +90,58 @@ def build_examples(
     pairs: pl.DataFrame,
     scores: Mapping[str, np.ndarray],
     model: str,
-    collection: Collection,
+    shop: tuple[pl.DataFrame, pl.DataFrame],
+    reasons: Reasons,
 ) -> list[Example]:
-    """The chosen queries with both lists; `scores` (n,) by system are aligned with `pairs`."""
-    queries = {row["query_id"]: row for row in collection.queries.iter_rows(named=True)} if chosen else {}
+    """The chosen queries with both lists; `scores` (n,) by system are aligned with `pairs`.
+
+    shop: its queries and its products.
+    """
+    asked, products = shop
+    ids = [choice.query_id for choice in chosen]
+    queries = {r["query_id"]: r for r in asked.filter(pl.col("query_id").is_in(ids)).iter_rows(named=True)}
     examples = []
     for choice in chosen:
         query = queries[choice.query_id]
         mine = (pairs["query_id"] == choice.query_id).to_numpy()
-        ranked = [_ranked(pairs, scores[name], mine) for name in (choice.baseline, model)]
+        before, after = (_ranked(pairs, scores[name], mine) for name in (choice.baseline, model))
         examples.append(
             Example(
                 choice,
-                query.get("text") or "",
+                query_text(query),
                 thumbnail(query.get("image")),
-                *(_items(rows, collection.products) for rows in ranked),
+                before.height,
+                _items(before, after, products, reasons),
+                _items(after, before, products, reasons),
             )
         )
     return examples
 
 
 def _ranked(pairs: pl.DataFrame, scores: np.ndarray, rows: np.ndarray) -> pl.DataFrame:
-    """The first products of one query by these scores; ties as in the metrics, by product_id."""
-    scored = pairs.filter(rows).select("product_id", "grade").with_columns(score=pl.Series(scores[rows]))
-    return scored.sort("score", "product_id", descending=[True, False]).head(SHOWN)
+    """query_id, product_id, grade, place by these scores; ties as in the metrics, by product_id."""
+    scored = pairs.filter(rows).select("query_id", "product_id", "grade")
+    ranked = scored.with_columns(score=pl.Series(scores[rows])).sort(
+        "score", "product_id", descending=[True, False]
+    )
+    return ranked.drop("score").with_row_index("place", offset=1)
 
 
-def _items(ranked: pl.DataFrame, products: pl.DataFrame) -> list[Item]:
-    joined = ranked.join(products, on="product_id", how="left", maintain_order="left")
+def _items(ranked: pl.DataFrame, other: pl.DataFrame, products: pl.DataFrame, reasons: Reasons) -> list[Item]:
+    places = other.select("product_id", elsewhere="place")
+    shown = ranked.head(SHOWN).join(places, on="product_id", how="left", maintain_order="left")
+    joined = shown.join(products, on="product_id", how="left", maintain_order="left")
     return [
         Item(
+            row["product_id"],
             row.get("title") or row["product_id"],
             row.get("brand") or "",
             "" if row.get("price") is None else f"{row['price']:,.2f}",
             row["grade"],
             thumbnail(row.get("image")),
+            row["place"],
+            row["elsewhere"],
+            reasons.get((row["query_id"], row["product_id"]), ()),
         )
         for row in joined.iter_rows(named=True)
     ]
-
-
-def thumbnail(image: bytes | str | None, size: tuple[int, int] = THUMBNAIL) -> str:
-    """A photo as a JPEG data URI, within `size` pixels; empty where there is none that can be read."""
-    if image is None:
-        return ""
-    try:
-        picture = decode(read_bytes(image))
-    except ImageError:
-        return ""
-    picture.thumbnail(size)
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

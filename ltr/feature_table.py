@@ -18,6 +18,7 @@ from features.encoders import Encoder, Fittable, make_encoder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from features.load import Collection, load
+from features.photo_checks import PhotoChecks
 from features.store import FeatureStore, FeatureView
 from ltr import demo_shop
 from ltr.config import Config
@@ -40,7 +41,7 @@ class Prepared:
 def load_collection(config: Config) -> Collection:
     if isinstance(config.data, demo_shop.DemoShopConfig):
         return demo_shop.collection(config.data)
-    return load(config.data, config.base)
+    return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
 
 
 def make_builder(

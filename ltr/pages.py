@@ -16,7 +16,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = figure
+    environment.filters |= {"figure": figure, "signed": signed}
     return environment.get_template(f"{template}.j2").render(values)
 
 
@@ -26,3 +26,9 @@ def figure(value: float | None, digits: int = 3) -> str:
         return "–"
     text = f"{value:.{digits}f}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """As `figure`, with a sign that is a minus and not a hyphen."""
+    text = figure(abs(value), digits)
+    return text if float(f"{value:.{digits}f}") == 0 else f"{'+' if value > 0 else '−'}{text}"

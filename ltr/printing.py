@@ -10,6 +10,7 @@ from ltr.doctor import Finding, to_text, worst
 from ltr.evaluation import EvaluationConfig, convention
 from ltr.gate import Verdict, in_words, power_in_words
 from ltr.measurement import Measurement, shown_metrics
+from ltr.robustness import ALL, Robustness, RobustnessTest, trained_without
 
 
 def print_collection(collection: Collection) -> None:
@@ -90,6 +91,36 @@ def print_verdict(verdict: Verdict) -> None:
     if rows:
         columns = ["segment", "queries", "baseline", "run", "difference", "p (Holm)", ""]
         show(f"{verdict.overall.metric} by segment", columns, rows)
+
+
+def print_robustness(found: Robustness) -> None:
+    """One table a part that was dropped: the model's mean at each share, and both its tests."""
+    tests = {
+        (test.dropped, test.share, test.against == trained_without(test.dropped)): test
+        for test in found.tests
+    }
+    for dropped in dict.fromkeys(point.dropped for point in found.points):
+        rows = [
+            (
+                f"{point.share:.0%}",
+                _three(point.mean),
+                f"{_three(point.low)} to {_three(point.high)}",
+                *_test_cells(tests.get((dropped, point.share, False))),
+                *_test_cells(tests.get((dropped, point.share, True))),
+            )
+            for point in found.points
+            if point.dropped == dropped and point.system == ALL
+        ]
+        changes = ["from the row above", "p", f"against one {trained_without(dropped)}", "p"]
+        show(f"products without {dropped}", ["share", found.metric, "interval", *changes], rows)
+    for sentence in found.findings:
+        say(sentence)
+
+
+def _test_cells(test: RobustnessTest | None) -> tuple[str, str]:
+    if test is None:
+        return "", ""
+    return f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})", f"{test.p_value:.4f}"
 
 
 def _three(value: float | None) -> str:

@@ -1,24 +1,42 @@
-"""report.html and report.md: one self-contained page, and the same figures fit for a pull request."""
+"""report.html and report.md: one self-contained page, and its figures fit for a pull request's comment."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from ltr.doctor import Finding
+from ltr.calibration import Calibration
 from ltr.examples import Example
+from ltr.findings import Finding
+from ltr.gate import Verdict, in_words, power_in_words
+from ltr.importance import Importance
 from ltr.measurement import Measurement, shown_metrics
+from ltr.pages import render
+from ltr.query_gains import QueryLine
+from ltr.report_plots import (
+    calibration_plots,
+    gain_plots,
+    importance_plots,
+    ladder_plots,
+    robustness_plots,
+    tuning_plots,
+)
+from ltr.robustness_points import RobustnessPoint
+from ltr.tuning_summary import tuning_section
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that the page shows.
+    """All that the page shows; of a search it reads the run's own tuning.json.
 
     facts: (name, value) lines about the run; cleaning: the loading steps that changed or rejected rows.
+    plain: the baselines that learn nothing; verdict: the model beside the best of them; gains: by query.
+    importance: None for a ranker that cannot be explained; grades: the lowest and the highest.
     """
 
     title: str
@@ -26,6 +44,13 @@ class Report:
     convention: str
     measurement: Measurement
     facts: Sequence[tuple[str, str]]
+    plain: Sequence[str] = ()
+    verdict: Verdict | None = None
+    gains: Sequence[QueryLine] = ()
+    calibration: Calibration | None = None
+    importance: Importance | None = None
+    robustness: Sequence[RobustnessPoint] = ()
+    robustness_says: Sequence[str] = ()
     findings: Sequence[Finding] = ()
     cleaning: Sequence[tuple[object, ...]] = ()
     examples: Sequence[Example] = ()
@@ -34,24 +59,40 @@ class Report:
 
 def write_report(folder: Path, report: Report) -> None:
     """Write report.html and report.md into `folder`."""
-    environment = Environment(
-        loader=PackageLoader("ltr"),
-        autoescape=select_autoescape(["html", "html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
-    shown = shown_metrics(report.measurement)
-    values = {
-        "report": report,
-        "measurement": report.measurement,
-        "segments": _tables(report.measurement, shown),
-        "metrics": shown,
-    }
+    values = _values(report, tuning_section(folder))
     for name in ("report.html", "report.md"):
-        text = environment.get_template(f"{name}.j2").render(values)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(render(name, values), encoding="utf-8")
+
+
+def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
+    measured, verdict = report.measurement, report.verdict
+    shown = shown_metrics(measured)
+    return {
+        "report": report,
+        "measurement": measured,
+        "metrics": shown,
+        "segments": _tables(measured, shown),
+        "tests": _segment_rows(verdict) if verdict else [],
+        "overall": in_words(verdict.overall) if verdict else "",
+        "power": power_in_words(verdict) if verdict else "",
+        "outcomes": Counter(line.outcome for line in report.gains),
+        "baselines": dict.fromkeys((line.kind or "all", line.baseline) for line in report.gains),
+        "tuning": tuning,
+        "shown_queries": {example.choice.query_id: place for place, example in enumerate(report.examples, 1)},
+        "plots": _plots(report, tuning),
+    }
+
+
+def _plots(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
+    metric = report.measurement.headline
+    return {
+        "ladder": ladder_plots(report.measurement, report.plain),
+        "gains": gain_plots(report.gains, metric),
+        "calibration": calibration_plots(report.calibration) if report.calibration else [],
+        "importance": importance_plots(report.importance) if report.importance else [],
+        "tuning": tuning_plots(tuning) if tuning else [],
+        "robustness": robustness_plots(report.robustness, metric),
+    }
 
 
 def _tables(measurement: Measurement, metrics: Sequence[str]) -> list[dict[str, object]]:
@@ -59,14 +100,13 @@ def _tables(measurement: Measurement, metrics: Sequence[str]) -> list[dict[str, 
     tables = []
     for (segment,), part in measurement.summary.group_by("segment", maintain_order=True):
         head = part.filter(pl.col("metric") == measurement.headline)
-        low, high = head["low"].min(), head["high"].max()
         tables.append(
             {
                 "name": segment,
                 "queries": head["queries"][0],
                 "left_out": head["left_out"][0],
                 "rows": [
-                    _system_row(measurement, str(segment), system, part, metrics, (low, high))
+                    _system_row(measurement, str(segment), system, part, metrics)
                     for system in part["system"].unique(maintain_order=True)
                 ],
             }
@@ -75,15 +115,9 @@ def _tables(measurement: Measurement, metrics: Sequence[str]) -> list[dict[str, 
 
 
 def _system_row(
-    measurement: Measurement,
-    segment: str,
-    system: str,
-    summary: pl.DataFrame,
-    metrics: Sequence[str],
-    axis: tuple[object, object],
+    measurement: Measurement, segment: str, system: str, summary: pl.DataFrame, metrics: Sequence[str]
 ) -> dict[str, object]:
     figures = {row["metric"]: row for row in summary.filter(pl.col("system") == system).iter_rows(named=True)}
-    head = figures[measurement.headline]
     tests = measurement.tests
     if tests.height:
         tests = tests.filter((pl.col("segment") == segment) & (pl.col("against") == system))
@@ -91,23 +125,20 @@ def _system_row(
         "system": system,
         "is_model": system == measurement.model,
         "figures": [figures[metric] for metric in metrics],
-        "bar": _bar(head, axis),
         "test": tests.row(0, named=True) if tests.height else None,
     }
 
 
-def _bar(head: dict[str, float], axis: tuple[object, object]) -> dict[str, float] | None:
-    """Where the interval and the mean lie on the segment's common axis, in percent of its width."""
-    low, high = axis
-    if head["mean"] is None or not isinstance(low, float) or not isinstance(high, float):
-        return None
-    width = max(high - low, 1e-9)
-    return {name: 100 * (head[name] - low) / width for name in ("low", "mean", "high")}
+def _segment_rows(verdict: Verdict) -> list[dict[str, Any]]:
+    """The segments' tests, each with its interval's place on an axis common to all, in percent of the width."""
+    rows = verdict.segments.to_dicts()
+    left = min([0.0, *(row["low"] for row in rows)])
+    width = max([1e-9, *(row["high"] - left for row in rows), -left])
 
+    def place(value: float) -> float:
+        return round(100 * (value - left) / width, 2)
 
-def _figure(value: float | None, digits: int = 3) -> str:
-    """`.812`, as the field prints a share; 1 and negative values keep their digits."""
-    if value is None:
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+    return [
+        row | {"bar": {name: place(row[name]) for name in ("low", "difference", "high")} | {"zero": place(0)}}
+        for row in rows
+    ]

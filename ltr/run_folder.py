@@ -4,7 +4,7 @@ config.yaml       resolved settings            model/            the ranker, in 
 features.json     feature schema               metrics.json      figures with intervals, conventions, tests
 run.json          versions, fingerprints       per_query.parquet one row per system and query
 importance.json   what the model goes by       scores.parquet    held-out score of every judged pair
-cleaning.json     what loading changed
+cleaning.json     what loading changed         robustness.json   figures as photos or descriptions go missing
 doctor.json       the data doctor's findings   report.md, report.html
 rejected/         rejected rows, with reasons
 """
@@ -38,6 +38,7 @@ from ltr.feature_table import Prepared, make_encoders
 from ltr.fusion import FusedRanker
 from ltr.importance import Importance
 from ltr.measurement import Measurement
+from ltr.robustness import Robustness
 from ltr.splits import Fold, looks
 from ltr.training import CrossFit
 
@@ -95,7 +96,7 @@ def _free_name(target: Path, made: dt.datetime) -> Path:
 class RunRecord:
     """What training leaves behind; `scores` (n,) per system are aligned with `data.frame`.
 
-    importance: held out; None for a ranker that cannot be explained.
+    importance: held out; None for a ranker that cannot be explained. robustness: None where nothing was dropped.
     """
 
     command: str
@@ -108,6 +109,7 @@ class RunRecord:
     fitted: CrossFit
     kept: FusedRanker
     importance: Importance | None = None
+    robustness: Robustness | None = None
 
 
 def versions() -> dict[str, str]:
@@ -132,6 +134,8 @@ def write_run(folder: Path, config: Config, record: RunRecord) -> None:
     write_json(folder / "metrics.json", _figures(config, record))
     if record.importance:
         write_json(folder / "importance.json", record.importance.to_dict())
+    if record.robustness:
+        write_json(folder / "robustness.json", record.robustness.to_dict())
     write_json(folder / "doctor.json", [dataclasses.asdict(finding) for finding in record.findings])
     write_json(folder / "cleaning.json", prepared.collection.summary().to_dicts())
     (folder / "rejected").mkdir()

@@ -2,41 +2,98 @@
 
 from __future__ import annotations
 
+import polars as pl
 from pydantic import BaseModel
 
+from features.errors import InputError
+from ltr.calibration import calibrate
 from ltr.config import Config
 from ltr.evaluation import convention
-from ltr.examples import Example, build_examples, choose_queries
+from ltr.examples import Choice, Example, Reasons, build_examples, choose_queries
+from ltr.explanation import reasons_for
+from ltr.feature_table import embedded_dataset, make_builder
+from ltr.fusion import EmbeddedDataset
+from ltr.gate import Verdict, judge
 from ltr.ladder import baseline_scores
+from ltr.query_gains import query_gains, query_lines
 from ltr.report import Report
 from ltr.run_folder import RunRecord, versions
+from ltr.segments import query_segments
 
 
 def report_of(config: Config, record: RunRecord) -> Report:
-    collection = record.prepared.collection
+    collection, measured = record.prepared.collection, record.measured
     grades = record.data.grades
+    plain = list(baseline_scores(record.data))
+    gains = query_gains(measured, plain)
     return Report(
         title=f"{config.name}: {config.ranker.kind} ({config.ranker.objective})",
         command=record.command,
         convention=convention(config.evaluation),
-        measurement=record.measured,
+        measurement=measured,
         facts=_facts(config, record),
+        plain=plain,
+        verdict=_verdict(config, record, gains),
+        gains=query_lines(gains, collection.queries),
+        calibration=calibrate(record.data.frame, record.scores[measured.model], config.evaluation.bootstrap),
+        importance=record.importance,
+        robustness=record.robustness.points if record.robustness else (),
+        robustness_says=record.robustness.findings if record.robustness else (),
         findings=record.findings,
         cleaning=[
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
-        examples=_examples(record),
+        examples=_examples(config, record, gains),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
 
-def _examples(record: RunRecord) -> list[Example]:
+def _verdict(config: Config, record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
+    """The model beside the best plain baseline of each query's kind; None where no query counts."""
+    if not gains.height:
+        return None
+    collection, metric = record.prepared.collection, record.measured.headline
+    judged = record.data.frame.join(gains, on="query_id", how="semi")
+    segments = query_segments(
+        collection.queries, judged, collection.products, config.evaluation.relevant_from
+    )
+    model, baseline = (gains.select("query_id", pl.col(name).alias(metric)) for name in ("after", "before"))
+    return judge(
+        (record.measured.model, model), ("the best plain baseline", baseline), segments, config.evaluation
+    )
+
+
+def _examples(config: Config, record: RunRecord, gains: pl.DataFrame) -> list[Example]:
     """None for a table of ready-made features (svmlight): it has no titles or photos to look at."""
-    collection, measured = record.prepared.collection, record.measured
+    collection = record.prepared.collection
     if collection.given is not None:
         return []
-    chosen = choose_queries(measured, list(baseline_scores(record.data)))
-    return build_examples(chosen, record.data.frame, record.scores, measured.model, collection)
+    chosen = choose_queries(gains)
+    reasons = _reasons(config, record, chosen)
+    shop = collection.queries, collection.products
+    return build_examples(chosen, record.data.frame, record.scores, record.measured.model, shop, reasons)
+
+
+def _reasons(config: Config, record: RunRecord, chosen: list[Choice]) -> Reasons:
+    """Of every candidate of the chosen queries, by the fold's model that did not see the query.
+
+    None for a ranker that cannot be explained.
+    """
+    collection = record.prepared.collection
+    rows = EmbeddedDataset(record.data)
+    if config.embeddings is not None:
+        builder = make_builder(config, collection.products)
+        rows = embedded_dataset(config, record.data, collection.queries, builder)
+    wanted = {choice.query_id for choice in chosen}
+    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for model, fold in zip(record.fitted.models, record.folds, strict=True):
+        places = rows.rows_of([query for query in fold.test if query in wanted])
+        keys = record.data.frame.select("query_id", "product_id")[places].rows()
+        try:
+            found |= zip(keys, reasons_for(model, rows, places.tolist()), strict=True) if keys else ()
+        except InputError:  # the page says so, where it speaks of importance
+            return {}
+    return found
 
 
 def _facts(config: Config, record: RunRecord) -> list[tuple[str, str]]:

@@ -25,12 +25,15 @@ from ltr.fusion import EmbeddedDataset
 from ltr.importance import Importance, importance
 from ltr.ladder import baseline_scores, rungs
 from ltr.measurement import headline_metric, measure
-from ltr.printing import print_collection, print_findings, print_measurement
+from ltr.modality_dropout import check_parts
+from ltr.printing import print_collection, print_findings, print_measurement, print_robustness
 from ltr.rankers.boosted import BoostedConfig, check_monotone
 from ltr.report import write_report
+from ltr.robustness import Robustness, Trained, measure_robustness
 from ltr.run_folder import RunRecord, check_target, new_run, write_run
 from ltr.run_report import report_of
 from ltr.splits import Fold, make_folds
+from ltr.thinned_catalogue import ThinnedCatalogue
 from ltr.train_sources import describe, read_transfer
 from ltr.training import CrossFit, cross_fit, fit_on_all
 
@@ -53,6 +56,8 @@ def train(config: Config, target: Path, command: str) -> Path:
     say(f"reading {config.name} …")
     prepared = prepare(config)
     print_collection(prepared.collection)
+    check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
+    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
     findings = diagnose(config, prepared, folds)
     print_findings(findings)
@@ -66,16 +71,21 @@ def train(config: Config, target: Path, command: str) -> Path:
     )
     rows = embed(config, prepared, data)
     transfer = read_transfer(config, data, prepared.collection.queries)
-    fitted, scores = score_systems(config, rows, folds, transfer)
+    catalogue = ThinnedCatalogue(config, prepared, rows)
+    learnt = catalogue.training_rows(config.train.modality_dropout, config.robustness.seed + 1)
+    fitted, scores = score_systems(config, rows, folds, transfer, learnt)
     measured = measure(data.frame, scores, prepared.collection.queries, config.evaluation, config.ranker.kind)
     print_measurement(measured, config.evaluation)
     kept = (
         fitted.last
         if len(folds) == 1
-        else fit_on_all(rows, folds[0], config.ranker, config.embeddings, transfer)
+        else fit_on_all(rows, folds[0], config.ranker, config.embeddings, transfer, learnt)
     )
     weighed = weigh(config, rows, folds, fitted)
-    record = RunRecord(command, prepared, folds, findings, data, scores, measured, fitted, kept, weighed)
+    robustness = robustness_of(config, catalogue, Trained(rows, folds, fitted, transfer))
+    record = RunRecord(
+        command, prepared, folds, findings, data, scores, measured, fitted, kept, weighed, robustness
+    )
     with new_run(target) as draft:
         write_run(draft, config, record)
         write_report(draft, report_of(config, record))
@@ -85,11 +95,15 @@ def train(config: Config, target: Path, command: str) -> Path:
 
 
 def score_systems(
-    config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], transfer: Transfer | None = None
+    config: Config,
+    rows: EmbeddedDataset,
+    folds: Sequence[Fold],
+    transfer: Transfer | None = None,
+    learnt: EmbeddedDataset | None = None,
 ) -> tuple[CrossFit, dict[str, np.ndarray]]:
     """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model.
 
-    With transfer, the full model without it stands before it.
+    With transfer, the full model without it stands before it. learnt: as in `cross_fit`, of the full model.
     """
     data = rows.data
     scores = baseline_scores(data)
@@ -101,10 +115,10 @@ def score_systems(
             fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done)
             say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
             scores[name] = fitted.scores
-        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done)
+        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, learnt=learnt)
         if transfer:
             scores[f"{config.ranker.kind} alone"] = fitted.scores
-            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer)
+            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, learnt)
             for model in fitted.models:
                 say(f"  transfer: {describe(model.ranker) or 'other sets'}")
     say(
@@ -123,6 +137,16 @@ def weigh(
     except InputError as error:
         say(f"no importance of features: {error}")
         return None
+
+
+def robustness_of(config: Config, catalogue: ThinnedCatalogue, trained: Trained) -> Robustness | None:
+    """The ranker on catalogues that lack what the config drops; None where it drops nothing."""
+    if not config.robustness.drop:
+        return None
+    say(f"dropping {' and '.join(config.robustness.drop)} from the catalogue …")
+    found = measure_robustness(config, catalogue, trained)
+    print_robustness(found)
+    return found
 
 
 def embed(config: Config, prepared: Prepared, data: Dataset) -> EmbeddedDataset:

@@ -72,6 +72,16 @@ def test_int8_is_near_and_does_not_hang_on_neighbours(teacher: Path, exports: Pa
     assert rounded.space == plain.space
 
 
+def test_bfloat16_is_nearer_and_has_a_fingerprint_of_its_own(teacher: Path) -> None:
+    plain, rounded = encoder(teacher), encoder(teacher, runtime="torch-bfloat16")
+    exact, vectors = plain.encode(TEXTS, "text"), rounded.encode(TEXTS, "text")
+    assert (vectors * exact).sum(axis=1).min() > 0.999
+    assert np.abs(vectors - exact).max() > 1e-5  # it is rounded at all
+    assert vectors.dtype == np.float32
+    assert rounded.fingerprint != plain.fingerprint
+    assert rounded.space == plain.space
+
+
 def test_a_model_is_exported_once_and_whole(teacher: Path, tmp_path: Path) -> None:
     encoder(teacher, runtime="onnx", exports=str(tmp_path)).encode(["red"], "text")
     (folder,) = tmp_path.iterdir()

@@ -1,0 +1,246 @@
+"""python -m benchmarks.incremental [--products 16000] [--config configs/fashion.yaml]
+
+`ltr.build_features` after 1 % of the products got new titles and photos, against the first build: the time it takes,
+where that goes, and how many titles and photos are encoded, which must be those changed and no others. On judged
+products drawn at random from a real catalogue (where that is not at hand, the demo shop), with a fresh cache
+and store in a scratch folder; every build is a process of its own, from its start to its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+from PIL import ImageOps
+
+from benchmarks import record
+from features import catalogue_media, embedding_cache, images, transformer_text
+from features.embedding_cache import EmbeddingCache
+from features.feature_schema import KEYS
+from features.image_encoders import TorchvisionEncoder
+from features.images import decode, read_bytes
+from features.lexical import LexicalIndex
+from features.load import Collection
+from features.schema import Products
+from features.store import FeatureStore
+from features.structured import StructuredIndex
+from features.transformer_text import TransformerTextEncoder
+from ltr import feature_table
+from ltr.config import Config, read_config
+from ltr.feature_table import load_collection
+
+CHANGED, AIM = 0.01, 0.05
+REST = "the rest"
+# What a build spends its time on: a stage, and the calls that belong to it.
+STAGES: tuple[tuple[str, Any, str], ...] = (
+    (REST, feature_table, "prepare"),
+    ("reading and cleaning tables", feature_table, "load_collection"),
+    ("decoding photos to find broken ones", images, "problems"),
+    ("hashing photos", catalogue_media, "content_hashes"),
+    ("hashing photos", images, "content_hashes"),
+    ("hashing photos", embedding_cache, "content_hashes"),
+    ("making encoders", feature_table, "make_encoders"),
+    ("loading the text network", transformer_text, "TorchText"),
+    ("encoding texts", TransformerTextEncoder, "encode"),
+    ("encoding photos", TorchvisionEncoder, "encode"),
+    ("looking vectors up, loading the image network", EmbeddingCache, "embed"),
+    ("lexical", LexicalIndex, "__init__"),
+    ("lexical", LexicalIndex, "features"),
+    ("structured", StructuredIndex, "__init__"),
+    ("structured", StructuredIndex, "features"),
+    ("writing the table", FeatureStore, "write"),
+)
+
+
+def main() -> None:
+    given = arguments()
+    if given.build:
+        print(json.dumps(build(given.build)))
+        return
+    config = chosen_config(given.config)
+    with tempfile.TemporaryDirectory() as scratch:
+        shop = Shop(Path(scratch), config, given.products)
+        first = shop.built()
+        changed = shop.change()
+        second = shop.built()
+        again = shop.built()
+    check(first, second, changed)
+    ratio = second["seconds"] / first["seconds"]
+    print(f"{ratio:.1%} of the first build's {first['seconds']:.0f} s")
+    figures = {
+        "aim": AIM,
+        "config": given.config,
+        "products": shop.products.height,
+        "pairs": shop.pairs,
+        "changed": changed,
+        "ratio": round(ratio, 4),
+        "first_build": first,
+        "changed_build": second,
+        "unchanged_build": again,
+    }
+    record.write("incremental", f"python -m benchmarks.incremental --products {given.products}", figures)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--products", type=int, default=16_000)
+    parser.add_argument("--config", default="configs/fashion.yaml")
+    parser.add_argument("--build", type=Path, help="build once, of this config, and tell the figures")
+    return parser.parse_args()
+
+
+def chosen_config(path: str) -> Config:
+    """The config asked for, or the demo shop's."""
+    config = read_config(record.ROOT / path)
+    if getattr(config.data, "kind", "") == "catalogue" and not record.have(config.name.split("_")[0]):
+        print("on the demo shop instead")
+        return read_config(record.ROOT / "configs" / "demo.yaml")
+    return config
+
+
+@dataclass
+class Shop:
+    """A small copy of a shop, in files of its own."""
+
+    folder: Path
+    config: Config
+    size: int
+    products: pl.DataFrame = field(init=False)
+    pairs: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        whole = load_collection(self.config)
+        judged = whole.judgements["product_id"].unique().sort()
+        ids = judged.sample(min(self.size, len(judged)), seed=0)
+        self.products = whole.products.filter(pl.col("product_id").is_in(ids.implode()))
+        judgements = whole.judgements.filter(pl.col("product_id").is_in(ids.implode()))
+        self.pairs = judgements.height
+        queries = whole.queries.join(judgements, on="query_id", how="semi")
+        queries.write_parquet(self.folder / "queries.parquet")
+        judgements.select(*KEYS, "grade").write_parquet(self.folder / "judgements.parquet")
+        self._write_products()
+        (self.folder / "shop.yaml").write_text(yaml.safe_dump(self._settings(whole)), encoding="utf-8")
+
+    def change(self) -> dict[str, int]:
+        """New titles and photos for some products with both; returns how many of each."""
+        able = self.products.filter(pl.col("image").is_not_null() & pl.col("title").is_not_null())
+        chosen = able.sample(round(CHANGED * self.products.height), seed=1)
+        new = chosen.select(
+            "product_id",
+            title=pl.format("{}, new edition {}", "title", pl.int_range(chosen.height)),
+            image=pl.Series([mirrored(photo) for photo in chosen["image"]], dtype=pl.Binary),
+        )
+        self.products = self.products.update(new, on="product_id")
+        self._write_products()
+        return {"products": chosen.height, "titles": chosen.height, "photos": new["image"].n_unique()}
+
+    def built(self) -> dict[str, Any]:
+        """A build by a process of its own; seconds: of the whole process."""
+        command = [sys.executable, "-m", "benchmarks.incremental", "--build", str(self.folder / "shop.yaml")]
+        begun = time.perf_counter()
+        done = subprocess.run(command, cwd=record.ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        seconds = time.perf_counter() - begun
+        told = json.loads(done.stdout.splitlines()[-1])
+        stages = {"starting and ending": round(seconds - sum(told["stages"].values()), 2)} | told["stages"]
+        print(f"{seconds:.1f} s, {told['encoded']:,} encoded: {stages}", flush=True)
+        return told | {"seconds": round(seconds, 2), "stages": stages}
+
+    def _write_products(self) -> None:
+        self.products.write_parquet(self.folder / "products.parquet")
+
+    def _settings(self, whole: Collection) -> dict[str, Any]:
+        known = {*pl.Schema(Products), "image"}
+        others = {name: dtype for name, dtype in whole.products.schema.items() if name not in known}
+        words = [name for name, dtype in others.items() if dtype == pl.String]
+        data = {
+            "kind": "catalogue",
+            "products": {
+                "path": "products.parquet",
+                "categorical": words,
+                "numeric": [name for name in others if name not in words],
+            },
+            "queries": {"path": "queries.parquet"},
+            "judgements": {"path": "judgements.parquet"},
+        }
+        tree = self.config.model_dump(mode="json", include={"encoders", "features", "ladder"})
+        places = {
+            "cache": {"folder": str(self.folder / "cache")},
+            "store": {"root": str(self.folder / "store")},
+        }
+        return {"name": "incremental", "data": data} | tree | places
+
+
+def mirrored(photo: bytes | str) -> bytes:
+    buffer = io.BytesIO()
+    ImageOps.mirror(decode(read_bytes(photo))).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def build(config: Path) -> dict[str, Any]:
+    """Features built as `ltr.build_features` does, with the seconds each stage took beside those within it."""
+    watch = StageWatch()
+    for stage, owner, name in STAGES:
+        watch.follow(stage, owner, name)
+    prepared = feature_table.prepare(read_config(config))
+    table = prepared.table
+    stages = {stage: round(seconds, 2) for stage, seconds in watch.seconds.items()}
+    return {
+        "encoded": table.encoded_vectors,
+        "reused": table.reused_vectors,
+        "from_store": prepared.from_store,
+        "stages": stages,
+    }
+
+
+class StageWatch:
+    """Seconds of stages that lie within each other: each without those inside it."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+        self._running: list[str] = []
+        self._since = time.perf_counter()
+
+    def follow(self, stage: str, owner: Any, name: str) -> None:
+        """Count every call of `owner.name` under the stage, from now on."""
+        followed: Callable[..., Any] = getattr(owner, name)
+
+        @wraps(followed)
+        def timed(*given: Any, **named: Any) -> Any:
+            self._turn()
+            self._running.append(stage)
+            try:
+                return followed(*given, **named)
+            finally:
+                self._turn()
+                self._running.pop()
+
+        setattr(owner, name, timed)
+
+    def _turn(self) -> None:
+        now = time.perf_counter()
+        if self._running:
+            self.seconds[self._running[-1]] += now - self._since
+        self._since = now
+
+
+def check(first: dict[str, Any], second: dict[str, Any], changed: dict[str, int]) -> None:
+    expected = changed["titles"] + changed["photos"]
+    if second["encoded"] != expected or not first["encoded"]:
+        raise SystemExit(f"{second['encoded']:,} items encoded, {expected:,} changed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""Which plots a report has, and what each shows in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from ltr import plots
+from ltr.calibration import Calibration
+from ltr.drawing import Plot
+from ltr.importance import Importance
+from ltr.measurement import Measurement
+from ltr.modalities import in_words
+from ltr.plots import Curve, Interval
+from ltr.query_gains import QueryLine
+from ltr.robustness_points import RobustnessPoint
+
+TOP_FEATURES = 12
+SECOND = {"latency": "µs per document", "features": "number of features"}
+
+
+def ladder_plots(measured: Measurement, plain: Sequence[str]) -> list[Plot]:
+    """Per kind of query: the headline metric of every system with its interval, in the order of the ladder."""
+    drawn = []
+    head = measured.summary.filter(metric=measured.headline).drop_nulls(["mean", "low", "high"])
+    ends = min(head["low"], default=0.0), max(head["high"], default=1.0)
+    for number, ((segment,), part) in enumerate(head.group_by("segment", maintain_order=True)):
+        rows = [
+            Interval(system, mean, low, high, ours=system == measured.model, plain=system in plain)
+            for system, mean, low, high in part.select("system", "mean", "low", "high").rows()
+        ]
+        best = max((row for row in rows if row.plain), key=lambda row: row.mean, default=None)
+        model = next((row for row in rows if row.ours), None)
+        words = f"{model.name} {model.mean:.3f} ({model.low:.3f} to {model.high:.3f})" if model else ""
+        words += f"; best plain baseline: {best.name} {best.mean:.3f}" if best else ""
+        drawn.append(plots.intervals(f"ladder-{number}", str(segment), words, rows, measured.headline, ends))
+    return drawn
+
+
+def gain_plots(lines: Sequence[QueryLine], metric: str) -> list[Plot]:
+    """Per kind of query, the gains sorted; one plot where there is one kind."""
+    drawn, every = [], [line.gain for line in lines]
+    for number, kind in enumerate(sorted({line.kind for line in lines})):
+        mine = [line for line in lines if line.kind == kind]
+        outcomes = [line.outcome for line in mine]
+        counts = ", ".join(f"{outcomes.count(name):,} {name}" for name in ("won", "lost", "equal"))
+        title = f"{kind or 'all queries'}, against {mine[0].baseline}"
+        ends = min(0.0, *every), max(0.0, *every)
+        drawn.append(
+            plots.gains(
+                f"gains-{number}", title, counts, [line.gain for line in mine], f"gain in {metric}", ends
+            )
+        )
+    return drawn
+
+
+def calibration_plots(found: Calibration) -> list[Plot]:
+    """Mean grade by decile of score, and the shares of the grades."""
+    rows = [Interval(f"{row['decile']:g}", row["grade"], row["low"], row["high"]) for row in found.deciles]
+    words = f"From {rows[0].mean:.2f} in the lowest tenth of the scores to {rows[-1].mean:.2f} in the highest"
+    drawn = [plots.deciles("calibration", "Mean grade", words, rows)]
+    if found.shares:
+        top, shares = list(found.shares.items())[-1]
+        words = f"Grade {top}: {shares[0]:.0%} of the lowest tenth, {shares[-1]:.0%} of the highest"
+        drawn.append(plots.shares("grades", "Share of each grade", words, found.shares))
+    return drawn
+
+
+def importance_plots(found: Importance) -> list[Plot]:
+    """By modality, by permutation, by feature."""
+    drawn = [
+        _bars("modalities", "By modality", found.by_modality, "importance", "mean size of the contribution"),
+        _bars(
+            "features",
+            "By feature",
+            found.by_feature[:TOP_FEATURES],
+            "importance",
+            "mean size of the contribution",
+        ),
+    ]
+    if found.permutation:
+        axis = f"{found.metric} lost when shuffled"
+        drawn.insert(1, _bars("permutation", "By shuffling a modality", found.permutation, "drop", axis))
+    return drawn
+
+
+def _bars(name: str, title: str, found: Sequence[dict[str, Any]], value: str, axis: str) -> Plot:
+    rows = [
+        Interval(in_words(r["name"]).replace("_", " "), r[value], r["low"], r["high"], ours=True)
+        for r in found
+    ]
+    return plots.bars(name, title, "Largest first: " + ", ".join(row.name for row in rows[:3]), rows, axis)
+
+
+def tuning_plots(found: dict[str, Any]) -> list[Plot]:
+    """History of the search, what mattered, and the front of two objectives; what there is of them."""
+    drawn, metric, default = [], found["metric"], found["nested"]["default"]
+    values = [(row["number"], row["value"], row["best"]) for row in found["history"]]
+    if values:
+        words = f"{len(values)} trials; best {values[-1][2]:.4f}" + (
+            f", default {default:.4f}" if default else ""
+        )
+        drawn.append(plots.history("history", "Best so far", words, values, default, metric))
+    if found["importances"]:
+        rows = [
+            Interval(name, share, share, share, ours=True) for name, share in found["importances"].items()
+        ]
+        words = "What it took to be among the best trials: " + ", ".join(row.name for row in rows[:3])
+        drawn.append(plots.bars("settings", "What mattered", words, rows[:TOP_FEATURES], "share"))
+    trials = [(row["second"], row["value"]) for row in found["trials"] if row["second"] is not None]
+    if found["front"] and trials:
+        best = [(row["second"], row["value"]) for row in found["front"]]
+        words = f"{len(best)} trials that no other beats in both"
+        drawn.append(
+            plots.front("front", "Pareto front", words, trials, best, (SECOND[found["second"]], metric))
+        )
+    return drawn
+
+
+def robustness_plots(points: Sequence[RobustnessPoint], metric: str) -> list[Plot]:
+    """Per modality that was taken away: each system over the share of products that lost it."""
+    drawn = []
+    for number, dropped in enumerate(dict.fromkeys(point.dropped for point in points)):
+        mine = sorted((p for p in points if p.dropped == dropped), key=lambda point: point.share)
+        lines = [_curve(system, mine) for system in dict.fromkeys(point.system for point in mine)]
+        words = "; ".join(f"{line.name}: from {line.mean[0]:.3f} to {line.mean[-1]:.3f}" for line in lines)
+        names = (f"products without {dropped}", metric)
+        drawn.append(plots.curves(f"robustness-{number}", f"Without {dropped}", words, lines, names))
+    return drawn
+
+
+def _curve(system: str, points: Sequence[RobustnessPoint]) -> Curve:
+    frame = pl.DataFrame(
+        [(p.share, p.mean, p.low, p.high) for p in points if p.system == system], orient="row"
+    )
+    return Curve(system, *(column.to_list() for column in frame))
