@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import encoding_tables
+from benchmarks import encoding_tables, learning_tables
 from benchmarks.record import RESULTS
 
 HERE = Path(__file__).parent
@@ -138,41 +138,6 @@ def line(row: dict[str, Any], run: dict[str, Any], ranker: str) -> str:
     return f"| {name} | {figures} | {gain} | {test['p_value']:.4f} | {test['p_holm']:.4f} |"
 
 
-def fusion() -> Iterator[str]:
-    """A table per set and kind of query, best first, and the sentences that the figures make."""
-    for name in SETS:
-        found = results(f"fusion_{name}")
-        if found is None:
-            continue
-        yield f"\n## {name}: strategies of fusion\n"
-        yield f"{found['convention']} `{found['config']}`, {found['facts']['split']}.\n"
-        for segment, sentences in found["statements"].items():
-            yield f"**{segment}**\n"
-            yield from (f"- {sentence}" for sentence in sentences)
-            yield from strategies(found, segment)
-        yield from (f"- Left out: {told}" for told in found["left_out"])
-        yield f"\n{found['wall_seconds']:g} s in all, peak memory {found['peak_memory_mib']:,} MiB. {about(found)}"
-
-
-def strategies(found: dict[str, Any], segment: str) -> Iterator[str]:
-    rows = [row for row in found["summary"] if row["segment"] == segment and "Judged" not in row["metric"]]
-    means = {(row["system"], row["metric"]): row for row in rows}
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    systems = dict.fromkeys(row["system"] for row in rows)
-    yield f"\n| system | level | {' | '.join(metrics)} | accuracy | training, s | µs |"
-    yield f"|---|---|{'---:|' * (len(metrics) + 3)}"
-    for system in sorted(systems, key=lambda name: -means[name, found["headline"]]["mean"]):
-        cost = found["strategies"].get(system)
-        cells = [f"{means[system, metric]['mean']:.3f}" for metric in metrics]
-        spread = means[system, found["headline"]]
-        cells[metrics.index(found["headline"])] += f" [{spread['low']:.3f}, {spread['high']:.3f}]"
-        accuracy = f"{cost['accuracy']['mean']:.3f}" if cost and cost["accuracy"] else ""
-        times = [f"{cost[name]:.1f}" if cost else "" for name in ("fit_seconds", "microseconds")]
-        level = cost["level"] if cost else "baseline"
-        yield f"| {system} | {level} | {' | '.join([*cells, accuracy, *times])} |"
-    yield ""
-
-
 def letor() -> Iterator[str]:
     found = results("mq2008")
     if found is None:
@@ -269,33 +234,7 @@ def point_in_time() -> Iterator[str]:
     yield f"\n{about(found)}"
 
 
-def text_speed() -> Iterator[str]:
-    found = results("text_speed")
-    if found is None:
-        return
-    run, sets = found["speed"], found["quality"]
-    yield "\n## Text encoding\n"
-    yield (
-        f"{run['texts']:,} titles with descriptions ({run['distinct']:,} distinct), {found['threads']} threads; the "
-        f"default `SentenceTransformer.encode` reads {run['default_texts_per_s']:g} a second. Cosine: to its vectors. "
-        f"nDCG@10: difference to float32, of the text cosine / of LightGBM with all features.\n"
-    )
-    yield "| step | texts/s | times the default | times the step before | cosine | " + " | ".join(sets) + " |"
-    yield "|---|---:|---:|---:|---:|" + "---:|" * len(sets)
-    for step, row in run["steps"].items():
-        speeds = f"{row['texts_per_s']:,g} | {row['times_default']:.2f} | {row['times_step_before']:.2f}"
-        losses = " | ".join(nearness(figures, step) for figures in sets.values())
-        yield f"| {step} | {speeds} | {row.get('cosine', '')} | {losses} |"
-    yield f"\n{about(found)}"
-
-
-def nearness(figures: dict[str, Any], step: str) -> str:
-    """Differences of nDCG to float32; nothing where the step gives the same vectors."""
-    rows = [system.get(step, {}) for system in figures.values()]
-    return " / ".join(f"{row['difference']:+.3f}" for row in rows if "difference" in row)
-
-
-def encoding(name: str, lines: Callable[[dict[str, Any]], Iterator[str]]) -> Iterator[str]:
+def section(name: str, lines: Callable[[dict[str, Any]], Iterator[str]]) -> Iterator[str]:
     found = results(name)
     if found is not None:
         yield from lines(found)
@@ -306,69 +245,11 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
 
-def grocery() -> Iterator[str]:
-    found = results("grocery")
-    if found is None:
-        return
-    yield "\n## grocery: phone photo → shop product\n"
-    yield f"{found['convention']} `{found['config']}`, every one of {found['products']} products a candidate.\n"
-    ndcg, recall = found["metrics"]
-    for segment in dict.fromkeys(row["segment"] for row in found["summary"]):
-        rows = [row for row in found["summary"] if row["segment"] == segment]
-        ours, first = ({row["system"]: row for row in rows if row["metric"] == m} for m in (ndcg, recall))
-        tests = {test["against"]: test["p_holm"] for test in found["tests"] if test["segment"] == segment}
-        yield f"**{segment}** ({rows[0]['queries']:,} queries)\n"
-        yield f"| system | {ndcg} [95 %] | recall@1 [95 %] | last row better, p (Holm) |\n|---|---:|---:|---:|"
-        for name, row in ours.items():
-            figures = (f"{r['mean']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for r in (row, first[name]))
-            p_value = f"{tests[name]:.4f}" if name in tests else ""
-            yield f"| {name} | {' | '.join(figures)} | {p_value} |"
-        yield ""
-    if found["absent"]:
-        yield "Absent: " + "; ".join(f"{name} ({why})" for name, why in found["absent"].items()) + "."
-    yield f"\n{about(found)}"
-
-
-def transfer() -> Iterator[str]:
-    """A table a set: every variant against the cosine, and the chosen one against training alone."""
-    found = results("transfer")
-    if found is None:
-        return
-    yield "\n## Few judged queries: leaning on a cosine, learning from other sets\n"
-    source = found["source"]
-    yield (
-        f"{found['convention']} Five folds by query, dealt {found['repeats']} times; a query's value is its mean over "
-        f"the deals. Base: `{found['base']}`. Other sets weigh {source['weight']:g} of the set's own queries.\n"
-    )
-    for name, part in found["sets"].items():
-        first = part["tests"][0]
-        yield f"**{name}** ({first['queries']} queries; {first['against']} alone {first['mean_b']:.3f})\n"
-        yield "| system | nDCG@10 | better than | by [95 %] | p | p (Holm) | queries needed for p < 0.01 |"
-        yield "|---|---:|---|---:|---:|---:|---:|"
-        for row in part["tests"]:
-            gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-            yield (
-                f"| {row['system']} | {row['mean_a']:.3f} | {row['against']} | {gain} | {row['p_value']:.4f} "
-                f"| {row['p_holm']:.4f} | {row['queries_needed']:,} |"
-            )
-        yield ""
-    yield f"Queries needed: with a power of 80 %, if the difference is the one seen.\n\n{about(found)}"
-
-
-ENCODING = tuple(partial(encoding, name, lines) for name, lines in encoding_tables.SECTIONS.items())
-SECTIONS = (
-    quality,
-    fusion,
-    grocery,
-    transfer,
-    letor,
-    parity,
-    overhead,
-    metrics,
-    point_in_time,
-    text_speed,
-    *ENCODING,
+LEARNING, ENCODING = (
+    tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
+    for module in (learning_tables, encoding_tables)
 )
+SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING)
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,129 @@
+"""The tables of what is learnt, and from what, from their results' figures to Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def fusion(found: dict[str, Any]) -> Iterator[str]:
+    """A table per kind of query, best first, and the sentences that the figures make."""
+    name = found["config"].removeprefix("configs/").removesuffix(".yaml")
+    yield f"\n## {name}: strategies of fusion\n"
+    yield f"{found['convention']} `{found['config']}`, {found['facts']['split']}.\n"
+    for segment, sentences in found["statements"].items():
+        yield f"**{segment}**\n"
+        yield from (f"- {sentence}" for sentence in sentences)
+        yield from strategies(found, segment)
+    yield from (f"- Left out: {told}" for told in found["left_out"])
+    yield f"\n{found['wall_seconds']:g} s in all, peak memory {found['peak_memory_mib']:,} MiB."
+
+
+def strategies(found: dict[str, Any], segment: str) -> Iterator[str]:
+    rows = [row for row in found["summary"] if row["segment"] == segment and "Judged" not in row["metric"]]
+    means = {(row["system"], row["metric"]): row for row in rows}
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    systems = dict.fromkeys(row["system"] for row in rows)
+    yield f"\n| system | level | {' | '.join(metrics)} | accuracy | training, s | µs |"
+    yield f"|---|---|{'---:|' * (len(metrics) + 3)}"
+    for system in sorted(systems, key=lambda name: -means[name, found["headline"]]["mean"]):
+        cost = found["strategies"].get(system)
+        cells = [f"{means[system, metric]['mean']:.3f}" for metric in metrics]
+        spread = means[system, found["headline"]]
+        cells[metrics.index(found["headline"])] += f" [{spread['low']:.3f}, {spread['high']:.3f}]"
+        accuracy = f"{cost['accuracy']['mean']:.3f}" if cost and cost["accuracy"] else ""
+        times = [f"{cost[name]:.1f}" if cost else "" for name in ("fit_seconds", "microseconds")]
+        level = cost["level"] if cost else "baseline"
+        yield f"| {system} | {level} | {' | '.join([*cells, accuracy, *times])} |"
+    yield ""
+
+
+def photos(found: dict[str, Any]) -> Iterator[str]:
+    """The gain of photos on text queries by what they name, and photo queries beside plain baselines."""
+    yield "\n## fashion: what photos are worth\n"
+    yield f"{found['convention']} `{found['config']}`, test split, photos read by the tower fitted on the catalogue.\n"
+    yield "**text queries**: all features against those that use no photo\n"
+    yield "| booster | queries | without photos | all | gain [95 %] | p | p (Holm, over segments) |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
+    for ranker, part in found["text_queries"].items():
+        for row in ({"segment": "all", **part["all"]}, *part["segments"]):
+            holm = f"{row['p_holm']:.4f}" if "p_holm" in row else ""
+            gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            means = f"{row['mean_b']:.3f} | {row['mean_a']:.3f}"
+            yield (
+                f"| {ranker} | {row['segment']} ({row['queries']}) | {means} | {gain} | {row['p_value']:.4f} | {holm} |"
+            )
+    for ranker, part in found["text_queries"].items():
+        yield (
+            f"\n{ranker}: these queries show a gain of {part['smallest_seen']:.3f} four times in five; one of .01 "
+            f"takes {part['queries_needed_for_.01']:,}."
+        )
+    rows = [row for row in found["photo_queries"]["summary"] if row["segment"] == "all queries"]
+    yield f"\n**photo queries** ({rows[0]['queries']})\n\n| system | nDCG@10 [95 %] |\n|---|---:|"
+    for row in sorted(rows, key=lambda one: one["mean"]):
+        yield f"| {row['system']} | {row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] |"
+
+
+def tuning(found: dict[str, Any]) -> Iterator[str]:
+    """What a search found, and what that was worth on queries it had not seen."""
+    counts, nested, test = found["counts"], found["nested"], found["test"]
+    yield "\n## fashion: a search by ltr.tune\n"
+    done = f"{counts['complete']} trials complete, {counts['pruned']} pruned"
+    chosen = ", ".join(
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in found["params"].items()
+    )
+    yield f"{done}. Best on the folds: {chosen}.\n"
+    yield f"Nested estimate: `{nested}`. On the test split: `{test}`."
+
+
+def grocery(found: dict[str, Any]) -> Iterator[str]:
+    yield "\n## grocery: phone photo → shop product\n"
+    yield f"{found['convention']} `{found['config']}`, every one of {found['products']} products a candidate.\n"
+    ndcg, recall = found["metrics"]
+    for segment in dict.fromkeys(row["segment"] for row in found["summary"]):
+        rows = [row for row in found["summary"] if row["segment"] == segment]
+        ours, first = ({row["system"]: row for row in rows if row["metric"] == m} for m in (ndcg, recall))
+        tests = {test["against"]: test["p_holm"] for test in found["tests"] if test["segment"] == segment}
+        yield f"**{segment}** ({rows[0]['queries']:,} queries)\n"
+        yield f"| system | {ndcg} [95 %] | recall@1 [95 %] | last row better, p (Holm) |\n|---|---:|---:|---:|"
+        for name, row in ours.items():
+            figures = (f"{r['mean']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for r in (row, first[name]))
+            p_value = f"{tests[name]:.4f}" if name in tests else ""
+            yield f"| {name} | {' | '.join(figures)} | {p_value} |"
+        yield ""
+    if found["absent"]:
+        yield "Absent: " + "; ".join(f"{name} ({why})" for name, why in found["absent"].items()) + "."
+
+
+def transfer(found: dict[str, Any]) -> Iterator[str]:
+    """A table a set: every variant against the cosine, and the chosen one against training alone."""
+    yield "\n## Few judged queries: leaning on a cosine, learning from other sets\n"
+    source = found["source"]
+    yield (
+        f"{found['convention']} Five folds by query, dealt {found['repeats']} times; a query's value is its mean over "
+        f"the deals. Base: `{found['base']}`. Other sets weigh {source['weight']:g} of the set's own queries.\n"
+    )
+    for name, part in found["sets"].items():
+        first = part["tests"][0]
+        yield f"**{name}** ({first['queries']} queries; {first['against']} alone {first['mean_b']:.3f})\n"
+        yield "| system | nDCG@10 | better than | by [95 %] | p | p (Holm) | queries needed for p < 0.01 |"
+        yield "|---|---:|---|---:|---:|---:|---:|"
+        for row in part["tests"]:
+            gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            yield (
+                f"| {row['system']} | {row['mean_a']:.3f} | {row['against']} | {gain} | {row['p_value']:.4f} "
+                f"| {row['p_holm']:.4f} | {row['queries_needed']:,} |"
+            )
+        yield ""
+    yield "Queries needed: with a power of 80 %, if the difference is the one seen."
+
+
+FUSION = ("fashion_aligned", "esci", "icecat", "demo")
+SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
+    "photos": photos,
+    "grocery": grocery,
+    **{f"fusion_{name}": fusion for name in FUSION},
+    "transfer": transfer,
+    "tuning": tuning,
+}
