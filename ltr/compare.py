@@ -17,9 +17,9 @@ from features.likeness import PARTS, Likeness, LikenessWeights, overall
 from ltr import command_line
 from ltr.command_line import say, show
 from ltr.feature_table import load_collection
-from ltr.pages import render
+from ltr.reporting.pages import render
+from ltr.reporting.thumbnails import thumbnail
 from ltr.similar import make_likeness
-from ltr.thumbnails import thumbnail
 
 _NOT_ATTRIBUTES = ("product_id", "image")
 _PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many

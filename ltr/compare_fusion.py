@@ -22,10 +22,10 @@ from ltr.evaluation import check_gain, convention
 from ltr.feature_table import Prepared, make_builder, prepare
 from ltr.fusion import EmbeddedDataset
 from ltr.fusion_comparison import Comparison, compare_outcomes
-from ltr.fusion_report import FusionReport, segment_of, write_fusion_report
 from ltr.ladder import baseline_scores
 from ltr.measurement import shown_metrics
 from ltr.printing import print_collection, print_findings
+from ltr.reporting.fusion_report import FusionReport, segment_of, write_fusion_report
 from ltr.run_folder import check_target, new_run, versions
 from ltr.splits import Fold, make_folds
 from ltr.strategies import Strategy, choose_fields, choose_strategies, fit_strategies

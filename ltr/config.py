@@ -40,7 +40,7 @@ from ltr.modality_dropout import RobustnessConfig
 from ltr.rankers import LightGBMConfig, RankerConfig
 from ltr.splits import FoldsConfig, SplitConfig
 from ltr.train_settings import TrainConfig
-from ltr.tuning import TuningConfig
+from ltr.tuning.candidates import TuningConfig
 
 # Where pydantic's words for what was expected are not a shop engineer's.
 _PLAINLY = {

@@ -28,10 +28,10 @@ from ltr.measurement import headline_metric, measure
 from ltr.modality_dropout import check_parts
 from ltr.printing import print_collection, print_findings, print_measurement, print_robustness
 from ltr.rankers.boosted import BoostedConfig, check_monotone
-from ltr.report import write_report
+from ltr.reporting.report import write_report
+from ltr.reporting.run_report import report_of
 from ltr.robustness import Robustness, Trained, measure_robustness
 from ltr.run_folder import RunRecord, check_target, new_run, write_run
-from ltr.run_report import report_of
 from ltr.splits import Fold, make_folds
 from ltr.thinned_catalogue import ThinnedCatalogue
 from ltr.train_sources import describe, read_transfer

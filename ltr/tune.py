@@ -37,18 +37,18 @@ from ltr.ladder import baseline_scores
 from ltr.measurement import measure
 from ltr.printing import print_collection, print_findings, print_measurement
 from ltr.rankers.boosted import BoostedConfig, check_monotone
-from ltr.report import write_report
+from ltr.reporting.report import write_report
+from ltr.reporting.run_report import report_of
 from ltr.run_folder import RunRecord, check_target, new_run, write_json, write_run
-from ltr.run_report import report_of
-from ltr.search import Search
 from ltr.splits import Fold, make_folds
-from ltr.study import digest, open_study
-from ltr.study_storage import open_storage, shown
 from ltr.train import embed, weigh
 from ltr.training import cross_fit
-from ltr.trials import CrossValidation, chosen_groups, inner_folds
-from ltr.tuning import Candidate, CandidateSpace
-from ltr.tuning_summary import TUNING, choose_winner, complete_trials, summarise_search, tuning_section
+from ltr.tuning.candidates import Candidate, CandidateSpace
+from ltr.tuning.search import Search
+from ltr.tuning.study import digest, open_study
+from ltr.tuning.study_storage import open_storage, shown
+from ltr.tuning.trials import CrossValidation, chosen_groups, inner_folds
+from ltr.tuning.tuning_summary import TUNING, choose_winner, complete_trials, summarise_search, tuning_section
 
 SHORTCUTS = ("objective", "ranker", "threads", "seed")
 TUNED, DEFAULTS = "tuned", "default"

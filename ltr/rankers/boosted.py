@@ -23,7 +23,7 @@ from ltr.dataset import Dataset
 from ltr.rankers.devices import Device
 from ltr.rankers.gains import Gain, gains_of
 from ltr.rankers.model_files import check_unchanged
-from ltr.search_space import Float, Int, Range
+from ltr.rankers.search_space import Float, Int, Range
 
 Scalar = bool | int | float | str
 # Below this a second core saves two seconds a fit at most; on a busy machine it cost thirty times the fit,

@@ -25,7 +25,7 @@ from ltr.rankers.boosted import (
 )
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.gains import gain_levels, gains_of, whole_log_levels
-from ltr.search_space import Int, Range
+from ltr.rankers.search_space import Int, Range
 
 MOST_ROWS = 10_000  # of one query: the length of the library's table of discounts
 OWNED = frozenset(

@@ -25,7 +25,7 @@ from ltr.rankers.boosted import (
 )
 from ltr.rankers.devices import check_xgboost
 from ltr.rankers.gains import gains_of
-from ltr.search_space import Float, Range
+from ltr.rankers.search_space import Float, Range
 
 ALIASES = {
     "eta": "learning_rate",

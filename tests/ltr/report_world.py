@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from ltr.calibration import calibrate
 from ltr.evaluation import EvaluationConfig, convention
-from ltr.examples import Example, build_examples, choose_queries
 from ltr.findings import Finding
 from ltr.gate import judge
 from ltr.importance import Importance
 from ltr.measurement import measure
-from ltr.query_gains import query_gains, query_lines
-from ltr.report import Report
+from ltr.reporting.calibration import calibrate
+from ltr.reporting.examples import Example, build_examples, choose_queries
+from ltr.reporting.query_gains import query_gains, query_lines
+from ltr.reporting.report import Report
 from ltr.robustness_points import RobustnessPoint
 from ltr.significance import BootstrapConfig
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ltr.report import write_report
+from ltr.reporting.report import write_report
 from tests.ltr.conftest import Trained
 from tests.ltr.report_world import LONG, QUERIES, QUOTED, SCRIPT, made_report, tuning
 

@@ -11,19 +11,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ltr import plots
-from ltr.calibration import Calibration, calibrate
-from ltr.drawing import STAND_INS, Plot
-from ltr.examples import SHOWN, build_examples, choose_queries
 from ltr.measurement import Measurement
-from ltr.pages import figure, signed
-from ltr.plots import Curve, Interval, quantiles_of
-from ltr.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
-from ltr.report import write_report
-from ltr.report_plots import robustness_plots
+from ltr.reporting import plots
+from ltr.reporting.calibration import Calibration, calibrate
+from ltr.reporting.drawing import STAND_INS, Plot
+from ltr.reporting.examples import SHOWN, build_examples, choose_queries
+from ltr.reporting.pages import figure, signed
+from ltr.reporting.plots import Curve, Interval, quantiles_of
+from ltr.reporting.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
+from ltr.reporting.report import write_report
+from ltr.reporting.report_plots import robustness_plots
+from ltr.reporting.thumbnails import thumbnail
 from ltr.robustness_points import RobustnessPoint
 from ltr.significance import BootstrapConfig
-from ltr.thumbnails import thumbnail
 from tests.ltr.report_world import made_report, photo, tuning
 
 BOOTSTRAP = BootstrapConfig(resamples=200)

@@ -22,12 +22,12 @@ import pytest
 from optuna.trial import TrialState
 
 from features.errors import InputError
-from ltr import liveness
-from ltr.liveness import WORKER, Watcher
-from ltr.search import FINISHED
-from ltr.study import open_study
-from ltr.study_storage import open_storage, shown
-from ltr.tuning import CandidateSpace, TuningConfig
+from ltr.tuning import liveness
+from ltr.tuning.candidates import CandidateSpace, TuningConfig
+from ltr.tuning.liveness import WORKER, Watcher
+from ltr.tuning.search import FINISHED
+from ltr.tuning.study import open_study
+from ltr.tuning.study_storage import open_storage, shown
 from tests.ltr.tuning_world import MADE_WITH, RANKER, search, work
 
 # Processes of their own, but with the libraries loaded once: a worker may be killed like any other.
@@ -145,7 +145,7 @@ def test_a_study_of_other_data_is_refused(tmp_path: Path) -> None:
 def test_a_study_whose_maker_was_killed_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ltr.study.PATIENCE", 0.0)
+    monkeypatch.setattr("ltr.tuning.study.PATIENCE", 0.0)
     optuna.create_study(storage=open_storage(None, tmp_path), study_name="world", direction="maximize")
     check_whole(search(None, tmp_path, 3), 3)
 

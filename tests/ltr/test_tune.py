@@ -16,12 +16,18 @@ from optuna.trial import TrialState, create_trial
 from features.errors import InputError
 from ltr import evaluate, rank, tune
 from ltr.feature_table import load_collection
-from ltr.pruning import EqualFoldsPruner
 from ltr.rankers import CatBoostConfig, LightGBMConfig, XGBoostConfig, catboost_ranker, make_ranker
+from ltr.rankers.search_space import Choice, Range
 from ltr.saved_run import SavedRun
-from ltr.search_space import Choice, Range
-from ltr.tuning import CandidateSpace, TuningConfig
-from ltr.tuning_summary import choose_winner, importances, nested_estimate, summarise_search, tuning_section
+from ltr.tuning.candidates import CandidateSpace, TuningConfig
+from ltr.tuning.pruning import EqualFoldsPruner
+from ltr.tuning.tuning_summary import (
+    choose_winner,
+    importances,
+    nested_estimate,
+    summarise_search,
+    tuning_section,
+)
 from tests.ltr.conftest import Trained
 from tests.ltr.test_rankers import dataset
 from tests.ltr.tuning_world import RANKER, judge, search

@@ -15,12 +15,12 @@ from ltr.evaluation import EvaluationConfig
 from ltr.fusion import EmbeddedDataset
 from ltr.rankers import LightGBMConfig
 from ltr.rankers.boosted import OnTree
-from ltr.search import Search
 from ltr.splits import Fold, FoldsConfig, make_folds
-from ltr.study import open_study
-from ltr.study_storage import open_storage
-from ltr.trials import CrossValidation, FoldResult, inner_folds
-from ltr.tuning import Candidate, CandidateSpace, TuningConfig
+from ltr.tuning.candidates import Candidate, CandidateSpace, TuningConfig
+from ltr.tuning.search import Search
+from ltr.tuning.study import open_study
+from ltr.tuning.study_storage import open_storage
+from ltr.tuning.trials import CrossValidation, FoldResult, inner_folds
 
 RANKER = LightGBMConfig(trees=15, learning_rate=0.2, leaves=8, threads=1, min_rows_per_leaf=2)
 MADE_WITH = {"data": "this", "folds": "these"}

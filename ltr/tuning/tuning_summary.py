@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from features.errors import InputError
-from ltr.pruning import is_default
+from ltr.tuning.pruning import is_default
 
 TUNING = "tuning.json"
 ENOUGH = 8  # complete trials, before anything is said about what mattered

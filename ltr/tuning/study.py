@@ -19,8 +19,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from features.errors import InputError
-from ltr.pruning import DEFAULT, EqualFoldsPruner, is_default
-from ltr.tuning import CandidateSpace
+from ltr.tuning.candidates import CandidateSpace
+from ltr.tuning.pruning import DEFAULT, EqualFoldsPruner, is_default
 
 MADE_WITH, READY = "made with", "ready"
 PATIENCE = 5.0  # seconds for another process to finish making the study

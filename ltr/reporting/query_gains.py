@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from ltr.measurement import Measurement
+from ltr.reporting.thumbnails import ROW, thumbnail
 from ltr.significance import ROUNDING
-from ltr.thumbnails import ROW, thumbnail
 
 MOST_LINES = 12_000  # a page of more would pass 3 MB: the queries that moved least are left out
 MOST_PHOTOS = 300  # queries with a photo of their own in the table

@@ -18,11 +18,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from features.errors import InputError
-from ltr.liveness import Heartbeat, Watcher
-from ltr.pruning import CURVE, CURVE_OF, CurveWatch, is_default
-from ltr.search_space import Choice, Float, Range
-from ltr.trials import CrossValidation, FoldResult, mean_result
-from ltr.tuning import Candidate, CandidateSpace, TuningConfig
+from ltr.rankers.search_space import Choice, Float, Range
+from ltr.tuning.candidates import Candidate, CandidateSpace, TuningConfig
+from ltr.tuning.liveness import Heartbeat, Watcher
+from ltr.tuning.pruning import CURVE, CURVE_OF, CurveWatch, is_default
+from ltr.tuning.trials import CrossValidation, FoldResult, mean_result
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 FOLDS, KEY, LATENCY, FEATURES, SECONDS = "folds", "key", "latency", "features", "seconds"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ltr.query_gains import query_text
-from ltr.thumbnails import thumbnail
+from ltr.reporting.query_gains import query_text
+from ltr.reporting.thumbnails import thumbnail
 
 PER_KIND = 3
 SHOWN = 8

@@ -10,15 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from ltr.calibration import Calibration
-from ltr.examples import Example
 from ltr.findings import Finding
 from ltr.gate import Verdict, in_words, power_in_words
 from ltr.importance import Importance
 from ltr.measurement import Measurement, shown_metrics
-from ltr.pages import render
-from ltr.query_gains import QueryLine
-from ltr.report_plots import (
+from ltr.reporting.calibration import Calibration
+from ltr.reporting.examples import Example
+from ltr.reporting.pages import render
+from ltr.reporting.query_gains import QueryLine
+from ltr.reporting.report_plots import (
     calibration_plots,
     gain_plots,
     importance_plots,
@@ -27,7 +27,7 @@ from ltr.report_plots import (
     tuning_plots,
 )
 from ltr.robustness_points import RobustnessPoint
-from ltr.tuning_summary import tuning_section
+from ltr.tuning.tuning_summary import tuning_section
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,17 @@ import polars as pl
 from pydantic import BaseModel
 
 from features.errors import InputError
-from ltr.calibration import calibrate
 from ltr.config import Config
 from ltr.evaluation import convention
-from ltr.examples import Choice, Example, Reasons, build_examples, choose_queries
 from ltr.explanation import reasons_for
 from ltr.feature_table import embedded_dataset, make_builder
 from ltr.fusion import EmbeddedDataset
 from ltr.gate import Verdict, judge
 from ltr.ladder import baseline_scores
-from ltr.query_gains import query_gains, query_lines
-from ltr.report import Report
+from ltr.reporting.calibration import calibrate
+from ltr.reporting.examples import Choice, Example, Reasons, build_examples, choose_queries
+from ltr.reporting.query_gains import query_gains, query_lines
+from ltr.reporting.report import Report
 from ltr.run_folder import RunRecord, versions
 from ltr.segments import query_segments
 

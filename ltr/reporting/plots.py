@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from ltr.drawing import GAIN, GRADES, INK, LOSS, MODEL, OTHER, PAPER, SOFT, Plot, draw
+from ltr.reporting.drawing import GAIN, GRADES, INK, LOSS, MODEL, OTHER, PAPER, SOFT, Plot, draw
 
 ROW = 24  # units of height for a line of a plot with names
 STEPS = 240  # more values than this are drawn as so many of their quantiles

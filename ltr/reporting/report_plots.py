@@ -7,14 +7,14 @@ from typing import Any
 
 import polars as pl
 
-from ltr import plots
-from ltr.calibration import Calibration
-from ltr.drawing import Plot
 from ltr.importance import Importance
 from ltr.measurement import Measurement
 from ltr.modalities import in_words
-from ltr.plots import Curve, Interval
-from ltr.query_gains import QueryLine
+from ltr.reporting import plots
+from ltr.reporting.calibration import Calibration
+from ltr.reporting.drawing import Plot
+from ltr.reporting.plots import Curve, Interval
+from ltr.reporting.query_gains import QueryLine
 from ltr.robustness_points import RobustnessPoint
 
 TOP_FEATURES = 12

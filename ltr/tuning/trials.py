@@ -17,7 +17,7 @@ from ltr.measurement import headline_metric
 from ltr.rankers import make_ranker
 from ltr.rankers.boosted import BoostedRanker, OnTree
 from ltr.splits import Fold, FoldsConfig, make_folds
-from ltr.tuning import Candidate, TuningConfig
+from ltr.tuning.candidates import Candidate, TuningConfig
 
 REPEATS = 3  # timings of one scoring, of which the shortest says what the work takes
 
