@@ -19,6 +19,7 @@ from ltr.command_line import say, show
 from ltr.feature_table import load_collection
 from ltr.reporting.pages import render
 from ltr.reporting.thumbnails import thumbnail
+from ltr.run_folder import write_whole
 from ltr.similar import make_likeness
 
 _NOT_ATTRIBUTES = ("product_id", "image")
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     show("", ["", *given.products], [(line.name, *line.values) for line in lines])
     show("how alike, from 0 to 1", alike.columns, alike.rows())
     if given.html:
-        _write_whole(given.html, page(chosen, lines, alike))
+        write_whole(given.html, page(chosen, lines, alike))
         say(f"page: {given.html}")
     return alike
 
@@ -99,12 +100,6 @@ def page(chosen: pl.DataFrame, lines: Sequence[Attribute], alike: pl.DataFrame) 
     ]
     values = {"products": products, "lines": lines, "parts": (*PARTS, "overall"), "alike": alike.to_dicts()}
     return render("compare.html", values)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from ltr.gate import judge, same_judgements, to_markdown
 from ltr.ladder import baseline_scores
 from ltr.measurement import Measurement, measure
 from ltr.printing import print_collection, print_measurement, print_verdict
+from ltr.run_folder import write_whole
 from ltr.saved_run import SavedRun, held_out
 from ltr.segments import query_segments
 from ltr.splits import looks
@@ -95,7 +96,7 @@ def _compare(
     )
     print_verdict(verdict)
     if given.markdown:
-        _write_whole(given.markdown, to_markdown(verdict))
+        write_whole(given.markdown, to_markdown(verdict))
     if given.fail_if_worse and verdict.failures:
         say(f"FAIL: worse than {given.baseline} beyond noise: {', '.join(verdict.failures)}")
         raise SystemExit(1)
@@ -118,12 +119,6 @@ def _baseline_scores(given: argparse.Namespace, collection: Collection) -> tuple
     warn_of_seen(baseline, collection)
     pairs, scores = score_new(baseline, collection)
     return pairs, scores[baseline.name]
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def score_new(run: SavedRun, collection: Collection) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ltr.fusion_comparison import Comparison, headlines, paired
 from ltr.measurement import shown_metrics
+from ltr.reporting.pages import render
 from ltr.run_folder import write_json
 
 PAGES = ("fusion.md", "fusion.html")
@@ -32,14 +32,6 @@ def write_fusion_report(folder: Path, report: FusionReport) -> None:
     """Write the figures and both pages into `folder`."""
     write_json(folder / "fusion.json", figures(report))
     report.comparison.measurement.per_query.write_parquet(folder / "per_query.parquet")
-    environment = Environment(
-        loader=PackageLoader("ltr"),
-        autoescape=select_autoescape(["html", "html.j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": figure, "grade": "{:g}".format}
     comparison = report.comparison
     metrics = shown_metrics(comparison.measurement)
     values = {
@@ -51,8 +43,7 @@ def write_fusion_report(folder: Path, report: FusionReport) -> None:
         "confusions": [(name, cost) for name, cost in comparison.costs.items() if cost["confusion"]],
     }
     for name in PAGES:
-        text = environment.get_template(f"{name}.j2").render(values)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(render(name, values), encoding="utf-8")
 
 
 def figures(report: FusionReport) -> dict[str, Any]:
@@ -111,11 +102,3 @@ def _matrix(comparison: Comparison, segment: str, order: Sequence[str]) -> dict[
     names = [name for name in order if name in tested]
     cells = [[None if a == b else paired(tests, segment, a, b) for b in names] for a in names]
     return {"tested": names, "matrix": list(zip(names, cells, strict=True))}
-
-
-def figure(value: float | None, digits: int = 3) -> str:
-    """`.812`, as the field prints a share; 1 and negative values keep their digits."""
-    if value is None:
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

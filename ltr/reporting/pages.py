@@ -16,7 +16,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "signed": signed}
+    environment.filters |= {"figure": figure, "signed": signed, "grade": "{:g}".format}
     return environment.get_template(f"{template}.j2").render(values)
 
 
