@@ -51,10 +51,11 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     arguments.add_argument("--top", type=int, default=20, help="how many products to print")
     arguments.add_argument("--json", action="store_true", help="print JSON for programs")
     given, rest = arguments.parse_known_args(argv)
-    settings = command_line.parse_overrides(rest)
+    if rest and not given.config:  # a run's settings were settled in training
+        arguments.error(f"unrecognized arguments: {' '.join(rest)}")
     if given.like is not None:
-        return _tell_alike(given, settings)
-    _refuse_likeness_settings(given, settings)
+        return _tell_alike(given, command_line.parse_overrides(rest))
+    _refuse_config(given)
     run = SavedRun.open(given.run)
     media = read_media(given.media, media_of(run.config.data))
     query = one_query(given.query, given.image, media)
@@ -88,7 +89,6 @@ def _tell_alike(given: argparse.Namespace, settings: Mapping[str, Any]) -> pl.Da
         config = read_config(given.config, rest)
         ranked = like_by_weights(config, load_collection(config).products, given.like, weights)
     else:
-        _refuse_likeness_settings(given, settings)
         run = SavedRun.open(given.run)
         ranked = like_by_model(run, load_collection(run.config).products, given.like)
     ranked = ranked.head(given.top)
@@ -121,15 +121,14 @@ def _weights(settings: Mapping[str, Any]) -> LikenessWeights:
     return weights
 
 
-def _refuse_likeness_settings(given: argparse.Namespace, settings: Mapping[str, Any]) -> None:
-    """A run's settings were settled in training; weights and a config belong to likeness alone."""
-    stray = next(iter(settings), "config" if given.config else None)
-    if stray:
+def _refuse_config(given: argparse.Namespace) -> None:
+    """A run brings its own config."""
+    if given.config:
         raise InputError(
             where="command line",
-            expected="--like and --config beside it: a run's settings were settled in training",
-            got=f"--{stray}",
-            cure="drop it, or ask by likeness: --like PRODUCT_ID --config FILE",
+            expected="--like beside --config: without a model, only products like another one can be ranked",
+            got="none",
+            cure="name a product, or drop --config: a run brings its own",
         )
 
 
@@ -226,15 +225,17 @@ def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataF
 
 
 def _refuse_unreadable(builder: FeatureBuilder) -> None:
-    """Raise InputError for a file of the query that its encoder could not read, as for a broken photo."""
+    """Raise InputError for a file of the query that its encoder could not read; words it does not know are none."""
     unreadable = builder.similarity.stats.unreadable if builder.similarity else {}
-    for column in (name for name in unreadable if name.startswith("query ")):
-        raise InputError(
-            where="the query",
-            expected=f"{column.removeprefix('query ')} that its encoder can read",
-            got="none that can be read",
-            cure="name a whole file",
-        )
+    for column in unreadable:
+        what = column.removeprefix("query ")
+        if what not in (column, "text"):
+            raise InputError(
+                where="the query",
+                expected=f"{what} that its encoder can read",
+                got="none that can be read",
+                cure="name a whole file",
+            )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def test_a_run_folder_that_is_not_whole(
 @pytest.mark.parametrize(
     ("break_it", "line"),
     [
-        (remove, "run/scores.parquet: expected a file, got no such file"),
+        (remove, "run: expected a run with held-out scores, got no scores.parquet in it"),
         (cut, "run/scores.parquet: expected a Parquet file, got one that is cut off at its end"),
     ],
 )
