@@ -1,17 +1,31 @@
 """python -m benchmarks
 
-Every benchmark whose data is at hand (real sets: LTR_SHARED_DATA), then the tables of benchmarks/README.md.
+Every benchmark whose data and towers are at hand (real sets: LTR_SHARED_DATA), one after the other in a process of its
+own, then the tables of benchmarks/README.md. It takes some hours on two cores; each can be run alone.
 """
 
 from __future__ import annotations
 
-from benchmarks import metrics_speed, mq2008, parity, point_in_time, quality, speed, tables
+import subprocess
+import sys
+
+from benchmarks import record
+
+SCRIPTS = (
+    *("parity", "speed", "metrics_speed", "point_in_time", "mq2008", "quality", "photos", "grocery"),
+    *(
+        "fusion",
+        "transfer",
+        "tuning",
+        "text_speed",
+        "image_speed",
+        "incremental",
+        "device_encoding",
+        "tables",
+    ),
+)
 
 if __name__ == "__main__":
-    parity.main()
-    speed.main()
-    metrics_speed.main()
-    point_in_time.main()
-    mq2008.main()
-    quality.main([])
-    tables.main()
+    for script in SCRIPTS:
+        print(f"== {script}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{script}"], check=True, cwd=record.ROOT)

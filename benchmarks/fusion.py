@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from benchmarks import record
-from benchmarks.quality import run_measured
+from benchmarks.quality import ALIGNED, run_measured
 from ltr.run_folder import read_json
 
 SETS = {"fashion_aligned": "fashion", "esci": "esci", "icecat": "icecat", "demo": None}
@@ -25,7 +25,7 @@ def main(words: list[str]) -> None:
     names, settings = words[:first], words[first:]
     for name in names or SETS:
         needed = SETS[name]
-        if needed is None or record.have(needed):
+        if (needed is None or record.have(needed)) and (name != ALIGNED or record.have_tower(ALIGNED)):
             command = " ".join(["python -m benchmarks.fusion", name, *settings])
             record.write(f"fusion_{name}", command, measure(name, settings))
 

@@ -45,7 +45,7 @@ SHOWN = ("family", "segment", "queries", "mean_a", "mean_b", "difference", "low"
 
 
 def main() -> None:
-    if not record.have("fashion"):
+    if not (record.have("fashion") and record.have_tower("fashion_aligned")):
         return
     config = read_config(record.ROOT / "configs" / "fashion_aligned.yaml")
     collection = load_collection(config)

@@ -24,6 +24,14 @@ def have(*names: str) -> bool:
     return not absent
 
 
+def have_tower(config: str) -> bool:
+    """Whether the image encoder that `configs/CONFIG.yaml` names is fitted; says how where it is not."""
+    if (ROOT / "towers" / "fashion").exists():
+        return True
+    print(f"skipped: no tower; first python -m ltr.fit_image_encoder --config configs/{config}.yaml")
+    return False
+
+
 def write(name: str, command: str, figures: dict[str, Any]) -> None:
     """benchmarks/results/NAME.json."""
     about = {
