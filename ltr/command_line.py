@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from features.errors import InputError
-from ltr.config import DEMO_CONFIG, Config, parse_yaml, read_config
+from ltr.config import DEMO_CONFIG, Config, read_config
+from ltr.settings_yaml import parse_yaml
 
 # A pipe or a log has no width of its own: wide enough there for the tables.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -30,7 +30,6 @@ from features.embedding_cache import CacheConfig
 from features.encoders import EncoderConfig
 from features.errors import InputError
 from features.load import CatalogueConfig, SvmlightConfig
-from features.readers import decode
 from features.tower_settings import AlignedTrainingConfig
 from ltr.demo_shop import DemoShopConfig
 from ltr.evaluation import EvaluationConfig
@@ -38,6 +37,7 @@ from ltr.feature_groups import check_names
 from ltr.fusion import EmbeddingFusionConfig
 from ltr.modality_dropout import RobustnessConfig
 from ltr.rankers import LightGBMConfig, RankerConfig
+from ltr.settings_yaml import read_yaml
 from ltr.splits import FoldsConfig, SplitConfig
 from ltr.train_settings import TrainConfig
 from ltr.tuning.candidates import TuningConfig
@@ -124,7 +124,7 @@ def read_config(
 
     Raises InputError for a file that is missing or no YAML, and for any key or value the tree refuses.
     """
-    tree = lay_over(_read_yaml(path), overrides or {})
+    tree = lay_over(read_yaml(path), overrides or {})
     return parse_config(tree, base or path.resolve().parent, str(path))
 
 
@@ -155,54 +155,9 @@ def _with_kind(name: str, section: Any) -> Any:
     return section
 
 
-def parse_yaml(text: str, where: str) -> Any:
-    """Any YAML value; InputError with its line for a syntax error or a key that comes twice."""
-    try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
-        got, cure = (
-            f"a mistake ({error.problem})",
-            "mend that line or the one before it" if line else "mend it",
-        )
-        raise InputError(where=where + line, expected="YAML", got=got, cure=cure) from error
-    except yaml.YAMLError as error:
-        got = " ".join(str(error).split())
-        raise InputError(where=where, expected="YAML", got=got, cure="remove that character") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that comes twice, of which YAML would take the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if (key.tag, key.value) in seen:
-                problem = f"the key {key.value!r} a second time"
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
-            if isinstance(key, yaml.ScalarNode):
-                seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
-
-
 def dump_config(config: Config) -> str:
     """The resolved settings as YAML: every default spelt out; reading it back gives the same tree."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(where=path, expected="a config file", got=got, cure="check --config")
-    tree = parse_yaml(decode(path.read_bytes(), path), str(path))
-    if not isinstance(tree, dict):
-        raise InputError(
-            where=path,
-            expected="a tree of settings",
-            got="no key: value" if tree is not None else "an empty file",
-            cure="start from a file in configs/",
-        )
-    return tree
 
 
 def _put(tree: dict[str, Any], dotted: str, value: object) -> None:

@@ -21,6 +21,7 @@ from ltr.dataset import Dataset
 from ltr.diagnosis import diagnose, stop_on_failure
 from ltr.evaluation import check_gain
 from ltr.feature_table import Prepared, embedded_dataset, make_builder, prepare
+from ltr.findings import Finding
 from ltr.fusion import EmbeddedDataset
 from ltr.importance import Importance, importance
 from ltr.ladder import baseline_scores, rungs
@@ -53,19 +54,9 @@ def train(config: Config, target: Path, command: str) -> Path:
     """Features, data doctor, cross-fitting, baselines, ladder, run folder; returns the folder."""
     watch = command_line.Stopwatch()
     check_target(target)
-    say(f"reading {config.name} …")
-    prepared = prepare(config)
-    print_collection(prepared.collection)
-    check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
-    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
-    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
-    findings = diagnose(config, prepared, folds)
-    print_findings(findings)
-    stop_on_failure(findings)
+    prepared, folds, findings = read_data(config)
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
-    check_gain(data.grades, config.evaluation)
-    if isinstance(config.ranker, BoostedConfig):
-        check_monotone(data.schema, config.ranker.monotone)
+    check_settings(config, data)
     say(
         f"training {config.ranker.kind} ({config.ranker.objective}): {len(folds)} split(s), {data.X.shape[1]} features"
     )
@@ -92,6 +83,27 @@ def train(config: Config, target: Path, command: str) -> Path:
     say(f"run: {target} ({watch})")
     say(f"report: {target / 'report.html'}")
     return target
+
+
+def read_data(config: Config) -> tuple[Prepared, list[Fold], list[Finding]]:
+    """Features, the split, and what the data doctor says of both; InputError where it fails them."""
+    say(f"reading {config.name} …")
+    prepared = prepare(config)
+    print_collection(prepared.collection)
+    check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
+    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
+    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
+    findings = diagnose(config, prepared, folds)
+    print_findings(findings)
+    stop_on_failure(findings)
+    return prepared, folds, findings
+
+
+def check_settings(config: Config, data: Dataset) -> None:
+    """Raise InputError, before anything is fitted, for settings that this data does not bear."""
+    check_gain(data.grades, config.evaluation)
+    if isinstance(config.ranker, BoostedConfig):
+        check_monotone(data.schema, config.ranker.monotone)
 
 
 def score_systems(
