@@ -4,6 +4,8 @@ To add one: write its class and config, name them in RankerConfig and make_ranke
 the contract suite in tests/ltr/test_rankers.py.
 """
 
+# ruff: noqa: PLC0415 - torch takes seconds to import, and the boosters need none
+
 from __future__ import annotations
 
 import json
@@ -22,8 +24,7 @@ from ltr.rankers.blend_ranker import BlendConfig, BlendRanker
 from ltr.rankers.catboost_ranker import CatBoostConfig, CatBoostRanker
 from ltr.rankers.lightgbm_ranker import LightGBMConfig, LightGBMRanker
 from ltr.rankers.logistic_ranker import LogisticConfig, LogisticRanker
-from ltr.rankers.mlp_ranker import MLPConfig, MLPRanker
-from ltr.rankers.neural_ranker import NeuralConfig, NeuralRanker
+from ltr.rankers.network_settings import MLPConfig, NeuralConfig
 from ltr.rankers.xgboost_ranker import XGBoostConfig, XGBoostRanker
 
 RankerConfig = Annotated[
@@ -77,8 +78,12 @@ def make_ranker(config: RankerConfig) -> Ranker:
         case LogisticConfig():
             ranker = LogisticRanker(config)
         case MLPConfig():
+            from ltr.rankers.mlp_ranker import MLPRanker
+
             ranker = MLPRanker(config)
         case NeuralConfig():
+            from ltr.rankers.neural_ranker import NeuralRanker
+
             ranker = NeuralRanker(config)
         case BlendConfig():
             ranker = BlendRanker(config)

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ltr.dataset import Dataset
 from ltr.rankers.grade_classes import expected_gain, make_classes, softmax
-from ltr.rankers.network import NetworkConfig, NetworkRanker
+from ltr.rankers.network import NetworkRanker
+from ltr.rankers.network_settings import MLPConfig
 from ltr.rankers.query_batches import QueryBatch
-
-Widths = tuple[int, ...]
-
-
-class MLPConfig(NetworkConfig):
-    """grades: one class per grade, scored by expected gain; relevance: `relevant_from` or not, by log-odds."""
-
-    kind: Literal["mlp"] = "mlp"
-    objective: Literal["grades", "relevance"] = "grades"
-    hidden: Widths = Field((512, 256), min_length=1, description="units of each hidden layer")
 
 
 class MLPRanker(NetworkRanker[MLPConfig]):

@@ -1,4 +1,4 @@
-"""What the two networks share: settings, training with early stopping, the mean over bags, saving."""
+"""What the two networks share: training with early stopping, the mean over bags, saving."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Generic, Literal, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import polars as pl
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from features.errors import InputError
@@ -20,35 +19,16 @@ from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
 from ltr.rankers.boosted import HISTORY, bad_data, thread_count
 from ltr.rankers.early_stopping import BestEpoch, differ_in_gain, limited_threads, mean_ndcg
-from ltr.rankers.gains import Gain, gains_of
+from ltr.rankers.gains import gains_of
 from ltr.rankers.grade_classes import labels_of
 from ltr.rankers.model_files import read_models, write_models
+from ltr.rankers.network_settings import NetworkConfig
 from ltr.rankers.query_batches import QueryBatch, TrainingPart, query_batches
 from ltr.rankers.standardiser import Standardiser
 
 LONGEST_LIST = 512  # rows of one query in a training batch
 SCORED_AT_ONCE = 4096
 LARGEST_STEP = 1.0  # norm that a batch's gradient is cut to: one odd list must not undo an epoch
-
-
-class NetworkConfig(BaseModel):
-    """Settings that mean the same to both networks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    epochs: int = Field(40, ge=1, description="at most; early stopping may keep fewer")
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-2, ge=0)
-    dropout: float = Field(0.3, ge=0, lt=1)
-    batch_rows: int = Field(1024, ge=1, description="of whole queries, padding counted; one query at least")
-    relevant_from: float = Field(1.0, gt=0, description="the lowest grade that counts as relevant")
-    early_stopping_rounds: int = Field(6, ge=0, description="epochs without a better validation nDCG; 0: off")
-    stop_at: int = Field(10, ge=1, description="the k of the validation nDCG@k")
-    gain: Gain = "exp"
-    bags: int = Field(1, ge=1, description="models of seeds seed, seed + 1, … whose scores are averaged")
-    device: Literal["cpu", "cuda"] = "cpu"
-    threads: int | None = Field(None, ge=1, description="null: all cores, but one for small tables")
-    seed: int = Field(0, ge=0, lt=2**30)
 
 
 Config = TypeVar("Config", bound=NetworkConfig)

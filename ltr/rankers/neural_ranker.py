@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ltr.rankers.embedded_fields import embedded_fields, presence, towers_of
 from ltr.rankers.fusion_network import FusionNetwork
 from ltr.rankers.listwise_losses import approx_ndcg, lambdaloss, listnet
-from ltr.rankers.network import NetworkConfig, NetworkRanker
+from ltr.rankers.network import NetworkRanker
+from ltr.rankers.network_settings import NeuralConfig
 from ltr.rankers.query_batches import QueryBatch
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 LOSSES: dict[str, Loss] = {"listnet": listnet, "lambdaloss": lambdaloss, "approx_ndcg": approx_ndcg}
-
-
-class NeuralConfig(NetworkConfig):
-    """Which listwise loss, and how much the second task, telling relevant from not, counts beside it."""
-
-    kind: Literal["neural"] = "neural"
-    objective: Literal["listnet", "lambdaloss", "approx_ndcg"] = "listnet"
-    width: int = Field(64, ge=1, description="units that each modality is reduced to")
-    pointwise_weight: float = Field(
-        0.2, ge=0, description="of the log-loss of relevance beside the listwise loss"
-    )
-    modality_dropout: float = Field(
-        0.1, ge=0, lt=1, description="share of rows whose text, or image, is hidden"
-    )
 
 
 class NeuralRanker(NetworkRanker[NeuralConfig]):

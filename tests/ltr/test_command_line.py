@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from features.errors import InputError
 from ltr import command_line
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.parametrize(
@@ -51,3 +57,10 @@ def test_shortcuts_stand_for_settings() -> None:
     _, config = command_line.read_settings(arguments, words)
     assert (config.ranker.kind, config.ranker.objective, config.ranker.seed) == ("xgboost", "rank:map", 9)
     assert config.split.folds == 3
+
+
+@pytest.mark.parametrize("command", ["train", "rank", "evaluate", "explain", "compare"])
+def test_commands_start_without_torch(command: str) -> None:
+    """It takes seconds to import, and a run whose vectors are all cached needs none."""
+    code = f"import sys, ltr.{command}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
