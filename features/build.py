@@ -21,6 +21,7 @@ from features.embedding_cache import EmbeddingCache
 from features.encoders import Encoder
 from features.feature_schema import FeatureSchema
 from features.lexical import LexicalConfig, LexicalIndex
+from features.shown_words import ShownWordsConfig, ShownWordsIndex
 from features.similarity import SimilarityConfig, SimilarityIndex
 from features.structured import StructuredConfig, StructuredIndex
 
@@ -32,6 +33,7 @@ class FeaturesConfig(BaseModel):
 
     lexical: LexicalConfig | None = LexicalConfig()
     similarity: SimilarityConfig | None = SimilarityConfig()
+    shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
 
     @field_validator("*", mode="before")
@@ -71,13 +73,16 @@ class FeatureBuilder:
         self.seconds: dict[str, float] = {}
         self._config = config
         self._schema = schema
-        self.lexical = self.similarity = self.structured = None
+        self.lexical = self.similarity = self.shown_words = self.structured = None
         if config.lexical:
             with self._timed("lexical"):
                 self.lexical = LexicalIndex(products, config.lexical)
         if config.similarity:
             with self._timed("similarity"):
                 self.similarity = SimilarityIndex(products, config.similarity, encoders, cache)
+        if config.shown_words and self.similarity:
+            with self._timed("shown words"):
+                self.shown_words = ShownWordsIndex(products, config.shown_words, self.similarity.media)
         if config.structured:
             with self._timed("structured"):
                 self.structured = self._structured(products, config.structured)
@@ -111,6 +116,9 @@ class FeatureBuilder:
         if self.similarity:
             with self._timed("similarity"):
                 blocks.append(self.similarity.features(queries, pairs))
+        if self.shown_words:
+            with self._timed("shown words"):
+                blocks.append(self.shown_words.features(queries, pairs))
         if self.structured:
             with self._timed("structured"):
                 blocks.append(self.structured.features(queries, pairs))

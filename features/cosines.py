@@ -26,18 +26,25 @@ class RowVectors(NamedTuple):
 def of_pairs(left: RowVectors, right: RowVectors) -> pl.Series:
     """The cosine of each row of `left` with the same row of `right`, (n,) Float32.
 
-    Null where either side has no vector. Each pair is summed by itself, so that its last bit does
-    not hang on which other pairs come with it; memory is bounded by a block of pairs.
+    Null where either side has no vector.
     """
-    found = np.zeros(len(left.rows), dtype=np.float32)
+    found = dots(left, right)
+    return pl.Series(np.clip(found, -1.0, 1.0)).fill_nan(None)
+
+
+def dots(left: RowVectors, right: RowVectors) -> np.ndarray:
+    """Dot products row by row, (n,) float32; NaN where either side has no vector.
+
+    Each pair is summed by itself, so that its last bit does not hang on which other pairs come with
+    it; memory is bounded by a block of pairs.
+    """
+    found = np.full(len(left.rows), np.nan, dtype=np.float32)
     there = np.flatnonzero((left.rows >= 0) & (right.rows >= 0))
     for start in range(0, len(there), _PAIRS_AT_ONCE):
         block = there[start : start + _PAIRS_AT_ONCE]
         ours, theirs = left.vectors[left.rows[block]], right.vectors[right.rows[block]]
         found[block] = np.einsum("ij,ij->i", ours, theirs)
-    missing = np.ones(len(found), dtype=bool)
-    missing[there] = False
-    return pl.Series(np.clip(found, -1.0, 1.0)).set(pl.Series(missing), None)
+    return found
 
 
 def nearest(queries: RowVectors, items: RowVectors, n: int) -> pl.DataFrame:

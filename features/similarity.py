@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product as pairings
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -43,6 +43,14 @@ class SimilarityConfig(BaseModel):
     text_fields: tuple[TextField, ...] = Field(
         default=_TEXT_FIELDS, description="fields absent from the catalogue are left out"
     )
+
+
+class MediaVectors(NamedTuple):
+    """Photos, or another modality than text, as the encoder that compares like with like sees them."""
+
+    word: str  # what features call one: photo
+    catalogue: Callable[[], RowVectors]  # in the order of the products
+    of_queries: Callable[[pl.DataFrame], RowVectors]
 
 
 @dataclass
@@ -165,6 +173,19 @@ class SimilarityIndex:
     def searches(self) -> dict[str, Callable[[pl.DataFrame, int], pl.DataFrame]]:
         """By group: the n products nearest each query by title (text), by photo (image), by sound."""
         return {m.group: partial(self._nearest_by_measure, m) for m in self._nearest_by}
+
+    @property
+    def media(self) -> dict[str, MediaVectors]:
+        """By modality: the vectors of its like-with-like cosine, of the whole catalogue and of queries."""
+        return {
+            m.group: MediaVectors(
+                _WORDS.get(m.group, m.group),
+                partial(self._whole_catalogue, m.product),
+                partial(self._embed, m.query, what="query"),
+            )
+            for m in self._nearest_by
+            if m.group != "text"
+        }
 
     def _nearest_by_measure(self, measure: _Measure, queries: pl.DataFrame, n: int) -> pl.DataFrame:
         sought = self._embed(measure.query, queries, "query")

@@ -84,6 +84,20 @@ class PairTerms:
         """Sums of entries by pair, (pairs,) float64; 0 for a pair without entries."""
         return np.bincount(self.pair, weights=values, minlength=self.pairs)
 
+    def mean(self, values: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+        """Means of entries by pair, (pairs,), of those `among` (m,) bool if given; NaN where there are none."""
+        counted = np.ones(len(self.pair)) if among is None else among.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN wanted
+            return self.total(values * counted) / self.total(counted)
+
+    def least(self, values: np.ndarray) -> np.ndarray:
+        """The smallest entry of each pair, (pairs,); NaN for a pair without entries."""
+        found = np.full(self.pairs, np.nan)
+        starts = np.flatnonzero(np.diff(self.pair, prepend=-1))
+        if len(starts):
+            found[self.pair[starts]] = np.minimum.reduceat(values, starts)
+        return found
+
     @cached_property
     def empty(self) -> np.ndarray:
         """Pairs whose query asks for nothing, (pairs,) bool."""
