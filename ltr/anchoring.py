@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +18,7 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from features.errors import InputError
+from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
 from ltr.metrics import ndcg, rank
 from ltr.rankers import Ranker, RankerConfig, load_ranker, make_ranker
@@ -47,6 +48,11 @@ class Transfer:
     def ranker(self, config: RankerConfig) -> AnchoredRanker:
         """An unfitted ranker that makes use of it."""
         return AnchoredRanker(config, self)
+
+    def within(self, part: FeatureSchema) -> Transfer:
+        """The same for a table with part of the features: without a base where that part has none."""
+        there = cosines_of(part) if self.base == "auto" else {self.base}.intersection(part.names)
+        return self if there else replace(self, base=None)
 
 
 class AnchoredRanker:
@@ -171,21 +177,35 @@ def load_anchored(folder: Path) -> Ranker:
 
 def chosen_base(train: Dataset, wanted: str, gains: np.ndarray, k: int) -> str:
     """The feature leant on: the one named, or for `auto` the cosine of the highest mean nDCG@k on these lists."""
-    numeric = [feature.name for feature in train.schema.features if feature.kind == "numeric"]
+    check_base(train.schema, wanted)
     if wanted != "auto":
-        if wanted not in numeric:
-            raise _bad(
-                "train.base", "a numeric feature", repr(wanted), f"choose among {', '.join(numeric[:5])}, …"
-            )
         return wanted
-    cosines = [name for name in numeric if name.startswith(COSINES) and not name.endswith(STANDINGS)]
-    if not cosines:
-        got, cure = "none in this table", "name a feature instead of auto, or leave train.base out"
-        raise _bad("train.base: auto", "a cosine (features text.*, image.*)", got, cure)
+    cosines = cosines_of(train.schema)
     means = [
         np.nanmean(_ndcg(_filled(_column(train, name), train.groups), train, gains, k)) for name in cosines
     ]
     return cosines[int(np.argmax(means))]
+
+
+def check_base(schema: FeatureSchema, wanted: str) -> None:
+    """Raise InputError for a base that is no numeric feature here, and for `auto` where there is no cosine."""
+    numeric = _numeric(schema)
+    if wanted != "auto" and wanted not in numeric:
+        raise _bad(
+            "train.base", "a numeric feature", repr(wanted), f"choose among {', '.join(numeric[:5])}, …"
+        )
+    if wanted == "auto" and not cosines_of(schema):
+        got, cure = "none in this table", "name a feature instead of auto, or leave train.base out"
+        raise _bad("train.base: auto", "a cosine (features text.*, image.*)", got, cure)
+
+
+def cosines_of(schema: FeatureSchema) -> list[str]:
+    """The features among which `auto` looks."""
+    return [name for name in _numeric(schema) if name.startswith(COSINES) and not name.endswith(STANDINGS)]
+
+
+def _numeric(schema: FeatureSchema) -> list[str]:
+    return [feature.name for feature in schema.features if feature.kind == "numeric"]
 
 
 def surest_shares(members: np.ndarray, lists: Dataset, gains: np.ndarray, k: int) -> tuple[np.ndarray, float]:

@@ -24,11 +24,13 @@ from ltr.fusion import EmbeddedDataset
 from ltr.fusion_comparison import Comparison, compare_outcomes
 from ltr.ladder import baseline_scores
 from ltr.measurement import shown_metrics
+from ltr.modality_dropout import check_parts
 from ltr.printing import print_collection, print_findings
 from ltr.reporting.fusion_report import FusionReport, segment_of, write_fusion_report
 from ltr.run_folder import check_target, new_run, versions
 from ltr.splits import Fold, make_folds
 from ltr.strategies import Strategy, choose_fields, choose_strategies, fit_strategies
+from ltr.thinned_catalogue import ThinnedCatalogue
 
 SHORTCUTS = ("ranker", "folds", "threads", "seed")
 
@@ -51,6 +53,7 @@ def compare_fusion(config: Config, target: Path, command: str, components: int) 
     say(f"reading {config.name} …")
     prepared = prepare(config)
     print_collection(prepared.collection)
+    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
     queries = prepared.collection.queries
     folds = make_folds(config.split, queries, prepared.table.frame["query_id"])
     findings = diagnose(config, prepared, folds)
@@ -59,9 +62,10 @@ def compare_fusion(config: Config, target: Path, command: str, components: int) 
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     check_gain(data.grades, config.evaluation)
     rows = EmbeddedDataset(data, vectors_of(config, prepared, data))
-    embeddings, unread = choose_fields(rows, folds, components)
+    learnt = ThinnedCatalogue(config, prepared, rows).learnt()
+    embeddings, unread = choose_fields(learnt, folds, components)
     strategies, left_out = choose_strategies(config, data.schema, embeddings)
-    comparison = _compare(config, prepared, rows, folds, strategies, [*left_out, *unread])
+    comparison = _compare(config, prepared, rows, learnt, folds, strategies, [*left_out, *unread])
     facts = facts_of(config, rows, folds, strategies)
     title = f"{config.name}: strategies of fusion"
     report = FusionReport(title, command, convention(config.evaluation), comparison, facts)
@@ -86,6 +90,7 @@ def _compare(
     config: Config,
     prepared: Prepared,
     rows: EmbeddedDataset,
+    learnt: EmbeddedDataset,
     folds: Sequence[Fold],
     strategies: Sequence[Strategy],
     left_out: Sequence[str],
@@ -94,7 +99,7 @@ def _compare(
         say(f"left out: {told}")
     say(f"training {len(strategies)} strategies on {len(folds)} split(s), {rows.data.X.shape[1]} features")
     with command_line.progress("fitting", len(strategies) * len(folds)) as done:
-        outcomes = fit_strategies(rows, folds, strategies, done)
+        outcomes = fit_strategies(rows, folds, strategies, done, learnt)
     pairs = rows.data.frame.select("query_id", "product_id", "grade")
     queries = prepared.collection.queries
     baselines = baseline_scores(rows.data)
@@ -106,6 +111,7 @@ def facts_of(
 ) -> list[tuple[str, str]]:
     data = rows.data
     fields = next((", ".join(s.embeddings.fields) for s in strategies[1:] if s.embeddings), "none")
+    hidden = [f"{share:.0%} without {part}" for part, share in config.train.modality_dropout.items() if share]
     return [
         ("data", f"{len(data.X):,} judged pairs of {len(data.groups):,} queries; {data.X.shape[1]} features"),
         (
@@ -113,6 +119,7 @@ def facts_of(
             " ".join(f"{name}={value}" for name, value in config.split.model_dump(mode="json").items()),
         ),
         ("splits", f"{len(folds)}; each strategy trains and tests on the same"),
+        *([("training queries", ", ".join(hidden))] if hidden else []),
         ("embeddings", fields),
         *((strategy.name, _settings(strategy)) for strategy in strategies),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions().items())),

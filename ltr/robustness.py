@@ -7,7 +7,7 @@ trained without the modality. Where the second fails, `train.modality_dropout` m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -135,12 +135,17 @@ def _values_by_share(
 
 
 def _scores_without(config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part) -> np.ndarray:
-    """Held-out scores (n,) of the same ranker trained on the features of a catalogue that never had the part."""
-    rows, embeddings = catalogue.never_had(part)
-    transfer = trained.transfer
-    if transfer and transfer.base not in (None, "auto", *rows.data.schema.names):
-        transfer = replace(transfer, base=None)
-    return cross_fit(rows, trained.folds, config.ranker, embeddings, transfer=transfer).scores
+    """Held-out scores (n,) of the same ranker, trained alike on a catalogue that never had the part.
+
+    Alike: the same training lists lack the other parts, where modality dropout takes several.
+    """
+    bare = catalogue.never_had(part)
+    rows = bare.whole
+    transfer = trained.transfer and trained.transfer.within(rows.data.schema)
+    fitted = cross_fit(
+        rows, trained.folds, config.ranker, bare.embeddings, transfer=transfer, learnt=bare.learnt()
+    )
+    return fitted.scores
 
 
 def _values(rows: EmbeddedDataset, scores: np.ndarray, config: EvaluationConfig) -> pl.DataFrame:

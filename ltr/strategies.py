@@ -32,6 +32,7 @@ from ltr.rankers.blend_ranker import BlendRanker, Method
 from ltr.rankers.boosted import BoostedConfig
 from ltr.rankers.members import FittedMembers, member_features
 from ltr.splits import Fold
+from ltr.transfer import TransferConfig
 
 Result = TypeVar("Result")
 Level = Literal["feature", "decision", "model"]
@@ -102,7 +103,11 @@ def choose_fields(
 def choose_strategies(
     config: Config, schema: FeatureSchema, embeddings: EmbeddingFusionConfig | None
 ) -> tuple[list[Strategy], list[str]]:
-    """The strategies that this table of features allows, and a word on what is left out."""
+    """The strategies that this table of features allows, and a word on what is left out.
+
+    Other sets, a base or an earlier run (`train`) are left out of all: few strategies can weigh the queries of
+    other sets, and one score that all lean on would hide what each makes of the same features.
+    """
     booster = config.ranker if isinstance(config.ranker, LightGBMConfig | XGBoostConfig) else LightGBMConfig()
     shared = {name: getattr(booster, name) for name in ("gain", "threads", "seed", "stop_at")}
     shared["relevant_from"] = config.evaluation.relevant_from
@@ -122,7 +127,13 @@ def choose_strategies(
         found.append(Strategy("neural network", "model", NeuralConfig(**shared), (), embeddings))
     else:
         told.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
+    if config.train.used:
+        told.append(f"{_named(config.train)}: every strategy learns from this set's judgements alone")
     return found, told
+
+
+def _named(transfer: TransferConfig) -> str:
+    return ", ".join(f"train.{name}" for name in TransferConfig.model_fields if getattr(transfer, name))
 
 
 def blend_of(booster: LightGBMConfig | XGBoostConfig, method: Method) -> BlendConfig:
@@ -136,14 +147,16 @@ def fit_strategies(
     folds: Sequence[Fold],
     strategies: Sequence[Strategy],
     done: Callable[[], None] = lambda: None,
+    learnt: EmbeddedDataset | None = None,
 ) -> list[Outcome]:
     """Each strategy fitted on every fold's training queries and scored on its test queries.
 
-    The members of the blends are trained once a fold; `fit_seconds` has what each would take alone.
+    learnt: the same pairs as training sees them, if otherwise. The members of the blends are trained once a
+    fold; `fit_seconds` has what each would take alone.
     """
     outcomes = [Outcome(strategy, np.full(len(rows.data.X), np.nan)) for strategy in strategies]
     for fold in folds:
-        train, test = rows.take(fold.train), rows.take(fold.test)
+        train, test = (learnt or rows).take(fold.train), rows.take(fold.test)
         validation = rows.take(fold.validation) if fold.validation else None
         members = _SharedMembers(train.data, validation.data if validation else None)
         for outcome in outcomes:

@@ -5,6 +5,7 @@ The features are built again, so that ranks, z-scores and words of all text are 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -22,11 +23,16 @@ from ltr.modality_dropout import COLUMN, Part, lists_without, without
 
 
 class ThinnedCatalogue:
-    """A catalogue with less than it has; `rows` are its judged pairs as they are."""
+    """A catalogue with less than it has; `whole` are its judged pairs as they are.
 
-    def __init__(self, config: Config, prepared: Prepared, rows: EmbeddedDataset) -> None:
-        self._config, self._schema, self._rows = config, prepared.schema, rows
+    embeddings: which of their vectors are features.
+    """
+
+    def __init__(self, config: Config, prepared: Prepared, whole: EmbeddedDataset) -> None:
+        self.whole, self.embeddings = whole, config.embeddings
+        self._config, self._schema = config, prepared.schema
         self._products, self._queries = prepared.collection.products, prepared.collection.queries
+        self._gone: Part | None = None
 
     @cached_property
     def _encoders(self) -> dict[str, Encoder]:
@@ -34,7 +40,7 @@ class ThinnedCatalogue:
 
     def rows(self, query_ids: Sequence[str], part: Part, share: float, seed: int) -> EmbeddedDataset:
         """The pairs of these queries where a share of the products has lost the part; the run's features."""
-        kept = self._rows.take(query_ids)
+        kept = self.whole.take(query_ids)
         products = without(self._products, part, share, seed)
         frame = self._built(kept.data.frame, products, part, self._schema)
         gone = products.filter(pl.col(COLUMN[part]).is_null())["product_id"]
@@ -43,26 +49,32 @@ class ThinnedCatalogue:
             Dataset.from_frame(frame, self._schema), _emptied(kept.vectors, COLUMN[part], lost)
         )
 
-    def never_had(self, part: Part) -> tuple[EmbeddedDataset, EmbeddingFusionConfig | None]:
-        """All pairs with the features that a catalogue without the part makes, and what embeddings are left."""
+    def never_had(self, part: Part) -> ThinnedCatalogue:
+        """The catalogue without the part: the pairs with the features and embeddings that such a one makes."""
         products = without(self._products, part, 1, 0)
-        data = Dataset.from_frame(self._built(self._rows.data.frame, products, part, None))
-        vectors = {name: found for name, found in self._rows.vectors.items() if name != COLUMN[part]}
-        embeddings = self._config.embeddings
-        if embeddings:
-            embeddings = embeddings.model_copy(update={"fields": tuple(vectors)}) if vectors else None
-        return EmbeddedDataset(data, vectors), embeddings
+        data = Dataset.from_frame(self._built(self.whole.data.frame, products, part, None))
+        vectors = {name: found for name, found in self.whole.vectors.items() if name != COLUMN[part]}
+        bare = copy.copy(self)
+        bare.whole, bare.embeddings = EmbeddedDataset(data, vectors), _left_of(self.embeddings, vectors)
+        bare._products, bare._schema, bare._gone = products, data.schema, part
+        return bare
+
+    def learnt(self) -> EmbeddedDataset:
+        """All pairs as training sees them, thinned as `train.modality_dropout` says."""
+        return self.training_rows(self._config.train.modality_dropout, self._config.robustness.seed + 1)
 
     def training_rows(self, shares: Mapping[Part, float], seed: int) -> EmbeddedDataset:
-        """All pairs, row-aligned with `rows`; those of a share of the queries as if no product had the part."""
+        """All pairs, row-aligned with `whole`; those of a share of the queries as if no product had the part."""
         if not any(shares.values()):
-            return self._rows
-        whole, data = list(self._rows.data.query_ids), self._rows.data
-        frames, vectors = [data.frame], dict(self._rows.vectors)
-        for query_ids, part in lists_without(whole, shares, seed):
+            return self.whole
+        data = self.whole.data
+        frames, vectors = [data.frame], dict(self.whole.vectors)
+        for query_ids, part in lists_without(data.query_ids, shares, seed):
+            if part == self._gone:
+                continue
             thinned = self.rows(query_ids, part, 1, seed)
             frames.append(thinned.data.frame)
-            places = self._rows.rows_of(query_ids)
+            places = self.whole.rows_of(query_ids)
             vectors = {name: _put(found, places, thinned.vectors[name]) for name, found in vectors.items()}
         frame = pl.concat(frames).unique(KEYS, keep="last")
         return EmbeddedDataset(Dataset.from_frame(frame, data.schema), vectors)
@@ -81,6 +93,14 @@ class ThinnedCatalogue:
             kept.select(same)
         )
         return built.select(*KEYS, "grade", *(name for name in self._schema.names if name in built.columns))
+
+
+def _left_of(
+    embeddings: EmbeddingFusionConfig | None, vectors: Mapping[str, RowVectors]
+) -> EmbeddingFusionConfig | None:
+    if embeddings is None or not vectors:
+        return None
+    return embeddings.model_copy(update={"fields": tuple(vectors)})
 
 
 def _emptied(vectors: Mapping[str, RowVectors], field: str, lost: np.ndarray) -> dict[str, RowVectors]:

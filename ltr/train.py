@@ -63,7 +63,7 @@ def train(config: Config, target: Path, command: str) -> Path:
     rows = embed(config, prepared, data)
     transfer = read_transfer(config, data, prepared.collection.queries)
     catalogue = ThinnedCatalogue(config, prepared, rows)
-    learnt = catalogue.training_rows(config.train.modality_dropout, config.robustness.seed + 1)
+    learnt = catalogue.learnt()
     fitted, scores = score_systems(config, rows, folds, transfer, learnt)
     measured = measure(data.frame, scores, prepared.collection.queries, config.evaluation, config.ranker.kind)
     print_measurement(measured, config.evaluation)
@@ -115,7 +115,8 @@ def score_systems(
 ) -> tuple[CrossFit, dict[str, np.ndarray]]:
     """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model.
 
-    With transfer, the full model without it stands before it. learnt: as in `cross_fit`, of the full model.
+    With transfer, the full model without it stands before it. learnt: as in `cross_fit`; the rungs see their
+    features of it, else what modality dropout costs would be laid to the features that the full model has more.
     """
     data = rows.data
     scores = baseline_scores(data)
@@ -123,8 +124,8 @@ def score_systems(
     steps = len(ladder) + (2 if transfer else 1)
     with command_line.progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
-            part = EmbeddedDataset(data.select(features))
-            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done)
+            part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, learnt or rows))
+            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, learnt=seen)
             say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
             scores[name] = fitted.scores
         fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, learnt=learnt)

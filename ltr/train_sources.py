@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from features.errors import InputError
+from features.feature_schema import KEYS
 from features.readers import read_table
-from ltr.anchoring import AnchoredRanker, Transfer
+from ltr.anchoring import AnchoredRanker, Transfer, check_base
 from ltr.command_line import say
 from ltr.config import Config, read_config
 from ltr.dataset import Dataset
@@ -22,25 +26,64 @@ from ltr.transfer import AlsoConfig, SourceSet, check_shared
 WEIGHING = ("lightgbm", "xgboost", "blend")  # kinds of ranker that know weights of queries
 
 
-def read_transfer(config: Config, data: Dataset, queries: pl.DataFrame) -> Transfer | None:
+def read_transfer(
+    config: Config, data: Dataset, queries: pl.DataFrame, kinds: Collection[str] = ()
+) -> Transfer | None:
     """What the config's `train` section names, fit for these features; None where it names nothing.
 
     queries: all of this set; another set's that look like one of them are left out, since one may be tested.
-    Raises InputError for a config or run that cannot be read, and for one that has nothing to do with this set.
+    kinds: of ranker that will train by it beside the config's own. Raises InputError for a config or run that
+    cannot be read or has nothing to do with this set, for a base that is no feature, and a kind that cannot weigh.
     """
     wanted = config.train
     if not wanted.used:
         return None
-    if wanted.also and config.ranker.kind not in WEIGHING:
+    deaf = [kind for kind in (config.ranker.kind, *kinds) if kind not in WEIGHING]
+    if wanted.also and deaf:
         raise InputError(
             where="train.also",
             expected=f"a ranker that weighs queries ({', '.join(WEIGHING)})",
-            got=config.ranker.kind,
+            got=deaf[0],
             cure="choose another ranker, or leave train.also out",
         )
+    if wanted.base:
+        check_base(data.schema, wanted.base)
     sources = tuple(_source(config, also, data, queries) for also in wanted.also)
     start = _start(wanted.start, data, queries) if wanted.start else None
     return Transfer(sources, start, wanted.base)
+
+
+def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:
+    """Plain data that is another wherever the `train` section has a ranker learn otherwise; empty where it is idle.
+
+    transfer: what `read_transfer` made of it.
+    """
+    found: dict[str, Any] = {}
+    shares = [(part, share) for part, share in config.train.modality_dropout.items() if share]
+    if shares:
+        found["modality dropout"] = [shares, config.robustness.seed]
+    if transfer:
+        sets = zip(config.train.also, transfer.sources, strict=True)
+        found["also"] = [_made_of_set(_settings_of(config, also), source) for also, source in sets]
+        found["base"] = transfer.base
+        found["start"] = _content(config.train.start) if config.train.start else None
+    return found
+
+
+def _made_of_set(theirs: Config, source: SourceSet) -> list[Any]:
+    pairs = source.data.frame.select(*KEYS, "grade").write_csv().encode()
+    settings = theirs.model_dump(mode="json", include={"features", "encoders"})
+    gain = theirs.evaluation.model_dump(mode="json", include={"gain"})
+    return [
+        *(settings, gain, source.data.schema.to_json(), hashlib.sha256(pairs).hexdigest()),
+        source.weight,
+    ]
+
+
+def _content(run: Path) -> dict[str, str]:
+    """Digests of what a run's score is made by."""
+    files = [run / "features.json", *(path for path in sorted((run / "model").rglob("*")) if path.is_file())]
+    return {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def describe(ranker: Ranker) -> str:
@@ -51,11 +94,14 @@ def describe(ranker: Ranker) -> str:
     return ", ".join(f"{name} {share:.0%}" for name, share in zip(names, ranker.shares, strict=True))
 
 
-def _source(config: Config, also: AlsoConfig, data: Dataset, queries: pl.DataFrame) -> SourceSet:
+def _settings_of(config: Config, also: AlsoConfig) -> Config:
     beside = config.base / also.config
     path = beside if beside.is_file() else also.config
-    places = {"store.root": config.store.root, "cache.folder": config.cache.folder}
-    theirs = read_config(path, places)
+    return read_config(path, {"store.root": config.store.root, "cache.folder": config.cache.folder})
+
+
+def _source(config: Config, also: AlsoConfig, data: Dataset, queries: pl.DataFrame) -> SourceSet:
+    theirs = _settings_of(config, also)
     prepared = prepare(theirs)
     table = Dataset.from_frame(prepared.table.frame, prepared.schema)
     unseen = _unlike(looks(prepared.collection.queries), looks(queries))

@@ -2,7 +2,8 @@
 
 Search for better settings of the ranker by cross-validation inside the training part of the config's split,
 then fit the winner on the whole of it, measure it once on the test part beside the default settings, and
-write a run folder. Of several splits the last one is taken: its test queries are seen by no trial.
+write a run folder. Of several splits the last one is taken: its test queries are seen by no trial. Each trial
+trains as ltr.train would: with the modality dropout, other sets, base and earlier run of the `train` section.
 
 A search that was stopped or killed goes on when the same command runs again: N trials in all, not N more.
 Several processes may work on one study, on many machines with --storage postgresql://…; those started with
@@ -25,6 +26,7 @@ from features.build import FeatureTable
 from features.errors import InputError
 from features.feature_schema import KEYS
 from ltr import command_line
+from ltr.anchoring import Transfer
 from ltr.command_line import say, show
 from ltr.config import Config
 from ltr.dataset import Dataset
@@ -35,13 +37,16 @@ from ltr.feature_table import Prepared, prepare
 from ltr.fusion import EmbeddedDataset
 from ltr.ladder import baseline_scores
 from ltr.measurement import measure
+from ltr.modality_dropout import check_parts
 from ltr.printing import print_collection, print_findings, print_measurement
 from ltr.rankers.boosted import BoostedConfig, check_monotone
 from ltr.reporting.report import write_report
 from ltr.reporting.run_report import report_of
 from ltr.run_folder import RunRecord, check_target, new_run, write_json, write_run
 from ltr.splits import Fold, make_folds
+from ltr.thinned_catalogue import ThinnedCatalogue
 from ltr.train import embed, weigh
+from ltr.train_sources import made_of, read_transfer
 from ltr.training import cross_fit
 from ltr.tuning.candidates import Candidate, CandidateSpace
 from ltr.tuning.search import Search
@@ -57,19 +62,25 @@ SPEED_ONLY = {"threads", "device"}  # settings that other machines may have othe
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """A config's data with the split that the search works in, and its candidates."""
+    """A config's data with the split that the search works in, and its candidates.
+
+    transfer, learnt: what training goes by, as in `cross_fit`.
+    """
 
     config: Config
     prepared: Prepared
     findings: list[Finding]
     rows: EmbeddedDataset
+    transfer: Transfer | None
+    learnt: EmbeddedDataset
     outer: Fold
     space: CandidateSpace
     judge: CrossValidation
 
     def made_with(self) -> dict[str, str]:
-        """Fingerprints of all that a trial's value depends on."""
+        """Fingerprints of all that a trial's value depends on; none of the `train` section where it is idle."""
         config, data = self.config, self.rows.data
+        learning = made_of(config, self.transfer)
         pairs = data.frame.select(*KEYS, "grade").write_csv().encode()
         features = {"schema": data.schema.to_json(), "settings": config.features.model_dump(mode="json")}
         encoders = {name: encoder.model_dump(mode="json") for name, encoder in config.encoders.items()}
@@ -81,6 +92,7 @@ class Task:
             "space": digest([self.space.describe(), config.tuning.second]),
             "ranker settings": digest(config.ranker.model_dump(mode="json", exclude=SPEED_ONLY)),
             "evaluation": digest(config.evaluation.model_dump(mode="json", exclude={"bootstrap"})),
+            **({"train settings": digest(learning)} if learning else {}),
         }
 
 
@@ -123,6 +135,7 @@ def read_task(config: Config) -> Task:
     say(f"reading {config.name} …")
     prepared = prepare(config)
     print_collection(prepared.collection)
+    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
     outer = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])[-1]
     findings = diagnose(config, prepared, [outer])
     print_findings(findings)
@@ -136,12 +149,14 @@ def read_task(config: Config) -> Task:
     share = getattr(config.split, "validation_share", 0.15) if outer.validation else 0.0
     folds = inner_folds(config.tuning, outer, prepared.collection.queries, share)
     rows = embed(config, prepared, data)
-    judge = CrossValidation(rows, folds, config.evaluation, config.embeddings)
+    transfer = read_transfer(config, data, prepared.collection.queries, config.tuning.kinds)
+    learnt = ThinnedCatalogue(config, prepared, rows).learnt()
+    judge = CrossValidation(rows, folds, config.evaluation, config.embeddings, transfer, learnt)
     inside = len(outer.train) + len(outer.validation)
     say(
         f"tuning on {inside:,} queries in {len(folds)} folds; {len(outer.test):,} test queries are kept for the end"
     )
-    return Task(config, prepared, findings, rows, outer, space, judge)
+    return Task(config, prepared, findings, rows, transfer, learnt, outer, space, judge)
 
 
 def _check_stoppable(ranker: BoostedConfig, outer: Fold) -> None:
@@ -188,9 +203,12 @@ def measure_winner(task: Task, winner: Candidate, command: str) -> tuple[Config,
     """The winner and the default, both fitted on the training part, on the test part; and the winner's config."""
     config, folds = task.config.model_copy(update={"ranker": winner.ranker}), [task.outer]
     config._base = task.config.base
-    rows = chosen_groups(task.rows, winner.groups)
-    before = cross_fit(task.rows, folds, task.config.ranker, config.embeddings)
-    fitted = cross_fit(rows, folds, winner.ranker, config.embeddings)
+    rows, learnt = (chosen_groups(known, winner.groups) for known in (task.rows, task.learnt))
+    transfer = task.transfer and task.transfer.within(rows.data.schema)
+    before = cross_fit(
+        task.rows, folds, task.config.ranker, config.embeddings, transfer=task.transfer, learnt=task.learnt
+    )
+    fitted = cross_fit(rows, folds, winner.ranker, config.embeddings, transfer=transfer, learnt=learnt)
     scores = baseline_scores(task.rows.data) | {DEFAULTS: before.scores, TUNED: fitted.scores}
     queries = task.prepared.collection.queries
     measured = measure(rows.data.frame, scores, queries, config.evaluation, TUNED)

@@ -9,6 +9,7 @@ import numpy as np
 
 from features.feature_schema import FeatureSchema
 
+QUERY = "query_"
 QUERY_FIELDS = ("query_text", "query_image")
 TEXT_FIELDS = ("title", "description", "category", "brand")
 IMAGE_FIELDS = ("image",)
@@ -25,20 +26,22 @@ class Tower:
 
 def embedded_fields(schema: FeatureSchema) -> dict[str, list[int]]:
     """Columns of each embedded field, by its name; empty where no embedding is a feature."""
-    known = (*QUERY_FIELDS, *TEXT_FIELDS, *IMAGE_FIELDS)
     found: dict[str, list[int]] = {}
     for column, feature in enumerate(schema.features):
         match = _COLUMN.fullmatch(feature.name)
-        if match and match[1] in known:
+        if match:
             found.setdefault(match[1], []).append(column)
     return found
 
 
 def towers_of(fields: tuple[str, ...]) -> list[Tower]:
-    """The text and the image tower, each only where a product has such a field."""
-    queries = tuple(name for name in QUERY_FIELDS if name in fields)
+    """The text and the image tower, and one for each modality of a shop's own, where a product has such a field."""
+    known = (*QUERY_FIELDS, *TEXT_FIELDS, *IMAGE_FIELDS)
+    own = [name for name in fields if name not in known]
+    asked = (*QUERY_FIELDS, *(name for name in own if name.startswith(QUERY)))
+    queries = tuple(name for name in asked if name in fields)
     towers = []
-    for modality in (TEXT_FIELDS, IMAGE_FIELDS):
+    for modality in (TEXT_FIELDS, IMAGE_FIELDS, *((name,) for name in own if not name.startswith(QUERY))):
         products = tuple(name for name in modality if name in fields)
         meetings = tuple((query, product) for query in queries for product in products)
         if products:

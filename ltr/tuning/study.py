@@ -105,8 +105,8 @@ def _wait_until_ready(study: optuna.Study) -> None:
 
 
 def _check_same(study: optuna.Study, made_with: Mapping[str, str]) -> None:
-    theirs = study.user_attrs.get(MADE_WITH, {})
-    others = [name for name in made_with if theirs and theirs.get(name) != made_with[name]]
+    theirs = study.user_attrs.get(MADE_WITH) or made_with
+    others = [name for name in {**made_with, **theirs} if theirs.get(name) != made_with.get(name)]
     if others:
         raise InputError(
             where=f"study {study.study_name!r}",

@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
+from ltr.anchoring import Transfer
 from ltr.evaluation import EvaluationConfig, evaluate
 from ltr.fusion import EmbeddedDataset, EmbeddingFusionConfig, FusedRanker
 from ltr.measurement import headline_metric
-from ltr.rankers import make_ranker
+from ltr.rankers import Ranker, make_ranker
 from ltr.rankers.boosted import BoostedRanker, OnTree
 from ltr.splits import Fold, FoldsConfig, make_folds
 from ltr.tuning.candidates import Candidate, TuningConfig
@@ -45,7 +46,10 @@ def inner_folds(
 
 
 class CrossValidation:
-    """The table of judged pairs and the folds that every trial is judged on."""
+    """The table of judged pairs and the folds that every trial is judged on.
+
+    transfer, learnt: what a trial learns by, as in `ltr.training.cross_fit`.
+    """
 
     def __init__(
         self,
@@ -53,20 +57,24 @@ class CrossValidation:
         folds: Sequence[Fold],
         evaluation: EvaluationConfig,
         embeddings: EmbeddingFusionConfig | None = None,
+        transfer: Transfer | None = None,
+        learnt: EmbeddedDataset | None = None,
     ) -> None:
         self.rows, self.folds = rows, folds
         self._evaluation, self._embeddings = evaluation, embeddings
+        self._transfer, self._learnt = transfer, learnt or rows
         self.metric = headline_metric(evaluation)
         for fold in folds:
             self._check_measurable(fold)
 
     def fit(self, candidate: Candidate, fold: Fold, on_tree: OnTree | None = None) -> FoldResult:
         """Fit the candidate on the fold's training queries, and measure it on those held out."""
-        rows = chosen_groups(self.rows, candidate.groups)
-        model = FusedRanker(make_ranker(candidate.ranker), self._embeddings)
-        if isinstance(model.ranker, BoostedRanker):
-            model.ranker.on_tree = on_tree
-        model.fit(rows.take(fold.train), rows.take(fold.validation) if fold.validation else None)
+        rows, learnt = (chosen_groups(known, candidate.groups) for known in (self.rows, self._learnt))
+        booster, ranker = self._unfitted(candidate, rows)
+        if isinstance(booster, BoostedRanker):
+            booster.on_tree = on_tree
+        model = FusedRanker(ranker, self._embeddings)
+        model.fit(learnt.take(fold.train), rows.take(fold.validation) if fold.validation else None)
         held_out = rows.take(fold.test)
         scores, seconds = _timed_scores(model, held_out)
         return FoldResult(
@@ -74,6 +82,14 @@ class CrossValidation:
             1e6 * seconds / len(scores),
             len(model.ranker.schema.features),
         )
+
+    def _unfitted(self, candidate: Candidate, rows: EmbeddedDataset) -> tuple[Ranker, Ranker]:
+        """The candidate's own ranker, and the one to fit: with transfer it leans on more than that."""
+        if self._transfer is None:
+            ranker = make_ranker(candidate.ranker)
+            return ranker, ranker
+        anchored = self._transfer.within(rows.data.schema).ranker(candidate.ranker)
+        return anchored.ranker, anchored
 
     def _value(self, pairs: pl.DataFrame, scores: np.ndarray) -> float:
         """By the evaluation's own gain, whatever gain the training took."""

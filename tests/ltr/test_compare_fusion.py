@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from features.cosines import RowVectors
 from ltr import compare_fusion, evaluate, rank, train
+from ltr.config import parse_config
+from ltr.dataset import Dataset
 from ltr.evaluation import EvaluationConfig
 from ltr.fusion import EmbeddedDataset
 from ltr.fusion_comparison import Comparison, compare_outcomes, paired
-from ltr.rankers import LightGBMConfig, load_ranker
+from ltr.rankers import LightGBMConfig, LogisticConfig, NeuralConfig, load_ranker, make_ranker
 from ltr.rankers.blend_ranker import BlendRanker
+from ltr.rankers.embedded_fields import towers_of
 from ltr.splits import Fold
-from ltr.strategies import METHODS, Outcome, Strategy, blend_of, fit_strategies
+from ltr.strategies import (
+    METHODS,
+    Outcome,
+    Strategy,
+    blend_of,
+    choose_fields,
+    choose_strategies,
+    fit_strategies,
+)
 from tests.ltr.conftest import Trained
 from tests.ltr.test_blend_ranker import SMALL, shop
 
@@ -95,6 +108,75 @@ def test_blends_share_members_and_score_as_if_trained_alone() -> None:
         np.testing.assert_array_equal(outcome.scores[400:], alone.score(data.take(fold.test)))
         assert np.isnan(outcome.scores[:400]).all()
         assert outcome.fit_seconds > 0 < outcome.microseconds
+
+
+def hidden(data: Dataset) -> Dataset:
+    """The pairs as training sees them where every second list has no photo."""
+    odd = pl.col("query_id").str.tail(1).cast(pl.Int32) % 2 == 1
+    photo = pl.when(~odd).then("image.photo").alias("image.photo")
+    return Dataset.from_frame(data.frame.with_columns(photo))
+
+
+def test_every_strategy_learns_from_the_thinned_lists() -> None:
+    """Blends too, whose members are shared; and no strategy is scored on thinned ones."""
+    data = shop()
+    ids = data.query_ids.to_list()
+    fold = Fold(ids[:30], ids[30:40], ids[40:])
+    network = {"threads": 1, "epochs": 3, "width": 8}
+    booster = LightGBMConfig(**SMALL)
+    rankers = [booster, LogisticConfig(), NeuralConfig(**network)]
+    strategies = [Strategy(ranker.kind, "feature", ranker) for ranker in rankers]
+    strategies += [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
+    learnt = hidden(data)
+    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, learnt=EmbeddedDataset(learnt))
+    plain = fit_strategies(EmbeddedDataset(data), [fold], strategies)
+    for thinned, whole in zip(found, plain, strict=True):
+        alone = make_ranker(thinned.strategy.ranker)
+        alone.fit(learnt.take(fold.train), data.take(fold.validation))
+        np.testing.assert_array_equal(thinned.scores[400:], alone.score(data.take(fold.test)))
+        assert not np.array_equal(thinned.scores[400:], whole.scores[400:]), thinned.strategy.name
+
+
+def test_the_command_trains_by_the_train_section_and_says_what_of_it_no_strategy_uses(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "fusion"
+    settings = ["--train.modality_dropout", "{photos: 1}", "--train.base", "auto"]
+    words = [*settings, "--components", "4", "--ranker.trees", "5", "--split.folds", "2"]
+    compare_fusion.main(trained.words("--run", str(target), *words))
+    found = json.loads((target / "fusion.json").read_text())
+    left_out = "train.base: every strategy learns from this set's judgements alone"
+    unseen = "embeddings of image: 0 distinct training vectors, fewer than 4"
+    assert {left_out, unseen} <= set(found["left_out"])
+    assert f"left out: {left_out}\n" in capsys.readouterr().out
+    assert found["facts"]["training queries"] == "100% without photos"
+    assert "image" not in found["facts"]["embeddings"].split(", ")
+
+
+@pytest.mark.parametrize("modality", ["audio", "video"])
+def test_the_embeddings_of_a_shops_own_modality_are_chosen_and_meet(modality: str) -> None:
+    random = np.random.default_rng(0)
+    data = shop()
+    names = ("query_text", "title", f"query_{modality}", modality)
+    rows = np.arange(len(data.X)) % 50
+    vectors = {
+        name: RowVectors(random.normal(size=(50, 8)).astype(np.float32), random.permutation(rows))
+        for name in names
+    }
+    ids = data.query_ids.to_list()
+    fold = Fold(ids[:40], [], ids[40:])
+    embeddings, told = choose_fields(EmbeddedDataset(data, vectors), [fold], 3)
+    assert embeddings is not None
+    assert (embeddings.fields, told) == (names, [])
+    config = parse_config({"name": "shop", "data": {"kind": "demo"}}, Path(), "here")
+    strategies, _ = choose_strategies(config, data.schema, embeddings)
+    network = strategies[-1]
+    assert set(network.rows(EmbeddedDataset(data, vectors)).vectors) == set(names)
+    _, own = towers_of(names)
+    assert (f"query_{modality}", modality) in own.meetings
+    quick = replace(network, ranker=NeuralConfig(threads=1, epochs=2, width=8))
+    (outcome,) = fit_strategies(EmbeddedDataset(data, vectors), [fold], [quick])
+    assert np.isfinite(outcome.scores[400:]).all()
 
 
 def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from features.encoders import register
 from features.errors import InputError
-from ltr import build_features, evaluate, rank, train
+from ltr import build_features, compare, evaluate, rank, train
 from ltr.config import read_config
 from ltr.leakage import check_splits
 from ltr.splits import Fold, looks
@@ -122,7 +122,12 @@ def test_the_sound_is_what_the_model_learns(shop: Shop) -> None:
     names = {feature["name"] for feature in json.loads((shop.run / "features.json").read_text())}
     cosines = {f"audio.audio_audio{end}" for end in ("", "_rank", "_z")}
     votes = {"audio.category_agreement", "audio.category_top_agreement"}
-    assert {name for name in names if name.startswith("audio.")} == cosines | votes
+    told = {
+        f"audio.{name}{end}"
+        for name in ("words", "words_least", "words_unsaid", "audio_words")
+        for end in ("", "_z")
+    }
+    assert {name for name in names if name.startswith("audio.")} == cosines | votes | told
     assert not any(name.startswith("extra.") for name in names), "a file's name is no category"
 
 
@@ -159,6 +164,16 @@ def test_rank_finds_by_sound(shop: Shop, tmp_path: Path, capsys: pytest.CaptureF
         rank.main(["--run", str(shop.run), "--media", "audio=absent.wav"])
     with pytest.raises(InputError, match=r"in the run \(audio\), got 'video=x'"):
         rank.main(["--run", str(shop.run), "--media", "video=x"])
+
+
+def test_what_is_shown_can_be_heard(shop: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = (shop.run / "report.html").read_text(encoding="utf-8")
+    assert report.count("data:audio/wav") == report.count("<audio controls") > 0
+    compare.main(["p7", f"p{CORRUPT}", *shop.words("--html", str(tmp_path / "page.html"))])
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("data:audio/wav") == 1
+    assert f"audio: {CORRUPT}.wav" in page
+    assert "7.wav" in capsys.readouterr().out
 
 
 def test_new_queries_are_measured_by_their_sound(shop: Shop) -> None:

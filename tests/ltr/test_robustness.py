@@ -15,8 +15,10 @@ from features.feature_schema import KEYS, FeatureSchema
 from features.load import Collection
 from features.schema import Products, completed
 from ltr import train
+from ltr.anchoring import Transfer
 from ltr.config import Config, parse_config
 from ltr.dataset import Dataset
+from ltr.evaluation import evaluate
 from ltr.feature_table import Prepared, make_builder, prepare
 from ltr.fusion import EmbeddedDataset
 from ltr.modality_dropout import COLUMN, Part, lists_without, without
@@ -33,7 +35,7 @@ from ltr.robustness_points import RobustnessPoint
 from ltr.splits import Fold, make_folds
 from ltr.thinned_catalogue import ThinnedCatalogue
 from ltr.train import embed
-from ltr.training import cross_fit
+from ltr.training import CrossFit, cross_fit
 
 from .conftest import Trained as Run
 
@@ -109,8 +111,9 @@ def test_half_dropped_changes_only_the_products_that_lost_it(demo: tuple, part: 
 
 def test_the_features_of_a_catalogue_that_never_had_photos(demo: tuple) -> None:
     _, _, model, thinned = demo
-    rows, embeddings = thinned.never_had("photos")
-    assert embeddings is None
+    bare = thinned.never_had("photos")
+    rows = bare.whole
+    assert bare.embeddings is None
     gone = set(model.rows.data.schema.names) - set(rows.data.schema.names)
     assert {"structured.missing_image", "image.photo_photo"} <= gone
     assert all(name.startswith("image.") or name == "structured.missing_image" for name in gone)
@@ -131,6 +134,41 @@ def test_training_rows_differ_in_the_lists_drawn_alone(demo: tuple) -> None:
     assert learnt.select(*KEYS, "grade").equals(whole.select(*KEYS, "grade"))
     assert thinned.training_rows(shares, 5).data.frame.equals(learnt)
     assert thinned.training_rows({}, 5) is model.rows
+
+
+def test_a_catalogue_that_never_had_photos_is_trained_on_alike(demo: tuple) -> None:
+    """The lists drawn to lack descriptions lack them there too; those drawn to lack photos are as they are."""
+    _, _, _, thinned = demo
+    bare, shares = thinned.never_had("photos"), {"photos": 0.3, "descriptions": 0.4}
+    learnt, whole = bare.training_rows(shares, 5).data.frame, bare.whole.data.frame
+    drawn = {part: ids for ids, part in lists_without(bare.whole.data.query_ids, shares, 5)}
+    lacking_words = pl.col("query_id").is_in(drawn["descriptions"])
+    assert (
+        learnt.filter(lacking_words)["text.description"].null_count() == learnt.filter(lacking_words).height
+    )
+    assert learnt.filter(~lacking_words).equals(whole.filter(~lacking_words))
+    assert thinned.never_had("descriptions").whole.data.schema != bare.whole.data.schema
+
+
+def test_the_model_without_photos_is_trained_with_the_same_dropout_of_descriptions(demo: tuple) -> None:
+    config, prepared, model, _ = demo
+    sections = {"train": {"modality_dropout": {"descriptions": 0.5}}, "robustness": {"drop": {"photos": [1]}}}
+    config = Config.model_validate(config.model_dump() | sections)
+    thinned = ThinnedCatalogue(config, prepared, model.rows)
+    bare = thinned.never_had("photos")
+    alike, plain = (
+        cross_fit(bare.whole, model.folds, config.ranker, learnt=how) for how in (bare.learnt(), None)
+    )
+    floor = next(
+        point.mean for point in measure_robustness(config, thinned, model).points if point.system != ALL
+    )
+
+    def mean(fitted: CrossFit) -> float:
+        judged = bare.whole.data.frame.with_columns(score=pl.Series(fitted.scores))
+        return evaluate(judged, config.evaluation)["nDCG@10"].drop_nulls().mean()  # type: ignore[return-value]
+
+    assert floor == pytest.approx(mean(alike), abs=1e-12)
+    assert floor != pytest.approx(mean(plain), abs=1e-12)
 
 
 def test_the_curve_has_a_point_of_both_systems_at_each_share(demo: tuple) -> None:
@@ -209,7 +247,7 @@ def photo(colour: str) -> bytes:
     return file.getvalue()
 
 
-def colour_curve(folder: Path, dropout: dict[str, float], **settings: object) -> Robustness:
+def colours(folder: Path, dropout: dict[str, float], **settings: object) -> tuple[Config, ThinnedCatalogue]:
     tree = {
         "name": "colours",
         "data": {"kind": "demo"},
@@ -225,11 +263,18 @@ def colour_curve(folder: Path, dropout: dict[str, float], **settings: object) ->
     table = make_builder(config, shop.products).build(shop.queries, shop.judgements.sort(KEYS))
     prepared = Prepared(shop, table, FeatureSchema.of(table.frame), from_store=False, version=0)
     rows = embed(config, prepared, Dataset.from_frame(table.frame, prepared.schema))
-    thinned = ThinnedCatalogue(config, prepared, rows)
-    learnt = thinned.training_rows(config.train.modality_dropout, 1)
+    return config, ThinnedCatalogue(config, prepared, rows)
+
+
+def halves(rows: EmbeddedDataset) -> list[Fold]:
     ids = rows.data.query_ids.to_list()
-    folds = [Fold(ids[:80], [], ids[80:])]
-    fitted = cross_fit(rows, folds, config.ranker, config.embeddings, learnt=learnt)
+    return [Fold(ids[:80], [], ids[80:])]
+
+
+def colour_curve(folder: Path, dropout: dict[str, float], **settings: object) -> Robustness:
+    config, thinned = colours(folder, dropout, **settings)
+    rows, folds = thinned.whole, halves(thinned.whole)
+    fitted = cross_fit(rows, folds, config.ranker, config.embeddings, learnt=thinned.learnt())
     return measure_robustness(config, thinned, Trained(rows, folds, fitted))
 
 
@@ -244,6 +289,38 @@ def test_a_model_that_only_looks_fails_without_photos_and_dropout_mends_it(tmp_p
     assert without_any[0] > 0.98
     assert looks.findings[0].endswith("below the model trained without photos at 50%, 100% beyond noise")
     assert mended.findings[0].endswith("never below beyond noise")
+
+
+def test_every_rung_learns_from_the_lists_that_the_full_model_learns_from(tmp_path: Path) -> None:
+    """A rung of words is what it was, to the last bit; one that looked at photos no longer can, without any."""
+    scores, value = {}, {}
+    for share in (0.0, 0.3, 1.0):
+        config, thinned = colours(tmp_path, {"photos": share}, ladder=["text", "image"])
+        rows, folds = thinned.whole, halves(thinned.whole)
+        _, found = train.score_systems(config, rows, folds, learnt=thinned.learnt())
+        scores[share] = found
+        part = rows.data.select(rows.data.schema.select(["text", "image"]))
+        seen = thinned.learnt().data.select(part.schema)
+        alone = cross_fit(EmbeddedDataset(part), folds, config.ranker, learnt=EmbeddedDataset(seen))
+        np.testing.assert_array_equal(found["+ image"], alone.scores)
+        tested = rows.data.frame.with_columns(score=pl.Series(found["+ image"])).drop_nans("score")
+        value[share] = evaluate(tested, config.evaluation)["nDCG@10"].drop_nulls().mean()
+    for same in ("text", "text cosine", "photo cosine", "random"):
+        np.testing.assert_array_equal(scores[0.0][same], scores[1.0][same])
+    assert not np.array_equal(scores[0.0]["+ image"], scores[0.3]["+ image"])
+    assert value[0.0] > 0.99
+    assert value[1.0] < 0.9
+
+
+def test_a_base_that_goes_with_the_photos_is_not_leant_on_without_them(tmp_path: Path) -> None:
+    for base in ("image.photo_photo", "auto"):
+        config, thinned = colours(
+            tmp_path, {}, encoders={"image": {"kind": "colours"}}, robustness={"drop": {"photos": [1]}}
+        )
+        rows, folds, transfer = thinned.whole, halves(thinned.whole), Transfer(base=base)
+        fitted = cross_fit(rows, folds, config.ranker, transfer=transfer)
+        found = measure_robustness(config, thinned, Trained(rows, folds, fitted, transfer))
+        assert [point.share for point in found.points if point.system == ALL] == [0, 1]
 
 
 def test_embeddings_as_features_are_taken_away_too(tmp_path: Path) -> None:

@@ -142,6 +142,18 @@ def test_a_study_of_other_data_is_refused(tmp_path: Path) -> None:
         open_study(open_storage(None, tmp_path), "world", other, space, 0, two=False)
 
 
+def test_a_study_of_other_training_is_refused_both_ways(tmp_path: Path) -> None:
+    """What is only said where it is used: a study made with it, and one made before it was."""
+    space = CandidateSpace(RANKER, TuningConfig(), ["lexical"])
+    plain, leaning = MADE_WITH, MADE_WITH | {"train settings": "a base"}
+    for number, (first, second) in enumerate(((plain, leaning), (leaning, plain))):
+        storage = open_storage(None, tmp_path / str(number))
+        open_study(storage, "world", first, space, 0, two=False)
+        open_study(storage, "world", first, space, 0, two=False)
+        with pytest.raises(InputError, match="made with other train settings; name a new one with --study"):
+            open_study(storage, "world", second, space, 0, two=False)
+
+
 def test_a_study_whose_maker_was_killed_is_finished_by_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

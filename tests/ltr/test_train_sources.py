@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +15,10 @@ from features.errors import InputError
 from ltr import rank, train
 from ltr.anchoring import AnchoredRanker
 from ltr.config import dump_config, parse_config, read_config
+from ltr.dataset import Dataset
+from ltr.feature_table import prepare
 from ltr.saved_run import SavedRun
+from ltr.train_sources import made_of, read_transfer
 from tests.ltr.conftest import Trained
 
 
@@ -68,6 +74,39 @@ def test_what_cannot_be_used_is_refused(
     with pytest.raises(InputError, match=told):
         train.main(trained.words("--run", str(tmp_path / "run"), "--ladder", "[]", *words))
     assert not (tmp_path / "run").exists()
+
+
+def test_what_a_ranker_learns_by_is_told_from_what_it_does_not(trained: Trained, tmp_path: Path) -> None:
+    other, earlier = other_shop(tmp_path, trained), shutil.copytree(trained.run, tmp_path / "earlier")
+    prepared = prepare(read_config(trained.run / "config.yaml"))
+    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+
+    def made(**section: Any) -> str:
+        keys = {f"train.{name}": value for name, value in section.items() if name != "seed"}
+        config = read_config(trained.run / "config.yaml", keys | {"robustness.seed": section.get("seed", 0)})
+        return json.dumps(made_of(config, read_transfer(config, data, prepared.collection.queries)))
+
+    assert made() == made(seed=1) == made(modality_dropout={"photos": 0.0}) == "{}"
+    also = {"config": str(other), "queries": 20}
+    different = [
+        *(made(modality_dropout={"photos": share}) for share in (0.3, 0.5)),
+        made(modality_dropout={"photos": 0.3}, seed=1),
+        *(
+            made(modality_dropout=dict(order))
+            for order in permutations([("photos", 0.3), ("descriptions", 0.3)])
+        ),
+        *(made(base=base) for base in ("auto", "text.title")),
+        *(made(also=[also | more]) for more in ({}, {"weight": 0.5}, {"queries": 10})),
+        made(start=str(earlier)),
+    ]
+    assert made(start=str(earlier)) == different[-1]
+    note = next(path for path in (earlier / "model").iterdir() if path.suffix == ".json")
+    note.write_text(note.read_text() + "\n")
+    different.append(made(start=str(earlier)))
+    dump = read_config(other, {"features.lexical": False})
+    other.write_text(dump_config(dump), encoding="utf-8")
+    different.append(made(also=[also]))
+    assert len(set(different)) == len(different)
 
 
 def test_a_config_without_the_section_means_what_it_meant() -> None:

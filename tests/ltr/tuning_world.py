@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 import polars as pl
 
+from ltr.anchoring import Transfer
 from ltr.dataset import Dataset
 from ltr.evaluation import EvaluationConfig
 from ltr.fusion import EmbeddedDataset
@@ -54,12 +55,17 @@ class Slow(CrossValidation):
         return super().fit(candidate, fold, on_tree)
 
 
-def judge(kind: type[CrossValidation] = CrossValidation) -> CrossValidation:
+def judge(
+    kind: type[CrossValidation] = CrossValidation,
+    transfer: Transfer | None = None,
+    learnt: EmbeddedDataset | None = None,
+) -> CrossValidation:
     frame = table()
     queries = frame.select("query_id").unique().sort("query_id")
     outer = make_folds(FoldsConfig(folds=4), queries)[-1]
     folds = inner_folds(TuningConfig(folds=3), outer, queries, 0.2)
-    return kind(EmbeddedDataset(Dataset.from_frame(frame)), folds, EvaluationConfig(cutoffs=(5,)))
+    rows, evaluation = EmbeddedDataset(Dataset.from_frame(frame)), EvaluationConfig(cutoffs=(5,))
+    return kind(rows, folds, evaluation, None, transfer, learnt)
 
 
 def search(
