@@ -2,12 +2,17 @@
 
 A shard is a .npy file of (key, vector) records, named by the hash of its own bytes. So a shard cut short
 or damaged is recognised, two processes cannot clash, and there is no index to fall out of step.
+
+Many small shards are joined into larger ones. At every moment each vector stands in some whole shard: a
+joined shard is there before those it was made of are removed, and who misses a shard looks again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import itertools
+import os
 import time
 import uuid
 import warnings
@@ -19,6 +24,9 @@ import polars as pl
 
 KEY = ["high", "low"]  # the two halves of a 128-bit content hash
 _STALE_SECONDS = 3600
+_FULL = 1024  # rows; a shard of fewer is small
+_MOST_SMALL = 64  # more small shards than that are joined
+_JOINED = 4096  # rows of a joined shard, about: what is held in memory at once
 
 
 class ShardFolder:
@@ -27,7 +35,8 @@ class ShardFolder:
     def __init__(self, folder: Path, precision: str) -> None:
         self._folder = folder
         self._precision = precision
-        self._names: list[str] = []
+        self._names: dict[int, str] = {}  # by the number that the index gives them
+        self._numbers = itertools.count()
         self._index = _index_of(np.empty((0, 2), dtype=np.uint64), 0)
 
     def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -35,37 +44,93 @@ class ShardFolder:
 
         The vectors are None where nothing is found.
         """
-        self._refresh()
         wanted = pl.DataFrame(keys, schema=KEY, orient="row").with_row_index("position")
-        hits = wanted.join(self._index, on=KEY, how="inner").unique("position").sort("position")
-        if hits.is_empty():
-            return np.empty(0, dtype=np.int64), None
-        positions = hits["position"].to_numpy().astype(np.int64)
-        return positions, self._gather(hits["shard"].to_numpy(), hits["row"].to_numpy())
+        while True:
+            self._refresh()
+            hits = wanted.join(self._index, on=KEY, how="inner").unique("position").sort("position")
+            if hits.is_empty():
+                return np.empty(0, dtype=np.int64), None
+            try:
+                vectors = self._gather(hits["shard"].to_numpy(), hits["row"].to_numpy())
+            except FileNotFoundError:  # joined with others since the refresh
+                continue
+            return hits["position"].to_numpy().astype(np.int64), vectors
 
     def write(self, keys: np.ndarray, vectors: np.ndarray) -> None:
         """One shard of (n, 2) keys and (n, d) vectors: seen by others as a whole or not at all."""
         layout = np.dtype([("key", "<u8", (2,)), ("vector", np.dtype(self._precision), (vectors.shape[1],))])
         records = np.empty(len(keys), dtype=layout)
         records["key"], records["vector"] = keys, vectors
+        self._place(records)
+
+    def join_small(self) -> None:
+        """Join the small shards once they are too many; safe beside others who read, write or join."""
+        if len(self._there()) <= _MOST_SMALL:
+            return
+        self._refresh()
+        sizes = self._index.group_by("shard").len().filter(pl.col("len") < _FULL)
+        if sizes.height <= _MOST_SMALL:
+            return
+        # In the order of their names, so that two processes at once make the same shards of them.
+        names, rows = zip(*sorted((self._names[n], size) for n, size in sizes.iter_rows()), strict=True)
+        parts = np.cumsum(rows) // _JOINED
+        for part in np.unique(parts):
+            self._join([names[place] for place in np.flatnonzero(parts == part)])
+
+    def _join(self, names: list[str]) -> None:
+        """One shard of several, each key once; what others have joined meanwhile is theirs."""
+        read = {name: found for name in names if (found := _read(self._folder / name)) is not None}
+        if len(read) < 2:
+            return
+        records = np.concatenate(list(read.values()))
+        _, first = np.unique(records["key"], axis=0, return_index=True)
+        joined = self._place(records[first])
+        # The joined shard has the name of one of them where the others hold nothing that it lacks.
+        for name in read.keys() - {joined}:
+            (self._folder / name).unlink(missing_ok=True)
+
+    def _place(self, records: np.ndarray) -> str:
+        """Write a shard; its name."""
         buffer = io.BytesIO()
         np.save(buffer, records, allow_pickle=False)
         data = buffer.getvalue()
         self._folder.mkdir(parents=True, exist_ok=True)
         unfinished = self._folder / f"{uuid.uuid4().hex}.tmp"
         unfinished.write_bytes(data)
-        unfinished.replace(self._folder / f"{_digest(data)}.npy")
+        with unfinished.open("r+b") as file:  # on the disk before what it replaces is removed from there
+            os.fsync(file.fileno())
+        name = f"{_digest(data)}.npy"
+        unfinished.replace(self._folder / name)
+        return name
+
+    def _there(self) -> set[str]:
+        return {path.name for path in self._folder.glob("*.npy")}
 
     def _refresh(self) -> None:
-        """Index the shards that came since the last look, whoever wrote them."""
+        """Index the shards that are there now, whoever wrote or joined them."""
         self._sweep()
-        known = set(self._names)
-        for path in sorted(self._folder.glob("*.npy")):
-            if path.name in known or (keys := _read_keys(path)) is None:
-                continue
-            self._index = self._index.vstack(_index_of(keys, len(self._names)))
-            self._names.append(path.name)
+        seen: set[str] | None = None
+        # Until two looks see the same: where others join shards, one look may find neither the old nor the new.
+        while (there := self._there()) != seen:
+            seen = there
+            self._forget(there)
+            for name in sorted(there.difference(self._names.values())):
+                self._learn(name)
         self._index = self._index.rechunk()
+
+    def _learn(self, name: str) -> None:
+        records = _read(self._folder / name)
+        if records is not None:
+            number = next(self._numbers)
+            self._names[number] = name
+            self._index = self._index.vstack(_index_of(np.ascontiguousarray(records["key"]), number))
+
+    def _forget(self, there: set[str]) -> None:
+        """Drop from the index what is no longer there."""
+        gone = [number for number, name in self._names.items() if name not in there]
+        if gone:
+            self._index = self._index.filter(~pl.col("shard").is_in(gone))
+            self._names = {n: name for n, name in self._names.items() if name in there}
 
     def _sweep(self) -> None:
         """Remove what killed writers left behind; a live one needs its file for a moment only."""
@@ -86,9 +151,12 @@ class ShardFolder:
 
 
 class ShardWriter:
-    """Collects vectors; writes a shard every so many items or seconds, and at the end, be it an error."""
+    """Collects vectors; writes a shard every so many items or seconds, and at the end, be it an error.
 
-    def __init__(self, folder: ShardFolder, items: int = 1024, seconds: float = 30.0) -> None:
+    At an end without error it also joins the folder's small shards, if they have become too many.
+    """
+
+    def __init__(self, folder: ShardFolder, items: int = _FULL, seconds: float = 30.0) -> None:
         self._folder = folder
         self._items, self._seconds = items, seconds
         self._pending: list[tuple[np.ndarray, np.ndarray]] = []
@@ -101,6 +169,8 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._flush()
+        if kind is None:
+            self._folder.join_small()
 
     def add(self, keys: np.ndarray, vectors: np.ndarray) -> None:
         self._pending.append((keys, vectors))
@@ -115,17 +185,17 @@ class ShardWriter:
         self._pending, self._since = [], time.monotonic()
 
 
-def _read_keys(path: Path) -> np.ndarray | None:
-    """(n, 2) keys of a whole shard; None, with a warning, for a damaged one, which is removed."""
+def _read(path: Path) -> np.ndarray | None:
+    """(n,) records of a whole shard; None, with a warning, for a damaged one, which is removed."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:  # found damaged by another process
+    except FileNotFoundError:  # found damaged, or joined with others, by another process
         return None
     if _digest(data) != path.stem:
         warnings.warn(f"embedding cache: {path} is damaged; its items are encoded again", stacklevel=2)
         path.unlink(missing_ok=True)
         return None
-    return np.ascontiguousarray(np.load(io.BytesIO(data), allow_pickle=False)["key"])
+    return np.load(io.BytesIO(data), allow_pickle=False)
 
 
 def _index_of(keys: np.ndarray, shard: int) -> pl.DataFrame:

@@ -6,8 +6,6 @@ Made once from the weights on disk, without network, and whole or not at all.
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
+from features.draft_folders import draft_beside
 from features.errors import InputError
 from features.model_files import load_model
 from features.onnx_text import ABOUT, MODEL, TOKENIZER, OnnxPrecision
@@ -47,18 +46,14 @@ def export(source: Path, precision: OnnxPrecision, target: Path) -> None:
     Raises InputError for a model that cannot be exported, or whose export gives other vectors.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with draft_beside(target) as draft:
         _write(load_model(source, torch.device("cpu")), source, draft)
         if precision == "int8":
             _quantise(draft)
         else:
             (draft / _EXACT).rename(draft / MODEL)
-        draft.chmod(0o755)
         if not target.exists():
             draft.replace(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write(model: SentenceTransformer, source: Path, draft: Path) -> None:

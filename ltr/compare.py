@@ -1,7 +1,7 @@
 """python -m ltr.compare A B [C …] [--config FILE] [--html FILE]
 
 Products side by side, by their ids: what the catalogue says of each, and how alike every two of them are by
-photo, title, price and category. With --html, also a page with their photos.
+photo, title, price and category. With --html, also a page with their photos, sounds and videos.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import polars as pl
 
 from features.errors import InputError
 from features.likeness import PARTS, Likeness, LikenessWeights, overall
+from features.media import media_columns, modality_of
 from ltr import command_line
 from ltr.command_line import say, show
 from ltr.feature_table import load_collection
+from ltr.reporting.clips import Clips, file_name
 from ltr.reporting.pages import render
 from ltr.reporting.thumbnails import thumbnail
 from ltr.run_folder import write_whole
@@ -24,6 +26,7 @@ from ltr.similar import make_likeness
 
 _NOT_ATTRIBUTES = ("product_id", "image")
 _PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many
+_ROOM = 4_000_000  # characters of the page for clips to play
 
 
 @dataclass(frozen=True)
@@ -68,12 +71,22 @@ def _check_asked(product_ids: Sequence[str]) -> None:
 def attributes(chosen: pl.DataFrame) -> list[Attribute]:
     """What is known of at least one of the products (k rows), column by column."""
     found = []
+    files = media_columns(chosen.columns)
     for column in chosen.columns:
         if column in _NOT_ATTRIBUTES or chosen[column].null_count() == chosen.height:
+            continue
+        if column in files:
+            found.append(_files_line(modality_of(column), chosen[column]))
             continue
         values = tuple(_in_words(value) for value in chosen[column])
         found.append(Attribute(column.replace("_", " "), values, len(set(values) - {"–"}) > 1))
     return found
+
+
+def _files_line(modality: str, files: pl.Series) -> Attribute:
+    """Files by name; two of one name or size may yet differ."""
+    names = tuple("–" if item is None else file_name(item) for item in files)
+    return Attribute(modality, names, files.drop_nulls().n_unique() > 1)
 
 
 def _in_words(value: object) -> str:
@@ -89,12 +102,14 @@ def pairwise(likeness: Likeness, product_ids: Sequence[str]) -> pl.DataFrame:
 
 
 def page(chosen: pl.DataFrame, lines: Sequence[Attribute], alike: pl.DataFrame) -> str:
-    """The whole page; photos are embedded."""
-    products: list[Mapping[str, str]] = [
+    """The whole page; photos are embedded, and other files that browsers play, as long as there is room."""
+    clips = Clips(_ROOM)
+    products: list[Mapping[str, object]] = [
         {
             "id": row["product_id"],
             "title": row.get("title") or row["product_id"],
             "photo": thumbnail(row.get("image"), _PHOTO),
+            "clips": clips.of(row),
         }
         for row in chosen.iter_rows(named=True)
     ]

@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.load import CatalogueConfig, Collection, SvmlightConfig, load
+from features.photo_checks import PhotoChecks
 from features.source_config import JudgementsConfig, ProductsConfig, QueriesConfig
 from ltr import command_line
 from ltr.command_line import say
@@ -205,7 +206,8 @@ def _new_collection(run: SavedRun, given: argparse.Namespace) -> Collection:
     if given.products:
         changes["products"] = _moved(mapped.products, ProductsConfig, given.products)
     products = None if given.products or mapped is config.data else load_collection(config).products
-    return load(mapped.model_copy(update=changes), config.base, products)
+    checks = PhotoChecks(Path(config.cache.folder))
+    return load(mapped.model_copy(update=changes), config.base, products, checks)
 
 
 def _canonical(run: SavedRun) -> CatalogueConfig:

@@ -16,8 +16,6 @@ import datetime as dt
 import json
 import os
 import platform
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -27,6 +25,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from features.draft_folders import draft_beside
 from features.encoders import Fittable
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
@@ -71,16 +70,12 @@ def check_target(target: Path, sign: str = "run.json") -> None:
 @contextmanager
 def new_run(target: Path) -> Iterator[Path]:
     """A folder to fill; it takes its name only when whole, and an earlier run of that name is set aside."""
-    draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
+    with draft_beside(target) as draft:
         yield draft
-        draft.chmod(0o755)
         if target.exists():
             made = dt.datetime.fromtimestamp(target.stat().st_mtime, tz=dt.UTC)
             target.replace(_free_name(target, made))
         draft.replace(target)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _free_name(target: Path, made: dt.datetime) -> Path:

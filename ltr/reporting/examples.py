@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ltr.reporting.clips import Clip, Clips
 from ltr.reporting.query_gains import query_text
 from ltr.reporting.thumbnails import thumbnail
 
 PER_KIND = 3
 SHOWN = 8
+_ROOM = 500_000  # characters for clips to play: beside the tables and photos the page stays below 5 MB
 
 Reasons = Mapping[tuple[str, str], Sequence[tuple[str, float]]]
 """By query and product: the leading modalities with their signed share, as from `reasons_for`."""
@@ -34,6 +36,7 @@ class Item:
     place: int
     elsewhere: int
     reasons: Sequence[tuple[str, float]]
+    clips: Sequence[Clip]
 
     @property
     def climbed(self) -> int:
@@ -66,6 +69,7 @@ class Example:
     candidates: int
     baseline: list[Item]
     model: list[Item]
+    clips: Sequence[Clip]
 
 
 def choose_queries(gains: pl.DataFrame) -> list[Choice]:
@@ -100,7 +104,7 @@ def build_examples(
     asked, products = shop
     ids = [choice.query_id for choice in chosen]
     queries = {r["query_id"]: r for r in asked.filter(pl.col("query_id").is_in(ids)).iter_rows(named=True)}
-    examples = []
+    examples, clips = [], Clips(_ROOM)
     for choice in chosen:
         query = queries[choice.query_id]
         mine = (pairs["query_id"] == choice.query_id).to_numpy()
@@ -111,8 +115,9 @@ def build_examples(
                 query_text(query),
                 thumbnail(query.get("image")),
                 before.height,
-                _items(before, after, products, reasons),
-                _items(after, before, products, reasons),
+                _items(before, after, products, reasons, clips),
+                _items(after, before, products, reasons, clips),
+                clips.of(query),
             )
         )
     return examples
@@ -127,7 +132,9 @@ def _ranked(pairs: pl.DataFrame, scores: np.ndarray, rows: np.ndarray) -> pl.Dat
     return ranked.drop("score").with_row_index("place", offset=1)
 
 
-def _items(ranked: pl.DataFrame, other: pl.DataFrame, products: pl.DataFrame, reasons: Reasons) -> list[Item]:
+def _items(
+    ranked: pl.DataFrame, other: pl.DataFrame, products: pl.DataFrame, reasons: Reasons, clips: Clips
+) -> list[Item]:
     places = other.select("product_id", elsewhere="place")
     shown = ranked.head(SHOWN).join(places, on="product_id", how="left", maintain_order="left")
     joined = shown.join(products, on="product_id", how="left", maintain_order="left")
@@ -142,6 +149,7 @@ def _items(ranked: pl.DataFrame, other: pl.DataFrame, products: pl.DataFrame, re
             row["place"],
             row["elsewhere"],
             reasons.get((row["query_id"], row["product_id"]), ()),
+            clips.of(row),
         )
         for row in joined.iter_rows(named=True)
     ]

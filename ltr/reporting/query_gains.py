@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from features.media import media_columns, modality_of
 from ltr.measurement import Measurement
 from ltr.reporting.thumbnails import ROW, thumbnail
 from ltr.significance import ROUNDING
@@ -80,5 +81,7 @@ def query_lines(gains: pl.DataFrame, queries: pl.DataFrame) -> list[QueryLine]:
 
 
 def query_text(query: dict[str, object]) -> str:
-    """What a query is called on a page: its words, "(photo)", or its id where it has neither."""
-    return str(query.get("text") or ("(photo)" if query.get("image") else query["query_id"]))
+    """What a query is called on a page: its words, what it shows or plays ("(photo)"), or else its id."""
+    files = ["photo"] * bool(query.get("image"))
+    files += [modality_of(column) for column in media_columns(query) if query[column]]
+    return str(query.get("text") or (f"({', '.join(files)})" if files else query["query_id"]))

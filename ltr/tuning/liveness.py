@@ -8,44 +8,23 @@ need agree.
 
 from __future__ import annotations
 
-import functools
 import os
-import socket
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 
 import optuna
 from optuna.trial import FrozenTrial
 
+from features.processes import machine, started
+
 WORKER, BEAT = "worker", "beat"
 BEAT_EVERY = 20.0  # seconds
 GRACE = 90.0  # seconds
-PROC = Path("/proc")
-
-
-@functools.cache
-def machine() -> str:
-    """This machine since it was started, or the container on it: where a process number means one process."""
-    name = socket.gethostname()
-    boot, space = PROC / "sys/kernel/random/boot_id", PROC / "self/ns/pid"
-    if not (boot.is_file() and space.exists()):
-        return name
-    return f"{name} {boot.read_text(encoding='ascii').strip()} {space.stat().st_ino}"
 
 
 def this_worker() -> dict[str, str | int]:
-    return {"machine": machine(), "process": os.getpid(), "started": _started(os.getpid()) or ""}
-
-
-def _started(process: int) -> str | None:
-    """When a process began, in the kernel's ticks: its number may be given anew. None: there is none."""
-    try:
-        stat = (PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    return stat.rpartition(")")[2].split()[19]
+    return {"machine": machine(), "process": os.getpid(), "started": started(os.getpid()) or ""}
 
 
 class Watcher:
@@ -57,7 +36,7 @@ class Watcher:
     def gone(self, trial: FrozenTrial) -> bool:
         worker = trial.user_attrs.get(WORKER)
         if worker is not None and worker["machine"] == machine() and worker["started"]:
-            return _started(worker["process"]) != worker["started"]
+            return started(worker["process"]) != worker["started"]
         beat, now = trial.user_attrs.get(BEAT, 0), time.monotonic()
         last, since = self._seen.get(trial.number, (None, now))
         if beat != last:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import wave
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from ltr.significance import BootstrapConfig
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTED = """tee "for him" & 'her' <b>50%</b>"""
+CLIP = "hum <b>50%<b> & more.mp3"
 LONG = "Donaudampfschifffahrtsgesellschaft" * 3
 CONFIG = EvaluationConfig(cutoffs=(5,), bootstrap=BootstrapConfig(resamples=100))
 QUERIES, ROWS = 24, 12
@@ -32,6 +34,17 @@ QUERIES, ROWS = 24, 12
 def photo(colour: tuple[int, int, int] = (200, 30, 30)) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (300, 200), colour).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def sound(seconds: float = 0.1) -> bytes:
+    """A WAV file that hums."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as clip:
+        clip.setnchannels(1)
+        clip.setsampwidth(2)
+        clip.setframerate(4_000)
+        clip.writeframes(bytes(range(0, 200, 4)) * round(160 * seconds))
     return buffer.getvalue()
 
 
@@ -53,6 +66,7 @@ def queries() -> pl.DataFrame:
             "query_id": [f"q{i:02d}" for i in range(QUERIES)],
             "text": texts,
             "image": [photo() if text is None else None for text in texts],
+            "media.audio": [f"/no/such/folder/{CLIP}"] * QUERIES,
             "segment": ["text & <i>more</i>" if i % 2 else "photo" for i in range(QUERIES)],
         }
     )
@@ -66,6 +80,7 @@ def products() -> pl.DataFrame:
             "product_id": [f"p{i:02d}" for i in range(ROWS)],
             **columns,
             "image": [photo() if i % 3 else None for i in range(ROWS)],
+            "media.audio": [None, b"no sound", *[sound()] * (ROWS - 2)],
         }
     )
 

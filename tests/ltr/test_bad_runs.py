@@ -182,7 +182,9 @@ def kill_a_run(folder: Path, *words: str) -> None:
 def test_a_killed_run_leaves_nothing_under_its_name(shop: Shop) -> None:
     kill_a_run(shop.folder)
     assert list(shop.folder.glob("runs/[!.]*")) == []
+    assert len(list(shop.folder.glob("runs/.*"))) == 1
     assert shop.run("train").status == 0
+    assert list(shop.folder.glob("runs/.*")) == []
     assert shop.run("rank --run runs/shop-lightgbm --query 'red hat'").status == 0
 
 

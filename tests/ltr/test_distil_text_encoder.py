@@ -59,7 +59,7 @@ def test_an_earlier_one_is_set_aside(folder: Path) -> None:
     for _ in range(2):
         distil_text_encoder.main(words(folder, "static"))
     assert list(folder.glob("static@*"))
-    assert not list(folder.glob(".static-*"))
+    assert not list(folder.glob(".draft-*"))
 
 
 def test_a_config_without_such_an_encoder() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ltr.reporting.report import write_report
 from tests.ltr.conftest import Trained
-from tests.ltr.report_world import LONG, QUERIES, QUOTED, SCRIPT, made_report, tuning
+from tests.ltr.report_world import CLIP, LONG, QUERIES, QUOTED, SCRIPT, made_report, tuning
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -237,6 +237,22 @@ def test_words_of_the_data_stay_words(look_at: Open, made: Path) -> None:
     assert page.locator("h1").inner_text() == f"demo {SCRIPT}"
     assert SCRIPT in page.locator(".item .title").all_inner_texts()
     assert QUOTED in page.locator(".item .title").evaluate_all("all => all.map(each => each.title)")
+
+
+def test_sounds_are_played_and_named(made_page: playwright.Page) -> None:
+    page = made_page
+    players = page.locator(".item audio")
+    assert players.count() > 0
+    assert all(players.evaluate_all("all => all.map(each => each.controls && each.ariaLabel.length > 9)"))
+    assert players.first.bounding_box()["width"] > 100
+    seconds = players.first.evaluate(
+        """each => new Promise((told, failed) => {
+            each.onloadedmetadata = () => told(each.duration); each.onerror = () => failed(each.error.message);
+            each.preload = "metadata"; each.load(); })"""
+    )
+    assert seconds == pytest.approx(0.1)
+    assert "audio: 8 bytes" in page.locator(".item .clip").all_inner_texts()
+    assert page.locator("header .clip").first.inner_text() == f"audio: {CLIP}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

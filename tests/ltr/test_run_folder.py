@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,25 @@ def test_a_failed_run_keeps_the_earlier_one_in_place(tmp_path: Path) -> None:
         raise RuntimeError
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert (tmp_path / "run" / "number").read_text() == "0"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from ltr.run_folder import new_run
+with new_run(Path(sys.argv[1])) as draft:
+    (draft / "half").write_text("written")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_command_left_is_cleared_by_the_next_beside_it(tmp_path: Path) -> None:
+    died = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "killed")], check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert [path.name.startswith(".") for path in tmp_path.iterdir()] == [True]
+    with new_run(tmp_path / "other"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
 @pytest.mark.parametrize("exists", [False, True])
