@@ -20,9 +20,9 @@ from pydantic import TypeAdapter
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
+from ltr.gains import gains_of
 from ltr.metrics import ndcg, rank
 from ltr.rankers import Ranker, RankerConfig, load_ranker, make_ranker
-from ltr.rankers.gains import gains_of
 from ltr.rankers.score_fusion import z_scores
 from ltr.transfer import SourceSet, conformed, with_sources
 

@@ -31,7 +31,7 @@ class Ranks:
     @classmethod
     def of_lists(cls, query: IntArray) -> Ranks:
         """Rank whole lists laid end to end; `query` is ascending."""
-        starts = np.flatnonzero(np.diff(query, prepend=-1))
+        starts = _starts(query)
         first = np.repeat(starts, np.diff(starts, append=len(query)))
         return cls(query, np.arange(1, len(query) + 1) - first)
 
@@ -80,33 +80,46 @@ def rank(
     All columns have one row a pair, in any order. `query` counts from 0 to queries-1; a NaN score means
     judged but not retrieved; gains are 0 or more.
     """
-    retrieved = np.flatnonzero(~np.isnan(score))
-    rows = retrieved[_order(query[retrieved], score[retrieved], retrieved, product_id)]
-    lists = Ranks.of_lists(query[rows])
-    has_gain = gain[rows] > 0
+    shown = np.flatnonzero(~np.isnan(score))
+    order, list_of = _order(query[shown], score[shown], product_id, shown)
+    rows = shown[order]
+    retrieved = np.bincount(list_of, minlength=queries)
+    before = np.cumsum(retrieved) - retrieved
+
+    def ranks(places: IntArray) -> Ranks:
+        return Ranks(list_of[places], places + 1 - before[list_of[places]])
+
+    list_gain = gain[rows]
+    with_gain = np.flatnonzero(list_gain > 0)  # twice as fast, here and below, as indexing by a random mask
     ideal_query, ideal_gain = _ideal(query, gain)
     return Rankings(
-        hits=lists.where(relevant[rows]),
-        gains=lists.where(has_gain),
-        gain=gain[rows][has_gain],
+        hits=ranks(np.flatnonzero(relevant[rows])),
+        gains=ranks(with_gain),
+        gain=list_gain[with_gain],
         ideal=Ranks.of_lists(ideal_query),
         ideal_gain=ideal_gain,
-        unjudged=lists.where(~judged[rows]),
-        retrieved=np.bincount(lists.query, minlength=queries),
-        relevant=np.bincount(query[relevant], minlength=queries),
+        unjudged=ranks(np.flatnonzero(~judged[rows])),
+        retrieved=retrieved,
+        relevant=np.bincount(query[np.flatnonzero(relevant)], minlength=queries),
     )
 
 
-def _order(query: IntArray, score: FloatArray, rows: IntArray, product_id: pl.Series) -> IntArray:
-    """Order by query, then descending score, then ascending product_id; `rows` are places in product_id.
+def _order(
+    query: IntArray, score: FloatArray, product_id: pl.Series, rows: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Order by query, then descending score, then ascending product_id, and the queries in that order.
 
-    Query and score (as 32-bit float) are packed into one integer, because numpy sorts integers ten
-    times faster than it sorts by two columns. Rows whose keys are equal, which includes scores that
-    differ only beyond 32 bits, are then put in exact order among themselves.
+    `rows` are places in product_id. Query, score and place are packed into one integer, because numpy sorts
+    integers three times faster than it finds their order, and thirty times faster than by two columns. The
+    score has the bits that are left, its highest; rows equal in those are then put in exact order.
     """
-    key = _packed(query, _descending_bits(score))
-    order = np.argsort(key)
-    key = key[order]
+    place_bits, query_bits = (max(1, int(n).bit_length()) for n in (len(query), query.max(initial=0)))
+    key = query.astype(np.uint64) << (64 - query_bits)
+    key |= _descending_bits(score) >> (query_bits + place_bits) << place_bits
+    key |= np.arange(len(query), dtype=np.uint64)
+    key.sort()
+    order = (key & ((1 << place_bits) - 1)).view(np.int64)
+    key >>= place_bits
     same = key[1:] == key[:-1]
     tied = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
     if len(tied):
@@ -116,27 +129,27 @@ def _order(query: IntArray, score: FloatArray, rows: IntArray, product_id: pl.Se
         )
         exact = ties.select(pl.arg_sort_by("key", "score", "product_id", descending=[False, True, False]))
         order[tied] = among[exact.to_series().to_numpy()]
-    return order
+    return order, (key >> (64 - query_bits - place_bits)).view(np.int64)
+
+
+def _descending_bits(score: FloatArray) -> npt.NDArray[np.uint64]:
+    """Unsigned integers that ascend as the score descends (the highest bit marks negative floats)."""
+    bits = (score + 0.0).view(np.uint64)  # + 0 makes -0 equal to 0
+    return np.where(score < 0, bits, ~bits & np.uint64(2**63 - 1))
 
 
 def _ideal(query: IntArray, gain: FloatArray) -> tuple[IntArray, FloatArray]:
     """Query and gain of all rows with a gain, by query and descending gain."""
     rows = np.flatnonzero(gain > 0)
     rising = np.unique(gain[rows])
-    place = np.searchsorted(-rising[::-1], -gain[rows]).astype(np.uint32)  # 0 = the highest gain
-    key = np.sort(_packed(query[rows], place))
-    return (key >> np.uint64(32)).astype(np.int64), rising[::-1][key & np.uint64(0xFFFFFFFF)]
+    place = np.searchsorted(-rising[::-1], -gain[rows])  # 0 = the highest gain
+    key = np.sort(query[rows] << 32 | place)
+    return key >> 32, rising[::-1][key & 0xFFFFFFFF]
 
 
-def _packed(query: IntArray, low: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64]:
-    return (query.astype(np.uint64) << np.uint64(32)) | low
-
-
-def _descending_bits(score: FloatArray) -> npt.NDArray[np.uint32]:
-    """Unsigned integers that ascend as the 32-bit score descends (the sign bit marks negative floats)."""
-    with np.errstate(over="ignore"):  # too large for 32 bits: infinite here, told apart among the ties
-        bits = (score.astype(np.float32) + np.float32(0)).view(np.uint32)  # + 0 makes -0 equal to 0
-    return np.where(bits >> 31, bits, ~bits & np.uint32(0x7FFFFFFF))
+def _starts(query: IntArray) -> IntArray:
+    """Where each list begins, of lists laid end to end."""
+    return np.flatnonzero(np.diff(query, prepend=-1))
 
 
 def _ratio(numerator: FloatArray, denominator: npt.NDArray[Any]) -> FloatArray:
@@ -192,8 +205,9 @@ def average_precision(rankings: Rankings) -> FloatArray:
 
 def reciprocal_rank(rankings: Rankings) -> FloatArray:
     """1 / rank of the first relevant row; 0 where relevant rows exist but none was retrieved."""
-    first = Ranks.of_lists(rankings.hits.query).rank == 1
-    best = rankings.totals(rankings.hits.where(first), 1.0 / rankings.hits.rank[first])
+    first = _starts(rankings.hits.query)
+    best = np.zeros(len(rankings.relevant))
+    best[rankings.hits.query[first]] = 1.0 / rankings.hits.rank[first]
     return np.where(rankings.relevant > 0, best, np.nan)
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from ltr.dataset import Dataset
-from ltr.rankers.gains import Gain, gains_of
+from ltr.gains import Gain, gains_of
 
 OWN = "extra"  # the group of a shop's own columns: the same name means another thing in another shop
 

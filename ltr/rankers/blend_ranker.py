@@ -16,8 +16,8 @@ from pydantic import Field
 
 from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
+from ltr.gains import gains_of
 from ltr.rankers.boosted import HISTORY, BoostedConfig
-from ltr.rankers.gains import gains_of
 from ltr.rankers.lightgbm_ranker import LightGBMConfig, LightGBMRanker
 from ltr.rankers.members import BoosterConfig, FittedMembers, MemberRanker, Members, member_features
 from ltr.rankers.score_fusion import (

@@ -20,8 +20,8 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from features.readers import sha256
 from ltr.dataset import Dataset
+from ltr.gains import Gain, gains_of
 from ltr.rankers.devices import Device
-from ltr.rankers.gains import Gain, gains_of
 from ltr.rankers.model_files import check_unchanged
 from ltr.rankers.search_space import Float, Int, Range
 

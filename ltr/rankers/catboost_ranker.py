@@ -14,6 +14,7 @@ import numpy as np
 
 from features.errors import InputError
 from ltr.dataset import Dataset
+from ltr.gains import gains_of
 from ltr.rankers.boosted import (
     BoostedConfig,
     BoostedRanker,
@@ -24,7 +25,6 @@ from ltr.rankers.boosted import (
     monotone_signs,
     thread_count,
 )
-from ltr.rankers.gains import gains_of
 
 ALIASES = {
     "eta": "learning_rate",

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
+from ltr.gains import Gain, gains_of
 from ltr.rankers.boosted import bad_data
-from ltr.rankers.gains import Gain, gains_of
 
 Target = Literal["grades", "relevance"]
 MOST_CLASSES = 32

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from ltr.dataset import Dataset
+from ltr.gains import gain_levels, gains_of, whole_log_levels
 from ltr.rankers.boosted import (
     BoostedConfig,
     BoostedRanker,
@@ -24,7 +25,6 @@ from ltr.rankers.boosted import (
     thread_count,
 )
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
-from ltr.rankers.gains import gain_levels, gains_of, whole_log_levels
 from ltr.rankers.search_space import Int, Range
 
 MOST_ROWS = 10_000  # of one query: the length of the library's table of discounts

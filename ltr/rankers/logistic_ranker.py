@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 
 from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
+from ltr.gains import Gain, gains_of
 from ltr.rankers.boosted import HISTORY, bad_data
-from ltr.rankers.gains import Gain, gains_of
 from ltr.rankers.grade_classes import expected_gain, labels_of, make_classes, softmax
 from ltr.rankers.model_files import read_models, write_models
 from ltr.rankers.standardiser import Standardiser

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.dataset import Dataset
+from ltr.gains import gains_of
 from ltr.rankers.boosted import HISTORY, bad_data, thread_count
 from ltr.rankers.early_stopping import BestEpoch, differ_in_gain, limited_threads, mean_ndcg
-from ltr.rankers.gains import gains_of
 from ltr.rankers.grade_classes import labels_of
 from ltr.rankers.model_files import read_models, write_models
 from ltr.rankers.network_settings import NetworkConfig

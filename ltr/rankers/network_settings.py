@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ltr.rankers.gains import Gain
+from ltr.gains import Gain
 
 Widths = tuple[int, ...]
 

@@ -13,6 +13,7 @@ import xgboost as xgb
 from pydantic import Field
 
 from ltr.dataset import Dataset
+from ltr.gains import gains_of
 from ltr.rankers.boosted import (
     BoostedConfig,
     BoostedRanker,
@@ -24,7 +25,6 @@ from ltr.rankers.boosted import (
     thread_count,
 )
 from ltr.rankers.devices import check_xgboost
-from ltr.rankers.gains import gains_of
 from ltr.rankers.search_space import Float, Range
 
 ALIASES = {

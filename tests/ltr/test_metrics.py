@@ -170,6 +170,14 @@ def test_equals_the_formulas(gain: str, rows: Rows, relevant_from: float, k: int
         assert by_kind[name] == (None if value is None else pytest.approx(value, abs=1e-9)), name
 
 
+def test_scores_apart_in_their_last_bit_only_are_ranked_by_it_in_a_crowd_of_queries() -> None:
+    """The sort key of many queries has no room for all 64 bits of a score, nor for all digits of a gain."""
+    bad_first: Rows = [(1, 1.0), (1 + 1e-15, nextafter(1.0, 2)), (0, nextafter(1.0, 0))]
+    found = evaluate(table(*[bad_first] * 3000), EvaluationConfig(relevant_from=1 + 1e-15))
+    assert found["RR(rel=1)"].unique().to_list() == [1.0]
+    assert found["nDCG@10"].unique().to_list() == [1.0]
+
+
 def test_linear_ndcg_equals_scikit_learn_on_fractional_grades() -> None:
     rng = np.random.default_rng(0)
     grades, scores = rng.uniform(0, 3, (200, 15)), rng.normal(size=(200, 15))

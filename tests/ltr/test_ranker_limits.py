@@ -48,7 +48,7 @@ def test_xendcg_refuses_the_grades_it_would_misread(step: float) -> None:
 @pytest.mark.parametrize("config", [LIGHTGBM, XGBOOST], ids=lambda config: config.kind)
 @pytest.mark.parametrize(
     ("gain", "message"),
-    [("exp", "grades up to 127"), ({0.0: 0.0, 200.0: 1.0, 400.0: 3.0}, "grade 600 without one")],
+    [("exp", "grades up to 127"), ({0.0: 0.0, 200.0: 1.0, 400.0: 3.0}, "got 600; add it to ranker.gain")],
 )
 def test_grades_without_a_gain_are_told(config: RankerConfig, gain: Any, message: str) -> None:
     data = dataset(step=200)
@@ -101,6 +101,8 @@ def test_library_parameters_win_under_any_name(
 def test_settings_are_strict() -> None:
     with pytest.raises(ValidationError):
         LightGBMConfig(num_leaves=3)  # type: ignore[call-arg]
+    with pytest.raises(ValidationError, match="at least 1 item"):
+        LightGBMConfig(gain={})
     with pytest.raises(ValidationError):
         XGBoostConfig(gain={-1.0: 1.0})
     with pytest.raises(ValidationError):

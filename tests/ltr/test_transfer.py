@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from features.errors import InputError
 from ltr.anchoring import Transfer, unwrapped
 from ltr.dataset import Dataset
+from ltr.gains import gains_of
 from ltr.rankers import LightGBMConfig, RankerConfig, XGBoostConfig, make_ranker
-from ltr.rankers.gains import gains_of
 from ltr.transfer import SourceSet, TransferConfig, check_shared, conformed, with_sources
 
 SMALL = {"trees": 40, "learning_rate": 0.1, "leaves": 4, "threads": 1, "early_stopping_rounds": 0}
