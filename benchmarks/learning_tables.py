@@ -62,6 +62,14 @@ def photos(found: dict[str, Any]) -> Iterator[str]:
     yield f"\n**photo queries** ({rows[0]['queries']})\n\n| system | nDCG@10 [95 %] |\n|---|---:|"
     for row in sorted(rows, key=lambda one: one["mean"]):
         yield f"| {row['system']} | {row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] |"
+    yield "\nOut of fold on the training queries, on which the tower, the features and the dropout were chosen:\n"
+    yield "| queries | against | mean of that | all | gain [95 %] | p |\n|---|---|---:|---:|---:|---:|"
+    for row in found["out_of_fold"]:
+        gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        means = f"{row['mean_b']:.3f} | {row['mean_a']:.3f}"
+        what = {"text": "text", "image": "photo"}[row["kind"]]
+        against = "no photos" if row["kind"] == "text" else row["baseline"]
+        yield f"| {what} ({row['queries']}) | {against} | {means} | {gain} | {row['p_value']:.4f} |"
 
 
 def tuning(found: dict[str, Any]) -> Iterator[str]:
