@@ -242,15 +242,18 @@ def _candidates(
     count: int,
     rng: np.random.Generator,
 ) -> NDArray[np.intp]:
-    """Rows of the stock to judge: good ones, others of the kind, lookalikes; the rest by chance."""
+    """Rows of the stock to judge: a quarter good ones, others of the kind, lookalikes, and the rest by chance.
+
+    As mixed as what a search would retrieve: a ranker that saw few lookalikes put red trousers above red dresses.
+    """
     of_kind = (stock["kind"] == wish["kind"]).to_numpy()
     lookalike = _share_met(wish, stock) - of_kind
     any_order = rng.permutation(stock.height)
     pool = np.concatenate(
         [
-            _best(values + rng.normal(0, 0.1, stock.height), count // 3),
-            any_order[of_kind[any_order]][: count // 3],
-            _best(lookalike + rng.normal(0, 0.1, stock.height), count // 6),
+            _best(values + rng.normal(0, 0.1, stock.height), count // 4),
+            any_order[of_kind[any_order]][: count // 4],
+            _best(lookalike + rng.normal(0, 0.1, stock.height), count // 4),
             any_order,
         ]
     )
