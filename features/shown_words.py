@@ -65,26 +65,23 @@ class _Texts:
 
     def __init__(self, products: pl.DataFrame, fields: Collection[str], min_products: int) -> None:
         tokens = [_words(tokenise(products[name])) for name in fields]
-        said = pl.concat(
-            [
-                pl.DataFrame({"word": column}).with_row_index("product").explode("word").drop_nulls()
-                for column in tokens
-            ]
-        ).unique()
-        common = said.group_by("word").len().filter(pl.col("len") >= min_products)["word"]
-        self.words = frozenset(common)
-        self.vocabulary = Vocabulary(pl.Series([common], dtype=pl.List(pl.String)))
         some = pl.any_horizontal(column.is_not_null() for column in tokens)
         self.present = pl.select(some).to_series().to_numpy()
-        counts = reduce(add, (self.vocabulary.counts(column) for column in tokens))
-        self.says = (counts > 0).astype(np.float32)[:, : len(common)]
+        self._vocabulary = Vocabulary(*tokens)
+        counts = reduce(add, (self._vocabulary.counts(column) for column in tokens))
+        common = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= min_products)
+        self._place = np.full(self._vocabulary.size, -1)
+        self._place[common] = np.arange(len(common))
+        self.says = (counts[:, common] > 0).astype(np.float32)
 
     def asked(self, queries: pl.Series) -> TermLists:
-        """The words to look for, query by query, without those of a price limit; others are passed over."""
+        """The words to look for, query by query, as columns of `says`: others, and a price limit's, are left out."""
         texts = [split_price_limit(text or "").rest for text in queries.cast(pl.String)]
         tokens = tokenise(pl.Series(texts, dtype=pl.String)).to_list()
-        terms = [[term for term in query_terms(query) if term in self.words] for query in tokens]
-        return TermLists.of(terms, self.vocabulary)
+        terms = TermLists.of([query_terms(query) for query in tokens], self._vocabulary)
+        places = self._place[terms.codes]
+        common = places >= 0
+        return TermLists(places[common], np.concatenate([[0], np.cumsum(common)])[terms.starts])
 
 
 class ShownWordsIndex:
@@ -106,7 +103,7 @@ class ShownWordsIndex:
         self._seen: list[_Seen] = []
         if fields and media:
             self._texts = _Texts(products, fields, config.min_products)
-            if self._texts.words:
+            if self._texts.says.shape[1]:
                 self._seen = [_Seen(name, vectors, self._texts) for name, vectors in media.items()]
 
     @property
