@@ -24,6 +24,7 @@ from features.lexical import LexicalConfig, LexicalIndex
 from features.shown_words import ShownWordsConfig, ShownWordsIndex
 from features.similarity import SimilarityConfig, SimilarityIndex
 from features.structured import StructuredConfig, StructuredIndex
+from features.tokens import TokenisedColumns
 
 
 class FeaturesConfig(BaseModel):
@@ -74,15 +75,18 @@ class FeatureBuilder:
         self._config = config
         self._schema = schema
         self.lexical = self.similarity = self.shown_words = self.structured = None
+        tokens = TokenisedColumns(products)
         if config.lexical:
             with self._timed("lexical"):
-                self.lexical = LexicalIndex(products, config.lexical)
+                self.lexical = LexicalIndex(products, config.lexical, tokens)
         if config.similarity:
             with self._timed("similarity"):
                 self.similarity = SimilarityIndex(products, config.similarity, encoders, cache)
         if config.shown_words and self.similarity:
             with self._timed("shown words"):
-                self.shown_words = ShownWordsIndex(products, config.shown_words, self.similarity.media)
+                self.shown_words = ShownWordsIndex(
+                    products, config.shown_words, self.similarity.media, tokens
+                )
         if config.structured:
             with self._timed("structured"):
                 self.structured = self._structured(products, config.structured)

@@ -23,7 +23,7 @@ from features.measures import read_measures
 from features.pair_rows import rows_of
 from features.price_limits import PricedText, split_price_limit
 from features.term_counts import PairTerms, TermLists, Vocabulary
-from features.tokens import query_terms, tokenise
+from features.tokens import TokenisedColumns, query_terms, tokenise
 from features.within_query import rank_within, z_within
 
 _KINDS = ("terms", "numbers", "measures")
@@ -72,7 +72,8 @@ class _Queries:
     @classmethod
     def read(cls, texts: pl.Series) -> _Queries:
         limits = [split_price_limit(text or "") for text in texts]
-        found = _read(pl.Series([limit.rest for limit in limits], dtype=pl.String))
+        rest = pl.Series([limit.rest for limit in limits], dtype=pl.String)
+        found = _read(rest, tokenise(rest))
         lists = {kind: column.to_list() for kind, column in found.items()}
         return cls(
             lists["terms"], lists | {"terms": [query_terms(query) for query in lists["terms"]]}, limits
@@ -82,17 +83,23 @@ class _Queries:
 class LexicalIndex:
     """The texts of one catalogue, tokenised and counted once.
 
-    products: product_id, the configured fields, and brand and price where there are any.
+    products: product_id, the configured fields, and brand and price where there are any; tokens: of the
+    products, where another has read them.
     Raises InputError for a configured field that is not a text column of `products`.
     """
 
-    def __init__(self, products: pl.DataFrame, config: LexicalConfig) -> None:
+    def __init__(
+        self, products: pl.DataFrame, config: LexicalConfig, tokens: TokenisedColumns | None = None
+    ) -> None:
+        tokens = tokens or TokenisedColumns(products)
         fields = {name: _text_column(products, name) for name in config.fields}
         # In order of product_id, so that ties in a search do not hang on the catalogue's order.
         order = products["product_id"].arg_sort()
         self._products = products.select("product_id")[order]
         lists = {
-            name: _read(field[order]) for name, field in fields.items() if field.null_count() < len(field)
+            name: _read(field[order], tokens[name][order])
+            for name, field in fields.items()
+            if field.null_count() < len(field)
         }
         self._vocabularies = {kind: Vocabulary(*(found[kind] for found in lists.values())) for kind in _KINDS}
         self._texts = {name: self._counted(found) for name, found in lists.items()}
@@ -212,10 +219,10 @@ class LexicalIndex:
             yield "title_terms", np.where(missing, np.nan, self._bm25["title"].lengths[products])
 
 
-def _read(texts: pl.Series) -> dict[str, pl.Series]:
+def _read(texts: pl.Series, tokens: pl.Series) -> dict[str, pl.Series]:
     """Lists of each kind in `_KINDS`, one a text, null for null."""
     found = read_measures(texts)
-    return {"terms": tokenise(texts), "numbers": found.numbers, "measures": found.measures}
+    return {"terms": tokens, "numbers": found.numbers, "measures": found.measures}
 
 
 def _together(texts: Sequence[_Text]) -> _Text:

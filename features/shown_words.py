@@ -22,7 +22,7 @@ from features.pair_rows import rows_of
 from features.price_limits import split_price_limit
 from features.similarity import MediaVectors, TextField
 from features.term_counts import PairTerms, TermLists, Vocabulary
-from features.tokens import STOP_WORDS, query_terms, tokenise
+from features.tokens import STOP_WORDS, TokenisedColumns, query_terms, tokenise
 from features.within_query import z_within
 from features.word_probes import WordProbes
 
@@ -63,8 +63,8 @@ class _Seen:
 class _Texts:
     """Which product says which of the words that are common enough, in any of its fields."""
 
-    def __init__(self, products: pl.DataFrame, fields: Collection[str], min_products: int) -> None:
-        tokens = [_words(tokenise(products[name])) for name in fields]
+    def __init__(self, columns: TokenisedColumns, fields: Collection[str], min_products: int) -> None:
+        tokens = [_words(columns[name]) for name in fields]
         some = pl.any_horizontal(column.is_not_null() for column in tokens)
         self.present = pl.select(some).to_series().to_numpy()
         self._vocabulary = Vocabulary(*tokens)
@@ -87,12 +87,17 @@ class _Texts:
 class ShownWordsIndex:
     """What the photos of one catalogue show; probes are fitted when a pair first asks for them.
 
-    media: by modality, the vectors of products and of queries (`SimilarityIndex.media`). A catalogue
-    without the configured texts, or without media, makes no features.
+    media: by modality, the vectors of products and of queries (`SimilarityIndex.media`); tokens: of
+    the products, where another has read them. A catalogue without the configured texts, or without
+    media, makes no features.
     """
 
     def __init__(
-        self, products: pl.DataFrame, config: ShownWordsConfig, media: Mapping[str, MediaVectors]
+        self,
+        products: pl.DataFrame,
+        config: ShownWordsConfig,
+        media: Mapping[str, MediaVectors],
+        tokens: TokenisedColumns | None = None,
     ) -> None:
         self._products = products.select("product_id")
         fields = [
@@ -102,7 +107,7 @@ class ShownWordsIndex:
         ]
         self._seen: list[_Seen] = []
         if fields and media:
-            self._texts = _Texts(products, fields, config.min_products)
+            self._texts = _Texts(tokens or TokenisedColumns(products), fields, config.min_products)
             if self._texts.says.shape[1]:
                 self._seen = [_Seen(name, vectors, self._texts) for name, vectors in media.items()]
 

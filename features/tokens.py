@@ -44,6 +44,19 @@ def tokenise(texts: pl.Series) -> pl.Series:
     return pl.select(text=texts).join(tokens, on="text", how="left", maintain_order="left")["tokens"]
 
 
+class TokenisedColumns:
+    """The tokens of a table's columns, each read when first asked for, once for all who ask."""
+
+    def __init__(self, table: pl.DataFrame) -> None:
+        self._table = table
+        self._read: dict[str, pl.Series] = {}
+
+    def __getitem__(self, column: str) -> pl.Series:
+        if column not in self._read:
+            self._read[column] = tokenise(self._table[column].cast(pl.String))
+        return self._read[column]
+
+
 def query_terms(tokens: Sequence[str]) -> list[str]:
     """The tokens that are searched for: all but stop words, or all where there is nothing else."""
     return [token for token in tokens if token not in STOP_WORDS] or list(tokens)

@@ -15,7 +15,7 @@ _STRENGTHS = 10.0 ** np.arange(-4, 2)  # of the penalty, as shares of the mean e
 _LEVERAGE = 1 - 1e-6  # at most: an example that alone sets its own estimate says nothing when left out
 _ROUNDING = 1e-6  # a spread of chances below this is rounding
 _ROWS_AT_ONCE = 8192
-_TRIED_ROWS, _TRIED_WORDS = 16_384, 256  # on which the strength is chosen
+_TRIED_ROWS, _TRIED_WORDS = 4096, 256  # on which the strength is chosen
 
 
 @dataclass(frozen=True)
