@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ltr.segments import FEWEST
+
 
 def fusion(found: dict[str, Any]) -> Iterator[str]:
     """A table per kind of query, best first, and the sentences that the figures make."""
@@ -58,6 +60,8 @@ def photos(found: dict[str, Any]) -> Iterator[str]:
             f"\n{ranker}: these queries show a gain of {part['smallest_seen']:.3f} four times in five; one of .01 "
             f"takes {part['queries_needed_for_.01']:,}."
         )
+    if not any(row["segment"] == "names a brand" for row in found["text_queries"]["lightgbm"]["segments"]):
+        yield f"\nFewer than {FEWEST} of these queries name a brand: not tested apart."
     rows = [row for row in found["photo_queries"]["summary"] if row["segment"] == "all queries"]
     yield f"\n**photo queries** ({rows[0]['queries']})\n\n| system | nDCG@10 [95 %] |\n|---|---:|"
     for row in sorted(rows, key=lambda one: one["mean"]):

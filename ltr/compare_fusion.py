@@ -17,20 +17,18 @@ from ltr import command_line
 from ltr.command_line import say, show
 from ltr.config import Config
 from ltr.dataset import Dataset
-from ltr.diagnosis import diagnose, stop_on_failure
 from ltr.evaluation import check_gain, convention
-from ltr.feature_table import Prepared, make_builder, prepare
+from ltr.feature_table import Prepared, make_builder
 from ltr.fusion import EmbeddedDataset
 from ltr.fusion_comparison import Comparison, compare_outcomes
 from ltr.ladder import baseline_scores
 from ltr.measurement import shown_metrics
-from ltr.modality_dropout import check_parts
-from ltr.printing import print_collection, print_findings
 from ltr.reporting.fusion_report import FusionReport, segment_of, write_fusion_report
 from ltr.run_folder import check_target, new_run, versions
-from ltr.splits import Fold, make_folds
+from ltr.splits import Fold
 from ltr.strategies import Strategy, choose_fields, choose_strategies, fit_strategies
 from ltr.thinned_catalogue import ThinnedCatalogue
+from ltr.train import read_data
 
 SHORTCUTS = ("ranker", "folds", "threads", "seed")
 
@@ -50,15 +48,7 @@ def compare_fusion(config: Config, target: Path, command: str, components: int) 
     """Features, data doctor, every strategy on every fold, the comparison and its page; returns the folder."""
     watch = command_line.Stopwatch()
     check_target(target, "fusion.json")
-    say(f"reading {config.name} …")
-    prepared = prepare(config)
-    print_collection(prepared.collection)
-    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
-    queries = prepared.collection.queries
-    folds = make_folds(config.split, queries, prepared.table.frame["query_id"])
-    findings = diagnose(config, prepared, folds)
-    print_findings(findings)
-    stop_on_failure(findings)
+    prepared, folds, _ = read_data(config)
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     check_gain(data.grades, config.evaluation)
     rows = EmbeddedDataset(data, vectors_of(config, prepared, data))
