@@ -26,12 +26,12 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import record
-from features.aligned_encoder import AlignedConfig, AlignedEncoder, TowerShape, save_tower
-from features.encoder_protocol import TorchSettings, torch_device, unit_rows
-from features.image_encoders import TorchvisionConfig, TorchvisionEncoder
-from features.model_files import load_model
-from features.photo_loading import PhotoSettings, autocast
-from features.tower_network import as_batch, make_tower
+from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, TowerShape, save_tower
+from features.encoders.image.aligned_network import as_batch, make_tower
+from features.encoders.image.photo_loading import PhotoSettings, autocast
+from features.encoders.image.pretrained import TorchvisionConfig, TorchvisionEncoder
+from features.encoders.protocol import TorchSettings, torch_device, unit_rows
+from features.encoders.text.model_files import load_model
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 TOKENS, SIZE, DIMENSIONS = 64, (64, 48), 384

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import record
 from benchmarks.quality import ALIGNED, run_measured
-from ltr.run_folder import read_json
+from ltr.runs.record import read_json
 
 SETS = {"fashion_aligned": "fashion", "esci": "esci", "icecat": "icecat", "demo": None}
 KEPT = ("headline", "statements", "left_out", "strategies", "grades", "convention", "facts")

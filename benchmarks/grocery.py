@@ -23,18 +23,18 @@ import polars as pl
 from pydantic import TypeAdapter
 
 from benchmarks import record
-from features.encoders import EncoderConfig, known_kinds
+from features.encoders.registry import EncoderConfig, known_kinds
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.load import Collection
-from ltr.config import Config, read_config
-from ltr.dataset import Dataset
-from ltr.evaluation import convention
-from ltr.feature_table import load_collection, make_builder
-from ltr.ladder import baseline_scores, random_scores
-from ltr.measurement import Measurement, measure
+from features.sources.load import Collection
+from ltr.config.tree import Config, read_config
+from ltr.data.dataset import Dataset
+from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.baselines import baseline_scores, random_scores
+from ltr.evaluation.per_query import convention
+from ltr.evaluation.systems import Measurement, measure
+from ltr.pipeline.prepare import load_collection, make_builder
 from ltr.rankers import make_ranker
-from ltr.splits import Fold, make_folds
 
 Encoding = dict[str, Any]
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from sklearn.metrics import ndcg_score, roc_auc_score
 
 from benchmarks import record
-from features.store import FeatureStore, FeatureView
+from features.store.delta import FeatureStore, FeatureView
 
 SALES = FeatureView("article_sales", keys=("article_id",))
 PRICE = FeatureView("article_price", keys=("article_id",))

@@ -26,12 +26,12 @@ import torch
 from PIL import Image
 
 from benchmarks import record
-from features.aligned_encoder import AlignedConfig, AlignedEncoder, TowerShape, save_tower
-from features.encoder_protocol import unit_rows
-from features.image_encoders import TorchvisionConfig, TorchvisionEncoder
-from features.images import decode
-from features.photo_loading import PhotoSettings
-from features.tower_network import encode_pixels, make_tower, photo_pixels, to_pixels
+from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, TowerShape, save_tower
+from features.encoders.image.aligned_network import encode_pixels, make_tower, photo_pixels, to_pixels
+from features.encoders.image.photo_loading import PhotoSettings
+from features.encoders.image.pretrained import TorchvisionConfig, TorchvisionEncoder
+from features.encoders.protocol import unit_rows
+from features.media.photos import decode
 
 HEIGHT, WIDTH, DIMENSIONS = 64, 48, 384
 RESNET = {"backbone": "resnet18", "weights": "random", "seed": 7, "size": 64}

@@ -27,33 +27,36 @@ import yaml
 from PIL import ImageOps
 
 from benchmarks import record
-from features import catalogue_media, embedding_cache, images, transformer_text
-from features.embedding_cache import EmbeddingCache
+from features.encoders import cache
+from features.encoders.cache import EmbeddingCache
+from features.encoders.image.pretrained import TorchvisionEncoder
+from features.encoders.text import transformer
+from features.encoders.text.transformer import TransformerTextEncoder
 from features.feature_schema import KEYS
-from features.image_encoders import TorchvisionEncoder
-from features.images import decode, read_bytes
-from features.lexical import LexicalIndex
-from features.load import Collection
-from features.schema import Products
-from features.store import FeatureStore
-from features.structured import StructuredIndex
-from features.transformer_text import TransformerTextEncoder
-from ltr import feature_table
-from ltr.config import Config, read_config
-from ltr.feature_table import load_collection
+from features.groups.lexical import LexicalIndex
+from features.groups.structured import StructuredIndex
+from features.media import photos
+from features.media.photos import decode, read_bytes
+from features.sources import files
+from features.sources.load import Collection
+from features.sources.schema import Products
+from features.store.delta import FeatureStore
+from ltr.config.tree import Config, read_config
+from ltr.pipeline import prepare
+from ltr.pipeline.prepare import load_collection
 
 CHANGED, AIM = 0.01, 0.05
 REST = "the rest"
 # What a build spends its time on: a stage, and the calls that belong to it.
 STAGES: tuple[tuple[str, Any, str], ...] = (
-    (REST, feature_table, "prepare"),
-    ("reading and cleaning tables", feature_table, "load_collection"),
-    ("decoding photos to find broken ones", images, "problems"),
-    ("hashing photos", catalogue_media, "content_hashes"),
-    ("hashing photos", images, "content_hashes"),
-    ("hashing photos", embedding_cache, "content_hashes"),
-    ("making encoders", feature_table, "make_encoders"),
-    ("loading the text network", transformer_text, "TorchText"),
+    (REST, prepare, "prepare"),
+    ("reading and cleaning tables", prepare, "load_collection"),
+    ("decoding photos to find broken ones", photos, "problems"),
+    ("hashing photos", files, "content_hashes"),
+    ("hashing photos", photos, "content_hashes"),
+    ("hashing photos", cache, "content_hashes"),
+    ("making encoders", prepare, "make_encoders"),
+    ("loading the text network", transformer, "TorchText"),
     ("encoding texts", TransformerTextEncoder, "encode"),
     ("encoding photos", TorchvisionEncoder, "encode"),
     ("looking vectors up, loading the image network", EmbeddingCache, "embed"),
@@ -195,7 +198,7 @@ def build(config: Path) -> dict[str, Any]:
     watch = StageWatch()
     for stage, owner, name in STAGES:
         watch.follow(stage, owner, name)
-    prepared = feature_table.prepare(read_config(config))
+    prepared = prepare.prepare(read_config(config))
     table = prepared.table
     stages = {stage: round(seconds, 2) for stage, seconds in watch.seconds.items()}
     return {

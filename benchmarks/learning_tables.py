@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ltr.segments import FEWEST
+from ltr.evaluation.segments import FEWEST
 
 
 def fusion(found: dict[str, Any]) -> Iterator[str]:

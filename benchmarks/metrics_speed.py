@@ -27,7 +27,7 @@ import pytrec_eval
 import ranx
 
 from benchmarks import record
-from ltr.evaluation import EvaluationConfig, evaluate
+from ltr.evaluation.per_query import EvaluationConfig, evaluate
 
 CONFIG = EvaluationConfig(gain="linear", empty_queries="zero", cutoffs=(10,))
 TREC = {"nDCG@10": "ndcg_cut_10", "P@10": "P_10", "R@10": "recall_10", "AP": "map", "RR": "recip_rank"}

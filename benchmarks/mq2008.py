@@ -15,12 +15,12 @@ import polars as pl
 
 from benchmarks import record
 from features.feature_schema import KEYS
-from ltr.config import Config, read_config
-from ltr.dataset import Dataset
-from ltr.evaluation import EvaluationConfig, convention, evaluate, summarise
-from ltr.feature_table import load_collection
+from ltr.config.tree import Config, read_config
+from ltr.data.dataset import Dataset
+from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.per_query import EvaluationConfig, convention, evaluate, summarise
+from ltr.pipeline.prepare import load_collection
 from ltr.rankers import Ranker, RankerConfig, make_ranker
-from ltr.splits import Fold, make_folds
 
 METRICS = ("nDCG@1", "nDCG@5", "nDCG@10", "AP")
 GRID = [

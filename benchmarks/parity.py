@@ -12,10 +12,10 @@ import polars as pl
 from sklearn.datasets import load_svmlight_file
 
 from benchmarks import record
-from ltr.config import read_config
-from ltr.dataset import Dataset
-from ltr.evaluation import EvaluationConfig, evaluate, summarise
-from ltr.feature_table import load_collection
+from ltr.config.tree import read_config
+from ltr.data.dataset import Dataset
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, summarise
+from ltr.pipeline.prepare import load_collection
 from ltr.rankers import make_ranker
 
 FOLDER = record.DATA / "lightgbm_rank"

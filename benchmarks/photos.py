@@ -17,23 +17,23 @@ from pydantic import TypeAdapter
 
 from benchmarks import record
 from benchmarks.quality import RANKERS
-from features.encoders import EncoderConfig
+from features.encoders.registry import EncoderConfig
 from features.feature_schema import KEYS
-from features.load import Collection
-from ltr.config import Config, read_config
-from ltr.dataset import Dataset
-from ltr.evaluation import convention, evaluate
-from ltr.feature_table import load_collection, make_builder, prepare
-from ltr.fusion import EmbeddedDataset
-from ltr.gate import judge
-from ltr.ladder import baseline_scores
-from ltr.measurement import headline_metric, measure
-from ltr.saved_run import held_out
-from ltr.segments import query_segments
-from ltr.significance import compare
-from ltr.splits import FoldsConfig, make_folds
-from ltr.thinned_catalogue import ThinnedCatalogue
-from ltr.train import score_systems
+from features.sources.load import Collection
+from ltr.config.tree import Config, read_config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import FoldsConfig, make_folds
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.gate import judge
+from ltr.evaluation.per_query import convention, evaluate
+from ltr.evaluation.segments import query_segments
+from ltr.evaluation.significance import compare
+from ltr.evaluation.systems import headline_metric, measure
+from ltr.pipeline.fitting import score_systems
+from ltr.pipeline.prepare import load_collection, make_builder, prepare
+from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+from ltr.runs.saved_run import held_out
 
 WITHOUT = "+ text"  # the last rung without photos
 PLAIN: dict[str, dict[str, Any]] = {

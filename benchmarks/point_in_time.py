@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import hm_popularity, record
-from features.as_of import join_as_of
+from features.store.as_of import join_as_of
 
 Ways = dict[str, Callable[[], pl.Series]]
 OURS = "join_as_of"

@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from benchmarks import record
-from ltr.run_folder import read_json
+from ltr.runs.record import read_json
 
 ALIGNED = "fashion_aligned"  # needs the tower that its config says how to fit
 SETS = {

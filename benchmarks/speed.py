@@ -17,9 +17,10 @@ import polars as pl
 import xgboost as xgb
 
 from benchmarks import record
-from ltr.dataset import Dataset
-from ltr.fusion import EmbeddedDataset, FusedRanker
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
 from ltr.rankers import LightGBMConfig, RankerConfig, XGBoostConfig, make_ranker
+from ltr.training.fused_ranker import FusedRanker
 
 QUERIES, PER_QUERY, FEATURES, TREES, TURNS = 3_000, 40, 50, 100, 7
 

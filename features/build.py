@@ -16,15 +16,15 @@ from typing import Any
 import polars as pl
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from features.cosines import RowVectors
-from features.embedding_cache import EmbeddingCache
-from features.encoders import Encoder
+from features.encoders.cache import EmbeddingCache
+from features.encoders.registry import Encoder
+from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
-from features.lexical import LexicalConfig, LexicalIndex
-from features.shown_words import ShownWordsConfig, ShownWordsIndex
-from features.similarity import SimilarityConfig, SimilarityIndex
-from features.structured import StructuredConfig, StructuredIndex
-from features.tokens import TokenisedColumns
+from features.groups.lexical import LexicalConfig, LexicalIndex
+from features.groups.shown_words import ShownWordsConfig, ShownWordsIndex
+from features.groups.similarity import SimilarityConfig, SimilarityIndex
+from features.groups.structured import StructuredConfig, StructuredIndex
+from features.words.tokens import TokenisedColumns
 
 
 class FeaturesConfig(BaseModel):

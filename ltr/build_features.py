@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from features.feature_schema import Feature
-from ltr import command_line
-from ltr.command_line import say, show
-from ltr.config import Config
-from ltr.feature_table import Prepared, prepare
-from ltr.printing import print_collection
+from ltr.config import command_line
+from ltr.config.command_line import say, show
+from ltr.config.tree import Config
+from ltr.pipeline.prepare import Prepared, prepare
+from ltr.reporting.console import print_collection
 
 
 def main(argv: Sequence[str] | None = None) -> Prepared:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ltr import command_line
-from ltr.command_line import say
-from ltr.diagnosis import diagnose, stop_on_failure
-from ltr.doctor import Finding
-from ltr.feature_table import prepare
-from ltr.printing import print_collection, print_findings
-from ltr.splits import make_folds
+from ltr.config import command_line
+from ltr.config.command_line import say
+from ltr.data.doctor import Finding
+from ltr.data.splits import make_folds
+from ltr.pipeline.diagnosis import diagnose, stop_on_failure
+from ltr.pipeline.prepare import prepare
+from ltr.reporting.console import print_collection, print_findings
 
 
 def main(argv: Sequence[str] | None = None) -> list[Finding]:

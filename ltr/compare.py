@@ -13,16 +13,16 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import InputError
-from features.likeness import PARTS, Likeness, LikenessWeights, overall
-from features.media import media_columns, modality_of
-from ltr import command_line
-from ltr.command_line import say, show
-from ltr.feature_table import load_collection
+from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall
+from features.media.columns import media_columns, modality_of
+from ltr.config import command_line
+from ltr.config.command_line import say, show
+from ltr.pipeline.prepare import load_collection
 from ltr.reporting.clips import Clips, file_name
 from ltr.reporting.pages import render
 from ltr.reporting.thumbnails import thumbnail
-from ltr.run_folder import write_whole
-from ltr.similar import make_likeness
+from ltr.runs.record import write_whole
+from ltr.serving.similar import make_likeness
 
 _NOT_ATTRIBUTES = ("product_id", "image")
 _PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many

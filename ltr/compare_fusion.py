@@ -12,23 +12,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from features.cosines import RowVectors
-from ltr import command_line
-from ltr.command_line import say, show
-from ltr.config import Config
-from ltr.dataset import Dataset
-from ltr.evaluation import check_gain, convention
-from ltr.feature_table import Prepared, make_builder
-from ltr.fusion import EmbeddedDataset
-from ltr.fusion_comparison import Comparison, compare_outcomes
-from ltr.ladder import baseline_scores
-from ltr.measurement import shown_metrics
+from features.encoders.vectors import RowVectors
+from ltr.config import command_line
+from ltr.config.command_line import say
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import Fold
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.per_query import check_gain, convention
+from ltr.evaluation.systems import shown_metrics
+from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes
+from ltr.pipeline.prepare import Prepared, make_builder
+from ltr.pipeline.strategies import Strategy, choose_fields, choose_strategies, fit_strategies
+from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+from ltr.reporting.console import read_data, show
 from ltr.reporting.fusion_report import FusionReport, segment_of, write_fusion_report
-from ltr.run_folder import check_target, new_run, versions
-from ltr.splits import Fold
-from ltr.strategies import Strategy, choose_fields, choose_strategies, fit_strategies
-from ltr.thinned_catalogue import ThinnedCatalogue
-from ltr.train import read_data
+from ltr.runs.record import check_target, new_run, versions
 
 SHORTCUTS = ("ranker", "folds", "threads", "seed")
 

@@ -14,22 +14,22 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from features.distillation_settings import DistillationConfig
-from features.embedding_cache import EmbeddingCache
-from features.encoder_protocol import Encoder, torch_device
-from features.encoders import make_encoder
+from features.encoders.cache import EmbeddingCache
+from features.encoders.fitting.distillation_settings import DistillationConfig
+from features.encoders.fitting.static_distillation import make_static
+from features.encoders.fitting.text_distillation import Progress, catalogue_texts, fit_student, held_out_count
+from features.encoders.protocol import Encoder, torch_device
+from features.encoders.registry import make_encoder
+from features.encoders.text.model_files import load_model
+from features.encoders.text.sentence_encoders import find_model
+from features.encoders.text.static import StaticConfig, check_package, is_static, save_static
+from features.encoders.text.student import StudentAbout, StudentConfig, is_student, save_student
 from features.errors import InputError
-from features.model_files import load_model
-from features.static_distillation import make_static
-from features.static_encoder import StaticConfig, check_package, is_static, save_static
-from features.student_encoder import StudentAbout, StudentConfig, is_student, save_student
-from features.text_distillation import Progress, catalogue_texts, fit_student, held_out_count
-from features.text_encoders import find_model
-from ltr import command_line
-from ltr.command_line import say
-from ltr.config import Config
-from ltr.feature_table import load_collection
-from ltr.run_folder import new_run, versions
+from ltr.config import command_line
+from ltr.config.command_line import say
+from ltr.config.tree import Config
+from ltr.pipeline.prepare import load_collection
+from ltr.runs.record import new_run, versions
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

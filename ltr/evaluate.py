@@ -22,22 +22,22 @@ from pydantic import BaseModel
 
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.load import CatalogueConfig, Collection, SvmlightConfig, load
-from features.photo_checks import PhotoChecks
-from features.source_config import JudgementsConfig, ProductsConfig, QueriesConfig
-from ltr import command_line
-from ltr.command_line import say
-from ltr.config import Config, dump_config, lay_over, parse_config
-from ltr.evaluation import evaluate
-from ltr.feature_table import load_collection
-from ltr.gate import judge, same_judgements, to_markdown
-from ltr.ladder import baseline_scores
-from ltr.measurement import Measurement, measure
-from ltr.printing import print_collection, print_measurement, print_verdict
-from ltr.run_folder import write_whole
-from ltr.saved_run import SavedRun, held_out
-from ltr.segments import query_segments
-from ltr.splits import looks
+from features.media.photo_checks import PhotoChecks
+from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
+from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
+from ltr.config import command_line
+from ltr.config.command_line import say
+from ltr.config.tree import Config, dump_config, lay_over, parse_config
+from ltr.data.splits import looks
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.gate import judge, same_judgements, to_markdown
+from ltr.evaluation.per_query import evaluate
+from ltr.evaluation.segments import query_segments
+from ltr.evaluation.systems import Measurement, measure
+from ltr.pipeline.prepare import load_collection
+from ltr.reporting.console import print_collection, print_measurement, print_verdict
+from ltr.runs.record import write_whole
+from ltr.runs.saved_run import SavedRun, held_out
 
 Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
 

@@ -17,14 +17,14 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError
-from ltr import command_line
-from ltr.command_line import say, show
-from ltr.counterfactual import Change, changes
-from ltr.explanation import against_mean, compare_products, leading, modality_sums, sentences
-from ltr.feature_table import load_collection
-from ltr.query_explanation import Explained, explain_query
-from ltr.run_folder import read_json
-from ltr.saved_run import SavedRun
+from ltr.config import command_line
+from ltr.config.command_line import say, show
+from ltr.explanation.contributions import against_mean, compare_products, leading, modality_sums, sentences
+from ltr.explanation.counterfactual import Change, changes
+from ltr.pipeline.prepare import load_collection
+from ltr.runs.record import read_json
+from ltr.runs.saved_run import SavedRun
+from ltr.serving.query_explanation import Explained, explain_query
 
 DONE = "TreeSHAP; less the mean of the query's candidates, for what they share ranks nothing"
 

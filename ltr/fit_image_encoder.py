@@ -14,21 +14,21 @@ from pathlib import Path
 
 import polars as pl
 
-from features.aligned_encoder import AlignedConfig, TowerShape, is_tower, save_tower
-from features.aligned_training import Fitted, Progress, fit_tower
-from features.embedding_cache import EmbeddingCache
-from features.encoder_protocol import torch_device
-from features.encoders import Encoder
+from features.encoders.cache import EmbeddingCache
+from features.encoders.fitting.aligned_training import Fitted, Progress, fit_tower
+from features.encoders.fitting.pair_sampling import Pairs, catalogue_photos, judged_photos, make_pairs
+from features.encoders.image.aligned import AlignedConfig, TowerShape, is_tower, save_tower
+from features.encoders.image.aligned_settings import AlignedTrainingConfig
+from features.encoders.protocol import torch_device
+from features.encoders.registry import Encoder
 from features.errors import InputError
-from features.load import Collection
-from features.pair_sampling import Pairs, catalogue_photos, judged_photos, make_pairs
-from features.tower_settings import AlignedTrainingConfig
-from ltr import command_line
-from ltr.command_line import say
-from ltr.config import Config
-from ltr.feature_table import load_collection, make_encoders
-from ltr.run_folder import new_run, versions
-from ltr.splits import make_folds
+from features.sources.load import Collection
+from ltr.config import command_line
+from ltr.config.command_line import say
+from ltr.config.tree import Config
+from ltr.data.splits import make_folds
+from ltr.pipeline.prepare import load_collection, make_encoders
+from ltr.runs.record import new_run, versions
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

@@ -20,18 +20,16 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
-from features.build import FeatureBuilder
 from features.errors import InputError
-from features.images import ImageError, decode, read_bytes
-from features.likeness import PARTS, LikenessWeights
-from features.media import column_of
-from ltr import command_line
-from ltr.command_line import say, show
-from ltr.config import read_config
-from ltr.feature_groups import media_of
-from ltr.feature_table import load_collection
-from ltr.saved_run import SavedRun
-from ltr.similar import CANDIDATES, SHOWN, like_by_model, like_by_weights
+from features.groups.likeness import PARTS, LikenessWeights
+from ltr.config import command_line
+from ltr.config.command_line import say, show
+from ltr.config.group_names import media_of
+from ltr.config.tree import read_config
+from ltr.pipeline.prepare import load_collection
+from ltr.runs.saved_run import SavedRun
+from ltr.serving.ranking import one_query, rank, read_media
+from ltr.serving.similar import like_by_model, like_by_weights
 
 
 def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
@@ -142,52 +140,6 @@ def _check_top(top: int) -> None:
         )
 
 
-def read_media(given: Sequence[str], known: Sequence[str]) -> dict[str, bytes]:
-    """The files of `MODALITY=FILE` by modality; InputError for one that the run does not know or is not there."""
-    found = {}
-    for pair in given:
-        modality, _, file = pair.partition("=")
-        if modality not in known:
-            raise InputError(
-                where="command line, --media",
-                expected=f"MODALITY=FILE of a modality in the run ({', '.join(known) or 'it has none'})",
-                got=repr(pair),
-                cure="name one under data.products.media and an encoder that reads it, and train again",
-            )
-        try:
-            found[modality] = read_bytes(file)
-        except ImageError as error:
-            raise InputError(where=file, expected="a file", got=error.reason, cure="check --media") from error
-    return found
-
-
-def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] | None = None) -> pl.DataFrame:
-    """A queries frame of one row; InputError when there is nothing to look for, or the photo cannot be read.
-
-    media: files' bytes by modality, beside words and photo.
-    """
-    if not (text and text.strip()) and image is None and not media:
-        raise InputError(
-            where="command line", expected="--query or --image", got="neither", cure="say what to look for"
-        )
-    photo = None
-    if image is not None:
-        try:
-            photo = read_bytes(str(image))
-            decode(photo)
-        except (ImageError, OSError) as error:
-            raise InputError(
-                where=image,
-                expected="a photo",
-                got=f"none that can be read ({error})",
-                cure="name a whole JPEG or PNG file",
-            ) from error
-    row = {"query_id": "query", "text": text, "image": photo}
-    files = {column_of(modality): data for modality, data in (media or {}).items()}
-    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
-    return pl.DataFrame([row | files], schema=schema)
-
-
 def _check_asked(top: int, image: Path | None, run: SavedRun) -> None:
     """Raise InputError for an empty list, or a photo that the run would pass over without a word."""
     _check_top(top)
@@ -206,36 +158,6 @@ def _check_asked(top: int, image: Path | None, run: SavedRun) -> None:
             got=f"features of {', '.join(run.schema.groups)} only",
             cure="name an image encoder under encoders and train again, or ask with --query alone",
         )
-
-
-def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataFrame:
-    """The candidates in the model's order: rank, product_id, title, brand, category, price, score."""
-    builder = run.builder(products)
-    pairs = builder.candidates(query, CANDIDATES)
-    _refuse_unreadable(builder)
-    if not pairs.height:
-        return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
-    scored = pairs.with_columns(score=pl.Series(run.score(builder, query, pairs)))
-    return (
-        scored.sort(["score", "product_id"], descending=[True, False])
-        .join(products, on="product_id", maintain_order="left")
-        .with_row_index("rank", offset=1)
-        .select("rank", *(name for name in SHOWN if name in products.columns), "score")
-    )
-
-
-def _refuse_unreadable(builder: FeatureBuilder) -> None:
-    """Raise InputError for a file of the query that its encoder could not read; words it does not know are none."""
-    unreadable = builder.similarity.stats.unreadable if builder.similarity else {}
-    for column in unreadable:
-        what = column.removeprefix("query ")
-        if what not in (column, "text"):
-            raise InputError(
-                where="the query",
-                expected=f"{what} that its encoder can read",
-                got="none that can be read",
-                cure="name a whole file",
-            )
 
 
 if __name__ == "__main__":

@@ -25,35 +25,35 @@ from optuna.trial import FrozenTrial
 from features.build import FeatureTable
 from features.errors import InputError
 from features.feature_schema import KEYS
-from ltr import command_line
-from ltr.anchoring import Transfer
-from ltr.command_line import say, show
-from ltr.config import Config
-from ltr.dataset import Dataset
-from ltr.diagnosis import diagnose, stop_on_failure
-from ltr.doctor import Finding
-from ltr.evaluation import check_gain
-from ltr.feature_table import Prepared, prepare
-from ltr.fusion import EmbeddedDataset
-from ltr.ladder import baseline_scores
-from ltr.measurement import measure
-from ltr.modality_dropout import check_parts
-from ltr.printing import print_collection, print_findings, print_measurement
-from ltr.rankers.boosted import BoostedConfig, check_monotone
+from ltr.config import command_line
+from ltr.config.command_line import say, show
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.data.doctor import Finding
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.per_query import check_gain
+from ltr.evaluation.systems import measure
+from ltr.pipeline.diagnosis import diagnose, stop_on_failure
+from ltr.pipeline.fitting import embed, weigh
+from ltr.pipeline.prepare import Prepared, prepare
+from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+from ltr.rankers.boosters.boosted import BoostedConfig, check_monotone
+from ltr.reporting.console import print_collection, print_findings, print_measurement
 from ltr.reporting.report import write_report
 from ltr.reporting.run_report import report_of
-from ltr.run_folder import RunRecord, check_target, new_run, write_json, write_run
-from ltr.splits import Fold, make_folds
-from ltr.thinned_catalogue import ThinnedCatalogue
-from ltr.train import embed, weigh
-from ltr.train_sources import made_of, read_transfer
-from ltr.training import cross_fit
+from ltr.runs.record import RunRecord, check_target, new_run, write_json, write_run
+from ltr.runs.sources import made_of, read_transfer
+from ltr.training.anchoring import Transfer
+from ltr.training.cross_fit import cross_fit
+from ltr.training.modality_dropout import check_parts
 from ltr.tuning.candidates import Candidate, CandidateSpace
 from ltr.tuning.search import Search
 from ltr.tuning.study import digest, open_study
 from ltr.tuning.study_storage import open_storage, shown
+from ltr.tuning.summary import TUNING, choose_winner, complete_trials, summarise_search, tuning_section
 from ltr.tuning.trials import CrossValidation, chosen_groups, inner_folds
-from ltr.tuning.tuning_summary import TUNING, choose_winner, complete_trials, summarise_search, tuning_section
 
 SHORTCUTS = ("objective", "ranker", "threads", "seed")
 TUNED, DEFAULTS = "tuned", "default"

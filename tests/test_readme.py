@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from benchmarks import tables
-from ltr.config import parse_config
+from ltr.config.tree import parse_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

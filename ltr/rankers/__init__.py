@@ -19,13 +19,13 @@ from pydantic import Field, TypeAdapter
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
-from ltr.dataset import Dataset
-from ltr.rankers.blend_ranker import BlendConfig, BlendRanker
-from ltr.rankers.catboost_ranker import CatBoostConfig, CatBoostRanker
-from ltr.rankers.lightgbm_ranker import LightGBMConfig, LightGBMRanker
-from ltr.rankers.logistic_ranker import LogisticConfig, LogisticRanker
-from ltr.rankers.network_settings import MLPConfig, NeuralConfig
-from ltr.rankers.xgboost_ranker import XGBoostConfig, XGBoostRanker
+from ltr.data.dataset import Dataset
+from ltr.rankers.blend.blend_ranker import BlendConfig, BlendRanker
+from ltr.rankers.boosters.catboost_ranker import CatBoostConfig, CatBoostRanker
+from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
+from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
+from ltr.rankers.networks.logistic_ranker import LogisticConfig, LogisticRanker
+from ltr.rankers.networks.network_settings import MLPConfig, NeuralConfig
 
 RankerConfig = Annotated[
     LightGBMConfig | XGBoostConfig | CatBoostConfig | BlendConfig | LogisticConfig | MLPConfig | NeuralConfig,
@@ -78,11 +78,11 @@ def make_ranker(config: RankerConfig) -> Ranker:
         case LogisticConfig():
             ranker = LogisticRanker(config)
         case MLPConfig():
-            from ltr.rankers.mlp_ranker import MLPRanker
+            from ltr.rankers.networks.mlp_ranker import MLPRanker
 
             ranker = MLPRanker(config)
         case NeuralConfig():
-            from ltr.rankers.neural_ranker import NeuralRanker
+            from ltr.rankers.networks.neural_ranker import NeuralRanker
 
             ranker = NeuralRanker(config)
         case BlendConfig():

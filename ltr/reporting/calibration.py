@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from features.feature_schema import KEYS
-from ltr.significance import BootstrapConfig, bootstrap_interval
+from ltr.evaluation.significance import BootstrapConfig, bootstrap_interval
 
 DECILES = 10
 MOST_GRADES = 6  # more are told apart by whole numbers only

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.media import media_columns, modality_of
+from features.media.columns import media_columns, modality_of
 
 # By how their content begins: a column of bytes has no file names, and names may lie.
 _PLAYED = {

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from ltr.fusion_comparison import Comparison, headlines, paired
-from ltr.measurement import shown_metrics
+from ltr.evaluation.systems import shown_metrics
+from ltr.pipeline.fusion_comparison import Comparison, headlines, paired
 from ltr.reporting.pages import render
-from ltr.run_folder import write_json
+from ltr.runs.record import write_json
 
 PAGES = ("fusion.md", "fusion.html")
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 def render(template: str, values: Mapping[str, object]) -> str:
     """The text of `templates/TEMPLATE.j2` with these values; HTML is escaped in *.html.j2."""
     environment = Environment(
-        loader=PackageLoader("ltr"),
+        loader=PackageLoader("ltr.reporting"),
         autoescape=select_autoescape(["html", "html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,

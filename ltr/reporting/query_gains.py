@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from features.media import media_columns, modality_of
-from ltr.measurement import Measurement
+from features.media.columns import media_columns, modality_of
+from ltr.evaluation.significance import ROUNDING
+from ltr.evaluation.systems import Measurement
 from ltr.reporting.thumbnails import ROW, thumbnail
-from ltr.significance import ROUNDING
 
 MOST_LINES = 12_000  # a page of more would pass 3 MB: the queries that moved least are left out
 MOST_PHOTOS = 300  # queries with a photo of their own in the table

@@ -10,10 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from ltr.findings import Finding
-from ltr.gate import Verdict, in_words, power_in_words
-from ltr.importance import Importance
-from ltr.measurement import Measurement, shown_metrics
+from ltr.data.findings import Finding
+from ltr.evaluation.gate import Verdict, in_words, power_in_words
+from ltr.evaluation.systems import Measurement, shown_metrics
+from ltr.explanation.importance import Importance
+from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.examples import Example
 from ltr.reporting.pages import render
@@ -26,8 +27,7 @@ from ltr.reporting.report_plots import (
     robustness_plots,
     tuning_plots,
 )
-from ltr.robustness_points import RobustnessPoint
-from ltr.tuning.tuning_summary import tuning_section
+from ltr.tuning.summary import tuning_section
 
 
 @dataclass(frozen=True)

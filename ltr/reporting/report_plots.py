@@ -7,15 +7,15 @@ from typing import Any
 
 import polars as pl
 
-from ltr.importance import Importance
-from ltr.measurement import Measurement
-from ltr.modalities import in_words
+from ltr.evaluation.systems import Measurement
+from ltr.explanation.aspects import in_words
+from ltr.explanation.importance import Importance
+from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.reporting import plots
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.drawing import Plot
 from ltr.reporting.plots import Curve, Interval
 from ltr.reporting.query_gains import QueryLine
-from ltr.robustness_points import RobustnessPoint
 
 TOP_FEATURES = 12
 SECOND = {"latency": "µs per document", "features": "number of features"}

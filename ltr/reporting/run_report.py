@@ -6,19 +6,19 @@ import polars as pl
 from pydantic import BaseModel
 
 from features.errors import InputError
-from ltr.config import Config
-from ltr.evaluation import convention
-from ltr.explanation import reasons_for
-from ltr.feature_table import embedded_dataset, make_builder
-from ltr.fusion import EmbeddedDataset
-from ltr.gate import Verdict, judge
-from ltr.ladder import baseline_scores
+from ltr.config.tree import Config
+from ltr.data.embedded import EmbeddedDataset
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.gate import Verdict, judge
+from ltr.evaluation.per_query import convention
+from ltr.evaluation.segments import query_segments
+from ltr.explanation.contributions import reasons_for
+from ltr.pipeline.prepare import embedded_dataset, make_builder
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Choice, Example, Reasons, build_examples, choose_queries
 from ltr.reporting.query_gains import query_gains, query_lines
 from ltr.reporting.report import Report
-from ltr.run_folder import RunRecord, versions
-from ltr.segments import query_segments
+from ltr.runs.record import RunRecord, versions
 
 
 def report_of(config: Config, record: RunRecord) -> Report:

@@ -6,7 +6,7 @@ import base64
 import functools
 import io
 
-from features.images import ImageError, decode, read_bytes
+from features.media.photos import ImageError, decode, read_bytes
 
 CARD = (128, 128)  # pixels: sharp at the 64 that a card shows, and some 4 KB
 ROW = (72, 72)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from features.errors import InputError
 from ltr.rankers import CatBoostConfig, LightGBMConfig, RankerConfig, XGBoostConfig
-from ltr.rankers.boosted import BoostedConfig
+from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.rankers.search_space import Choice, Range, describe, parse_range
 
 Kind = Literal["lightgbm", "xgboost", "catboost"]

@@ -11,13 +11,14 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from ltr.anchoring import Transfer
-from ltr.evaluation import EvaluationConfig, evaluate
-from ltr.fusion import EmbeddedDataset, EmbeddingFusionConfig, FusedRanker
-from ltr.measurement import headline_metric
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.splits import Fold, FoldsConfig, make_folds
+from ltr.evaluation.per_query import EvaluationConfig, evaluate
+from ltr.evaluation.systems import headline_metric
 from ltr.rankers import Ranker, make_ranker
-from ltr.rankers.boosted import BoostedRanker, OnTree
-from ltr.splits import Fold, FoldsConfig, make_folds
+from ltr.rankers.boosters.boosted import BoostedRanker, OnTree
+from ltr.training.anchoring import Transfer
+from ltr.training.fused_ranker import FusedRanker
 from ltr.tuning.candidates import Candidate, TuningConfig
 
 REPEATS = 3  # timings of one scoring, of which the shortest says what the work takes

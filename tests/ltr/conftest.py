@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ltr import build_features, check, command_line, compare, evaluate, explain, rank, train
+from ltr import build_features, check, compare, evaluate, explain, rank, train
+from ltr.config import command_line
 
 BAD_INPUT = Path(__file__).resolve().parent.parent / "bad_input"
 COMMANDS: dict[str, Callable[..., Any]] = {

@@ -10,18 +10,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.cosines import RowVectors
+from features.encoders.vectors import RowVectors
 from ltr import compare_fusion, evaluate, rank, train
-from ltr.config import parse_config
-from ltr.dataset import Dataset
-from ltr.evaluation import EvaluationConfig
-from ltr.fusion import EmbeddedDataset
-from ltr.fusion_comparison import Comparison, compare_outcomes, paired
-from ltr.rankers import LightGBMConfig, LogisticConfig, NeuralConfig, load_ranker, make_ranker
-from ltr.rankers.blend_ranker import BlendRanker
-from ltr.rankers.embedded_fields import towers_of
-from ltr.splits import Fold
-from ltr.strategies import (
+from ltr.config.tree import parse_config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import Fold
+from ltr.evaluation.per_query import EvaluationConfig
+from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes, paired
+from ltr.pipeline.strategies import (
     METHODS,
     Outcome,
     Strategy,
@@ -30,8 +27,11 @@ from ltr.strategies import (
     choose_strategies,
     fit_strategies,
 )
+from ltr.rankers import LightGBMConfig, LogisticConfig, NeuralConfig, load_ranker, make_ranker
+from ltr.rankers.blend.blend_ranker import BlendRanker
+from ltr.rankers.networks.embedded_fields import towers_of
 from tests.ltr.conftest import Trained
-from tests.ltr.test_blend_ranker import SMALL, shop
+from tests.ltr.rankers.blend.test_blend_ranker import SMALL, shop
 
 QUERIES, ROWS = 40, 10
 CONFIG = EvaluationConfig(bootstrap={"resamples": 200})

@@ -9,9 +9,9 @@ import pytest
 
 from features.errors import InputError
 from ltr import distil_text_encoder
-from ltr.config import DEMO_CONFIG, lay_over, parse_config
-from ltr.feature_table import load_collection, make_builder
-from tests.features.tiny_teacher import build_teacher
+from ltr.config.tree import DEMO_CONFIG, lay_over, parse_config
+from ltr.pipeline.prepare import load_collection, make_builder
+from tests.features.encoders.tiny_teacher import build_teacher
 
 SHOP = {"kind": "demo", "products": 60, "queries": 8, "judged_per_query": 5}
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features import images
-from ltr import demo_shop, evaluate
+from features.media import photos as images
+from ltr import evaluate
+from ltr.demo import shop as demo_shop
 from tests.ltr.conftest import Trained
 
 

@@ -12,11 +12,11 @@ import pytest
 
 from features.errors import InputError
 from ltr import explain, train
-from ltr.counterfactual import Change
-from ltr.feature_table import load_collection
-from ltr.modalities import modality_of
+from ltr.explanation.aspects import modality_of
+from ltr.explanation.counterfactual import Change
+from ltr.pipeline.prepare import load_collection
 from ltr.rank import one_query, rank
-from ltr.saved_run import SavedRun
+from ltr.runs.saved_run import SavedRun
 from tests.ltr.conftest import Trained
 
 Explain = Callable[..., dict]

@@ -9,8 +9,8 @@ import pytest
 
 from features.errors import InputError
 from ltr import fit_image_encoder
-from ltr.config import DEMO_CONFIG, Config, lay_over, parse_config
-from ltr.feature_table import load_collection, make_builder
+from ltr.config.tree import DEMO_CONFIG, Config, lay_over, parse_config
+from ltr.pipeline.prepare import load_collection, make_builder
 
 TEXT = {"kind": "tfidf", "dimensions": 16}
 SIZE = ["--data.products", "80", "--data.queries", "12", "--data.judged_per_query", "5"]

@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from features.encoders.text.sentence_encoders import TfidfConfig, TfidfEncoder
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
-from features.text_encoders import TfidfConfig, TfidfEncoder
-from ltr import build_features, check, demo_shop, evaluate, rank, train
-from ltr.feature_table import load_collection
-from ltr.measurement import ALL
-from ltr.saved_run import SavedRun
+from ltr import build_features, check, evaluate, rank, train
+from ltr.demo import shop as demo_shop
+from ltr.evaluation.systems import ALL
+from ltr.pipeline.prepare import load_collection
+from ltr.runs.saved_run import SavedRun
 from tests.ltr.conftest import Trained
 
 KEPT = (

@@ -15,8 +15,8 @@ from PIL import Image
 from benchmarks import grocery
 from features.errors import InputError
 from ltr import check, evaluate, fit_image_encoder, train
-from ltr.config import read_config
-from ltr.feature_table import load_collection
+from ltr.config.tree import read_config
+from ltr.pipeline.prepare import load_collection
 
 PRODUCTS, QUERIES = 24, 60
 TOWER = {"height": 16, "width": 16, "epochs": 2, "batch_size": 16, "recall_at": 1}

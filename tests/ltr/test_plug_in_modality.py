@@ -12,12 +12,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.encoders import register
+from features.encoders.registry import register
 from features.errors import InputError
 from ltr import build_features, compare, evaluate, rank, train
-from ltr.config import read_config
-from ltr.leakage import check_splits
-from ltr.splits import Fold, looks
+from ltr.config.tree import read_config
+from ltr.data.leakage import check_splits
+from ltr.data.splits import Fold, looks
 from tests.ltr.tone_encoder import PITCHES, ToneConfig, ToneEncoder, tone
 
 CONFIG = """
@@ -100,9 +100,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shop with its model trained, while the kind `tones` is registered."""
     made = Shop(tmp_path_factory.mktemp("tones"))
     with pytest.MonkeyPatch.context() as patch:
-        from features import encoders
+        from features.encoders import registry
 
-        patch.setattr(encoders, "_REGISTRY", dict(encoders._REGISTRY))
+        patch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
         register(ToneConfig, ToneEncoder)
         write_shop(made.folder)
         train.main(made.words("--run", str(made.run)))

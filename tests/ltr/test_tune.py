@@ -15,13 +15,14 @@ from optuna.trial import TrialState, create_trial
 
 from features.errors import InputError
 from ltr import evaluate, rank, tune
-from ltr.feature_table import load_collection
-from ltr.rankers import CatBoostConfig, LightGBMConfig, XGBoostConfig, catboost_ranker, make_ranker
+from ltr.pipeline.prepare import load_collection
+from ltr.rankers import CatBoostConfig, LightGBMConfig, XGBoostConfig, make_ranker
+from ltr.rankers.boosters import catboost_ranker
 from ltr.rankers.search_space import Choice, Range
-from ltr.saved_run import SavedRun
+from ltr.runs.saved_run import SavedRun
 from ltr.tuning.candidates import CandidateSpace, TuningConfig
 from ltr.tuning.pruning import EqualFoldsPruner
-from ltr.tuning.tuning_summary import (
+from ltr.tuning.summary import (
     choose_winner,
     importances,
     nested_estimate,
@@ -29,8 +30,8 @@ from ltr.tuning.tuning_summary import (
     tuning_section,
 )
 from tests.ltr.conftest import Trained
-from tests.ltr.test_rankers import dataset
-from tests.ltr.tuning_world import RANKER, judge, search
+from tests.ltr.rankers.test_rankers import dataset
+from tests.ltr.tuning.tuning_world import RANKER, judge, search
 
 GROUPS = ["lexical", "extra"]
 

@@ -10,15 +10,15 @@ import pytest
 
 from features.errors import InputError
 from ltr import train, tune
-from ltr.anchoring import AnchoredRanker, Transfer
-from ltr.dataset import Dataset
-from ltr.fusion import EmbeddedDataset
-from ltr.saved_run import SavedRun
-from ltr.training import cross_fit
-from ltr.transfer import SourceSet
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.runs.saved_run import SavedRun
+from ltr.training.anchoring import AnchoredRanker, Transfer
+from ltr.training.cross_fit import cross_fit
+from ltr.training.transfer import SourceSet
 from ltr.tuning.candidates import Candidate
 from tests.ltr.conftest import Trained
-from tests.ltr.tuning_world import RANKER, judge, table
+from tests.ltr.tuning.tuning_world import RANKER, judge, table
 
 DEFAULT = Candidate(RANKER, ("lexical", "extra"))
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from pydantic import Field
 
-from features.encoder_protocol import EncoderSettings, check_modality, fingerprint_of, unit_rows
+from features.encoders.protocol import EncoderSettings, check_modality, fingerprint_of, unit_rows
 
 RATE = 4_000
 PITCHES = (200, 300, 450, 675, 1010, 1500)  # each fifth above the last

@@ -1,0 +1,205 @@
+"""Each distinct text or photo is encoded once, ever: vectors by encoder fingerprint and content hash.
+
+Kept in shards (see embedding_shards): safe for several processes at once and under kill -9.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from features.encoders.protocol import Encoder, unit_rows
+from features.encoders.shards import KEY, ShardFolder, ShardWriter
+from features.media.photos import content_hashes
+
+Precision = Literal["float16", "float32"]
+
+_STEP_SECONDS = 2.0  # between two movements of the progress bar
+_FIRST_STEP, _LARGEST_STEP = 64, 4096
+
+
+class CacheConfig(BaseModel):
+    """Where vectors are kept, and how exactly."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str = Field("cache", description="relative to the working folder")
+    precision: Precision = Field(
+        "float32", description="on disk; float16 halves it and moves cosines by < 1e-3"
+    )
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The vectors of a column, each distinct content once."""
+
+    vectors: np.ndarray
+    """(u, d) float32 rows of unit length."""
+    rows: np.ndarray
+    """(n,) int64: each item's row in `vectors`, -1 where it is null or cannot be read."""
+    reused: int
+    """Distinct contents found in the cache."""
+    encoded: int
+    """Distinct contents encoded now."""
+    unreadable: int
+    """Items that are not null and yet have no vector."""
+    space: str
+    """Two sets of vectors may be compared if and only if their spaces are equal."""
+
+
+class EmbeddingCache:
+    """Vectors of any number of encoders under one folder."""
+
+    def __init__(self, folder: Path, precision: Precision = "float32") -> None:
+        self._folder = folder
+        self._precision = precision
+        self._shards: dict[str, ShardFolder] = {}
+
+    def embed(self, encoder: Encoder, items: pl.Series, modality: str, label: str = "") -> Embeddings:
+        """The vectors of (n,) texts (String), or of files by content (Binary) or path (String).
+
+        Only what the cache lacks is encoded. What cannot be read is remembered as such too.
+        label: names the progress bar. Raises InputError as the encoder does.
+        """
+        hashes = _text_hashes(items) if modality == "text" else content_hashes(items)
+        rows, first = _distinct(hashes)
+        keys = _keys(hashes.gather(first))
+        shards = self._shards_of(encoder, modality)
+        found, vectors = shards.find(keys)
+        new = np.setdiff1d(np.arange(len(keys)), found, assume_unique=True)
+        if len(new) or vectors is None:
+            every = np.empty((len(keys), encoder.dimensions), dtype=np.float32)
+            if vectors is not None:
+                every[found] = vectors
+            self._encode(_Work(encoder, items, first[new], modality, label), shards, keys, new, every)
+            vectors = every
+        vectors, rows = _drop_unreadable(self._rounded(vectors), rows)
+        unreadable = int((rows < 0).sum()) - items.null_count()
+        return Embeddings(vectors, rows, len(found), len(new), unreadable, encoder.space)
+
+    def _encode(
+        self, work: _Work, shards: ShardFolder, keys: np.ndarray, new: np.ndarray, every: np.ndarray
+    ) -> None:
+        """Fill the rows `new` of `every`, writing shards on the way."""
+        with ShardWriter(shards) as writer, _ProgressBar(work) as progress:
+            for positions in work.steps():
+                rows = new[positions]
+                every[rows] = work.encode(positions)
+                writer.add(keys[rows], every[rows])
+                progress.advance(positions)
+
+    def _shards_of(self, encoder: Encoder, modality: str) -> ShardFolder:
+        name = f"{encoder.fingerprint}-{modality}-{self._precision}"
+        if name not in self._shards:
+            self._shards[name] = ShardFolder(self._folder / name, self._precision)
+        return self._shards[name]
+
+    def _rounded(self, vectors: np.ndarray) -> np.ndarray:
+        """As they will be read back, so that the first run gives what the second gives."""
+        return (
+            vectors
+            if self._precision == "float32"
+            else unit_rows(vectors.astype(self._precision).astype(np.float32))
+        )
+
+
+class _Work:
+    """The items to encode (`at` their places in the column), in steps of about two seconds each."""
+
+    def __init__(self, encoder: Encoder, items: pl.Series, at: np.ndarray, modality: str, label: str) -> None:
+        self._encoder, self._items, self._at, self._modality = encoder, items, at, modality
+        self.label = label or modality
+        # A text costs about its length, a photo about as much as any other.
+        lengths = items.gather(at).str.len_bytes() if modality == "text" else pl.zeros(len(at), eager=True)
+        self.costs: np.ndarray = lengths.cast(pl.Int64).to_numpy() + 1
+        # Longest first: a step's texts are of one length, so hardly any padding is computed.
+        self._order = np.argsort(-self.costs, kind="stable")
+
+    def steps(self) -> Iterator[np.ndarray]:
+        """Positions in `at`, step by step."""
+        start, size = 0, _FIRST_STEP
+        while start < len(self._order):
+            begun = time.monotonic()
+            yield self._order[start : start + size]
+            start += size
+            rate = size / max(time.monotonic() - begun, 1e-6)
+            size = int(np.clip(rate * _STEP_SECONDS, _FIRST_STEP, _LARGEST_STEP))
+
+    def encode(self, positions: np.ndarray) -> np.ndarray:
+        # Taken from the column step by step: its photos are never held in memory a second time.
+        return self._encoder.encode(self._items.gather(self._at[positions]).to_list(), self._modality)
+
+
+class _ProgressBar:
+    """Items done, their rate and the time left, on stderr; shown only once the work has taken two seconds."""
+
+    def __init__(self, work: _Work) -> None:
+        self._costs = work.costs
+        self._done = 0
+        self._begun = time.monotonic()
+        self._bar = Progress(
+            TextColumn("encoding {task.description}"),
+            BarColumn(),
+            TextColumn(f"{{task.fields[done]}}/{len(work.costs)}, {{task.fields[rate]:.0f}}/s, left"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(work.label, total=int(work.costs.sum()), done=0, rate=0.0)
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar.live.is_started:  # stopping a bar never shown would print an empty line
+            self._bar.stop()
+
+    def advance(self, positions: np.ndarray) -> None:
+        elapsed = time.monotonic() - self._begun
+        self._done += len(positions)
+        if elapsed > _STEP_SECONDS:
+            self._bar.start()
+        cost = int(self._costs[positions].sum())
+        self._bar.update(self._task, advance=cost, done=self._done, rate=self._done / elapsed)
+
+
+def _text_hashes(texts: pl.Series) -> pl.Series:
+    hashes = [None if t is None else hashlib.blake2b(t.encode(), digest_size=16).hexdigest() for t in texts]
+    return pl.Series(hashes, dtype=pl.String)
+
+
+def _distinct(hashes: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Each item's row among the distinct hashes (-1 for null), and where each distinct one first stands."""
+    frame = pl.DataFrame({"hash": hashes}).with_row_index("first")
+    distinct = (
+        frame.drop_nulls("hash").unique("hash", keep="first", maintain_order=True).with_row_index("row")
+    )
+    joined = frame.join(distinct.select("hash", "row"), on="hash", how="left", maintain_order="left")
+    rows = joined["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+    return rows, distinct["first"].to_numpy().astype(np.int64)
+
+
+def _keys(hashes: pl.Series) -> np.ndarray:
+    """(u, 2) uint64: the 128 bits of each hash."""
+    return np.frombuffer(bytes.fromhex("".join(hashes)), dtype="<u8").reshape(-1, len(KEY))
+
+
+def _drop_unreadable(vectors: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    readable = ~np.isnan(vectors).any(axis=1)
+    if readable.all():
+        return vectors, rows
+    # One more entry than vectors: the row -1 stays -1.
+    renumbered = np.append(np.where(readable, np.cumsum(readable) - 1, -1), -1)
+    return vectors[readable], renumbered[rows]

@@ -1,0 +1,300 @@
+"""Fit an image tower to a frozen text space: photos beside their texts, all other texts of the batch away.
+
+Locked-text tuning (Zhai et al., "LiT", 2022) with the symmetric contrastive loss of CLIP (Radford et al.,
+2021) and its learnt temperature. Which pairs these are, its caller decides. A fitting that was killed goes on
+where its last checkpoint left it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from features.encoders.fitting.aligned_start import content_of, first_tower
+from features.encoders.fitting.contrastive import augment, contrastive_loss, learning_rate_at
+from features.encoders.fitting.pair_sampling import (
+    Pairs,
+    alike,
+    batches,
+    draw_targets,
+    held_out_recall,
+    hold_out,
+)
+from features.encoders.image.aligned_network import PhotoTower, as_batch, encode_pixels, has_bfloat16
+from features.encoders.image.aligned_settings import AlignedTrainingConfig
+from features.encoders.protocol import fingerprint_of
+from features.errors import InputError
+
+_AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all
+_COLDEST = 0.01  # temperature: below it a handful of hard negatives takes the whole gradient
+_LONGEST_STRIDE = (
+    0.08  # of the photo's side, to which a photo is shifted, enlarged or reduced by 1.5 times that
+)
+_CHECKPOINT_SECONDS = 30.0
+_TOLD_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fitting stands."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    """Mean over the steps since the last report."""
+    temperature: float
+    recall: float | None
+    """On the held-out pairs, at the end of an epoch."""
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The tower that was best on held-out pairs."""
+
+    tower: PhotoTower
+    recall: float
+    epochs: int
+    seconds: float
+    """Spent in training, over all the times it was started."""
+    trained_on: int
+    held_out: int
+
+
+@dataclass
+class _Standing:
+    """What a fitting needs, beside the network and the optimiser, to go on."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_recall: float = -1.0
+    stale_epochs: int = 0
+
+
+def fit_tower(
+    pairs: Pairs,
+    settings: AlignedTrainingConfig,
+    device: torch.device,
+    checkpoint: Path,
+    tell: Callable[[Progress], None] = lambda _: None,
+    base: Path | None = None,
+) -> Fitted:
+    """Train until the epochs or minutes are over, or recall on held-out pairs no longer rises.
+
+    checkpoint: a file kept on the way; one of the same pairs and settings is gone on from, any other is
+    overwritten. base: the folder that a path of `weights` or `start` starts from.
+    Raises InputError for a tower to start from that is not there, or is of another shape.
+    """
+    return _Fitting(pairs, settings, device, checkpoint, tell, base).run()
+
+
+class _Fitting:
+    """One fitting: the network, its optimiser, and where it stands."""
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        settings: AlignedTrainingConfig,
+        device: torch.device,
+        checkpoint: Path,
+        tell: Callable[[Progress], None],
+        base: Path | None,
+    ) -> None:
+        self._pairs, self._settings, self._device = pairs, settings, device
+        self._checkpoint, self._tell = checkpoint, tell
+        self._train, self._held = hold_out(pairs, settings.held_out, settings.seed)
+        self._batch = min(settings.batch_size, len(self._train))
+        self._epoch_steps = len(self._train) // self._batch
+        self._photos = torch.from_numpy(pairs.photos).to(device)
+        self._tower = first_tower(settings, pairs.text.vectors.shape[1], base).to(device)
+        self._log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature), device=device))
+        self._optimiser = torch.optim.AdamW(self._parameter_groups(), lr=0.0)
+        self._averaged = copy.deepcopy(self._tower)
+        self._standing = _Standing()
+        self._best = copy.deepcopy(self._tower)
+        self._key = fingerprint_of(
+            {
+                "pairs": pairs.fingerprint,
+                "settings": settings.model_dump(exclude={"minutes"}),
+                "start": content_of(self._tower),
+            }
+        )
+        self._resume()
+
+    @property
+    def _steps(self) -> int:
+        return self._settings.epochs * self._epoch_steps
+
+    @property
+    def _share(self) -> float:
+        """How much of the fitting is done: of its steps or of its time, whichever is further."""
+        limit = 60 * (self._settings.minutes or math.inf)
+        return max(self._standing.step / self._steps, self._standing.seconds / limit)
+
+    def run(self) -> Fitted:
+        while self._share < 1 and self._standing.stale_epochs < self._settings.patience:
+            self._run_epoch()
+        standing = self._standing
+        return Fitted(
+            self._best.eval(),
+            standing.best_recall,
+            math.ceil(standing.step / self._epoch_steps),
+            standing.seconds,
+            len(self._train),
+            len(self._held),
+        )
+
+    def _run_epoch(self) -> None:
+        """The rest of the epoch that the last checkpoint fell in, then its recall."""
+        settings, standing = self._settings, self._standing
+        epoch, done = divmod(standing.step, self._epoch_steps)
+        watch = _Watch()
+        losses: list[Tensor] = []
+        for place, rows in enumerate(batches(self._train, self._batch, settings.seed, epoch)):
+            if place < done:
+                continue
+            if watch.due("kept", _CHECKPOINT_SECONDS):
+                self._keep()
+            losses.append(self._take_step(rows))
+            standing.step += 1
+            standing.seconds += watch.lap()
+            if watch.due("told", _TOLD_SECONDS):
+                self._tell(self._progress(losses, None))
+                losses = []
+            if self._share >= 1:
+                break
+        recall = self._measure()
+        self._keep()
+        self._tell(self._progress(losses, recall))
+
+    def _take_step(self, rows: np.ndarray) -> Tensor:
+        settings, step = self._settings, self._standing.step
+        rate = settings.learning_rate * learning_rate_at(self._share)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        rng = np.random.default_rng([settings.seed, step, 1])
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        targets = torch.from_numpy(draw_targets(self._pairs, rows, settings.mix, rng)).to(self._device)
+        same = torch.from_numpy(alike(self._pairs, rows)).to(self._device)
+        pixels = augment(as_batch(self._photos[torch.from_numpy(rows)]), generator, settings.jitter)
+        self._tower.train()
+        with self._autocast():
+            vectors = self._tower(pixels)
+        loss = contrastive_loss(vectors, targets, self._log_scale.exp(), same)
+        self._optimiser.zero_grad()
+        loss.backward()
+        self._optimiser.step()
+        self._average()
+        with torch.no_grad():
+            self._log_scale.clamp_(max=-math.log(_COLDEST))
+        return loss.detach()
+
+    def _average(self) -> None:
+        """Move the averaged network towards the trained one.
+
+        At a high learning rate the latter's batch norms lag behind its filters: from one epoch to the next
+        its recall fell from .77 to .52 and rose again, and early stopping would have met that noise.
+        """
+        steps = min(_AVERAGED_STEPS, 1 + self._steps // 5, 1 + self._standing.step)
+        trained = self._tower.state_dict()
+        for name, tensor in self._averaged.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(trained[name], 1 / steps)
+
+    def _measure(self) -> float:
+        photos = encode_pixels(self._averaged, self._photos[torch.from_numpy(self._held)], self._device)
+        recall = held_out_recall(self._pairs, self._held, photos, self._settings.recall_at)
+        self._standing.stale_epochs += 1
+        if recall > self._standing.best_recall:
+            self._standing.best_recall, self._standing.stale_epochs = recall, 0
+        if recall == self._standing.best_recall:  # of equals the last, whose learning rate was the lowest
+            self._best = copy.deepcopy(self._averaged)
+        return recall
+
+    def _autocast(self) -> torch.autocast:
+        wanted = self._settings.precision == "bfloat16"
+        if self._settings.precision == "auto":
+            wanted = has_bfloat16(self._device)
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=wanted)
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        """Weight decay for matrices and filters only: biases, norms and the temperature have no say in size."""
+        parameters = [*self._tower.parameters(), self._log_scale]
+        return [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self._settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+    def _progress(self, losses: list[Tensor], recall: float | None) -> Progress:
+        step, share = self._standing.step, self._share
+        left = self._standing.seconds * (1 - share) / share if share < 1 else 0.0
+        loss = torch.stack(losses).mean().item() if losses else math.nan
+        temperature = math.exp(-self._log_scale.item())
+        epoch = math.ceil(step / self._epoch_steps)
+        return Progress(epoch, step, self._steps, loss, temperature, recall, left)
+
+    def _keep(self) -> None:
+        """Write the checkpoint whole or not at all."""
+        state = {
+            "key": self._key,
+            "tower": self._tower.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "best": self._best.state_dict(),
+            "log_scale": self._log_scale.detach(),
+            "optimiser": self._optimiser.state_dict(),
+            "standing": vars(self._standing),
+        }
+        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._checkpoint.with_name(f"{self._checkpoint.name}.tmp")
+        torch.save(state, unfinished)
+        unfinished.replace(self._checkpoint)
+
+    def _resume(self) -> None:
+        if not self._checkpoint.is_file():
+            return
+        try:
+            state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+            got = str(error).split("\n", 1)[0] or type(error).__name__
+            cure = "remove it: the fitting starts again"
+            raise InputError(where=self._checkpoint, expected="a checkpoint", got=got, cure=cure) from error
+        if state.get("key") != self._key:
+            return
+        self._tower.load_state_dict(state["tower"])
+        self._averaged.load_state_dict(state["averaged"])
+        self._best.load_state_dict(state["best"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._standing = _Standing(**state["standing"])
+        with torch.no_grad():
+            self._log_scale.copy_(state["log_scale"])
+
+
+class _Watch:
+    """Seconds between laps, and whether something is due again."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self._since: dict[str, float] = {}
+
+    def lap(self) -> float:
+        now = time.monotonic()
+        passed, self._last = now - self._last, now
+        return passed
+
+    def due(self, what: str, seconds: float) -> bool:
+        since = self._since.setdefault(what, self._last)
+        if self._last - since < seconds:
+            return False
+        self._since[what] = self._last
+        return True

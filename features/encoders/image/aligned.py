@@ -1,0 +1,154 @@
+"""Photo → the space of a text encoder: an image tower fitted on the shop's own catalogue, now frozen."""
+
+# ruff: noqa: PLC0415 - torch takes seconds to import, and a run whose vectors are all cached needs none
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.encoders.image.photo_loading import PhotoSettings, encode_photos
+from features.encoders.protocol import (
+    check_modality,
+    fingerprint_of,
+    major_versions,
+    torch_device,
+)
+from features.encoders.text.model_files import hash_file
+from features.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from features.encoders.image.aligned_network import PhotoTower
+
+_WEIGHTS, _ABOUT, _RECORD = "tower.safetensors", "config.json", "fitting.json"
+_COMMAND = "fit one: python -m ltr.fit_image_encoder --config FILE"
+
+
+class AlignedConfig(PhotoSettings):
+    """An image tower that `ltr.fit_image_encoder` has fitted to the space of a text encoder."""
+
+    kind: Literal["aligned"] = "aligned"
+    folder: str = Field(description="of the fitted tower; relative to the config file")
+    batch_size: int = Field(256, ge=1, description="photos the network sees at a time")
+
+
+class TowerShape(BaseModel):
+    """What a saved tower is, beside its weights: the content of its config.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backbone: str
+    dimensions: int
+    height: int
+    width: int
+    space: str = Field(description="that of the text encoder the tower was fitted to")
+
+
+class AlignedEncoder:
+    """Photos in the space of the text encoder that the tower was fitted to: the two may be compared.
+
+    With any other text encoder the spaces differ, and text–photo similarity is absent. The network is
+    loaded at the first photo: a cached run needs no torch.
+    """
+
+    modalities = frozenset({"image"})
+
+    def __init__(self, config: AlignedConfig, base: Path) -> None:
+        self._config, self._folder = config, base / config.folder
+        if config.device == "cuda":
+            torch_device(config)
+        self._shape = read_shape(self._folder)
+        self.space = self._shape.space
+        self.dimensions = self._shape.dimensions
+        self.fingerprint = fingerprint_of(
+            {
+                "kind": config.kind,
+                "shape": self._shape.model_dump(),
+                "weights": hash_file(self._folder / _WEIGHTS),
+                "versions": major_versions("torchvision", "pillow"),
+                **config.rounding,
+            }
+        )
+
+    def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
+        check_modality(self, modality)
+        return encode_photos(items, self._shrink, self._forward, self.dimensions, self._config)
+
+    def _shrink(self, image: Image.Image) -> np.ndarray:
+        from features.encoders.image.aligned_network import photo_pixels
+
+        return photo_pixels(image, self._shape.height, self._shape.width)
+
+    def _forward(self, photos: Sequence[np.ndarray]) -> np.ndarray:
+        import torch
+
+        from features.encoders.image.aligned_network import encode_pixels
+
+        return encode_pixels(self._tower, torch.from_numpy(np.stack(photos)), self._device)
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return torch_device(self._config)
+
+    @cached_property
+    def _tower(self) -> PhotoTower:
+        return load_tower(self._folder, self._shape).to(self._device)
+
+
+def save_tower(folder: Path, tower: PhotoTower, shape: TowerShape, record: Mapping[str, object]) -> None:
+    """Fill a folder with a fitted tower; record: how it was made, for people to read."""
+    from safetensors.torch import save_file
+
+    state = {name: tensor.cpu().contiguous() for name, tensor in tower.state_dict().items()}
+    save_file(state, folder / _WEIGHTS)
+    (folder / _WEIGHTS).chmod(0o644)  # safetensors keeps it from everyone else
+    (folder / _ABOUT).write_text(shape.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def is_tower(folder: Path) -> bool:
+    return (folder / _ABOUT).is_file() and (folder / _WEIGHTS).is_file()
+
+
+def read_shape(folder: Path) -> TowerShape:
+    """What a saved tower is; InputError where there is none, or its files are damaged."""
+    if not is_tower(folder):
+        got = "no such folder" if not folder.is_dir() else f"no {_ABOUT} or no {_WEIGHTS} in it"
+        raise InputError(where=folder, expected="a fitted image tower", got=got, cure=_COMMAND)
+    try:
+        return TowerShape.model_validate_json((folder / _ABOUT).read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        got = f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip()
+        raise InputError(
+            where=folder / _ABOUT, expected="the description of a tower", got=got, cure=_COMMAND
+        ) from error
+
+
+def load_tower(folder: Path, shape: TowerShape) -> PhotoTower:
+    """The network in eval mode, on the CPU; InputError for weights that are damaged or of another network."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from features.encoders.image.aligned_network import make_tower
+
+    tower = make_tower(shape.backbone, shape.dimensions, (shape.height, shape.width))
+    try:
+        tower.load_state_dict(load_file(folder / _WEIGHTS))
+    except (SafetensorError, RuntimeError) as error:  # RuntimeError: tensors that do not fit
+        raise InputError(
+            where=folder / _WEIGHTS,
+            expected=f"the weights of a {shape.backbone} tower",
+            got=str(error).split("\n", 1)[0],
+            cure=_COMMAND,
+        ) from error
+    return tower.eval()

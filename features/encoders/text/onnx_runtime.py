@@ -1,0 +1,97 @@
+"""Text → vectors by ONNX Runtime on a CPU, from a model exported beforehand; needs no torch once that is done."""
+
+# ruff: noqa: PLC0415 - onnxruntime is an optional extra
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from features.encoders.text.token_batches import token_batches
+from features.errors import InputError
+
+OnnxPrecision = Literal["float32", "int8"]
+
+# The files of an exported model (see onnx_export).
+MODEL, TOKENIZER, ABOUT = "model.onnx", "tokenizer.json", "about.json"
+
+# Tokens of one batch of float32, padding included. One core was quicker with few than with many: the same texts
+# took 7.2 s in batches of 1,024, 8.7 s in batches of 4,096.
+_BATCH_TOKENS = 1_024
+
+
+def check_packages(kind: str) -> None:
+    """Raise InputError unless the extra `fast` is installed."""
+    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            where=f"encoder {kind!r}, runtime",
+            expected="the packages onnx and onnxruntime",
+            got=f"no {' and no '.join(missing)}",
+            cure="pip install 'shop-ltr[fast]', or set runtime: torch",
+        )
+
+
+class OnnxText:
+    """A model and its tokenizer; batches run side by side, each on one thread.
+
+    At int8 every text is a batch of its own: the scale by which a product's left side is rounded is taken
+    over the whole batch, so a text's vector would hang on its neighbours (and on their padding).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        precision: OnnxPrecision,
+        max_tokens: int | None = None,
+        batch_tokens: int = 0,
+        threads: int = 0,
+    ) -> None:
+        from onnxruntime import InferenceSession, SessionOptions
+        from tokenizers import Tokenizer
+
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        self.dimensions = int(about["dimensions"])
+        self._inputs, self._pad = about["inputs"], about["pad"]
+        self._budget = 1 if precision == "int8" else batch_tokens or _BATCH_TOKENS
+        self._threads = threads or os.cpu_count() or 1
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.no_padding()
+        limits = [limit for limit in (max_tokens, about["max_tokens"]) if limit is not None]
+        if limits:
+            self._tokenizer.enable_truncation(min(limits))
+        options = SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, dimensions) float32."""
+        tokens = [found.ids for found in self._tokenizer.encode_batch_fast(list(texts))]
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+
+        def fill(batch: np.ndarray) -> None:
+            vectors[batch] = self._run([tokens[row] for row in batch])
+
+        counts = np.array([len(ids) for ids in tokens], dtype=np.int64)
+        with ThreadPoolExecutor(self._threads) as pool:
+            for _ in pool.map(fill, token_batches(counts, self._budget)):
+                pass  # an error in a thread is raised here
+        return vectors
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> np.ndarray:
+        """tokens: from the longest down."""
+        shape = (len(tokens), len(tokens[0]))
+        ids, mask = np.full(shape, self._pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        for row, text in enumerate(tokens):
+            ids[row, : len(text)] = text
+            mask[row, : len(text)] = 1
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        found: np.ndarray = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
+        return found

@@ -1,0 +1,269 @@
+"""A shop's tables, one after another: read by the config's columns, cleaned, and matched with each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from features.errors import InputError
+from features.media.columns import media_columns, modality_of
+from features.sources import cleaning
+from features.sources import values as derive
+from features.sources.columns import Inputs, Source
+from features.sources.config import (
+    CatalogueConfig,
+    EventsConfig,
+    ImagesConfig,
+    JudgementsConfig,
+    ProductsConfig,
+    QueriesConfig,
+)
+from features.sources.files import (
+    no_photo,
+    photo_or_nulls,
+    read_media,
+    read_photo,
+    settle_files,
+    with_photos,
+)
+from features.sources.ledger import Ledger
+from features.sources.schema import Events, Judgements, Products, Queries, completed
+
+_DATE = "date (ISO, as 2024-05-31)"
+
+
+def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
+    """product_id, grade, and what the file has of query_id, query and title; texts are clean."""
+    source = inputs.source("judgements", config.path, config.columns)
+    readable = "grade named in data.judgements.grades" if config.grades else "number"
+    mend = "give each of its values a number in data.judgements.grades"
+    grade = source.values("grade", lambda raw: _grades(raw, config.grades), readable, mend)
+    if grade is None:
+        grade = source.require("grade", "data.judgements.columns.grade")
+    columns = [*_query(source), source.needed_ids("product_id"), source.text("title"), grade]
+    frame = _frame(columns)
+    texts = [name for name in ("query", "title") if name in frame.columns]
+    return cleaning.clean_text(frame, "judgements", texts, inputs.ledger)
+
+
+def _query(source: Source) -> list[pl.Series | None]:
+    """The query's id or its text, or both; InputError where the table has neither."""
+    query_id, text = source.ids("query_id"), source.text("query")
+    if query_id is None and text is None:
+        source.require("query_id", f"data.{source.table}.columns.query_id (or .query, the text)")
+    return [query_id, text]
+
+
+def _grades(raw: pl.Series, names: dict[str | int, float] | None) -> pl.Series:
+    if not names:
+        return derive.numbers(raw)
+    grade_of = {str(name): grade for name, grade in names.items()}
+    return derive.identifiers(raw).replace_strict(grade_of, default=None, return_dtype=pl.Float64)
+
+
+def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:
+    """The canonical products, clean; without a table of their own, the judged ones with their titles."""
+    ledger = inputs.ledger
+    if config.products:
+        frame = _read_products(config.products, config.images, inputs)
+    else:
+        frame = _judged_products(judged)
+    no_text = {"product_id", "image", *media_columns(frame.columns)}
+    texts = [n for n, dtype in frame.schema.items() if dtype == pl.String and n not in no_text]
+    frame = cleaning.clean_text(frame, "products", texts, ledger)
+    frame = cleaning.clean_numbers(frame, "products", ledger)
+    frame = cleaning.clean_prices(frame, ledger)
+    frame = cleaning.reject_broken(frame, "products", Products, ledger)
+    if not frame.height:
+        where = inputs.base / config.products.path if config.products else "data.judgements"
+        cure = "set data.products.columns.product_id to the column of ids"
+        raise InputError(where=where, expected="products with an id", got="none with one", cure=cure)
+    frame = cleaning.deduplicate(frame, "products", "product_id", ledger)
+    if config.images and config.images.path:
+        frame = with_photos(frame, config.images, config.images.path, inputs)
+    frame = settle_files(frame, "products", "product_id", inputs)
+    if config.images and "products photos" in ledger.rejected and not frame["image"].count():
+        raise no_photo(config.images, inputs)
+    cleaning.report_near_duplicates(frame, ledger)
+    return frame
+
+
+def _read_products(config: ProductsConfig, photos: ImagesConfig | None, inputs: Inputs) -> pl.DataFrame:
+    source = inputs.source("products", config.path, config.columns)
+    numeric = [
+        source.readable(name, derive.numbers, "number", "data.products.numeric") for name in config.numeric
+    ]
+    categories = [source.require(name, "data.products.categorical") for name in config.categorical]
+    columns = [
+        source.needed_ids("product_id"),
+        source.text("title"),
+        source.text("description"),
+        source.text("brand"),
+        source.category("category", config.category_separator),
+        _price(source, "price", config.price_unit),
+        _price(source, "list_price", config.price_unit),
+        source.values("rating", derive.numbers, "number"),
+        source.values("rating_count", derive.numbers, "number"),
+        source.values("listed_at", derive.datetimes, _DATE),
+        *(column.alias(name) for name, column in zip(config.numeric, numeric, strict=True)),
+        *(derive.joined_text([column]).alias(column.name) for column in categories),
+        read_photo(source, photos, inputs),
+        *read_media(source, config.media),
+    ]
+    return completed(Products, _frame(columns))
+
+
+def _price(source: Source, name: str, unit: str) -> pl.Series | None:
+    price = source.values(name, derive.prices, "price")
+    if price is None:
+        return None
+    source.note_ranges(name)
+    return price / 100 if unit == "cents" else price
+
+
+def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
+    if judged is None or "title" not in judged.columns:
+        raise InputError(
+            where="data.products",
+            expected="a table of products, or their titles in the judgements",
+            got="neither",
+            cure="set data.products.path, or data.judgements.columns.title",
+        )
+    # A product is named once a judgement: only another title for it is worth a count.
+    frame = judged.select("product_id", "title").unique(maintain_order=True)
+    return completed(Products, frame.with_columns(photo_or_nulls(None, frame.height)))
+
+
+def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:
+    """The canonical queries, clean; without a table of their own, the distinct texts of the judgements.
+
+    Those get ids `q0001`, … by the alphabetical order of their texts, unless the judgements have ids.
+    """
+    ledger = inputs.ledger
+    if config.queries:
+        frame = _read_queries(config.queries, inputs)
+        texts = [name for name in ("text", "split", "segment") if name in frame.columns]
+        frame = cleaning.clean_text(frame, "queries", texts, ledger)
+    else:
+        frame = _judged_queries(judged)
+    frame = cleaning.reject_broken(frame, "queries", Queries, ledger)
+    frame = cleaning.deduplicate(frame, "queries", "query_id", ledger)
+    frame = settle_files(frame, "queries", "query_id", inputs)
+    others = media_columns(frame.columns)
+    nothing = pl.all_horizontal(pl.col("text", "image", *others).is_null())
+    reason = ", nor ".join(["neither text nor a readable photo", *map(modality_of, others)])
+    kept = ledger.reject("queries", frame, nothing, reason)
+    if config.queries and not kept.height:
+        raise InputError(
+            where=inputs.base / config.queries.path,
+            expected="queries with an id, and a text or a photo",
+            got="none",
+            cure="set data.queries.columns.text (or .image) to the right column",
+        )
+    return kept
+
+
+def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
+    source = inputs.source("queries", config.path, config.columns)
+    columns = [
+        source.needed_ids("query_id"),
+        source.text("text"),
+        photo_or_nulls(source.image("image"), source.frame.height),
+        *read_media(source, config.media),
+        source.text("split"),
+        source.text("segment"),
+        source.values("at", derive.datetimes, _DATE),
+    ]
+    return completed(Queries, _frame(columns))
+
+
+def _judged_queries(judged: pl.DataFrame | None) -> pl.DataFrame:
+    if judged is None:
+        found = pl.DataFrame(schema={"query_id": pl.String, "text": pl.String})
+    elif "query" not in judged.columns:
+        raise InputError(
+            where="data.queries",
+            expected="a table of queries, or their texts in the judgements",
+            got="neither",
+            cure="set data.queries.path, or data.judgements.columns.query",
+        )
+    elif "query_id" in judged.columns:
+        found = judged.select("query_id", text="query").drop_nulls("query_id").unique(maintain_order=True)
+    else:
+        texts = judged["query"].drop_nulls().unique().sort()
+        number = pl.int_range(1, len(texts) + 1, eager=True).cast(pl.String)
+        found = pl.DataFrame({"query_id": "q" + number.str.zfill(len(str(len(texts)))), "text": texts})
+    return found.with_columns(photo_or_nulls(None, found.height))
+
+
+def match_judgements(
+    judged: pl.DataFrame, products: pl.DataFrame, queries: pl.DataFrame, path: Path, ledger: Ledger
+) -> pl.DataFrame:
+    """The canonical judgements: of known products and queries, one grade a pair.
+
+    Raises InputError where no row is left, which means a wrong column rather than bad rows.
+    """
+    frame = _with_query_ids(judged, "judgements", queries, ledger).select("query_id", "product_id", "grade")
+    frame = cleaning.reject_broken(frame, "judgements", Judgements, ledger)
+    for key, known in (("product_id", products["product_id"]), ("query_id", queries["query_id"])):
+        kept = cleaning.reject_unknown(frame, "judgements", key, known, ledger)
+        if frame.height and not kept.height:
+            raise InputError(
+                where=path,
+                expected=f"values of {key} as in the other tables ({_some(known)})",
+                got=_some(frame[key]),
+                cure=f"map {key} to the matching column under data.judgements.columns",
+            )
+        frame = kept
+    if not frame.height:
+        raise InputError(
+            where=path,
+            expected="judgements with a query, a product and a grade of 0 or more",
+            got=f"none in {judged.height} rows",
+            cure="check data.judgements.columns",
+        )
+    return cleaning.resolve_judgements(frame, ledger)
+
+
+def load_events(
+    config: EventsConfig, products: pl.DataFrame, queries: pl.DataFrame, inputs: Inputs
+) -> pl.DataFrame:
+    """The canonical events; those of unknown products are only reported, as an old log has many."""
+    source = inputs.source("events", config.path, config.columns)
+    columns = [
+        *_query(source),
+        source.needed_ids("product_id"),
+        source.values("position", derive.whole_numbers, "whole number"),
+        source.text("kind"),
+        source.values("at", derive.datetimes, _DATE),
+    ]
+    if columns[-1] is None:
+        source.require("at", "data.events.columns.at")
+    frame = _frame(columns)
+    if "query_id" not in frame.columns:
+        frame = cleaning.clean_text(frame, "events", ["query"], inputs.ledger)
+    frame = _with_query_ids(frame, "events", queries, inputs.ledger)
+    frame = completed(Events, frame).select(pl.Schema(Events).names())
+    frame = cleaning.reject_broken(frame, "events", Events, inputs.ledger)
+    unknown = frame.join(products, on="product_id", how="anti")
+    inputs.ledger.note("events", "product_id not among the products", frame, unknown, "reported")
+    return frame
+
+
+def _with_query_ids(frame: pl.DataFrame, table: str, queries: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Ids by the query's text where the frame has none; of queries with equal texts the first."""
+    if "query_id" in frame.columns:
+        return frame
+    by_text = queries.drop_nulls("text").unique("text", keep="first", maintain_order=True)
+    named = by_text.select("query_id", query="text")
+    joined = frame.join(named, on="query", how="left", maintain_order="left")
+    return ledger.reject(table, joined, pl.col("query_id").is_null(), "query text not among the queries")
+
+
+def _frame(columns: list[pl.Series | None]) -> pl.DataFrame:
+    return pl.DataFrame([column for column in columns if column is not None])
+
+
+def _some(values: pl.Series) -> str:
+    return ", ".join(map(repr, values.unique(maintain_order=True).head(3).to_list()))

@@ -1,0 +1,272 @@
+"""The feature store: one Delta table per feature view, read as of any time or any version.
+
+A store is a folder, or an address of an object store (`s3://…`, `gs://…`, `az://…`) with its options.
+Writes are atomic: a reader sees the version before or the version after, and a writer killed half-way
+leaves files that no version names. Old versions stay readable until somebody vacuums the table.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from features.store.as_of import join_as_of, newest_per_key
+from features.errors import InputError
+from features.store.view import WRITTEN_BY, FeatureView
+from features.store.commits import Record, commit_as, commits_of, find_version, record_at
+
+__all__ = ["FeatureStore", "FeatureView", "WriteMode"]
+
+WriteMode = Literal["append", "upsert", "overwrite"]
+
+# Seconds between attempts to commit: with many writers at once, each round lets at least one through.
+_WAITS = [min(0.01 * 2**attempt, 0.5) for attempt in range(40)]
+# Delta forgets commits after 30 days; an old run must find the version and fingerprints it was made with.
+_KEEP_HISTORY = {"delta.enableExpiredLogCleanup": "false"}
+
+
+class FeatureStore:
+    """Feature views under one root.
+
+    root: a folder (made by the first write) or an object store's address.
+    storage_options: passed as they are to deltalake and polars (`AWS_REGION`, `AWS_ENDPOINT_URL`, …).
+    """
+
+    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        self._root = str(root).rstrip("/")
+        self._options = dict(storage_options) if storage_options else None
+
+    def exists(self, view: FeatureView) -> bool:
+        return DeltaTable.is_deltatable(self._address(view), self._options)
+
+    def version(self, view: FeatureView) -> int:
+        """The newest version's number; the first write makes version 0."""
+        return self._open(view).version()
+
+    def write(
+        self,
+        view: FeatureView,
+        frame: pl.DataFrame,
+        mode: WriteMode = "append",
+        metadata: Mapping[str, str] | None = None,
+    ) -> int:
+        """Write rows as one new version and return its number; the first write makes the table.
+
+        append: add the rows. upsert: replace the rows with equal keys and `available_at`, add the others.
+        overwrite: the frame becomes the whole table, and may have other columns.
+        metadata: kept with the version. It tells of the whole table: append and upsert inherit what the
+        version before had, overwrite starts anew. The view's fingerprint is under "fingerprint".
+
+        Any number of processes may write at once: a commit that finds another one in its place is made
+        again on top of it. Types change as `FeatureView.storable` says: Delta has no Enum.
+
+        Raises InputError for absent columns, null keys or times, repeated keys in the frame, types that
+        Delta lacks, and (but for overwrite) other columns or another fingerprint than the table's.
+        """
+        rows = view.storable(frame)
+        for wait in _WAITS:
+            try:
+                return self._commit(view, rows, mode, dict(metadata or {}))
+            except CommitFailedError:
+                time.sleep(wait)
+        return self._commit(view, rows, mode, dict(metadata or {}))
+
+    def read(self, view: FeatureView, version: int | datetime | None = None) -> pl.DataFrame:
+        """All rows of the newest version, of a given one, or of the one that was newest at a time.
+
+        Rows come in order of writing, version by version; within one write the order is not kept.
+        A datetime without a zone is taken as UTC. Raises InputError where there is no such version.
+        """
+        table = self._open(view, version)
+        _check_same_view(view, record_at(table))
+        # Not pl.read_delta: it finds no file under a folder with a blank or an umlaut in its name.
+        try:
+            frame = pl.DataFrame(table.scan())
+        except pl.exceptions.ComputeError as error:
+            raise self._damaged(view, error) from error
+        return frame.sort(WRITTEN_BY, maintain_order=True).drop(WRITTEN_BY)
+
+    def history(self, view: FeatureView) -> pl.DataFrame:
+        """One row a version, newest first: its number, time (UTC), mode, rows written, metadata as JSON."""
+        rows = [
+            (version, written_at, record.mode, record.rows, json.dumps(record.metadata))
+            if record
+            else (version, written_at, "by another tool", None, None)
+            for version, written_at, record in commits_of(self._open(view))
+        ]
+        schema = {
+            "version": pl.Int64(),
+            "written_at": pl.Datetime("ms", "UTC"),
+            "mode": pl.String(),
+            "rows": pl.Int64(),
+            "metadata": pl.String(),
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def metadata(self, view: FeatureView, version: int | datetime | None = None) -> dict[str, str]:
+        """What was written as metadata of the newest or the given version, the fingerprint among it."""
+        return dict(record_at(self._open(view, version)).metadata)
+
+    def latest(self, view: FeatureView, frame: pl.DataFrame) -> pl.DataFrame:
+        """Append to each row of `frame` (which has the view's keys) the newest value of its key, for serving.
+
+        The newest by `available_at`, be it in the future; for "now" by your clock use `as_of`.
+        Order, ties and nulls are those of `as_of`.
+        """
+        return newest_per_key(frame, self.read(view), keys=view.keys, available_at=view.available_at)
+
+    def as_of(
+        self,
+        frame: pl.DataFrame,
+        views: Sequence[FeatureView],
+        at: str = "at",
+        max_age: timedelta | None = None,
+        versions: Mapping[str, int] | None = None,
+    ) -> pl.DataFrame:
+        """Append to each row of `frame` each view's newest value available at the row's time, never later.
+
+        frame: n rows with every view's keys and the Datetime column `at`. Returns the n rows in the same
+        order, each view's features behind, under their own names: a name that comes twice is an error.
+        The rules for ties, nulls, static views and `max_age` are those of `features.as_of.join_as_of`; of
+        two values available at the same time the later-written one counts.
+        versions: by view name, to make an old run's frame again; other views are read at their newest.
+        """
+        pinned = dict(versions or {})
+        unknown = pinned.keys() - {view.name for view in views}
+        if unknown:
+            raise InputError(
+                where="versions",
+                expected="names of the views that are joined",
+                got=", ".join(map(repr, sorted(unknown))),
+                cure="correct the name, or join that view too",
+            )
+        for view in views:
+            frame = join_as_of(
+                frame,
+                self.read(view, pinned.get(view.name)),
+                keys=view.keys,
+                available_at=view.available_at,
+                at=at,
+                max_age=max_age,
+            )
+        return frame
+
+    def _address(self, view: FeatureView) -> str:
+        return f"{self._root}/{view.name}"
+
+    def _open(self, view: FeatureView, version: int | datetime | None = None) -> DeltaTable:
+        try:
+            table = DeltaTable(self._address(view), storage_options=self._options)
+        except TableNotFoundError as error:
+            raise InputError(
+                where=f"feature store {self._root}",
+                expected=f"a view {view.name!r}",
+                got="none of that name",
+                cure="write it first, or correct the store's root",
+            ) from error
+        except DeltaError as error:
+            raise self._damaged(view, error) from error
+        if version is not None:
+            table.load_as_version(find_version(table, version))
+        return table
+
+    def _damaged(self, view: FeatureView, error: Exception) -> InputError:
+        return InputError(
+            where=self._address(view),
+            expected="a whole Delta table",
+            got=f"one with a missing or damaged file ({str(error).partition(chr(10))[0]})",
+            cure="restore it, or remove it and build the features again",
+        )
+
+    def _commit(
+        self, view: FeatureView, rows: pl.DataFrame, mode: WriteMode, metadata: dict[str, str]
+    ) -> int:
+        """One attempt to write the next version; CommitFailedError if another process came first."""
+        if view.fingerprint is not None:
+            metadata = metadata | {"fingerprint": view.fingerprint}
+        if not self.exists(view):
+            return self._create(view, rows, mode, metadata)
+        table = self._open(view)
+        if mode != "overwrite":
+            before = record_at(table)
+            _check_same_view(view, before)
+            stored = pl.scan_delta(table).drop(WRITTEN_BY).collect_schema()
+            view.check_schema(rows, stored)
+            rows, metadata = rows.select(stored.names()), before.metadata | metadata
+        version = table.version() + 1
+        numbered, commit = _prepare(view, rows, version, mode, metadata)
+        if mode == "upsert":
+            _merge(table, view, numbered, commit)
+        else:
+            whole = mode == "overwrite"
+            write_deltalake(
+                table,
+                numbered,
+                mode=mode,
+                schema_mode="overwrite" if whole else None,
+                commit_properties=commit,
+            )
+        return version
+
+    def _create(
+        self, view: FeatureView, rows: pl.DataFrame, mode: WriteMode, metadata: dict[str, str]
+    ) -> int:
+        numbered, commit = _prepare(view, rows, 0, mode, metadata)
+        try:
+            write_deltalake(
+                self._address(view),
+                numbered,
+                mode="error",
+                configuration=_KEEP_HISTORY,
+                storage_options=self._options,
+                commit_properties=commit,
+            )
+        except DeltaError as error:
+            if self.exists(view):  # another process made it since we looked
+                raise CommitFailedError(str(error)) from error
+            raise InputError(
+                where=f"feature store {self._root}",
+                expected="a place where tables can be written",
+                got=" ".join(str(error).split()),
+                cure="check store.root, your rights to it and the space left",
+            ) from error
+        return 0
+
+
+def _prepare(
+    view: FeatureView, rows: pl.DataFrame, version: int, mode: str, metadata: dict[str, str]
+) -> tuple[pl.DataFrame, CommitProperties]:
+    """Rows that carry their version's number, and a commit that can only become that version.
+
+    Retries are therefore made here and not by deltalake, which would keep the old number in the rows.
+    """
+    record = Record(version, mode, rows.height, list(view.keys), view.available_at, metadata)
+    return rows.with_columns(pl.lit(version, pl.Int64).alias(WRITTEN_BY)), commit_as(record)
+
+
+def _merge(table: DeltaTable, view: FeatureView, rows: pl.DataFrame, commit: CommitProperties) -> None:
+    equal = " AND ".join(f"old.`{name}` = new.`{name}`" for name in view.index)
+    merger = table.merge(rows, equal, source_alias="new", target_alias="old", commit_properties=commit)
+    merger.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def _check_same_view(view: FeatureView, record: Record) -> None:
+    """The table was written with the view's keys and clock and, if the view names one, its fingerprint."""
+    made_by = record.metadata.get("fingerprint")
+    ours = (view.keys, view.available_at, view.fingerprint)
+    theirs = (tuple(record.keys), record.available_at, made_by if view.fingerprint else None)
+    if ours != theirs:
+        raise InputError(
+            where=f"feature view {view.name!r}",
+            expected="keys {}, available_at {!r}, fingerprint {!r}, as the table has".format(*theirs),
+            got="{}, {!r}, {!r}".format(*ours),
+            cure="declare the view as it was written, or overwrite it, or choose another name",
+        )

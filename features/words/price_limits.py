@@ -1,0 +1,145 @@
+"""A price limit said in a query: "under 1500", "below rs 800", "20 dollars or less", "between 10 and 20".
+
+English wordings. A number with a currency is a price by any of them; a bare number only where
+nothing says that it counts or measures something else ("10 to 20 ft", "air max 90", "women over 50").
+Which currency is not read: the limit is taken to be in the catalogue's.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from features.words.measures import UNIT
+
+# The group is atomic, or "100 ft" would be tried again as the price 10 followed by "0 ft".
+_NUMBER = r"(?<![\w/])(?<!\d[.,])(?>(?:\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)(?:\.\d+)?(?:k\b)?)(?!/\w|\d|[.,]\d)"
+_CURRENCY_BEFORE = r"(?:(?:\brs\.?|\binr|\bus\$|\busd|\beur|\bgbp|[$€£¥₹])\s*)"
+_CURRENCY_AFTER = r"(?:\s*(?:(?:rs|inr|usd|eur|gbp|dollars?|bucks|euros?|rupees?)\b|[$€£¥₹]|/-))"
+_COUNTED = (
+    r"adults?|books?|calories|cards?|carats?|colou?rs?|cubic|cups?|floors?|games?|gen|grit|holes?|karats?|kids|"
+    r"layers?|lights?|miles?|mph|pages?|people|persons?|players?|ply|points?|ports?|seats?|sheets?|sizes?|speeds?|"
+    r"square|stars?|steps?|stud(?:s|ded)?|threads?|tiers?|times|tons?|weeks?|wheels?|x"
+)
+_NAMES_A_NUMBER = r"(?:age[ds]?|air|grade|level|model|no|number|rated|sizes?|version|windows)"
+_HAS_AN_AGE = (
+    r"(?:adults?|bab(?:y|ies)|boys?|child(?:ren)?|girls?|kids?|ladies|m[ae]n|seniors?|teens?|toddlers?|"
+    r"wom[ae]n)"
+)
+_AFTER_A_NAME = re.compile(rf"\b{_NAMES_A_NUMBER}\W*$", re.IGNORECASE)
+_AFTER_A_PERSON = re.compile(rf"\b{_HAS_AN_AGE}\W*$", re.IGNORECASE)
+_LONGEST_WORD = 20
+_OLDEST = 99
+
+_FOR = r"(?:\b(?:for|price[ds]?|costs?|costing)\s+)?"
+_LESS = r"less|under|below|cheaper|lower"
+_MORE = r"more|up|over|above|higher"
+_AT_MOST = (
+    r"(?:\b(?:(?<!no )(?<!not )(?:under|below|(?:less|lower|cheaper)\s+than)|(?:no|not)\s+more\s+than|"
+    r"not\s+(?:over|above|exceeding)|at\s+most|up\s?to|maximum(?:\s+of)?|budget(?:\s+of)?|"
+    r"max(?:imum)?\s+(?:price|budget)|price\s+(?:limit|max(?:imum)?))\b|[<≤]=?|=<)"
+)
+_AT_LEAST = (
+    r"(?:\b(?:over|above|(?:more|greater|higher)\s+than|(?:no|not)\s+less\s+than|not\s+(?:under|below)|"
+    r"at\s+least|minimum(?:\s+of)?|starting\s+(?:at|from)|min(?:imum)?\s+price|price\s+min(?:imum)?)\b|[>≥]=?)"
+)
+
+
+@dataclass(frozen=True)
+class PricedText:
+    """A query's text without the words of its price limit, and the limit; None where it says none."""
+
+    rest: str
+    low: float | None = None
+    high: float | None = None
+
+
+class _Rule(NamedTuple):
+    """A wording: which bound its amount `a` is (or both, with `b`), and whether it needs a currency."""
+
+    bound: Literal["low", "high", "range"]
+    needs_currency: bool
+    pattern: re.Pattern[str]
+
+
+def split_price_limit(text: str) -> PricedText:
+    """The price limit in a query, and the text without it: "red tee under 1500" → "red tee", high 1500.
+
+    Of several limits the tightest holds; bounds given the wrong way round are put right.
+    """
+    rest = " ".join(unicodedata.normalize("NFKC", text).split())
+    low: float | None = None
+    high: float | None = None
+    for rule in _RULES:
+        for match in reversed(list(rule.pattern.finditer(rest))):
+            if not _is_price(rule, match):
+                continue
+            amounts = sorted(_value(match[name]) for name in _names(match))
+            if rule.bound != "high":
+                low = max(amounts[0], low or 0.0)
+            if rule.bound != "low":
+                high = min(amounts[-1], high or amounts[-1])
+            rest = f"{rest[: match.start()]} {rest[match.end() :]}"
+    return PricedText(" ".join(rest.split()), low, high)
+
+
+def _is_price(rule: _Rule, match: re.Match[str]) -> bool:
+    amounts = [_value(match[name]) for name in _names(match)]
+    if min(amounts) <= 0:
+        return False
+    if any(match[f"{name}_before"] or match[f"{name}_after"] for name in _names(match)):
+        return True
+    if rule.needs_currency or any(match[f"{name}_unit"] for name in _names(match)):
+        return False
+    before = match.string[max(0, match.start() - _LONGEST_WORD) : match.start()]
+    an_age = _AFTER_A_PERSON.search(before) is not None and max(amounts) <= _OLDEST
+    return not an_age and _AFTER_A_NAME.search(before) is None
+
+
+def _names(match: re.Match[str]) -> list[str]:
+    return [name for name in ("a", "b") if name in match.re.groupindex]
+
+
+def _value(digits: str) -> float:
+    thousands = digits[-1] in "kK"
+    return float(digits.rstrip("kK").replace(",", "")) * (1000 if thousands else 1)
+
+
+def _amount(name: str) -> str:
+    """A number: group NAME; NAME_before or NAME_after is its currency; NAME_unit, what it counts.
+
+    "in" before a word is the preposition, and "pack of 2" is a measure of its own.
+    """
+    counted = rf"[a-z]|\s?-?\s?(?!in\s+[a-z]|pack\s+of)(?:{UNIT}|(?:{_COUNTED})\b)"
+    return (
+        rf"(?P<{name}_before>{_CURRENCY_BEFORE})?(?P<{name}>{_NUMBER})(?P<{name}_after>{_CURRENCY_AFTER})?"
+        rf"(?=(?P<{name}_unit>{counted})?)"
+    )
+
+
+def _rule(bound: Literal["low", "high", "range"], pattern: str, *, needs_currency: bool = False) -> _Rule:
+    amounts = {name: _amount(name) for name in ("a", "b")}
+    return _Rule(bound, needs_currency, re.compile(pattern.format(**amounts), re.IGNORECASE))
+
+
+# Longer wordings first: what one rule takes, the next does not see.
+_RULES = (
+    _rule("range", _FOR + r"\bbetween\s+{a}\s*(?:and|to|&|-|–)\s*{b}"),
+    _rule("range", _FOR + r"\bfrom\s+{a}\s*(?:to|till|until|-|–)\s*{b}"),
+    _rule("range", _FOR + r"{a}\s*(?:to|-|–)\s*{b}", needs_currency=True),
+    _rule("high", _FOR + _AT_MOST + r"\s*{a}"),
+    _rule("low", _FOR + _AT_LEAST + r"\s*{a}"),
+    _rule("high", _FOR + rf"{{a}}\s*or\s+(?:{_LESS})\b"),
+    _rule(
+        "high",
+        _FOR + rf"{{a}}\s*(?:(?:and|&)\s+(?:{_LESS})|max(?:imum)?|tops|at\s+most)\b",
+        needs_currency=True,
+    ),
+    _rule(
+        "low", _FOR + rf"{{a}}\s*(?:(?:(?:or|and|&)\s+(?:{_MORE})|min(?:imum)?)\b|\+)", needs_currency=True
+    ),
+    _rule("high", r"\b(?:max\.?|within|budget(?:\s+(?:of|is))?)\s*:?\s*{a}", needs_currency=True),
+    _rule("low", r"\b(?:min\.?|from)\s*{a}", needs_currency=True),
+)

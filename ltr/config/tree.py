@@ -1,0 +1,266 @@
+"""One strict tree of settings, read from YAML; an unknown key is an error that names its full path.
+
+Paths of input files are relative to the config file; store, cache and runs to the working folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from features.build import FeaturesConfig
+from features.encoders.cache import CacheConfig
+from features.encoders.fitting.distillation_settings import DistillationConfig
+from features.encoders.image.aligned_settings import AlignedTrainingConfig
+from features.encoders.registry import EncoderConfig
+from features.errors import InputError
+from features.sources.load import CatalogueConfig, SvmlightConfig
+from ltr.config.group_names import check_names
+from ltr.config.yaml_files import read_yaml
+from ltr.data.embedded import EmbeddingFusionConfig
+from ltr.data.splits import FoldsConfig, SplitConfig
+from ltr.demo.shop import DemoShopConfig
+from ltr.evaluation.per_query import EvaluationConfig
+from ltr.rankers import LightGBMConfig, RankerConfig
+from ltr.training.modality_dropout import RobustnessConfig
+from ltr.training.settings import TrainConfig
+from ltr.tuning.candidates import TuningConfig
+
+# Where pydantic's words for what was expected are not a shop engineer's.
+_PLAINLY = {
+    "missing": "a value",
+    "string_type": "a text",
+    "path_type": "a path",
+    "union_tag_not_found": "a kind",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a section of settings"),
+}
+
+DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
+
+
+class StoreConfig(BaseModel):
+    """Where feature tables lie: a folder, or an object store's address with its options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    root: str = "store"
+    storage_options: dict[str, str] = {}
+
+
+class Config(BaseModel):
+    """Everything that decides a run's result; its resolved form is saved in the run folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="names the feature table and the run folder")
+    data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]
+    encoders: dict[str, EncoderConfig] = {}
+    tower: AlignedTrainingConfig | None = Field(
+        None, description="how ltr.fit_image_encoder fits the `aligned` encoder among these"
+    )
+    distillation: DistillationConfig | None = Field(
+        None, description="how ltr.distil_text_encoder makes the `student` or `static` encoder among these"
+    )
+    features: FeaturesConfig = FeaturesConfig()
+    embeddings: EmbeddingFusionConfig | None = None
+    split: SplitConfig = FoldsConfig()
+    ranker: RankerConfig = LightGBMConfig()
+    train: TrainConfig = TrainConfig()
+    ladder: tuple[str, ...] = Field(
+        (), description="feature groups (lexical, structured, text, image, audio, …), each rung adding one"
+    )
+    evaluation: EvaluationConfig = EvaluationConfig()
+    robustness: RobustnessConfig = RobustnessConfig()
+    tuning: TuningConfig = TuningConfig()
+    cache: CacheConfig = CacheConfig()
+    store: StoreConfig = StoreConfig()
+    runs: str = "runs"
+
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @field_validator("name")
+    @classmethod
+    def _fit_for_a_folder(cls, name: str) -> str:
+        if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):
+            raise ValueError("letters, digits, _, - and . (it becomes a folder)")
+        return name
+
+    @field_validator("ladder", "embeddings")
+    @classmethod
+    def _names_that_can_be(cls, value: Any, info: ValidationInfo) -> Any:
+        check_names(value, info.data.get("data"))
+        return value
+
+    @property
+    def base(self) -> Path:
+        """The folder that the data's and the models' relative paths start from."""
+        return self._base
+
+
+def read_config(
+    path: Path, overrides: Mapping[str, object] | None = None, base: Path | None = None
+) -> Config:
+    """The settings in a YAML file, with `{"section.key": value}` overrides laid over them.
+
+    Raises InputError for a file that is missing or no YAML, and for any key or value the tree refuses.
+    """
+    tree = lay_over(read_yaml(path), overrides or {})
+    return parse_config(tree, base or path.resolve().parent, str(path))
+
+
+def lay_over(tree: dict[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:
+    """Put `{"section.key": value}` into a tree; kinds first: they decide which settings still apply."""
+    for dotted, value in sorted(overrides.items(), key=lambda item: not item[0].endswith(".kind")):
+        _put(tree, dotted, value)
+    return tree
+
+
+def parse_config(tree: Mapping[str, Any], base: Path, where: str) -> Config:
+    """Validate a tree of settings; the error names the key's full path and the nearest known key."""
+    tree = {name: _with_kind(name, section) for name, section in tree.items()}
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error, tree, where) from error
+    config._base = base
+    return config
+
+
+def _with_kind(name: str, section: Any) -> Any:
+    """`ranker: {trees: 300}` means the default kind of ranker."""
+    default = getattr(Config.model_fields.get(name), "default", None)
+    kind = getattr(default, "kind", None)
+    if kind is not None and isinstance(section, Mapping):
+        return {"kind": kind, **section}
+    return section
+
+
+def dump_config(config: Config) -> str:
+    """The resolved settings as YAML: every default spelt out; reading it back gives the same tree."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _put(tree: dict[str, Any], dotted: str, value: object) -> None:
+    *sections, key = dotted.split(".")
+    for section in sections:
+        below = tree.get(section)
+        if not isinstance(below, dict):
+            # `features.lexical: true` and an absent section both stand for the defaults.
+            below = tree[section] = {}
+        tree = below
+    if key == "kind" and value != tree.get("kind"):
+        _keep_shared(tree, sections, value)
+    tree[key] = value
+
+
+def _keep_shared(section: dict[str, Any], path: list[str], kind: object) -> None:
+    """Choosing another kind keeps the settings that both kinds know (not the library's own `params`)."""
+    models = [
+        m for m in _models_at(path) if "kind" in m.model_fields and m.model_fields["kind"].default == kind
+    ]
+    for key in [key for key in section if not any(_takes(model, key, section[key]) for model in models)]:
+        del section[key]
+
+
+def _takes(model: type[BaseModel], key: str, value: Any) -> bool:
+    """Whether the kind has the setting, and this choice where it offers a few (each has its own objectives)."""
+    field = model.model_fields.get(key)
+    if field is None or key == "params":
+        return False
+    return get_origin(field.annotation) is not Literal or value in get_args(field.annotation)
+
+
+def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> InputError:
+    problem = error.errors()[0]
+    path, known = _locate(problem["loc"], tree, absent=problem["type"] == "missing")
+    if problem["type"] == "extra_forbidden":
+        known_keys = _known_keys(path[:-1])
+        near = difflib.get_close_matches(path[-1], known_keys, n=1)
+        cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
+        if path[-1] in known_keys:
+            cure = "remove it, or choose another kind: this one has no such setting"
+        return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
+    got = "nothing" if problem["type"] == "missing" else repr(problem["input"])[:80]
+    if problem["type"].startswith("union_tag"):
+        path.append("kind")
+        got = repr(problem["ctx"]["tag"]) if "tag" in problem["ctx"] else "none"
+    label = ".".join(path) or "the whole file"
+    return InputError(
+        where=f"{where}, key {label!r}",
+        expected=_expected(problem),
+        got=got,
+        cure=f"set {label}" if not known else f"change {label}",
+    )
+
+
+def _expected(problem: ErrorDetails) -> str:
+    """What a setting should have been, in plain words."""
+    if problem["type"] == "union_tag_invalid":
+        return f"one of {problem['ctx']['expected_tags']}"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ").rstrip(".")
+    limit = "a number " if problem["type"].startswith(("greater_than", "less_than")) else ""
+    return _PLAINLY.get(problem["type"], limit + message)
+
+
+def _locate(loc: tuple[int | str, ...], tree: Any, *, absent: bool) -> tuple[list[str], bool]:
+    """The keys of an error's location as the file spells them (union tags are not keys), and if it has the last."""
+    path: list[str] = []
+    here = tree
+    for step, part in enumerate(loc):
+        if _has(here, part):
+            here = here[part]
+        elif absent and step == len(loc) - 1:
+            return [*path, str(part)], False
+        else:
+            continue
+        path.append(str(part))
+    return path, True
+
+
+def _has(here: Any, part: int | str) -> bool:
+    if isinstance(here, list):
+        return isinstance(part, int) and part < len(here)
+    return isinstance(here, Mapping) and part in here
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    """Names of fields below a section, over every kind the section may have."""
+    return [name for model in _models_at(path) for name in model.model_fields]
+
+
+def _models_at(path: list[str]) -> list[type[BaseModel]]:
+    models: list[type[BaseModel]] = [Config]
+    for key in path:
+        models = [inner for model in models for inner in _models_in(model.model_fields.get(key))]
+    return models
+
+
+def _models_in(field: FieldInfo | None) -> list[type[BaseModel]]:
+    found: list[type[BaseModel]] = []
+    queue: list[Any] = [] if field is None else [field.annotation]
+    while queue:
+        kind = queue.pop()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found.append(kind)
+        queue.extend(getattr(kind, "__args__", ()))
+    return found

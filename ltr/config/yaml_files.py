@@ -1,0 +1,58 @@
+"""Settings as YAML: read strictly, a mistake told with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from features.errors import InputError
+from features.sources.readers import decode
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The tree of settings in a file; InputError for one that is missing, empty or no tree."""
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "no such file"
+        raise InputError(where=path, expected="a config file", got=got, cure="check --config")
+    tree = parse_yaml(decode(path.read_bytes(), path), str(path))
+    if not isinstance(tree, dict):
+        raise InputError(
+            where=path,
+            expected="a tree of settings",
+            got="no key: value" if tree is not None else "an empty file",
+            cure="start from a file in configs/",
+        )
+    return tree
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Any YAML value; InputError with its line for a syntax error or a key that comes twice."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
+        got, cure = (
+            f"a mistake ({error.problem})",
+            "mend that line or the one before it" if line else "mend it",
+        )
+        raise InputError(where=where + line, expected="YAML", got=got, cure=cure) from error
+    except yaml.YAMLError as error:
+        got = " ".join(str(error).split())
+        raise InputError(where=where, expected="YAML", got=got, cure="remove that character") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that comes twice, of which YAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if (key.tag, key.value) in seen:
+                problem = f"the key {key.value!r} a second time"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+            if isinstance(key, yaml.ScalarNode):
+                seen.add((key.tag, key.value))
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,213 @@
+"""The data doctor: what in a table of judged pairs would spoil training or flatter its measurement.
+
+Each check gives one finding: PASS, WARN or FAIL, its evidence, and a cure for all but PASS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from features.feature_schema import NOT_FEATURES
+from ltr.data.findings import Finding, Level, feature_finding, finding, to_frame, to_text, worst
+from ltr.data.leakage import check_splits
+from ltr.data.splits import Fold
+
+__all__ = ["Finding", "Level", "examine", "to_frame", "to_text", "worst"]
+
+FEW_ROWS = 3  # median rows per query
+NOTABLE = 0.01  # share of queries below which an oddity is noise in the data, not a fault of it
+MOSTLY_NULL = 0.95
+LEAK = 0.98  # |Spearman| with the grade that no honest feature reaches
+LEAK_ROWS = 20  # fewer rows correlate by chance
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a booster's own library refuses: longer lists, higher or fractional labels. None: no limit."""
+
+    rows: int | None = None
+    label: int | None = None
+    whole: bool = False
+    only_on: str = ""
+
+
+LIMITS = {
+    "lightgbm": Limits(rows=10_000, label=30, whole=True),
+    "xgboost": Limits(label=31),
+    "catboost": Limits(rows=1_023, only_on=" on a GPU"),
+}
+
+
+def examine(
+    pairs: pl.DataFrame,
+    queries: pl.DataFrame | None = None,
+    folds: Sequence[Fold] = (),
+    *,
+    relevant_from: float = 1.0,
+    rankers: Sequence[str] = (),
+) -> list[Finding]:
+    """Check pairs (query_id, product_id, grade, features…) in the order in which they came.
+
+    queries: query_id, and text and image (bytes or a path) where there are. folds: without any, the
+    checks between parts are left out. rankers: kinds, whose libraries' limits are checked.
+    """
+    if pairs.is_empty():
+        return [
+            finding("FAIL", "rows per query", "no judged pairs", "check the judgements and the rejected rows")
+        ]
+    return [
+        *_check_lists(pairs, relevant_from),
+        *_check_grades(pairs["grade"].cast(pl.Float64)),
+        *_check_limits(pairs, rankers),
+        *_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]),
+        *check_splits(pairs, queries, folds),
+    ]
+
+
+def _check_lists(pairs: pl.DataFrame, relevant_from: float) -> Iterator[Finding]:
+    grade = pl.col("grade")
+    lists = pairs.group_by("query_id").agg(
+        rows=pl.len(), grades=grade.n_unique(), relevant=(grade >= relevant_from).sum()
+    )
+    rows = lists["rows"]
+    yield _check_rows(rows.to_numpy())
+    yield _check_order(pairs["query_id"], lists.height)
+    cure = "they teach no order: judge more candidates of them, some of them worse"
+    yield _check_share("queries with one item", rows == 1, cure)
+    yield _check_share("queries with one grade", (rows > 1) & (lists["grades"] == 1), cure)
+    yield _check_share(
+        "queries without relevant item",
+        lists["relevant"] == 0,
+        f"no grade of {relevant_from:g} or more: check evaluation.relevant_from and .empty_queries",
+    )
+    yield _check_duplicates(pairs)
+
+
+def _check_rows(rows: np.ndarray) -> Finding:
+    middle = float(np.median(rows))
+    return finding(
+        "WARN" if middle < FEW_ROWS else "PASS",
+        "rows per query",
+        f"min {rows.min()}, median {middle:g}, max {rows.max()}",
+        "judge more candidates of each query",
+    )
+
+
+def _check_order(query_ids: pl.Series, distinct: int) -> Finding:
+    runs = query_ids.rle_id().n_unique()
+    return finding(
+        "WARN" if runs > distinct else "PASS",
+        "rows grouped by query",
+        f"{distinct:,} queries in {runs:,} runs of rows",
+        "none needed here, where pairs are sorted first; sort by query before using a booster directly",
+    )
+
+
+def _check_share(check: str, hit: pl.Series, cure: str) -> Finding:
+    count = int(hit.sum())
+    level: Level = "FAIL" if count == len(hit) else "WARN" if count > NOTABLE * len(hit) else "PASS"
+    return finding(level, check, f"{count:,} of {len(hit):,} ({count / len(hit):.1%})", cure)
+
+
+def _check_duplicates(pairs: pl.DataFrame) -> Finding:
+    keys = ["query_id", "product_id"]
+    counts = pairs.group_by(keys).agg(rows=pl.len(), grades=pl.col("grade").n_unique())
+    copies = counts.filter(pl.col("rows") > 1)
+    conflicts = copies.filter(pl.col("grades") > 1).height
+    return finding(
+        "FAIL" if copies.height else "PASS",
+        "duplicate pairs",
+        f"{copies.height:,} pairs more than once, {conflicts:,} of them with different grades",
+        "keep one row per query_id and product_id",
+    )
+
+
+def _check_grades(grades: pl.Series) -> Iterator[Finding]:
+    bad = int((~grades.is_finite() | (grades < 0)).fill_null(value=True).sum())
+    yield finding(
+        "FAIL" if bad else "PASS",
+        "grades missing or negative",
+        f"{bad:,} of {len(grades):,}, not finite ones included",
+        "drop unjudged pairs or grade them 0; raise negative grades to 0",
+    )
+
+
+def _check_limits(pairs: pl.DataFrame, rankers: Sequence[str]) -> Iterator[Finding]:
+    grades = pairs["grade"].cast(pl.Float64)
+    known = grades.filter(grades.is_finite()).to_numpy()
+    longest = int(pairs["query_id"].value_counts()["count"].to_numpy().max())
+    for ranker in rankers:
+        limits = LIMITS.get(ranker, Limits())
+        if len(known):
+            yield _check_labels(ranker, limits, known)
+        yield _check_longest(ranker, limits, longest)
+
+
+def _check_labels(ranker: str, limits: Limits, grades: np.ndarray) -> Finding:
+    """Rankers hand over gains in place of grades, so no label is refused; a high one drowns the rest."""
+    top, fractional = float(grades.max()), bool((grades != np.floor(grades)).any())
+    takes = "any label" if limits.label is None else f"{'whole ' * limits.whole}labels up to {limits.label}"
+    refused = limits.label is not None and (top > limits.label or (fractional and limits.whole))
+    handed = ", so it is handed gains in place of grades" * refused
+    return finding(
+        "WARN" if limits.label is not None and top > limits.label else "PASS",
+        f"labels for {ranker}",
+        f"highest grade {top:g}{', some fractional' * fractional}; {ranker} takes {takes}{handed}",
+        "2^grade lets the highest grade drown the rest: set ranker.gain and evaluation.gain to linear",
+    )
+
+
+def _check_longest(ranker: str, limits: Limits, longest: int) -> Finding:
+    over = limits.rows is not None and longest > limits.rows
+    level: Level = "PASS" if not over else "WARN" if limits.only_on else "FAIL"
+    limit = "no limit" if limits.rows is None else f"limit {limits.rows:,}{limits.only_on}"
+    return finding(
+        level,
+        f"longest query for {ranker}",
+        f"{longest:,} rows, {limit}",
+        "keep fewer candidates of that query, or choose another ranker",
+    )
+
+
+def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Finding]:
+    total = features.width
+    nulls = {column.name: column.null_count() / len(column) for column in features}
+    sparse = (f"{name} ({share:.1%})" for name, share in nulls.items() if share > MOSTLY_NULL)
+    cure = "check the column each is made from, or leave them out"
+    yield feature_finding(f"null share over {MOSTLY_NULL:.0%}", sparse, total, cure)
+    filled = features.select(name for name, share in nulls.items() if share < 1)
+    broken = (c.name for c in features if c.dtype.is_float() and not c.is_finite().all())
+    cure = "make those values null, which is how a missing one is told"
+    yield feature_finding("NaN or infinite values", broken, total, cure, "FAIL")
+    constant = (c.name for c in filled if c.n_unique() == 1)
+    yield feature_finding("constant features", constant, total, "leave them out: they can split nothing")
+    yield feature_finding("equal features", _twins(filled), total, "leave one of each two out")
+    cure = f"|Spearman| above {LEAK}: leave out what was made from the answer"
+    yield feature_finding("features that tell the grade", _leaks(features, grade), total, cure, "FAIL")
+
+
+def _twins(features: pl.DataFrame) -> Iterator[str]:
+    seen: dict[bytes, str] = {}
+    for column in features:
+        values = column.to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        first = seen.setdefault(hashlib.sha256(values.tobytes()).digest(), column.name)
+        if first != column.name:
+            yield f"{column.name} = {first}"
+
+
+def _leaks(features: pl.DataFrame, grade: pl.Series) -> Iterator[str]:
+    """Features that, where known, put the pairs in the order of their grades, or in its reverse."""
+    for column in features:
+        known = column.is_not_null() & grade.is_not_null()
+        if isinstance(column.dtype, pl.Enum) or int(known.sum()) < LEAK_ROWS:
+            continue
+        values = column.filter(known).cast(pl.Float64)
+        ranks = pl.DataFrame({"feature": values.rank(), "grade": grade.filter(known).rank()})
+        # A constant has no correlation: NaN, which is not above anything.
+        if abs(ranks.select(pl.corr("feature", "grade").fill_null(0)).item()) > LEAK:
+            yield column.name

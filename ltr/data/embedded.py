@@ -1,0 +1,62 @@
+"""A dataset with the vectors of its rows beside it, for where the embeddings themselves are features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from features.encoders.vectors import RowVectors
+from features.errors import InputError
+from ltr.data.dataset import Dataset
+
+EmbeddedColumn = Literal["title", "description", "category", "brand", "image", "query_text", "query_image"]
+# A shop's own modalities come beside: audio, query_audio.
+EMBEDDED: tuple[str, ...] = get_args(EmbeddedColumn)
+
+
+class EmbeddingFusionConfig(BaseModel):
+    """Which embeddings become features, and how many components of each (null: all, unreduced)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fields: tuple[str, ...] = Field(
+        ("query_text", "title"),
+        min_length=1,
+        description="columns of EMBEDDED, and of a shop's own modalities: audio, query_audio",
+    )
+    components: int | None = Field(16, ge=1)
+
+
+@dataclass(frozen=True)
+class EmbeddedDataset:
+    """A dataset and, where embeddings are features, the vectors of its rows by field."""
+
+    data: Dataset
+    vectors: Mapping[str, RowVectors] = field(default_factory=dict)
+
+    def take(self, query_ids: Sequence[str]) -> EmbeddedDataset:
+        rows = self.rows_of(query_ids)
+        return EmbeddedDataset(self.data.take(query_ids), {k: v.take(rows) for k, v in self.vectors.items()})
+
+    def rows_of(self, query_ids: Sequence[str]) -> np.ndarray:
+        """Row numbers of these queries, ascending: the order that `Dataset.take` keeps."""
+        wanted = pl.Series(list(query_ids), dtype=pl.String).implode()
+        return np.flatnonzero(self.data.frame["query_id"].is_in(wanted).to_numpy())
+
+
+def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfig) -> dict[str, RowVectors]:
+    """The config's fields out of those that catalogue and encoders give; InputError for one they do not."""
+    missing = [name for name in config.fields if name not in found]
+    if missing:
+        raise InputError(
+            where="config key 'embeddings.fields'",
+            expected=f"fields with embeddings ({', '.join(found) or 'none here'})",
+            got=repr(missing[0]),
+            cure="remove it, or configure an encoder that reads it",
+        )
+    return {name: found[name] for name in config.fields}

@@ -1,0 +1,187 @@
+"""Is a run worse than another? Per query, paired, for all queries and for each segment; fit for a CI gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+from features.errors import InputError
+from features.feature_schema import KEYS
+from ltr.evaluation.per_query import NOT_METRICS, EvaluationConfig, convention
+from ltr.evaluation.significance import (
+    Comparison,
+    compare,
+    holm,
+    paired_differences,
+    queries_needed,
+    smallest_seen,
+)
+from ltr.evaluation.systems import headline_metric
+
+LEVEL = 0.05
+EFFECT = 0.01  # of nDCG: the difference whose price in queries is told
+_FEWEST = 10  # queries a segment must share with both runs to be tested
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A run beside a baseline run; differences are run - baseline.
+
+    overall: the headline metric, the one test that needs no correction. others: further metrics, for information.
+    segments: family, segment, the columns of Comparison, p_holm (over the segments) and `says`.
+    left_out: queries that only one run has, or whose judged lists differ.
+    """
+
+    run: str
+    baseline: str
+    convention: str
+    overall: Comparison
+    others: Sequence[Comparison]
+    segments: pl.DataFrame
+    left_out: int
+    queries_needed: int
+    smallest_seen: float
+
+    @property
+    def says(self) -> str:
+        return _says(self.overall.difference, self.overall.p_value)
+
+    @property
+    def failures(self) -> list[str]:
+        """Why the run must not replace the baseline; none when nothing fell beyond noise."""
+        found = ["all queries"] if self.says == "worse" else []
+        return found + self.segments.filter(says="worse")["segment"].to_list()
+
+
+def judge(
+    run: tuple[str, pl.DataFrame],
+    baseline: tuple[str, pl.DataFrame],
+    segments: pl.DataFrame,
+    config: EvaluationConfig,
+    left_out: int = 0,
+) -> Verdict:
+    """Compare (name, per-query values as from `evaluate`) of two runs measured on the same queries.
+
+    segments: query_id, family, segment, as from `query_segments`. Raises InputError where the two cannot be
+    compared.
+    """
+    metric = headline_metric(config)
+    (name, ours), (other, theirs) = run, baseline
+    names = [column for column in ours.columns if column not in NOT_METRICS and column != metric]
+    shown = [column for column in names if "@" not in column or column.endswith(metric.partition("@")[2])]
+    differences = paired_differences(ours, theirs, metric)
+    overall = compare(ours, theirs, metric, config.bootstrap)
+    return Verdict(
+        name,
+        other,
+        convention(config),
+        overall,
+        [
+            compare(ours, theirs, column, config.bootstrap)
+            for column in shown
+            if not column.startswith("Judged")
+        ],
+        _segment_tests(ours, theirs, segments, config, overall.difference),
+        left_out,
+        queries_needed(differences, EFFECT),
+        smallest_seen(differences),
+    )
+
+
+def same_judgements(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.Series, int]:
+    """The queries that two tables of judged pairs share, list by list, and how many others there are.
+
+    Raises InputError when there is none.
+    """
+    lists = [
+        pairs.with_columns(mark=pl.struct(*KEYS, "grade").hash())
+        .group_by("query_id")
+        .agg(pl.col("mark").sort())
+        for pairs in (ours, theirs)
+    ]
+    both = lists[0].join(lists[1], on="query_id", suffix="_other")
+    shared = both.filter(pl.col("mark") == pl.col("mark_other"))["query_id"].sort()
+    every = pl.concat([part["query_id"] for part in lists]).n_unique()
+    if not len(shared):
+        raise InputError(
+            where="comparison of two runs",
+            expected="queries with the same judged products and grades in both",
+            got=f"none among {every:,}",
+            cure="measure both on the same data: --judgements FILE",
+        )
+    return shared, every - len(shared)
+
+
+def _segment_tests(
+    ours: pl.DataFrame, theirs: pl.DataFrame, segments: pl.DataFrame, config: EvaluationConfig, overall: float
+) -> pl.DataFrame:
+    metric = headline_metric(config)
+    counted = ours.filter(pl.col(metric).is_not_null()).select("query_id")
+    rows = []
+    for (family, segment), part in segments.group_by("family", "segment", maintain_order=True):
+        ids = part.join(counted, on="query_id", how="semi").select("query_id")
+        if ids.height >= _FEWEST:
+            a, b = (frame.join(ids, on="query_id", how="semi") for frame in (ours, theirs))
+            rows.append(
+                {"family": family, "segment": segment} | asdict(compare(a, b, metric, config.bootstrap))
+            )
+    if not rows:
+        return pl.DataFrame(schema={"family": pl.String, "segment": pl.String, "says": pl.String})
+    tests = pl.DataFrame(rows).with_columns(p_holm=pl.Series(holm([row["p_value"] for row in rows])))
+    says = [_says(row["difference"], row["p_holm"], against=overall) for row in tests.iter_rows(named=True)]
+    return tests.with_columns(says=pl.Series(says))
+
+
+def _says(difference: float, p_value: float, against: float = 0.0) -> str:
+    """A word on a difference; one that falls within noise while the mean rises is worth a look."""
+    if p_value < LEVEL:
+        return "better" if difference > 0 else "worse"
+    return "falls, within noise, while the mean rises" if difference < 0 < against else "within noise"
+
+
+def to_markdown(verdict: Verdict) -> str:
+    """The comparison, fit for a pull request's comment."""
+    return "\n".join(_lines(verdict)) + "\n"
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    overall = verdict.overall
+    icon = {"better": "🟢", "worse": "🔴"}.get(verdict.says, "⚪")
+    yield f"### {icon} {verdict.run} against {verdict.baseline}: {verdict.says}"
+    yield f"\n{in_words(overall)}.\n"
+    if verdict.failures:
+        yield f"**Worse beyond noise:** {', '.join(verdict.failures)}.\n"
+    yield "| metric | baseline | run | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
+    for test in (overall, *verdict.others):
+        means = f"{test.mean_b:.3f} | {test.mean_a:.3f}"
+        yield f"| {test.metric} | {means} | {_interval(asdict(test))} | {test.p_value:.4f} |"
+    if verdict.segments.height:
+        yield f"\n| segment | queries | {overall.metric}: baseline | run | difference [95 %] | p (Holm) | |"
+        yield "|---|---:|---:|---:|---:|---:|---|"
+        for row in verdict.segments.iter_rows(named=True):
+            cells = [f"{row['queries']}", f"{row['mean_b']:.3f}", f"{row['mean_a']:.3f}", _interval(row)]
+            yield f"| {row['family']}: {row['segment']} | {' | '.join(cells)} | {row['p_holm']:.4f} | {row['says']} |"
+    yield f"\n{power_in_words(verdict)} {verdict.convention}"
+    if verdict.left_out:
+        yield f"\n{verdict.left_out:,} queries are left out: only one run has them, or their judged lists differ."
+
+
+def in_words(test: Comparison) -> str:
+    return (
+        f"{test.metric} {test.mean_b:.3f} → {test.mean_a:.3f}, {_interval(asdict(test))}, p = {test.p_value:.4f}; "
+        f"of {test.queries:,} queries {test.wins:,} gained, {test.losses:,} lost, {test.ties:,} stayed equal"
+    )
+
+
+def power_in_words(verdict: Verdict) -> str:
+    """How much these queries can show."""
+    return (
+        f"These {verdict.overall.queries:,} queries show a difference of {verdict.smallest_seen:.3f} "
+        f"four times in five; one of {EFFECT:g} takes {verdict.queries_needed:,}."
+    )
+
+
+def _interval(row: dict[str, float]) -> str:
+    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"

@@ -1,0 +1,84 @@
+"""A config's ranker fitted and scored beside baselines and rungs, and what it goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.errors import InputError
+from ltr.config import command_line
+from ltr.config.command_line import say
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import Fold
+from ltr.evaluation.baselines import baseline_scores, rungs
+from ltr.evaluation.per_query import check_gain
+from ltr.evaluation.systems import headline_metric
+from ltr.explanation.importance import Importance, importance
+from ltr.pipeline.prepare import Prepared, embedded_dataset, make_builder
+from ltr.rankers.boosters.boosted import BoostedConfig, check_monotone
+from ltr.training.anchoring import Transfer, describe
+from ltr.training.cross_fit import CrossFit, cross_fit
+
+
+def check_settings(config: Config, data: Dataset) -> None:
+    """Raise InputError, before anything is fitted, for settings that this data does not bear."""
+    check_gain(data.grades, config.evaluation)
+    if isinstance(config.ranker, BoostedConfig):
+        check_monotone(data.schema, config.ranker.monotone)
+
+
+def embed(config: Config, prepared: Prepared, data: Dataset) -> EmbeddedDataset:
+    """The dataset with the vectors of its rows, where the config makes embeddings features."""
+    if config.embeddings is None:
+        return EmbeddedDataset(data)
+    collection = prepared.collection
+    return embedded_dataset(config, data, collection.queries, make_builder(config, collection.products))
+
+
+def weigh(
+    config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit
+) -> Importance | None:
+    """What the model goes by on queries held out from it; None for a ranker that cannot be explained."""
+    held_out = [(model, rows.take(fold.test)) for model, fold in zip(fitted.models, folds, strict=True)]
+    try:
+        return importance(held_out, config.evaluation, headline_metric(config.evaluation))
+    except InputError as error:
+        say(f"no importance of features: {error}")
+        return None
+
+
+def score_systems(
+    config: Config,
+    rows: EmbeddedDataset,
+    folds: Sequence[Fold],
+    transfer: Transfer | None = None,
+    learnt: EmbeddedDataset | None = None,
+) -> tuple[CrossFit, dict[str, np.ndarray]]:
+    """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model.
+
+    With transfer, the full model without it stands before it. learnt: as in `cross_fit`; the rungs see their
+    features of it, else what modality dropout costs would be laid to the features that the full model has more.
+    """
+    data = rows.data
+    scores = baseline_scores(data)
+    ladder = rungs(data.schema, config.ladder)
+    steps = len(ladder) + (2 if transfer else 1)
+    with command_line.progress("fitting", steps * len(folds)) as fold_done:
+        for name, features in ladder.items():
+            part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, learnt or rows))
+            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, learnt=seen)
+            say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
+            scores[name] = fitted.scores
+        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, learnt=learnt)
+        if transfer:
+            scores[f"{config.ranker.kind} alone"] = fitted.scores
+            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, learnt)
+            for model in fitted.models:
+                say(f"  transfer: {describe(model.ranker) or 'other sets'}")
+    say(
+        f"  all: {len(data.schema.features)} features, {fitted.seconds:.1f} s, trees {fitted.best_iterations}"
+    )
+    return fitted, scores | {config.ranker.kind: fitted.scores}

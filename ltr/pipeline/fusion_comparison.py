@@ -1,0 +1,194 @@
+"""Strategies of fusion side by side: figures, every pair tested, and what that says in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ltr.evaluation.metrics import confusion_matrix
+from ltr.evaluation.per_query import EvaluationConfig
+from ltr.evaluation.significance import bootstrap_interval, compare, holm
+from ltr.evaluation.systems import Measurement, headline_metric, measure, segments
+from ltr.pipeline.strategies import Outcome
+
+PERMUTATIONS = 20_000  # Holm over 66 pairs of 12 systems multiplies the least p-value, 1/20,001, to .003
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the page is made of.
+
+    measurement: of every strategy and plain baseline, per query and in means with intervals.
+    tests: segment, a, b, difference (a - b), low, high, p_value, p_holm, wins, losses, ties, over all pairs
+    of strategies and each segment's best plain baseline; Holm's correction over all pairs of a segment.
+    costs: by strategy: level, fit_seconds, microseconds (to score a product), accuracy (of the pointwise
+    ones, with its interval) and confusion. grades: its classes. statements: sentences by segment.
+    alpha: a pair below it, after Holm, differs beyond noise.
+    """
+
+    measurement: Measurement
+    tests: pl.DataFrame
+    costs: dict[str, dict[str, Any]]
+    grades: list[float]
+    statements: dict[str, list[str]]
+    left_out: list[str]
+    alpha: float
+
+
+def compare_outcomes(
+    pairs: pl.DataFrame,
+    outcomes: Sequence[Outcome],
+    baselines: Mapping[str, np.ndarray],
+    queries: pl.DataFrame,
+    config: EvaluationConfig,
+    left_out: Sequence[str] = (),
+) -> Comparison:
+    """Measure the strategies' and baselines' scores (n,) on `pairs` (query_id, product_id, grade), sorted by query."""
+    scores = {**baselines, **{outcome.strategy.name: outcome.scores for outcome in outcomes}}
+    measured = measure(pairs, scores, queries, config, outcomes[0].strategy.name)
+    names = [outcome.strategy.name for outcome in outcomes]
+    tests = compare_pairs(measured, names, list(baselines), config)
+    costs = {outcome.strategy.name: _costs(outcome, pairs, config) for outcome in outcomes}
+    grades = pairs["grade"].unique().sort().to_list()
+    levels = {outcome.strategy.name: outcome.strategy.level for outcome in outcomes}
+    alpha = 1 - config.bootstrap.confidence
+    statements = state(measured, tests, levels, alpha)
+    return Comparison(measured, tests, costs, grades, statements, list(left_out), alpha)
+
+
+def compare_pairs(
+    measured: Measurement, names: Sequence[str], baselines: Sequence[str], config: EvaluationConfig
+) -> pl.DataFrame:
+    """Paired randomisation tests of the headline between all strategies and each segment's best plain baseline."""
+    metric, frames = headline_metric(config), []
+    for segment, part in segments(measured.per_query).items():
+        best = best_of(measured, segment, baselines)
+        systems = [*names, *([best] if best else [])]
+        values = {name: part.filter(pl.col("system") == name) for name in systems}
+        rows = [
+            {"segment": segment, "a": a, "b": b}
+            | asdict(compare(values[a], values[b], metric, config.bootstrap, PERMUTATIONS))
+            for a, b in combinations(systems, 2)
+        ]
+        if rows:
+            adjusted = holm([row["p_value"] for row in rows])
+            frames.append(pl.DataFrame(rows).with_columns(p_holm=pl.Series(adjusted)))
+    return pl.concat(frames)
+
+
+def best_of(measured: Measurement, segment: str, systems: Sequence[str]) -> str | None:
+    """The system of the highest mean headline in this segment; the first of equals."""
+    means = headlines(measured, segment)
+    found = [name for name in systems if means[name]["mean"] is not None]
+    return max(found, key=lambda name: means[name]["mean"], default=None)
+
+
+def headlines(measured: Measurement, segment: str) -> dict[str, dict[str, Any]]:
+    """The headline's mean, interval and count of queries, by system."""
+    wanted = (pl.col("segment") == segment) & (pl.col("metric") == measured.headline)
+    return {row["system"]: row for row in measured.summary.filter(wanted).iter_rows(named=True)}
+
+
+def paired(tests: pl.DataFrame, segment: str, a: str, b: str) -> dict[str, Any]:
+    """The test of two systems, from a's side, whichever way round it was made."""
+    rows = tests.filter(
+        (pl.col("segment") == segment) & pl.col("a").is_in([a, b]) & pl.col("b").is_in([a, b])
+    )
+    row = rows.row(0, named=True)
+    if row["a"] == a:
+        return row
+    turned = {"a": a, "b": b, "difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
+    return {**row, **turned, "wins": row["losses"], "losses": row["wins"]}
+
+
+def state(
+    measured: Measurement, tests: pl.DataFrame, levels: Mapping[str, str], alpha: float
+) -> dict[str, list[str]]:
+    """Which strategy wins in each segment, by how much, and what cannot be told apart from it."""
+    return {
+        segment: _state_segment(measured, tests, segment, levels, alpha)
+        for segment in tests["segment"].unique(maintain_order=True)
+    }
+
+
+def _state_segment(
+    measured: Measurement, tests: pl.DataFrame, segment: str, levels: Mapping[str, str], alpha: float
+) -> list[str]:
+    means = headlines(measured, segment)
+    best = max(levels, key=lambda name: means[name]["mean"])
+    others = sorted((name for name in levels if name != best), key=lambda name: -means[name]["mean"])
+    row = means[best]
+    head = (
+        f"{best} has the highest {measured.headline}: {row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] "
+        f"on {row['queries']:,} queries"
+    )
+    against = {name: paired(tests, segment, best, name) for name in others}
+    near = [name for name in others if against[name]["p_holm"] >= alpha]
+    far = [name for name in others if against[name]["p_holm"] < alpha]
+    return [
+        head + _over_baseline(tests, segment, best, set(levels)),
+        _listed("Within noise of it", near, against) if near else "No other is within noise of it.",
+        *([_listed("Behind it beyond noise", far, against)] if far else []),
+        _by_level(means, levels),
+    ]
+
+
+def _over_baseline(tests: pl.DataFrame, segment: str, best: str, strategies: set[str]) -> str:
+    found = set(tests.filter(pl.col("segment") == segment)["b"]) - strategies
+    if not found:
+        return "."
+    plain = found.pop()
+    test = paired(tests, segment, best, plain)
+    side = "above" if test["difference"] >= 0 else "below"
+    return (
+        f", {abs(test['difference']):.3f} {side} the best plain baseline, {plain} (p {test['p_holm']:.4f})."
+    )
+
+
+def _listed(what: str, names: Sequence[str], against: Mapping[str, Mapping[str, Any]]) -> str:
+    parts = (
+        f"{name} ({-against[name]['difference']:+.3f}, p {against[name]['p_holm']:.3f})" for name in names
+    )
+    return f"{what}: {', '.join(parts)}."
+
+
+def _by_level(means: Mapping[str, Mapping[str, Any]], levels: Mapping[str, str]) -> str:
+    best: dict[str, str] = {}
+    for name, level in levels.items():
+        if level not in best or means[name]["mean"] > means[best[level]]["mean"]:
+            best[level] = name
+    told = ", ".join(f"{level} {means[name]['mean']:.3f} ({name})" for level, name in best.items())
+    return f"Best of each level: {told}."
+
+
+def _costs(outcome: Outcome, pairs: pl.DataFrame, config: EvaluationConfig) -> dict[str, Any]:
+    return {
+        "level": outcome.strategy.level,
+        "fit_seconds": round(outcome.fit_seconds, 3),
+        "microseconds": round(outcome.microseconds, 3),
+        "accuracy": None if outcome.predicted is None else _accuracy(outcome.predicted, pairs, config),
+        "confusion": None if outcome.predicted is None else _confusion(outcome.predicted, pairs).tolist(),
+    }
+
+
+def _accuracy(predicted: np.ndarray, pairs: pl.DataFrame, config: EvaluationConfig) -> dict[str, float]:
+    """Share of pairs whose grade is predicted rightly: the mean over queries, and its interval."""
+    right = pairs.select("query_id", right=pl.col("grade") == pl.Series(predicted)).filter(
+        np.isfinite(predicted)
+    )
+    values = right.group_by("query_id", maintain_order=True).agg(pl.col("right").mean())["right"].to_numpy()
+    low, high = bootstrap_interval(values[:, None], config.bootstrap)
+    return {"mean": float(values.mean()), "low": float(low[0]), "high": float(high[0])}
+
+
+def _confusion(predicted: np.ndarray, pairs: pl.DataFrame) -> np.ndarray:
+    """Counts of pairs: true grade down, predicted grade across."""
+    held_out, grades = np.isfinite(predicted), pairs["grade"].to_numpy()
+    classes = np.unique(grades)
+    true, guess = (np.searchsorted(classes, values[held_out]) for values in (grades, predicted))
+    return confusion_matrix(true, guess, len(classes))

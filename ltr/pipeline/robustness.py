@@ -1,0 +1,178 @@
+"""What a trained ranker is worth once part of the catalogue has lost its photos or descriptions.
+
+Two things should hold: the loss grows smoothly with what is missing, and the model stays as good as the same one
+trained without the modality. Where the second fails, `train.modality_dropout` mends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ltr.config.tree import Config
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import Fold
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, summarise
+from ltr.evaluation.significance import compare
+from ltr.evaluation.systems import headline_metric
+from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+from ltr.training.anchoring import Transfer
+from ltr.training.cross_fit import CrossFit, cross_fit
+from ltr.training.modality_dropout import Part
+
+ALL = "all features"
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class RobustnessTest:
+    """The model at one share, paired by query with another: `difference` is its own mean less the other's.
+
+    against: the same model trained without the part, or this one with the next smaller share missing.
+    """
+
+    dropped: str
+    share: float
+    against: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The curves, and the tests of their points.
+
+    The p-values are not corrected for being many: that would make it easier to be called as good as before.
+    """
+
+    metric: str
+    points: list[RobustnessPoint]
+    tests: list[RobustnessTest]
+
+    @property
+    def findings(self) -> list[str]:
+        """For each part that was dropped, what the curve shows, in a sentence."""
+        return [self._finding(dropped) for dropped in dict.fromkeys(point.dropped for point in self.points)]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"findings": self.findings}
+
+    def _finding(self, dropped: str) -> str:
+        curve = [p for p in self.points if p.dropped == dropped and p.system == ALL]
+        sure = [test for test in self.tests if test.dropped == dropped and test.p_value < LEVEL]
+        below = [t for t in sure if t.against == trained_without(dropped) and t.difference < 0]
+        rises = [t for t in sure if t.against != trained_without(dropped) and t.difference > 0]
+        shares = ", ".join(f"{test.share:.0%}" for test in below)
+        floor = f"below the model {trained_without(dropped)} at {shares}" if below else "never below"
+        shape = "rises on the way" if rises else "falls without a rise"
+        return (
+            f"{dropped}: {self.metric} {curve[0].mean:.3f} with all, {curve[-1].mean:.3f} with "
+            f"{curve[-1].share:.0%} missing; {shape}, {floor} beyond noise"
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A ranker's held-out models and what they were trained on."""
+
+    rows: EmbeddedDataset
+    folds: Sequence[Fold]
+    fitted: CrossFit
+    transfer: Transfer | None = None
+
+
+def trained_without(dropped: str) -> str:
+    return f"trained without {dropped}"
+
+
+def measure_robustness(config: Config, catalogue: ThinnedCatalogue, trained: Trained) -> Robustness:
+    """The curve of every part that the config drops, on the test queries of each fold by its own model.
+
+    Trains one more ranker a part and fold: the one without it.
+    """
+    metric = headline_metric(config.evaluation)
+    points: list[RobustnessPoint] = []
+    tests: list[RobustnessTest] = []
+    for part, shares in config.robustness.drop.items():
+        values = dict(_values_by_share(config, catalogue, trained, part, shares))
+        floor = _values(trained.rows, _scores_without(config, catalogue, trained, part), config.evaluation)
+        for share, found in values.items():
+            points += [
+                _point(part, share, ALL, found, metric, config.evaluation),
+                _point(part, share, trained_without(part), floor, metric, config.evaluation),
+            ]
+        tests += _tests(part, values, floor, metric, config.evaluation)
+    return Robustness(metric, points, tests)
+
+
+def held_out_scores(rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit) -> np.ndarray:
+    """Scores (n,) of the rows by the model that has not seen their query; NaN for rows of no test part."""
+    scores = np.full(rows.data.frame.height, np.nan)
+    for fold, model in zip(folds, fitted.models, strict=True):
+        scores[rows.rows_of(fold.test)] = model.score(rows.take(fold.test))
+    return scores
+
+
+def _values_by_share(
+    config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part, shares: Sequence[float]
+) -> Iterator[tuple[float, pl.DataFrame]]:
+    """By rising share, from nothing missing: the measures of each test query."""
+    yield 0.0, _values(trained.rows, trained.fitted.scores, config.evaluation)
+    tested = [query for fold in trained.folds for query in fold.test]
+    for share in sorted(set(shares) - {0}):
+        rows = catalogue.rows(tested, part, share, config.robustness.seed)
+        yield (
+            share,
+            _values(rows, held_out_scores(rows, trained.folds, trained.fitted), config.evaluation),
+        )
+
+
+def _scores_without(config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part) -> np.ndarray:
+    """Held-out scores (n,) of the same ranker, trained alike on a catalogue that never had the part.
+
+    Alike: the same training lists lack the other parts, where modality dropout takes several.
+    """
+    bare = catalogue.never_had(part)
+    rows = bare.whole
+    transfer = trained.transfer and trained.transfer.within(rows.data.schema)
+    fitted = cross_fit(
+        rows, trained.folds, config.ranker, bare.embeddings, transfer=transfer, learnt=bare.learnt()
+    )
+    return fitted.scores
+
+
+def _values(rows: EmbeddedDataset, scores: np.ndarray, config: EvaluationConfig) -> pl.DataFrame:
+    judged = rows.data.frame.select("query_id", "product_id", "grade").with_columns(score=pl.Series(scores))
+    return evaluate(judged.filter(pl.col("score").is_finite()), config)
+
+
+def _point(
+    part: Part, share: float, system: str, values: pl.DataFrame, metric: str, config: EvaluationConfig
+) -> RobustnessPoint:
+    row = summarise(values.select("query_id", metric), config).row(0, named=True)
+    return RobustnessPoint(part, share, system, row["mean"], row["low"], row["high"])
+
+
+def _tests(
+    part: Part,
+    values: dict[float, pl.DataFrame],
+    floor: pl.DataFrame,
+    metric: str,
+    config: EvaluationConfig,
+) -> Iterator[RobustnessTest]:
+    before = None
+    for share, found in values.items():
+        others = {trained_without(part): floor}
+        if before is not None:
+            others[f"{before:.0%} missing"] = values[before]
+        for against, other in others.items():
+            seen = compare(found, other, metric, config.bootstrap)
+            yield RobustnessTest(part, share, against, seen.difference, seen.low, seen.high, seen.p_value)
+        before = share

@@ -1,0 +1,222 @@
+"""The strategies of fusion, trained on the same splits: features joined, decisions joined, one network.
+
+Baltrušaitis, Ahuja and Morency, Multimodal machine learning: a survey and taxonomy, TPAMI 2019, on early, late and
+model-based fusion.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+
+from features.feature_schema import FeatureSchema
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.splits import Fold
+from ltr.rankers import (
+    BlendConfig,
+    Classifier,
+    LightGBMConfig,
+    LogisticConfig,
+    MLPConfig,
+    NeuralConfig,
+    RankerConfig,
+    XGBoostConfig,
+    make_ranker,
+)
+from ltr.rankers.blend.blend_ranker import BlendRanker, Method
+from ltr.rankers.blend.members import FittedMembers, member_features
+from ltr.rankers.boosters.boosted import BoostedConfig
+from ltr.training.fused_ranker import FusedRanker
+from ltr.training.transfer import TransferConfig
+
+Result = TypeVar("Result")
+Level = Literal["feature", "decision", "model"]
+
+METHODS: dict[Method, str] = {
+    "rrf": "reciprocal ranks",
+    "combsum": "CombSUM",
+    "combmnz": "CombMNZ",
+    "borda": "Borda",
+    "weighted": "weighted sum",
+    "stacking": "stacking",
+}
+TIMED = 3  # times that scoring is timed; the fastest counts, since the first call of a library is slow
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A ranker, the feature groups it sees (none named: all), and whether embeddings stand beside them."""
+
+    name: str
+    level: Level
+    ranker: RankerConfig
+    groups: tuple[str, ...] = ()
+    embeddings: EmbeddingFusionConfig | None = None
+
+    def rows(self, rows: EmbeddedDataset) -> EmbeddedDataset:
+        """What this strategy sees of the rows."""
+        data = rows.data.select(rows.data.schema.select(self.groups)) if self.groups else rows.data
+        fields = self.embeddings.fields if self.embeddings else ()
+        return EmbeddedDataset(data, {name: rows.vectors[name] for name in fields})
+
+
+@dataclass
+class Outcome:
+    """What a strategy made of queries it has not seen; all (n,) aligned with the dataset, NaN outside test parts.
+
+    predicted: the grade of the likeliest class, by the pointwise ones alone. Seconds are sums over folds.
+    """
+
+    strategy: Strategy
+    scores: np.ndarray
+    predicted: np.ndarray | None = None
+    fit_seconds: float = 0.0
+    score_seconds: float = 0.0
+    scored: int = 0
+
+    @property
+    def microseconds(self) -> float:
+        """Time to score one product, its features at hand."""
+        return 1e6 * self.score_seconds / self.scored
+
+
+def choose_fields(
+    rows: EmbeddedDataset, folds: Sequence[Fold], components: int
+) -> tuple[EmbeddingFusionConfig | None, list[str]]:
+    """The embeddings that every fold has enough distinct training vectors of, and a word on the others."""
+    parts = [rows.rows_of(fold.train) for fold in folds]
+    fields, told = [], []
+    for name, (table, place) in rows.vectors.items():
+        fewest = min([table.shape[1], *(len(np.unique(place[part][place[part] >= 0])) for part in parts)])
+        if fewest >= components:
+            fields.append(name)
+        else:
+            told.append(f"embeddings of {name}: {fewest} distinct training vectors, fewer than {components}")
+    return (EmbeddingFusionConfig(fields=tuple(fields), components=components) if fields else None), told
+
+
+def choose_strategies(
+    config: Config, schema: FeatureSchema, embeddings: EmbeddingFusionConfig | None
+) -> tuple[list[Strategy], list[str]]:
+    """The strategies that this table of features allows, and a word on what is left out.
+
+    Other sets, a base or an earlier run (`train`) are left out of all: few strategies can weigh the queries of
+    other sets, and one score that all lean on would hide what each makes of the same features.
+    """
+    booster = config.ranker if isinstance(config.ranker, LightGBMConfig | XGBoostConfig) else LightGBMConfig()
+    shared = {name: getattr(booster, name) for name in ("gain", "threads", "seed", "stop_at")}
+    shared["relevant_from"] = config.evaluation.relevant_from
+    plain = tuple(g for g in ("structured", "extra") if g in schema.groups) if embeddings else ()
+    pointwise: dict[str, RankerConfig] = {
+        "logistic regression": LogisticConfig(gain=booster.gain),
+        "MLP": MLPConfig(**shared),
+    }
+    told = [f"no {group} features in this set" for group in ("text", "image") if group not in schema.groups]
+    found = [Strategy("LambdaMART", "feature", booster, (), config.embeddings)]
+    found += [Strategy(name, "feature", ranker, plain, embeddings) for name, ranker in pointwise.items()]
+    if len(member_features(schema)) > 1:
+        found += [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
+    else:
+        told.append("decision-level fusion: features of one modality only")
+    if embeddings:
+        found.append(Strategy("neural network", "model", NeuralConfig(**shared), (), embeddings))
+    else:
+        told.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
+    if config.train.used:
+        told.append(f"{_named(config.train)}: every strategy learns from this set's judgements alone")
+    return found, told
+
+
+def _named(transfer: TransferConfig) -> str:
+    return ", ".join(f"train.{name}" for name in TransferConfig.model_fields if getattr(transfer, name))
+
+
+def blend_of(booster: LightGBMConfig | XGBoostConfig, method: Method) -> BlendConfig:
+    """A blend whose members have the booster's settings, as far as the two boosters share them."""
+    shared = {name: getattr(booster, name) for name in BoostedConfig.model_fields if name != "params"}
+    return BlendConfig(**shared, objective=method, booster=booster.kind)
+
+
+def fit_strategies(
+    rows: EmbeddedDataset,
+    folds: Sequence[Fold],
+    strategies: Sequence[Strategy],
+    done: Callable[[], None] = lambda: None,
+    learnt: EmbeddedDataset | None = None,
+) -> list[Outcome]:
+    """Each strategy fitted on every fold's training queries and scored on its test queries.
+
+    learnt: the same pairs as training sees them, if otherwise. The members of the blends are trained once a
+    fold; `fit_seconds` has what each would take alone.
+    """
+    outcomes = [Outcome(strategy, np.full(len(rows.data.X), np.nan)) for strategy in strategies]
+    for fold in folds:
+        train, test = (learnt or rows).take(fold.train), rows.take(fold.test)
+        validation = rows.take(fold.validation) if fold.validation else None
+        members = _SharedMembers(train.data, validation.data if validation else None)
+        for outcome in outcomes:
+            model = _fit(outcome, train, validation, members)
+            _score(outcome, model, test, rows.rows_of(fold.test))
+            done()
+    return outcomes
+
+
+def _fit(
+    outcome: Outcome, train: EmbeddedDataset, validation: EmbeddedDataset | None, members: _SharedMembers
+) -> FusedRanker:
+    strategy = outcome.strategy
+    if isinstance(strategy.ranker, BlendConfig):
+        blend, seconds = members.blend(strategy.ranker)
+        model = FusedRanker(blend, None)
+    else:
+        model = FusedRanker(make_ranker(strategy.ranker), strategy.embeddings)
+        held_out = strategy.rows(validation) if validation else None
+        _, seconds = _timed(lambda: model.fit(strategy.rows(train), held_out))
+    outcome.fit_seconds += seconds
+    return model
+
+
+def _score(outcome: Outcome, model: FusedRanker, test: EmbeddedDataset, places: np.ndarray) -> None:
+    data = model.extend(outcome.strategy.rows(test))
+    timed = [_timed(lambda: model.ranker.score(data)) for _ in range(TIMED)]
+    outcome.scores[places] = timed[0][0]
+    outcome.score_seconds += min(seconds for _, seconds in timed)
+    outcome.scored += len(places)
+    if isinstance(model.ranker, Classifier) and outcome.strategy.level == "feature":
+        if outcome.predicted is None:
+            outcome.predicted = np.full(len(outcome.scores), np.nan)
+        likeliest = model.ranker.probabilities(data).argmax(axis=1)
+        outcome.predicted[places] = model.ranker.classes[likeliest]
+
+
+class _SharedMembers:
+    """One fold's members, trained once for all ways of joining them."""
+
+    def __init__(self, train: Dataset, validation: Dataset | None) -> None:
+        self._parts = train, validation
+        self._fitted: tuple[FittedMembers, float] | None = None
+        self._out_of_fold: float | None = None
+
+    def blend(self, config: BlendConfig) -> tuple[BlendRanker, float]:
+        """The fitted blend, and the seconds that it would have taken alone."""
+        ranker = BlendRanker(config)
+        if self._fitted is None:
+            self._fitted = _timed(lambda: ranker.fit_members(*self._parts))
+        members, seconds = self._fitted
+        if config.objective == "stacking" or (config.objective == "weighted" and self._parts[1] is None):
+            if self._out_of_fold is None:
+                _, self._out_of_fold = _timed(lambda: members.out_of_fold)
+            seconds += self._out_of_fold
+        _, joining = _timed(lambda: ranker.join(members))
+        return ranker, seconds + joining
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    started = time.perf_counter()
+    return work(), time.perf_counter() - started

@@ -1,0 +1,118 @@
+"""The judged pairs as they would be had some products no photo, or no description; nothing is encoded anew.
+
+The features are built again, so that ranks, z-scores and words of all text are right, not just emptied by name.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from features.encoders.registry import Encoder
+from features.encoders.vectors import RowVectors
+from features.feature_schema import KEYS, FeatureSchema
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.pipeline.prepare import Prepared, make_builder, make_encoders
+from ltr.training.modality_dropout import COLUMN, Part, lists_without, without
+
+
+class ThinnedCatalogue:
+    """A catalogue with less than it has; `whole` are its judged pairs as they are.
+
+    embeddings: which of their vectors are features.
+    """
+
+    def __init__(self, config: Config, prepared: Prepared, whole: EmbeddedDataset) -> None:
+        self.whole, self.embeddings = whole, config.embeddings
+        self._config, self._schema = config, prepared.schema
+        self._products, self._queries = prepared.collection.products, prepared.collection.queries
+        self._gone: Part | None = None
+
+    @cached_property
+    def _encoders(self) -> dict[str, Encoder]:
+        return make_encoders(self._config, self._products)
+
+    def rows(self, query_ids: Sequence[str], part: Part, share: float, seed: int) -> EmbeddedDataset:
+        """The pairs of these queries where a share of the products has lost the part; the run's features."""
+        kept = self.whole.take(query_ids)
+        products = without(self._products, part, share, seed)
+        frame = self._built(kept.data.frame, products, part, self._schema)
+        gone = products.filter(pl.col(COLUMN[part]).is_null())["product_id"]
+        lost = kept.data.frame["product_id"].is_in(gone.implode()).to_numpy()
+        return EmbeddedDataset(
+            Dataset.from_frame(frame, self._schema), _emptied(kept.vectors, COLUMN[part], lost)
+        )
+
+    def never_had(self, part: Part) -> ThinnedCatalogue:
+        """The catalogue without the part: the pairs with the features and embeddings that such a one makes."""
+        products = without(self._products, part, 1, 0)
+        data = Dataset.from_frame(self._built(self.whole.data.frame, products, part, None))
+        vectors = {name: found for name, found in self.whole.vectors.items() if name != COLUMN[part]}
+        bare = copy.copy(self)
+        bare.whole, bare.embeddings = EmbeddedDataset(data, vectors), _left_of(self.embeddings, vectors)
+        bare._products, bare._schema, bare._gone = products, data.schema, part
+        return bare
+
+    def learnt(self) -> EmbeddedDataset:
+        """All pairs as training sees them, thinned as `train.modality_dropout` says."""
+        return self.training_rows(self._config.train.modality_dropout, self._config.robustness.seed + 1)
+
+    def training_rows(self, shares: Mapping[Part, float], seed: int) -> EmbeddedDataset:
+        """All pairs, row-aligned with `whole`; those of a share of the queries as if no product had the part."""
+        if not any(shares.values()):
+            return self.whole
+        data = self.whole.data
+        frames, vectors = [data.frame], dict(self.whole.vectors)
+        for query_ids, part in lists_without(data.query_ids, shares, seed):
+            if part == self._gone:
+                continue
+            thinned = self.rows(query_ids, part, 1, seed)
+            frames.append(thinned.data.frame)
+            places = self.whole.rows_of(query_ids)
+            vectors = {name: _put(found, places, thinned.vectors[name]) for name, found in vectors.items()}
+        frame = pl.concat(frames).unique(KEYS, keep="last")
+        return EmbeddedDataset(Dataset.from_frame(frame, data.schema), vectors)
+
+    def _built(
+        self, kept: pl.DataFrame, products: pl.DataFrame, part: Part, schema: FeatureSchema | None
+    ) -> pl.DataFrame:
+        """A photo changes no word: then the lexical features stay, which take most of the time."""
+        config, same = self._config, []
+        if part == "photos":
+            same = [name for name in self._schema.names if name.startswith("lexical.")]
+            features = config.features.model_copy(update={"lexical": None})
+            config = config.model_copy(update={"features": features})
+        builder = make_builder(config, products, schema, self._encoders)
+        built = builder.build(self._queries, kept.select(*KEYS, "grade")).frame.with_columns(
+            kept.select(same)
+        )
+        return built.select(*KEYS, "grade", *(name for name in self._schema.names if name in built.columns))
+
+
+def _left_of(
+    embeddings: EmbeddingFusionConfig | None, vectors: Mapping[str, RowVectors]
+) -> EmbeddingFusionConfig | None:
+    if embeddings is None or not vectors:
+        return None
+    return embeddings.model_copy(update={"fields": tuple(vectors)})
+
+
+def _emptied(vectors: Mapping[str, RowVectors], field: str, lost: np.ndarray) -> dict[str, RowVectors]:
+    """The vectors by field, of which one has none in the rows that lost it, (n,) bool."""
+    return {
+        name: RowVectors(found.vectors, np.where(lost, -1, found.rows)) if name == field else found
+        for name, found in vectors.items()
+    }
+
+
+def _put(vectors: RowVectors, places: np.ndarray, other: RowVectors) -> RowVectors:
+    """The rows at `places` from `other`, which holds the same distinct vectors."""
+    rows = vectors.rows.copy()
+    rows[places] = other.rows
+    return RowVectors(vectors.vectors, rows)

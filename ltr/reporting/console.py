@@ -1,0 +1,146 @@
+"""What commands tell: of the data they read, of figures and verdicts."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.sources.load import Collection
+from ltr.config.command_line import say, show
+from ltr.config.tree import Config
+from ltr.data.doctor import Finding, to_text, worst
+from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.gate import Verdict, in_words, power_in_words
+from ltr.evaluation.per_query import EvaluationConfig, convention
+from ltr.evaluation.systems import Measurement, shown_metrics
+from ltr.pipeline.diagnosis import diagnose, stop_on_failure
+from ltr.pipeline.prepare import Prepared, prepare
+from ltr.pipeline.robustness import ALL, Robustness, RobustnessTest, trained_without
+from ltr.training.modality_dropout import check_parts
+
+
+def print_collection(collection: Collection) -> None:
+    counts = (
+        ("products", collection.products.height),
+        ("queries", collection.queries.height),
+        ("judgements", collection.judgements.height),
+    )
+    say("read: " + ", ".join(f"{count:,} {name}" for name, count in counts))
+    steps = [
+        (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
+    ]
+    if steps:
+        show("cleaning", ["table", "step", "rows", "affected", "action", "example"], steps)
+
+
+def print_findings(findings: list[Finding]) -> None:
+    say(to_text(findings))
+    say(f"data doctor: {worst(findings)}")
+
+
+def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
+    """One table a segment: every system's means, the headline's interval, and the paired test."""
+    say(convention(config))
+    metrics = shown_metrics(measured)
+    for (segment,), part in measured.summary.group_by("segment", maintain_order=True):
+        head = part.filter(pl.col("metric") == measured.headline).row(0, named=True)
+        left_out = f", {head['left_out']} left out" if head["left_out"] else ""
+        rows = [
+            _system_line(measured, str(segment), system, part, metrics)
+            for system in part["system"].unique(maintain_order=True)
+        ]
+        title = f"{segment}: {head['queries']} queries{left_out}"
+        show(
+            title,
+            ["system", metrics[0], "interval", *metrics[1:], f"{measured.model} better by", "p (Holm)"],
+            rows,
+        )
+
+
+def _system_line(
+    measured: Measurement, segment: str, system: str, summary: pl.DataFrame, metrics: list[str]
+) -> list[str]:
+    figures = {row["metric"]: row for row in summary.filter(pl.col("system") == system).iter_rows(named=True)}
+    head = figures[measured.headline]
+    cells = [system, _three(head["mean"]), f"{_three(head['low'])} to {_three(head['high'])}"]
+    cells += [_three(figures[metric]["mean"]) for metric in metrics[1:]]
+    if system == measured.model or not measured.tests.height:
+        return [*cells, "", ""]
+    test = measured.tests.row(
+        by_predicate=(pl.col("segment") == segment) & (pl.col("against") == system), named=True
+    )
+    return [
+        *cells,
+        f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f})",
+        f"{test['p_holm']:.4f}",
+    ]
+
+
+def print_verdict(verdict: Verdict) -> None:
+    """A run beside its baseline: the one test of all queries, then segment by segment."""
+    say(f"{verdict.run} against {verdict.baseline}: {verdict.says}")
+    say(f"{in_words(verdict.overall)}. {power_in_words(verdict)}")
+    if verdict.left_out:
+        say(f"left out: {verdict.left_out:,} queries that only one run has, or whose judged lists differ")
+    rows = [
+        (
+            f"{row['family']}: {row['segment']}",
+            row["queries"],
+            _three(row["mean_b"]),
+            _three(row["mean_a"]),
+            f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
+            f"{row['p_holm']:.4f}",
+            row["says"],
+        )
+        for row in verdict.segments.iter_rows(named=True)
+    ]
+    if rows:
+        columns = ["segment", "queries", "baseline", "run", "difference", "p (Holm)", ""]
+        show(f"{verdict.overall.metric} by segment", columns, rows)
+
+
+def print_robustness(found: Robustness) -> None:
+    """One table a part that was dropped: the model's mean at each share, and both its tests."""
+    tests = {
+        (test.dropped, test.share, test.against == trained_without(test.dropped)): test
+        for test in found.tests
+    }
+    for dropped in dict.fromkeys(point.dropped for point in found.points):
+        rows = [
+            (
+                f"{point.share:.0%}",
+                _three(point.mean),
+                f"{_three(point.low)} to {_three(point.high)}",
+                *_test_cells(tests.get((dropped, point.share, False))),
+                *_test_cells(tests.get((dropped, point.share, True))),
+            )
+            for point in found.points
+            if point.dropped == dropped and point.system == ALL
+        ]
+        changes = ["from the row above", "p", f"against one {trained_without(dropped)}", "p"]
+        show(f"products without {dropped}", ["share", found.metric, "interval", *changes], rows)
+    for sentence in found.findings:
+        say(sentence)
+
+
+def _test_cells(test: RobustnessTest | None) -> tuple[str, str]:
+    if test is None:
+        return "", ""
+    return f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})", f"{test.p_value:.4f}"
+
+
+def _three(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def read_data(config: Config) -> tuple[Prepared, list[Fold], list[Finding]]:
+    """Features, the split, and what the data doctor says of both; InputError where it fails them."""
+    say(f"reading {config.name} …")
+    prepared = prepare(config)
+    print_collection(prepared.collection)
+    check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
+    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
+    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
+    findings = diagnose(config, prepared, folds)
+    print_findings(findings)
+    stop_on_failure(findings)
+    return prepared, folds, findings

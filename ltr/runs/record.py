@@ -1,0 +1,250 @@
+"""A run on disk: all that scoring, measuring and explaining need, and nothing that runs code when read.
+
+config.yaml       resolved settings            model/            the ranker, in its library's own format
+features.json     feature schema               metrics.json      figures with intervals, conventions, tests
+run.json          versions, fingerprints       per_query.parquet one row per system and query
+importance.json   what the model goes by       scores.parquet    held-out score of every judged pair
+cleaning.json     what loading changed         robustness.json   figures as photos or descriptions go missing
+doctor.json       the data doctor's findings   report.md, report.html
+rejected/         rejected rows, with reasons
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+
+from features.disk import draft_beside
+from features.encoders.registry import Fittable
+from features.errors import InputError
+from features.feature_schema import FeatureSchema
+from ltr.config.tree import Config, dump_config, read_config
+from ltr.data.dataset import Dataset
+from ltr.data.doctor import Finding
+from ltr.evaluation.per_query import convention
+from ltr.pipeline.prepare import Prepared, make_encoders
+from ltr.training.fused_ranker import FusedRanker
+from ltr.explanation.importance import Importance
+from ltr.evaluation.systems import Measurement
+from ltr.pipeline.robustness import Robustness
+from ltr.data.splits import Fold, looks
+from ltr.training.cross_fit import CrossFit
+
+Parsed = TypeVar("Parsed")
+
+ENCODER_STATE = "encoder-"
+LIBRARIES = (
+    "lightgbm", "xgboost", "polars", "numpy", "torch", "torchvision", "sentence-transformers", "deltalake",
+)  # fmt: skip
+
+
+def check_target(target: Path, sign: str = "run.json") -> None:
+    """Make the folder that the run will lie in; InputError, before hours of training, where it cannot.
+
+    sign: the file by which an earlier run, which may be set aside, is known.
+    """
+    if target.exists() and not (target / sign).is_file():
+        got = "a folder that is no run" if target.is_dir() else "a file"
+        cure = "name another with --run: this one would be moved away"
+        raise InputError(where=target, expected="a new folder, or an earlier run", got=got, cure=cure)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        got, cure = f"one that cannot be made ({error.strerror})", "name another folder with --run or --runs"
+        raise InputError(
+            where=target.parent, expected="a folder to write the run in", got=got, cure=cure
+        ) from error
+
+
+@contextmanager
+def new_run(target: Path) -> Iterator[Path]:
+    """A folder to fill; it takes its name only when whole, and an earlier run of that name is set aside."""
+    with draft_beside(target) as draft:
+        yield draft
+        if target.exists():
+            made = dt.datetime.fromtimestamp(target.stat().st_mtime, tz=dt.UTC)
+            target.replace(_free_name(target, made))
+        draft.replace(target)
+
+
+def _free_name(target: Path, made: dt.datetime) -> Path:
+    earlier = target.with_name(f"{target.name}@{made:%Y-%m-%dT%H-%M-%S}")
+    number = 1
+    while earlier.exists():
+        number += 1
+        earlier = target.with_name(f"{target.name}@{made:%Y-%m-%dT%H-%M-%S}-{number}")
+    return earlier
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """What training leaves behind; `scores` (n,) per system are aligned with `data.frame`.
+
+    importance: held out; None for a ranker that cannot be explained. robustness: None where nothing was dropped.
+    """
+
+    command: str
+    prepared: Prepared
+    folds: list[Fold]
+    findings: list[Finding]
+    data: Dataset
+    scores: dict[str, np.ndarray]
+    measured: Measurement
+    fitted: CrossFit
+    kept: FusedRanker
+    importance: Importance | None = None
+    robustness: Robustness | None = None
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that decide a result."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def write_run(folder: Path, config: Config, record: RunRecord) -> None:
+    """Everything in the folder but the report."""
+    prepared, measured = record.prepared, record.measured
+    (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
+    (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
+    write_json(folder / "run.json", _about(config, record))
+    record.kept.save(folder)
+    _save_fitted_encoders(folder, config, prepared)
+    measured.per_query.write_parquet(folder / "per_query.parquet")
+    scores = {f"score: {name}": pl.Series(values) for name, values in record.scores.items()}
+    record.data.frame.select("query_id", "product_id", "grade").with_columns(**scores).write_parquet(
+        folder / "scores.parquet"
+    )
+    _trained_on(record).write_parquet(folder / "trained_on.parquet")
+    write_json(folder / "metrics.json", _figures(config, record))
+    if record.importance:
+        write_json(folder / "importance.json", record.importance.to_dict())
+    if record.robustness:
+        write_json(folder / "robustness.json", record.robustness.to_dict())
+    write_json(folder / "doctor.json", [dataclasses.asdict(finding) for finding in record.findings])
+    write_json(folder / "cleaning.json", prepared.collection.summary().to_dicts())
+    (folder / "rejected").mkdir()
+    for table, rows in prepared.collection.rejected.items():
+        if rows.height:
+            rows.write_parquet(folder / "rejected" / f"{table}.parquet")
+
+
+def _trained_on(record: RunRecord) -> pl.DataFrame:
+    """How the queries look (see `looks`) that the kept model learnt from or was stopped by.
+
+    After cross-validation that is all of them, since the kept model is fitted anew.
+    """
+    folds = record.folds
+    parts = [[*f.train, *f.validation, *([] if len(folds) == 1 else f.test)] for f in folds]
+    seen = pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
+    return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(seen.implode())))
+
+
+def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> None:
+    """What an encoder learnt from this catalogue, so that scoring another one does not change it."""
+    for name, encoder in make_encoders(config, prepared.collection.products).items():
+        if isinstance(encoder, Fittable):
+            encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
+
+
+def _about(config: Config, record: RunRecord) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "command": record.command,
+        "base": str(config.base),
+        "model": record.measured.model,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": versions(),
+        "fingerprints": record.prepared.collection.fingerprints,
+    }
+
+
+def _figures(config: Config, record: RunRecord) -> dict[str, Any]:
+    measured = record.measured
+    return {
+        "convention": convention(config.evaluation),
+        "split": " ".join(f"{name}={value}" for name, value in config.split.model_dump(mode="json").items()),
+        "model": measured.model,
+        "headline": measured.headline,
+        "trees": record.fitted.best_iterations,
+        "fit_seconds": round(record.fitted.seconds, 3),
+        "summary": measured.summary.to_dicts(),
+        "tests": measured.tests.to_dicts(),
+    }
+
+
+def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
+    """The run's config, feature schema and run.json; InputError when the folder is no run, or not whole."""
+    for name in ("config.yaml", "features.json", "run.json", "model"):
+        if not (run / name).exists():
+            raise InputError(
+                where=run,
+                expected="a run folder",
+                got=f"one without {name}" if run.is_dir() else "a file" if run.exists() else "no such folder",
+                cure="name a folder that ltr.train wrote",
+            )
+    about = _read_whole(run / "run.json", _parse_about)
+    schema = _read_whole(run / "features.json", FeatureSchema.from_json)
+    states = {
+        f"encoders.{path.stem.removeprefix(ENCODER_STATE)}.state": str(path.absolute())
+        for path in run.glob(f"{ENCODER_STATE}*.safetensors")
+    }
+    config = read_config(run / "config.yaml", states, base=Path(about["base"]))
+    _check_states(run, config)
+    return config, schema, about
+
+
+def _parse_about(text: str) -> dict[str, Any]:
+    about = json.loads(text)
+    return {**about, "base": str(about["base"]), "model": str(about["model"])}
+
+
+def _read_whole(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            where=path,
+            expected="the file as ltr.train wrote it",
+            got=f"another ({type(error).__name__}: {error})",
+            cure="copy the whole run folder again, or train it again",
+        ) from error
+
+
+def _check_states(run: Path, config: Config) -> None:
+    """An encoder that learnt from the run's catalogue would otherwise learn anew, from another one."""
+    for name, encoder in config.encoders.items():
+        if getattr(encoder, "state", "") is None:
+            raise InputError(
+                where=run,
+                expected=f"{ENCODER_STATE}{name}.safetensors",
+                got="no such file",
+                cure="copy the whole run folder again, or train it again",
+            )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file of its own, outside a run folder: whole, or not at all."""
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

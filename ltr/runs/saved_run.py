@@ -1,0 +1,85 @@
+"""A run folder opened for scoring: its config, schema and model, applied to any catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from features.build import FeatureBuilder
+from features.errors import InputError
+from features.feature_schema import KEYS, FeatureSchema
+from features.sources.readers import read_table
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.pipeline.prepare import embedded_dataset, make_builder
+from ltr.data.embedded import EmbeddedDataset
+from ltr.training.fused_ranker import FusedRanker
+from ltr.runs.record import read_json, read_settings
+
+
+@dataclass(frozen=True)
+class SavedRun:
+    """What `ltr.train` kept; `schema` is of the built features, before any projection of embeddings."""
+
+    folder: Path
+    config: Config
+    schema: FeatureSchema
+    model: FusedRanker
+    name: str
+
+    @classmethod
+    def open(cls, folder: Path) -> SavedRun:
+        """Raise InputError when the folder is not a run."""
+        config, schema, about = read_settings(folder)
+        return cls(folder, config, schema, FusedRanker.load(folder, config.embeddings), about["model"])
+
+    def builder(self, products: pl.DataFrame) -> FeatureBuilder:
+        """The run's features over any catalogue."""
+        return make_builder(self.config, products, self.schema)
+
+    def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:
+        """The model's score (n,) of each pair, in the order of `pairs`."""
+        data = self.dataset(builder.build(queries, pairs).frame)
+        scored = data.frame.select(KEYS).with_columns(
+            score=pl.Series(self.score_dataset(data, queries, builder))
+        )
+        return pairs.join(scored, on=KEYS, how="left", maintain_order="left")["score"].to_numpy()
+
+    def score_dataset(
+        self, data: Dataset, queries: pl.DataFrame | None = None, builder: FeatureBuilder | None = None
+    ) -> np.ndarray:
+        """Scores (n,) aligned with `data`; queries and builder are needed where embeddings are features."""
+        rows = EmbeddedDataset(data)
+        if queries is not None and builder is not None:
+            rows = embedded_dataset(self.config, data, queries, builder)
+        return self.model.score(rows)
+
+    def dataset(self, table: pl.DataFrame) -> Dataset:
+        """A built table as the model takes it; InputError naming a feature that differs from the run's."""
+        self.schema.check(table, f"features for {self.folder}")
+        return Dataset.from_frame(table, self.schema)
+
+    def held_out(self) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
+        """Judged pairs (query_id, product_id, grade) and each system's held-out scores (n,) of them."""
+        _, pairs, scores = held_out(self.folder)
+        return pairs, scores
+
+
+def held_out(folder: Path) -> tuple[str, pl.DataFrame, dict[str, np.ndarray]]:
+    """The model's name, the judged pairs and each system's held-out scores (n,) of them.
+
+    Of a run folder, or of two files of one, run.json and scores.parquet: enough for a baseline that others are
+    compared with. Raises InputError where they are not there.
+    """
+    for name in ("run.json", "scores.parquet"):
+        if not (folder / name).is_file():
+            got = f"no {name} in it" if folder.is_dir() else "no such folder"
+            cure = "name a folder that ltr.train wrote"
+            raise InputError(where=folder, expected="a run with held-out scores", got=got, cure=cure)
+    table = read_table(folder / "scores.parquet")
+    systems = [name for name in table.columns if name.startswith("score: ")]
+    scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}
+    return str(read_json(folder / "run.json")["model"]), table.select(*KEYS, "grade"), scores

@@ -1,0 +1,97 @@
+"""One query → the catalogue's candidates in the run's order: what `ltr.rank` prints and a shop shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from features.build import FeatureBuilder
+from features.errors import InputError
+from features.media.columns import column_of
+from features.media.photos import ImageError, decode, read_bytes
+from ltr.runs.saved_run import SavedRun
+
+CANDIDATES = 200  # from BM25, and as many from each cosine
+SHOWN = ("product_id", "title", "brand", "category", "price")
+
+
+def read_media(given: Sequence[str], known: Sequence[str]) -> dict[str, bytes]:
+    """The files of `MODALITY=FILE` by modality; InputError for one that the run does not know or is not there."""
+    found = {}
+    for pair in given:
+        modality, _, file = pair.partition("=")
+        if modality not in known:
+            raise InputError(
+                where="command line, --media",
+                expected=f"MODALITY=FILE of a modality in the run ({', '.join(known) or 'it has none'})",
+                got=repr(pair),
+                cure="name one under data.products.media and an encoder that reads it, and train again",
+            )
+        try:
+            found[modality] = read_bytes(file)
+        except ImageError as error:
+            raise InputError(where=file, expected="a file", got=error.reason, cure="check --media") from error
+    return found
+
+
+def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] | None = None) -> pl.DataFrame:
+    """A queries frame of one row; InputError when there is nothing to look for, or the photo cannot be read.
+
+    media: files' bytes by modality, beside words and photo.
+    """
+    if not (text and text.strip()) and image is None and not media:
+        raise InputError(
+            where="command line", expected="--query or --image", got="neither", cure="say what to look for"
+        )
+    photo = None
+    if image is not None:
+        try:
+            photo = read_bytes(str(image))
+            decode(photo)
+        except (ImageError, OSError) as error:
+            raise InputError(
+                where=image,
+                expected="a photo",
+                got=f"none that can be read ({error})",
+                cure="name a whole JPEG or PNG file",
+            ) from error
+    row = {"query_id": "query", "text": text, "image": photo}
+    files = {column_of(modality): data for modality, data in (media or {}).items()}
+    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
+    return pl.DataFrame([row | files], schema=schema)
+
+
+def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataFrame:
+    """The candidates in the model's order: rank, product_id, title, brand, category, price, score."""
+    builder = run.builder(products)
+    pairs = builder.candidates(query, CANDIDATES)
+    _refuse_unreadable(builder)
+    if not pairs.height:
+        return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
+    ranked = in_order(pairs, run.score(builder, query, pairs)).join(
+        products, on="product_id", maintain_order="left"
+    )
+    return ranked.select("rank", *(name for name in SHOWN if name in products.columns), "score")
+
+
+def in_order(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:
+    """One query's pairs best first, ties by product_id, with `rank` (from 1) before and `score` behind."""
+    scored = pairs.with_columns(score=pl.Series(scores))
+    return scored.sort("score", "product_id", descending=[True, False]).with_row_index("rank", offset=1)
+
+
+def _refuse_unreadable(builder: FeatureBuilder) -> None:
+    """Raise InputError for a file of the query that its encoder could not read; words it does not know are none."""
+    unreadable = builder.similarity.stats.unreadable if builder.similarity else {}
+    for column in unreadable:
+        what = column.removeprefix("query ")
+        if what not in (column, "text"):
+            raise InputError(
+                where="the query",
+                expected=f"{what} that its encoder can read",
+                got="none that can be read",
+                cure="name a whole file",
+            )

@@ -1,0 +1,280 @@
+"""A ranker that leans on scores known to be good before it learnt: a feature, or an earlier run.
+
+With few judged queries a model is right on average and wrong by chance; its mean with a plain cosine keeps
+most of the gain and loses most of the chance. How much to lean is learnt on the training queries, out of fold.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+from pydantic import TypeAdapter
+
+from features.errors import InputError
+from features.feature_schema import FeatureSchema
+from ltr.data.dataset import Dataset
+from ltr.data.gains import gains_of
+from ltr.evaluation.metrics import ndcg, rank
+from ltr.rankers import Ranker, RankerConfig, load_ranker, make_ranker
+from ltr.rankers.blend.score_fusion import z_scores
+from ltr.training.transfer import SourceSet, conformed, with_sources
+
+ABOUT, START = "anchor.json", "start"  # beside the ranker's own files
+FOLDS = 5
+CUTOFF = 10  # of the nDCG that the shares are learnt by
+STEPS = 10  # shares are tenths
+RESAMPLES = 200
+COPY_AGAIN = "copy the whole run folder again, or train it again"
+CONFIDENT = 1.645  # standard errors: a gain that is there with 95 % confidence, one-sided
+COSINES = ("text.", "image.")  # features among which `auto` looks
+STANDINGS = ("_rank", "_z")
+
+
+@dataclass(frozen=True, eq=False)
+class Transfer:
+    """What a ranker learns from, or leans on, beside its training queries; `TransferConfig` says what is what."""
+
+    sources: tuple[SourceSet, ...] = ()
+    start: Ranker | None = None
+    base: str | None = None
+
+    def ranker(self, config: RankerConfig) -> AnchoredRanker:
+        """An unfitted ranker that makes use of it."""
+        return AnchoredRanker(config, self)
+
+    def within(self, part: FeatureSchema) -> Transfer:
+        """The same for a table with part of the features: without a base where that part has none."""
+        there = cosines_of(part) if self.base == "auto" else {self.base}.intersection(part.names)
+        return self if there else replace(self, base=None)
+
+
+class AnchoredRanker:
+    """score = Σ share × z-score within the query, of the ranker's, the base feature's and the run's scores.
+
+    base: the feature leant on, or None; shares: of ranker, base, run (those that are there), sum 1;
+    sure_gain: what the mix gains in nDCG over its first anchor alone, at the lower end of its interval,
+    out of fold on the training queries. With neither base nor run it is the ranker, trained on other sets too.
+    """
+
+    def __init__(self, config: RankerConfig, transfer: Transfer) -> None:
+        self.config, self.base, self.start, self._sources = (
+            config,
+            transfer.base,
+            transfer.start,
+            transfer.sources,
+        )
+        self.ranker: Ranker = make_ranker(config)
+        self.schema, self.history = self.ranker.schema, self.ranker.history
+        self.shares = np.ones(1)
+        self.sure_gain = 0.0
+
+    @property
+    def best_iteration(self) -> int:
+        return self.ranker.best_iteration
+
+    def fit(self, train: Dataset, validation: Dataset | None = None) -> None:
+        """Train the ranker on the pairs and those of the other sets, then learn the shares.
+
+        Raises InputError for a base that is no numeric feature here, and as the ranker's `fit` does.
+        """
+        self.ranker.fit(with_sources(train, self._sources, self.config.gain), validation)
+        self.schema, self.history = self.ranker.schema, self.ranker.history
+        gains = gains_of(train.grades, self.config.gain)
+        if self.base is not None:
+            self.base = chosen_base(train, self.base, gains, CUTOFF)
+        anchors = self._anchors(train)
+        if anchors.shape[1]:
+            members = np.column_stack([self._out_of_fold(train, validation), anchors])
+            lists = z_scores(members, train.groups)
+            self.shares, self.sure_gain = surest_shares(lists, train, gains, CUTOFF)
+
+    def score(self, data: Dataset) -> np.ndarray:
+        """Scores (n,) float64 in the order of `data.frame`: higher is better, comparable within a query only.
+
+        Raises InputError when the features are not those of training.
+        """
+        scores = self.ranker.score(data)
+        if len(self.shares) == 1 or not len(scores):
+            return scores
+        return z_scores(np.column_stack([scores, self._anchors(data)]), data.groups) @ self.shares
+
+    def save(self, folder: Path) -> None:
+        """The ranker's own files; where it leans on something, anchor.json, and the run's ranker in `start/`."""
+        self.ranker.save(folder)
+        if len(self.shares) == 1:
+            return
+        about = {
+            "config": self.config.model_dump(mode="json"),
+            "base": self.base,
+            "shares": self.shares.tolist(),
+            "sure_gain": self.sure_gain,
+            "start": self.start is not None,
+        }
+        (folder / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        if self.start:
+            self.start.save(folder / START)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; scores are equal to the last bit. InputError for files that are not whole."""
+        try:
+            about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+            config: RankerConfig = TypeAdapter(RankerConfig).validate_python(about["config"])
+            start = load_anchored(folder / START) if about["start"] else None
+            ranker = cls(config, Transfer((), start, about["base"]))
+            ranker.shares = np.array(about["shares"], dtype=np.float64)
+            ranker.sure_gain = float(about["sure_gain"])
+        except (ValueError, KeyError, TypeError) as error:
+            got = f"another ({type(error).__name__}: {error})"
+            raise _bad(str(folder / ABOUT), "the file as ltr.train wrote it", got, COPY_AGAIN) from error
+        ranker.ranker = load_ranker(folder)
+        ranker.schema, ranker.history = ranker.ranker.schema, ranker.ranker.history
+        if len(ranker.shares) != 1 + (ranker.base is not None) + (start is not None):
+            raise _bad(str(folder / ABOUT), "a share for each score", f"{len(ranker.shares)}", COPY_AGAIN)
+        return ranker
+
+    def _anchors(self, data: Dataset) -> np.ndarray:
+        """(n, anchors), without NaN: a pair without the feature stands with the last of its list."""
+        columns = [] if self.base is None else [_filled(_column(data, self.base), data.groups)]
+        if self.start:
+            columns.append(self.start.score(conformed(data, self.start.schema)))
+        return np.column_stack(columns) if columns else np.empty((len(data.X), 0))
+
+    def _out_of_fold(self, train: Dataset, validation: Dataset | None) -> np.ndarray:
+        """The ranker's score (n,) of each training pair, fitted without its query, z-scored in its list."""
+        queries = len(train.groups)
+        if queries < 2:
+            got = "1: none is left to learn the shares from"
+            raise _bad("train", "at least 2 training queries", got, "judge more queries")
+        part = np.random.default_rng(queries).permutation(queries) % min(FOLDS, queries)
+        scores = np.empty(len(train.X))
+        for fold in range(part.max() + 1):
+            kept, out = (
+                train.take(train.query_ids.filter(pl.Series(rows))) for rows in (part != fold, part == fold)
+            )
+            ranker = make_ranker(self.config)
+            ranker.fit(with_sources(kept, self._sources, self.config.gain), validation)
+            scores[np.repeat(part == fold, train.groups)] = ranker.score(out)
+        return scores
+
+
+def unwrapped(ranker: Ranker) -> Ranker:
+    """The ranker itself where it leans on nothing: other sets leave no trace but in what it learnt."""
+    return ranker.ranker if isinstance(ranker, AnchoredRanker) and len(ranker.shares) == 1 else ranker
+
+
+def load_anchored(folder: Path) -> Ranker:
+    """The fitted ranker that `save` wrote to the folder, whether it leans on something or not."""
+    return AnchoredRanker.load(folder) if (folder / ABOUT).is_file() else load_ranker(folder)
+
+
+def chosen_base(train: Dataset, wanted: str, gains: np.ndarray, k: int) -> str:
+    """The feature leant on: the one named, or for `auto` the cosine of the highest mean nDCG@k on these lists."""
+    check_base(train.schema, wanted)
+    if wanted != "auto":
+        return wanted
+    cosines = cosines_of(train.schema)
+    means = [
+        np.nanmean(_ndcg(_filled(_column(train, name), train.groups), train, gains, k)) for name in cosines
+    ]
+    return cosines[int(np.argmax(means))]
+
+
+def check_base(schema: FeatureSchema, wanted: str) -> None:
+    """Raise InputError for a base that is no numeric feature here, and for `auto` where there is no cosine."""
+    numeric = _numeric(schema)
+    if wanted != "auto" and wanted not in numeric:
+        raise _bad(
+            "train.base", "a numeric feature", repr(wanted), f"choose among {', '.join(numeric[:5])}, …"
+        )
+    if wanted == "auto" and not cosines_of(schema):
+        got, cure = "none in this table", "name a feature instead of auto, or leave train.base out"
+        raise _bad("train.base: auto", "a cosine (features text.*, image.*)", got, cure)
+
+
+def cosines_of(schema: FeatureSchema) -> list[str]:
+    """The features among which `auto` looks."""
+    return [name for name in _numeric(schema) if name.startswith(COSINES) and not name.endswith(STANDINGS)]
+
+
+def _numeric(schema: FeatureSchema) -> list[str]:
+    return [feature.name for feature in schema.features if feature.kind == "numeric"]
+
+
+def surest_shares(members: np.ndarray, lists: Dataset, gains: np.ndarray, k: int) -> tuple[np.ndarray, float]:
+    """Shares (m,) of the members (n, m), and what their mix surely gains in nDCG@k over member 1.
+
+    Surely: the mean over queries less 1.645 of its standard errors, so that few queries lean on the anchor and
+    many go by the mean. Member 1 alone gains 0 for sure. One best mix would hang on a handful of queries, so
+    the shares are the mean of the best ones over resamples of the queries (bagging: Breiman, 1996).
+    """
+    before = _ndcg(members[:, 1], lists, gains, k)
+    grid = np.array([np.eye(members.shape[1])[1], *_simplex(members.shape[1])])
+    gained = np.stack([_ndcg(members @ shares, lists, gains, k) - before for shares in grid], axis=1)
+    gained = gained[~np.isnan(before)]
+    if not len(gained):
+        return grid[0], 0.0
+    rng = np.random.default_rng(len(gained))
+    draws = (gained[rng.integers(0, len(gained), len(gained))] for _ in range(RESAMPLES))
+    shares = np.mean([grid[_lower_ends(drawn).argmax()] for drawn in draws], axis=0)
+    mixed = _ndcg(members @ shares, lists, gains, k) - before
+    return shares, float(_lower_ends(mixed[~np.isnan(mixed)][:, None])[0])
+
+
+def _lower_ends(differences: np.ndarray) -> np.ndarray:
+    """The lower end of each column's mean: (queries, columns) → (columns,)."""
+    spread = differences.std(axis=0, ddof=1) if len(differences) > 1 else np.inf
+    return differences.mean(axis=0) - CONFIDENT * np.nan_to_num(
+        spread / np.sqrt(len(differences)), posinf=1.0
+    )
+
+
+def _simplex(members: int) -> Iterator[np.ndarray]:
+    """All shares in tenths: stars and bars."""
+    for bars in itertools.combinations(range(STEPS + members - 1), members - 1):
+        yield (np.diff([-1, *bars, STEPS + members - 1]) - 1) / STEPS
+
+
+def _ndcg(scores: np.ndarray, lists: Dataset, gains: np.ndarray, k: int) -> np.ndarray:
+    """(q,) nDCG@k of each query; NaN for one without a gain."""
+    nothing = np.zeros(len(scores), dtype=bool)
+    query = np.repeat(np.arange(len(lists.groups)), lists.groups)
+    products = lists.frame["product_id"]
+    rankings = rank(
+        query=query, product_id=products, score=scores, gain=gains, relevant=nothing, judged=~nothing,
+        queries=len(lists.groups),
+    )  # fmt: skip
+    return ndcg(rankings, k)
+
+
+def _column(data: Dataset, name: str) -> np.ndarray:
+    if name not in data.schema.names:
+        raise _bad(
+            "train.base", f"the feature {name!r}", "a table without it", "name a feature of the full model"
+        )
+    return data.X[:, data.schema.names.index(name)].astype(np.float64)
+
+
+def _filled(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Missing values as the lowest of their list; 0 where the whole list is missing."""
+    lowest = np.fmin.reduceat(values, np.cumsum(groups) - groups) if len(values) else values
+    return np.where(np.isnan(values), np.nan_to_num(np.repeat(lowest, groups)), values)
+
+
+def _bad(where: str, expected: str, got: str, cure: str) -> InputError:
+    return InputError(where=where, expected=expected, got=got, cure=cure)
+
+
+def describe(ranker: Ranker) -> str:
+    """What a fitted ranker leans on, in words; nothing for one that leans on nothing."""
+    if not isinstance(ranker, AnchoredRanker):
+        return ""
+    names = ["the ranker", *filter(None, [ranker.base]), *(["the run"] if ranker.start else [])]
+    return ", ".join(f"{name} {share:.0%}" for name, share in zip(names, ranker.shares, strict=True))

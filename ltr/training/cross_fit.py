@@ -1,0 +1,82 @@
+"""Fit rankers fold by fold and score what each has not seen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.splits import Fold
+from ltr.rankers import Ranker, RankerConfig, make_ranker
+from ltr.training.anchoring import Transfer, unwrapped
+from ltr.training.fused_ranker import FusedRanker
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Held-out scores: `scores` (n,) aligned with the dataset, NaN for rows of no test part.
+
+    best_iterations: trees kept in each fold; seconds: wall time spent fitting; models: each fold's ranker.
+    """
+
+    scores: np.ndarray
+    best_iterations: list[int]
+    seconds: float
+    models: list[FusedRanker]
+
+    @property
+    def last(self) -> FusedRanker:
+        return self.models[-1]
+
+
+def cross_fit(
+    rows: EmbeddedDataset,
+    folds: Sequence[Fold],
+    ranker: RankerConfig,
+    embeddings: EmbeddingFusionConfig | None = None,
+    fold_done: Callable[[], None] = lambda: None,
+    transfer: Transfer | None = None,
+    learnt: EmbeddedDataset | None = None,
+) -> CrossFit:
+    """One ranker a fold, fitted on its training queries, stopped on validation, scoring its test queries.
+
+    transfer: what else it learns from or leans on; learnt: the same pairs as training sees them, if otherwise.
+    """
+    scores = np.full(rows.data.frame.height, np.nan)
+    iterations, seconds, models = [], 0.0, []
+    for fold in folds:
+        model = FusedRanker(_unfitted(ranker, transfer), embeddings)
+        train = (learnt or rows).take(fold.train)
+        validation = rows.take(fold.validation) if fold.validation else None
+        started = time.perf_counter()
+        model.fit(train, validation)
+        seconds += time.perf_counter() - started
+        model.ranker = unwrapped(model.ranker)
+        scores[rows.rows_of(fold.test)] = model.score(rows.take(fold.test))
+        iterations.append(model.ranker.best_iteration)
+        models.append(model)
+        fold_done()
+    return CrossFit(scores, iterations, seconds, models)
+
+
+def fit_on_all(
+    rows: EmbeddedDataset,
+    fold: Fold,
+    ranker: RankerConfig,
+    embeddings: EmbeddingFusionConfig | None = None,
+    transfer: Transfer | None = None,
+    learnt: EmbeddedDataset | None = None,
+) -> FusedRanker:
+    """The model kept after cross-validation: fitted on all queries but the fold's validation part."""
+    model = FusedRanker(_unfitted(ranker, transfer), embeddings)
+    train = (learnt or rows).take([*fold.train, *fold.test])
+    model.fit(train, rows.take(fold.validation) if fold.validation else None)
+    model.ranker = unwrapped(model.ranker)
+    return model
+
+
+def _unfitted(ranker: RankerConfig, transfer: Transfer | None) -> Ranker:
+    return transfer.ranker(ranker) if transfer else make_ranker(ranker)

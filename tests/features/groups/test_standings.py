@@ -1,0 +1,69 @@
+"""Standing within a query: parity with a loop, ties, nulls, single candidates, order of rows."""
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.groups.standings import rank_within, z_within
+
+VALUES = st.one_of(st.none(), st.sampled_from([0.0, 0.5, -3.0]), st.floats(-1e6, 1e6, width=32))
+LISTS = st.lists(st.tuples(st.sampled_from("abc"), VALUES), min_size=1, max_size=30)
+
+
+def standing(rows: list[tuple[str, float | None]]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema={"query_id": pl.String, "x": pl.Float64}, orient="row")
+    return frame.with_columns(rank_within("x"), z_within("x"))
+
+
+def loop_rank(value: float, peers: list[float]) -> float:
+    below, equal = sum(p < value for p in peers), sum(p == value for p in peers)
+    return (below + equal / 2) / len(peers)
+
+
+def loop_z(value: float, peers: list[float]) -> float:
+    mean = math.fsum(peers) / len(peers)
+    spread = math.sqrt(math.fsum((p - mean) ** 2 for p in peers) / len(peers))
+    return 0.0 if spread <= 1e-6 * max(map(abs, peers)) else (value - mean) / spread
+
+
+@settings(max_examples=60)
+@given(LISTS)
+def test_agrees_with_a_loop_over_candidates(rows: list[tuple[str, float | None]]) -> None:
+    for (query, value), found in zip(rows, standing(rows).iter_rows(named=True), strict=True):
+        peers = [v for q, v in rows if q == query and v is not None]
+        if value is None:
+            assert found["x_rank"] is None
+            assert found["x_z"] is None
+        else:
+            assert found["x_rank"] == pytest.approx(loop_rank(value, peers), rel=1e-6)
+            assert found["x_z"] == pytest.approx(loop_z(value, peers), rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("values", [[7.0], [7.0, 7.0, 7.0], [1.0, 1.0 + 1e-7]])
+def test_nothing_to_tell_candidates_apart_is_the_middle(values: list[float]) -> None:
+    found = standing([("q", value) for value in values])
+    assert found["x_z"].to_list() == [0.0] * len(values)
+    assert found["x_rank"].mean() == 0.5
+
+
+def test_ties_share_a_rank_and_nulls_take_no_part() -> None:
+    found = standing([("q", 1.0), ("q", None), ("q", 2.0), ("q", 2.0), ("other", 9.0)])
+    n = 3
+    expected = [0.5 / n, None, (1 + 2 / 2) / n, (1 + 2 / 2) / n, 0.5]
+    assert found["x_rank"].to_list() == pytest.approx(expected, nan_ok=False)
+
+
+def test_the_order_of_rows_changes_no_bit() -> None:
+    rng = np.random.default_rng(1)
+    rows = [(f"q{i % 7}", float(v)) for i, v in enumerate(rng.normal(size=500))]
+    shuffled = [rows[i] for i in rng.permutation(len(rows))]
+    assert standing(rows).sort("query_id", "x").equals(standing(shuffled).sort("query_id", "x"))
+
+
+def test_columns_are_float32_and_named_after_theirs() -> None:
+    assert standing([("q", 1.0)]).schema["x_rank"] == pl.Float32
+    assert standing([("q", 1.0)]).schema["x_z"] == pl.Float32

@@ -1,0 +1,66 @@
+"""What every command does with its words, and with input it cannot use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from features.errors import InputError
+from ltr.config import command_line
+
+ROOT = Path(__file__).parent.parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--ranker.trees", "5"], {"ranker.trees": 5}),
+        (["--ranker.trees=5", "--a.b", "[1, 10]"], {"ranker.trees": 5, "a.b": [1, 10]}),
+        (["--features.lexical", "false"], {"features.lexical": False}),
+        (["--ranker.seed", "-1"], {"ranker.seed": -1}),
+        ([], {}),
+    ],
+)
+def test_overrides_are_read_as_yaml(words: list[str], expected: dict[str, object]) -> None:
+    assert command_line.parse_overrides(words) == expected
+
+
+@pytest.mark.parametrize("words", [["ranker.trees", "5"], ["--ranker.trees"]])
+def test_words_that_are_no_setting_are_refused(words: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--section\.key VALUE"):
+        command_line.parse_overrides(words)
+
+
+def fail(words: object) -> None:
+    raise InputError(where="shop.csv", expected="a price", got="'abc'", cure="mend row 3")
+
+
+def test_bad_input_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run(fail, [])
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "error: shop.csv: expected a price, got 'abc'; mend row 3\n"
+
+
+def test_debug_shows_where_the_error_came_from() -> None:
+    with pytest.raises(InputError):
+        command_line.run(fail, ["--debug"])
+
+
+def test_shortcuts_stand_for_settings() -> None:
+    arguments = command_line.parser("doc")
+    command_line.add_shortcuts(arguments, ("ranker", "objective", "folds", "seed"))
+    words = ["--ranker", "xgboost", "--objective", "rank:map", "--folds", "3", "--seed", "9"]
+    _, config = command_line.read_settings(arguments, words)
+    assert (config.ranker.kind, config.ranker.objective, config.ranker.seed) == ("xgboost", "rank:map", 9)
+    assert config.split.folds == 3
+
+
+@pytest.mark.parametrize("command", ["train", "rank", "evaluate", "explain", "compare"])
+def test_commands_start_without_torch(command: str) -> None:
+    """It takes seconds to import, and a run whose vectors are all cached needs none."""
+    code = f"import sys, ltr.{command}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

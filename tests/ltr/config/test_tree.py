@@ -1,0 +1,102 @@
+"""One strict tree: every wrong key or value is named by its full path, and the file round-trips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from features.errors import InputError
+from ltr.config.tree import DEMO_CONFIG, dump_config, parse_config, read_config
+
+CONFIGS = sorted(DEMO_CONFIG.parent.glob("*.yaml"))
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "shop.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_config_is_valid_and_round_trips(path: Path) -> None:
+    config = read_config(path)
+    again = parse_config(yaml.safe_load(dump_config(config)), config.base, "dump")
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("override", "value", "named"),
+    [
+        ("nmae", 1, "'nmae'"),
+        ("ranker.treees", 5, "'ranker.trees'"),
+        ("features.lexical.k2", 1.2, "'features.lexical.k2'"),
+        ("evaluation.bootstrap.resample", 10, "'evaluation.bootstrap.resamples'"),
+        ("data.product", 10, "'data.products'"),
+    ],
+)
+def test_an_unknown_key_is_named_in_full_with_the_nearest_known_one(
+    override: str, value: object, named: str
+) -> None:
+    with pytest.raises(InputError, match=named):
+        read_config(DEMO_CONFIG, {override: value})
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("ranker.trees", "many"),
+        ("ranker.kind", "catboots"),
+        ("ranker.objective", "rank:map"),
+        ("evaluation.cutoffs", []),
+        ("encoders.text.kind", "word2vec"),
+        ("split.folds", 1),
+    ],
+)
+def test_a_wrong_value_names_its_key(override: str, value: object) -> None:
+    with pytest.raises(InputError, match=override.removesuffix(".kind").replace(".", r"\.")):
+        read_config(DEMO_CONFIG, {override: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "an empty file"),
+        ("- a\n- b\n", "a tree of settings"),
+        ("name: [", "YAML"),
+        ("name: demo\n", "data"),
+    ],
+)
+def test_a_file_that_is_no_config_gives_one_clear_line(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(InputError, match=expected) as caught:
+        read_config(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_config(tmp_path / "absent.yaml")
+
+
+def test_another_ranker_keeps_the_settings_both_know(tmp_path: Path) -> None:
+    text = "name: a\ndata: {kind: demo}\nranker: {kind: lightgbm, trees: 33, params: {max_bin: 15}}\n"
+    config = read_config(write(tmp_path, text), {"ranker.objective": "lambdarank", "ranker.kind": "xgboost"})
+    assert (config.ranker.kind, config.ranker.trees, dict(config.ranker.params)) == ("xgboost", 33, {})
+
+
+@pytest.mark.parametrize("value", [False, None])
+def test_a_feature_group_is_switched_off(value: object) -> None:
+    assert read_config(DEMO_CONFIG, {"features.lexical": value}).features.lexical is None
+
+
+@pytest.mark.parametrize("text", ["", "ranker: {trees: 9}\nsplit: {folds: 3}\n"])
+def test_a_section_without_a_kind_has_the_default_one(tmp_path: Path, text: str) -> None:
+    config = read_config(
+        write(tmp_path, f"name: a\ndata: {{kind: demo}}\n{text}"), {"ranker.objective": "rank_xendcg"}
+    )
+    assert (config.ranker.kind, config.ranker.objective, config.split.kind) == (
+        "lightgbm",
+        "rank_xendcg",
+        "folds",
+    )

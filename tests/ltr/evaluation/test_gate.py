@@ -1,0 +1,144 @@
+"""A run beside its baseline: the verdict, the segments, the price of a difference in queries, the exit status."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import norm
+
+from features.errors import InputError
+from ltr import evaluate
+from ltr.evaluation.gate import judge, same_judgements, to_markdown
+from ltr.evaluation.per_query import EvaluationConfig
+from ltr.evaluation.significance import BootstrapConfig, queries_needed, smallest_seen
+from tests.ltr.conftest import Shop, Trained
+
+CONFIG = EvaluationConfig(bootstrap=BootstrapConfig(resamples=200))
+QUERIES = [f"q{i:03}" for i in range(80)]
+HALVES = pl.DataFrame(
+    {"query_id": QUERIES, "family": "half", "segment": ["first half"] * 40 + ["second half"] * 40}
+)
+
+
+def values(mean: np.ndarray) -> pl.DataFrame:
+    return pl.DataFrame({"query_id": QUERIES, "nDCG@10": mean, "AP": mean})
+
+
+@pytest.fixture
+def base() -> np.ndarray:
+    return np.random.default_rng(0).uniform(0.3, 0.7, len(QUERIES))
+
+
+@pytest.mark.parametrize(("shift", "says"), [(0.05, "better"), (-0.05, "worse"), (0.0, "within noise")])
+def test_the_verdict_is_that_of_the_paired_differences(base: np.ndarray, shift: float, says: str) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.05, len(base))
+    verdict = judge(("a", values(base + shift + noise - noise.mean())), ("b", values(base)), HALVES, CONFIG)
+    assert verdict.says == says
+    assert verdict.overall.difference == pytest.approx(shift)
+    assert bool(verdict.failures) == (says == "worse")
+
+
+def test_a_segment_that_falls_fails_though_the_mean_rises(base: np.ndarray) -> None:
+    change = np.where(np.arange(80) < 40, 0.2, -0.05)
+    verdict = judge(("a", values(base + change)), ("b", values(base)), HALVES, CONFIG)
+    assert verdict.says == "better"
+    assert verdict.failures == ["second half"]
+    assert "**Worse beyond noise:** second half." in to_markdown(verdict)
+
+
+def test_a_fall_within_noise_is_pointed_at_but_does_not_fail(base: np.ndarray) -> None:
+    noise = np.random.default_rng(2).normal(0, 0.1, 80)
+    noise[40:] -= noise[40:].mean() + 0.002
+    change = np.where(np.arange(80) < 40, 0.2, noise)
+    verdict = judge(("a", values(base + change)), ("b", values(base)), HALVES, CONFIG)
+    assert verdict.segments["says"].to_list() == ["better", "falls, within noise, while the mean rises"]
+    assert not verdict.failures
+
+
+def test_segments_that_share_too_few_queries_are_not_tested(base: np.ndarray) -> None:
+    few = pl.DataFrame({"query_id": QUERIES[:9], "family": "rare", "segment": "nine"})
+    assert not judge(("a", values(base)), ("b", values(base)), few, CONFIG).segments.height
+
+
+def test_the_price_of_a_difference_is_that_of_the_z_test() -> None:
+    differences = np.random.default_rng(3).normal(0, 0.1, 50)
+    spread, z = differences.std(ddof=1), norm.ppf(0.975) + norm.ppf(0.8)
+    assert queries_needed(differences, 0.02) == int(np.ceil((z * spread / 0.02) ** 2))
+    assert smallest_seen(differences) == pytest.approx(z * spread / np.sqrt(50))
+    # A test on as many queries as are needed sees the difference, and no smaller one.
+    as_many = np.resize(differences, queries_needed(differences, 0.02))
+    assert smallest_seen(as_many) == pytest.approx(0.02, rel=0.05)
+
+
+def test_the_promised_power_is_kept() -> None:
+    """Four times in five, tests of that many queries with that effect are significant."""
+    rng = np.random.default_rng(4)
+    needed = queries_needed(rng.normal(0, 0.1, 4000), 0.02)
+    seen = 0
+    for _ in range(200):
+        drawn = rng.normal(0.02, 0.1, needed)
+        seen += abs(drawn.mean()) / (drawn.std(ddof=1) / np.sqrt(needed)) > norm.ppf(0.975)
+    assert seen / 200 == pytest.approx(0.8, abs=0.1)
+
+
+def test_only_lists_that_are_judged_alike_are_compared() -> None:
+    ours = pl.DataFrame(
+        {"query_id": ["1", "1", "2", "3"], "product_id": ["a", "b", "a", "a"], "grade": [1.0, 0, 1, 1]}
+    )
+    theirs = pl.DataFrame(
+        {"query_id": ["1", "1", "2", "4"], "product_id": ["b", "a", "a", "a"], "grade": [0.0, 1, 2, 1]}
+    )
+    shared, others = same_judgements(ours, theirs)
+    assert (shared.to_list(), others) == (["1"], 3)
+    with pytest.raises(InputError, match="none among 2"):
+        same_judgements(ours.filter(query_id="3"), theirs.filter(query_id="4"))
+
+
+def spoilt(trained: Trained, folder: Path) -> Path:
+    """The run with its scores turned round, as the two files that a baseline needs."""
+    folder.mkdir()
+    about = json.loads((trained.run / "run.json").read_text(encoding="utf-8"))
+    table = pl.read_parquet(trained.run / "scores.parquet")
+    turned = table.with_columns(-pl.col(f"score: {about['model']}"))
+    turned.write_parquet(folder / "scores.parquet")
+    shutil.copy(trained.run / "run.json", folder)
+    return folder
+
+
+def test_the_gate_lets_a_better_run_through(trained: Trained, tmp_path: Path) -> None:
+    words = ["--run", str(trained.run), "--baseline", str(spoilt(trained, tmp_path / "spoilt"))]
+    evaluate.main([*words, "--fail-if-worse", "--markdown", str(tmp_path / "told.md")])
+    told = (tmp_path / "told.md").read_text(encoding="utf-8")
+    assert told.startswith("### 🟢 run against spoilt: better")
+    assert "kind: photo" in told
+
+
+def test_the_gate_stops_a_worse_run(trained: Trained, tmp_path: Path) -> None:
+    worse = tmp_path / "worse"
+    shutil.copytree(trained.run, worse)
+    shutil.copy(spoilt(trained, tmp_path / "spoilt") / "scores.parquet", worse)
+    with pytest.raises(SystemExit) as stopped:
+        evaluate.main(["--run", str(worse), "--baseline", str(trained.run), "--fail-if-worse"])
+    assert stopped.value.code == 1
+
+
+def test_a_run_is_no_worse_than_itself(trained: Trained) -> None:
+    evaluate.main(["--run", str(trained.run), "--baseline", str(trained.run), "--fail-if-worse"])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--baseline nowhere", "nowhere: expected a run with held-out scores, got no such folder"),
+        ("--fail-if-worse", "expected --baseline beside --fail-if-worse and --markdown, got none"),
+    ],
+)
+def test_bad_baselines_are_refused(trained: Trained, shop: Shop, words: str, told: str) -> None:
+    ended = shop.run(f"evaluate --run {trained.run} {words}")
+    assert ended.status == 1
+    assert told in ended.err

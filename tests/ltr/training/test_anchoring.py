@@ -1,0 +1,165 @@
+"""Leaning on a base score or an earlier run: how much is learnt, what is saved, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.errors import InputError
+from ltr.data.dataset import Dataset
+from ltr.rankers import (
+    LightGBMConfig,
+    LightGBMRanker,
+    LogisticConfig,
+    RankerConfig,
+    XGBoostConfig,
+    make_ranker,
+)
+from ltr.rankers.blend.score_fusion import z_scores
+from ltr.training.anchoring import (
+    AnchoredRanker,
+    Transfer,
+    chosen_base,
+    load_anchored,
+    surest_shares,
+    unwrapped,
+)
+
+SMALL = {"trees": 10, "learning_rate": 0.1, "leaves": 4, "threads": 1, "early_stopping_rounds": 0}
+LIGHTGBM = LightGBMConfig(**SMALL)
+every_kind = pytest.mark.parametrize(
+    "config", [LIGHTGBM, XGBoostConfig(**SMALL), LogisticConfig()], ids=lambda config: config.kind
+)
+
+
+def world(queries: int, seed: int, *, cosine_noise: float = 0.5, others_help: bool = False) -> Dataset:
+    """Grades by a hidden worth; `text.title` is the worth with noise, the other features tell half of it or nothing."""
+    random = np.random.default_rng(seed)
+    rows = queries * 10
+    worth, hidden = random.normal(size=rows), random.normal(size=rows)
+    frame = pl.DataFrame(
+        {
+            "query_id": np.repeat([f"q{i:03d}" for i in range(queries)], 10),
+            "product_id": np.tile([f"p{i}" for i in range(10)], queries),
+            "grade": np.digitize(worth + (hidden if others_help else 0), (0.0, 1.0)).astype(float),
+            "text.title": (worth + random.normal(scale=cosine_noise, size=rows)).astype(np.float32),
+            "text.title_z": random.normal(size=rows).astype(np.float32),
+            "text.brand": random.normal(size=rows).astype(np.float32),
+            "lexical.bm25": (hidden if others_help else random.normal(size=rows)).astype(np.float32),
+        }
+    )
+    return Dataset.from_frame(frame)
+
+
+def fitted(config: RankerConfig, transfer: Transfer, train: Dataset) -> AnchoredRanker:
+    ranker = transfer.ranker(config)
+    ranker.fit(train)
+    return ranker
+
+
+def order(data: Dataset, scores: np.ndarray) -> np.ndarray:
+    return np.argsort(-scores.reshape(len(data.groups), -1), axis=1, kind="stable")
+
+
+def test_a_ranker_that_knows_nothing_leaves_the_order_of_the_cosine() -> None:
+    """Trees that may not split: nothing is surer than the cosine, so its order comes out whole."""
+    deaf = LightGBMConfig(**SMALL | {"trees": 1, "params": {"min_data_in_leaf": 100_000}})
+    ranker = fitted(deaf, Transfer(base="text.title"), world(20, seed=1))
+    test = world(30, seed=2)
+    cosine = test.frame["text.title"].to_numpy()
+    np.testing.assert_array_equal(order(test, ranker.score(test)), order(test, cosine))
+
+
+def test_shares_go_to_the_member_that_is_right() -> None:
+    lists = world(60, seed=1)
+    gains = np.exp2(lists.grades) - 1
+    random = np.random.default_rng(0)
+    right, wrong = lists.grades + random.normal(scale=0.1, size=len(gains)), random.normal(size=len(gains))
+    for column, members in enumerate(([right, wrong], [wrong, right])):
+        standing = z_scores(np.column_stack(members), lists.groups)
+        shares, sure = surest_shares(standing, lists, gains, 10)
+        assert shares.sum() == pytest.approx(1)
+        assert shares[column] > 0.8
+        assert (sure > 0.1) == (column == 0)
+
+
+def test_learning_adds_to_the_cosine_where_there_is_something_to_learn() -> None:
+    ranker = fitted(LIGHTGBM, Transfer(base="text.title"), world(60, seed=1, others_help=True))
+    assert ranker.shares[0] > 0.3
+    assert ranker.sure_gain > 0.02
+
+
+@every_kind
+def test_saved_and_loaded_it_scores_the_same(config: RankerConfig, tmp_path: Path) -> None:
+    start = make_ranker(XGBoostConfig(**SMALL))
+    start.fit(world(30, seed=5, others_help=True))
+    ranker = fitted(config, Transfer(start=start, base="auto"), world(20, seed=1, others_help=True))
+    assert ranker.base == "text.title"
+    assert ranker.shares.shape == (3,)
+    ranker.save(tmp_path)
+    loaded = load_anchored(tmp_path)
+    test = world(10, seed=2)
+    np.testing.assert_array_equal(loaded.score(test), ranker.score(test))
+    assert loaded.schema == ranker.schema
+    loaded.save(tmp_path / "again")
+    np.testing.assert_array_equal(load_anchored(tmp_path / "again").score(test), ranker.score(test))
+
+
+def test_leaning_on_nothing_is_the_ranker_itself(tmp_path: Path) -> None:
+    ranker = fitted(LIGHTGBM, Transfer(), world(10, seed=1))
+    assert isinstance(unwrapped(ranker), LightGBMRanker)
+    ranker.save(tmp_path)
+    assert isinstance(load_anchored(tmp_path), LightGBMRanker)
+
+
+def test_scores_hang_on_their_own_list_only() -> None:
+    ranker = fitted(LIGHTGBM, Transfer(base="text.title"), world(20, seed=1, others_help=True))
+    test = world(5, seed=2)
+    alone = np.concatenate([ranker.score(test.take([query])) for query in test.query_ids])
+    np.testing.assert_allclose(alone, ranker.score(test), rtol=1e-12)
+
+
+def test_pairs_without_the_feature_stand_last_in_their_list() -> None:
+    data = world(4, seed=1)
+    frame = data.frame.with_columns(
+        pl.when(pl.col("product_id") == "p3").then(None).otherwise("text.title").alias("text.title"),
+    ).with_columns(
+        pl.when(pl.col("query_id") == "q002").then(None).otherwise("text.title").alias("text.title")
+    )
+    ranker = fitted(LIGHTGBM, Transfer(base="text.title"), world(20, seed=1))
+    ranker.shares = np.array([0.0, 1.0])
+    scores = ranker.score(Dataset.from_frame(frame)).reshape(4, 10)
+    assert np.isfinite(scores).all()
+    assert (scores[[0, 1, 3], 3] == scores[[0, 1, 3]].min(axis=1)).all()
+    assert not scores[2].any()
+
+
+def test_auto_takes_the_best_cosine_and_never_a_standing() -> None:
+    train = world(30, seed=1)
+    gains = np.exp2(train.grades) - 1
+    assert chosen_base(train, "auto", gains, 10) == "text.title"
+    assert chosen_base(train, "lexical.bm25", gains, 10) == "lexical.bm25"
+
+
+def test_bases_that_cannot_be_are_refused() -> None:
+    with pytest.raises(InputError, match=r"train.base.*'text.tittle'"):
+        fitted(LIGHTGBM, Transfer(base="text.tittle"), world(5, seed=1))
+    lexical = world(5, seed=1)
+    lexical = lexical.select(lexical.schema.select(["lexical"]))
+    with pytest.raises(InputError, match="a cosine"):
+        fitted(LIGHTGBM, Transfer(base="auto"), lexical)
+    with pytest.raises(InputError, match="at least 2 training queries"):
+        fitted(LIGHTGBM, Transfer(base="text.title"), world(1, seed=1))
+
+
+@pytest.mark.parametrize("change", [{"shares": [1.0]}, {"shares": "half"}, {"config": {}}, {"base": None}])
+def test_a_damaged_run_is_refused(change: dict[str, object], tmp_path: Path) -> None:
+    fitted(LIGHTGBM, Transfer(base="text.title"), world(5, seed=1)).save(tmp_path)
+    about = tmp_path / "anchor.json"
+    about.write_text(json.dumps(json.loads(about.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(InputError, match=r"anchor\.json"):
+        load_anchored(tmp_path)
