@@ -14,6 +14,7 @@ from ltr.data.dataset import Dataset
 from ltr.rankers.boosters.boosted import bad_data
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
 from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
+from ltr.rankers.lists import starts_of
 
 BoosterConfig = LightGBMConfig | XGBoostConfig
 MemberRanker = LightGBMRanker | XGBoostRanker
@@ -108,7 +109,7 @@ def _silent(data: Dataset) -> np.ndarray:
     """(q,) whether a query's every feature is missing, as a photo's are where the query has none."""
     if not len(data.groups):
         return np.zeros(0, dtype=bool)
-    return np.logical_and.reduceat(np.isnan(data.X).all(axis=1), np.cumsum(data.groups) - data.groups)
+    return np.logical_and.reduceat(np.isnan(data.X).all(axis=1), starts_of(data.groups))
 
 
 @dataclass(frozen=True)
