@@ -4,6 +4,7 @@ To add one: write its class and config, name them in RankerConfig and make_ranke
 the contract suite in tests/ltr/rankers/test_rankers.py.
 
   lists                 Lists laid end to end: starts, nDCG, z-scores, weights on a grid
+  out_of_fold           Training queries scored by rankers fitted without them
   devices               Is the device asked for really there?
   model_files           A ranker on disk, with sums; nothing that runs code
   search_space          What a search may try for a setting

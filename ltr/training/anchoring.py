@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import polars as pl
 from pydantic import TypeAdapter
 
 from features.errors import InputError
@@ -21,6 +20,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
 from ltr.rankers import Ranker, RankerConfig, load_ranker, make_ranker
 from ltr.rankers.lists import ndcg, simplex, starts_of, z_scores
+from ltr.rankers.out_of_fold import out_of_fold
 from ltr.training.transfer import SourceSet, conformed, with_sources
 
 ABOUT, START = "anchor.json", "start"  # beside the ranker's own files
@@ -150,16 +150,13 @@ class AnchoredRanker:
         if queries < 2:
             got = "1: none is left to learn the shares from"
             raise _bad("train", "at least 2 training queries", got, "judge more queries")
-        part = np.random.default_rng(queries).permutation(queries) % min(FOLDS, queries)
-        scores = np.empty(len(train.X))
-        for fold in range(part.max() + 1):
-            kept, out = (
-                train.take(train.query_ids.filter(pl.Series(rows))) for rows in (part != fold, part == fold)
-            )
+
+        def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
             ranker = make_ranker(self.config)
             ranker.fit(with_sources(kept, self._sources, self.config.gain), validation)
-            scores[np.repeat(part == fold, train.groups)] = ranker.score(out)
-        return scores
+            return ranker.score(left_out)
+
+        return out_of_fold(train, FOLDS, queries, fit_and_score)
 
 
 def unwrapped(ranker: Ranker) -> Ranker:
