@@ -23,7 +23,9 @@ _MOST = 0.5
 def category_paths(columns: Sequence[pl.Series], separator: str) -> Reading:
     """Paths from a list, from text parted by `separator`, or from one column a level."""
     said: list[Said] = []
-    levels = pl.DataFrame([_levels(column, separator, said).alias(str(i)) for i, column in enumerate(columns)])
+    levels = pl.DataFrame(
+        [_levels(column, separator, said).alias(str(i)) for i, column in enumerate(columns)]
+    )
     path = levels.select(pl.concat_list(pl.all())).to_series()
     named = path.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
     return Reading(named.list.join(" > ").replace("", None), tuple(said))
@@ -37,7 +39,7 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
             column = column.cast(pl.List(pl.List(pl.String))).list.first()
         elif not inner.is_nested():
             column = column.cast(pl.List(pl.String))
-    if not isinstance(column.dtype, pl.List):
+    if column.dtype != pl.List(pl.String):
         column = _split(_unlisted(values.text(column), separator, said), separator, said)
     none = pl.lit([], dtype=pl.List(pl.String))
     return pl.select(pl.lit(column).fill_null(none)).to_series()
@@ -57,7 +59,9 @@ def _split(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
             text = first
         elif doubt:
             cure = "put one path in a field, or a list"
-            said.append(Said("WARN", f"read {shown} as one path: {between!r} may be part of a level's name", cure))
+            said.append(
+                Said("WARN", f"read {shown} as one path: {between!r} may be part of a level's name", cure)
+            )
     return text.str.split(separator)
 
 

@@ -29,7 +29,7 @@ _SPREADSHEET_ZERO = -25_569 * _A_DAY  # 1899-12-30
 _FIRST_STAMP = 1e8  # in 1973; smaller numbers are years or nothing
 
 
-def datetimes(column: pl.Series) -> Reading:
+def read_dates(column: pl.Series) -> Reading:
     """Datetime of dates, ISO text, or numbers; null for what is neither."""
     if isinstance(column.dtype, pl.Date | pl.Datetime):
         return Reading(_without_zone(column))
@@ -48,7 +48,9 @@ def datetimes(column: pl.Series) -> Reading:
 def _iso(text: pl.Series) -> pl.Series:
     """Text of the most usual form by polars' own reader, the rest by its parts."""
     usual = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
-    usual = pl.select(pl.coalesce(usual, text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")))).to_series()
+    usual = pl.select(
+        pl.coalesce(usual, text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")))
+    ).to_series()
     left = text.set(usual.is_not_null(), None)
     if not left.count():
         return usual
@@ -69,11 +71,19 @@ def _iso(text: pl.Series) -> pl.Series:
         *(pl.col(name).fill_null("00") for name in ("hour", "minute", "second")),
         pl.col("fraction").fill_null("0").str.pad_end(9, "0"),
     ).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
-    zone = pl.col("zone").str.replace_all("[:−]", "").str.extract(r"(\d{2,4})$").str.pad_end(4, "0").cast(pl.Int32)
+    zone = (
+        pl.col("zone")
+        .str.replace_all("[:−]", "")
+        .str.extract(r"(\d{2,4})$")
+        .str.pad_end(4, "0")
+        .cast(pl.Int32)
+    )
     minutes = (zone // 100 * 60 + zone % 100).fill_null(0)
     west = pl.col("zone").str.contains("^[-−]").fill_null(value=False)
     ahead = pl.duration(minutes=pl.when(west).then(-minutes).otherwise(minutes))
-    at = parts.with_columns(valid=numbers.select(valid).to_series()).select(pl.when("valid").then(written - ahead))
+    at = parts.with_columns(valid=numbers.select(valid).to_series()).select(
+        pl.when("valid").then(written - ahead)
+    )
     return pl.select(pl.coalesce(usual, at.to_series())).to_series()
 
 
@@ -119,5 +129,7 @@ def _said(number: pl.Series, days: pl.Series, why: str, level: Level) -> list[Sa
 def _since_1970(number: pl.Series) -> pl.Series:
     stamp = number.set(number.abs() < _FIRST_STAMP, None).rename("at")
     size = stamp.abs()
-    per_micro = pl.when(size < 1e11).then(1e6).when(size < 1e14).then(1e3).when(size < 1e17).then(1.0).otherwise(1e-3)
+    per_micro = (
+        pl.when(size < 1e11).then(1e6).when(size < 1e14).then(1e3).when(size < 1e17).then(1.0).otherwise(1e-3)
+    )
     return pl.select((stamp * per_micro).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))).to_series()

@@ -11,9 +11,10 @@ import polars as pl
 from features.errors import InputError
 from features.media.columns import column_of, media_columns, modality_of
 from features.media.photos import content_hashes
-from features.sources import cleaning, values
+from features.sources import cleaning
 from features.sources.columns import Inputs, Source, photo_column
-from features.sources.config import ImagesConfig
+from features.sources.config import ImagesConfig, TableConfig
+from features.sources.ids import read_ids
 
 _EMPTY = hashlib.blake2b(b"", digest_size=16).hexdigest()
 
@@ -37,8 +38,10 @@ def photo_or_nulls(photos: pl.Series | None, height: int) -> pl.Series:
 
 def with_photos(products: pl.DataFrame, config: ImagesConfig, path: Path, inputs: Inputs) -> pl.DataFrame:
     """The products with the photos of a table of photos; what has no partner is reported."""
-    source = inputs.source("images", path)
-    ids = values.identifiers(source.require(config.key, "data.images.key"))
+    source = inputs.source("images", TableConfig(path=path))
+    ids = read_ids(
+        source.require(config.key, "data.images.key"), f"{source.path}, column {config.key!r}"
+    ).values
     photo = photo_column(source.require(config.column, "data.images.column"), source.path.parent)
     photos = pl.DataFrame({"product_id": ids, "image": photo})
     photos = cleaning.deduplicate(photos, "images", "product_id", inputs.ledger)

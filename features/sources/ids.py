@@ -34,7 +34,10 @@ def read_ids(column: pl.Series, where: str) -> Reading:
     said: list[Said] = []
     if ids.str.contains(r"[^\x20-\x7e]").any():
         ids = ids.str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.strip_chars()
-    for pattern, why in ((_FORMULA, "spreadsheets keep its zeros so"), (r"^'(\d[^']*)'?$", "Excel marks text so")):
+    for pattern, why in (
+        (_FORMULA, "spreadsheets keep its zeros so"),
+        (r"^'(\d[^']*)'?$", "Excel marks text so"),
+    ):
         written = ids.str.contains(pattern).fill_null(value=False)
         if written.any():
             plain = ids.str.replace(pattern, "$1")

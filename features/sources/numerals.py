@@ -23,7 +23,8 @@ LONE_POINT = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _LONE = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
 _SPACED = r"^[0-9]{1,3}(?:[ '][0-9]{3})+(?:[.,][0-9]+)?$"
 _POINT_IS_DECIMAL = (
-    r"^(?:[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}\.[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{2,3})+,[0-9]{3}|[0-9]*\.[0-9]+)$"
+    r"^(?:[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}\.[0-9]+|"
+    r"[1-9][0-9]{0,2}(?:,[0-9]{2,3})+,[0-9]{3}|[0-9]*\.[0-9]+)$"
 )
 _COMMA_IS_DECIMAL = r"^(?:[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}|[0-9]*,[0-9]+)$"
 _CLEARLY = 9  # times as many values as show the other mark
@@ -94,12 +95,15 @@ def read_digits(
         point=pl.col("digits").str.contains(_POINT_IS_DECIMAL),
         comma=pl.col("digits").str.contains(_COMMA_IS_DECIMAL),
     )
-    marks, said = {}, []
+    marks: dict[str, str | None] = {}
+    said: list[Said] = []
     if frame["lone"].any():
         marks, said = _marks(frame, printed, decimal, _Kind(whole, money))
     chosen = frame["currency"].replace_strict(marks, default=None, return_dtype=pl.String)
     value = _by_mark(pl.col("digits"), pl.col("mark"))
-    return Reading(frame.select("digits", "lone", "point", "comma", mark=chosen).select(value).to_series(), tuple(said))
+    return Reading(
+        frame.select("digits", "lone", "point", "comma", mark=chosen).select(value).to_series(), tuple(said)
+    )
 
 
 def _well_spaced(digits: pl.Series) -> pl.Series:
@@ -143,9 +147,7 @@ def _marks(
         if decimal:
             decided = _Decision(decimal, f"the setting says that {decimal!r} is decimal")
         else:
-            decided = _by_others(point, comma) or _by_itself(
-                str(currency), rows["digits"], kind, whole=whole
-            )
+            decided = _by_others(point, comma) or _by_itself(str(currency), rows["digits"], kind, whole=whole)
         marks[str(currency)] = decided.mark
         said.append(_sentence(example, str(currency), decided, rows.height))
     return marks, said
@@ -171,12 +173,13 @@ def _by_itself(currency: str, lone: pl.Series, kind: _Kind, *, whole: bool) -> _
         return _Decision(other, f"{currency} has no third decimal")
     if kind.counts:
         return _Decision(other, "the column counts, and a count is whole")
-    if whole and (own == "," or lone.str.ends_with("0").any()):
-        return _Decision(other, "the others are whole numbers")
-    if whole and kind.money:
-        return _Decision(other, "the others are whole numbers", "WARN")
+    if whole and (kind.money or own == "," or lone.str.ends_with("0").any()):
+        sure = own == "," or lone.str.ends_with("0").any()
+        return _Decision(other, "the others are whole numbers", "PASS" if sure else "WARN")
     if own == ",":
-        return _Decision(other, "no other value tells; three digits behind a comma are mostly thousands", "WARN")
+        return _Decision(
+            other, "no other value tells; three digits behind a comma are mostly thousands", "WARN"
+        )
     return _Decision(own, "no other value tells; a program prints it so", "WARN")
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from features.sources.numerals import LONE_POINT, NUMBER, Mark, Printed, plain_digits, read_digits
 from features.sources.remarks import Said
-from features.words.currencies import CURRENCY_OF, FACTORS, MINOR, alike, alternatives
+from features.words.currencies import CURRENCY_OF, FACTORS, FAMILIES, MINOR, alike, alternatives
 
 _LEAD = (
     "(?:from|only|now|just|our price|sale price|sale|price|starting at|starts at|as low as|mrp|rrp|ab|nur|jetzt|"
@@ -25,7 +25,8 @@ _TAX = (
     r"(?:vat|tax|taxes|gst|mwst\.?|ust\.?|btw|iva|moms|tva)\)?| (?:ttc|ht|iva incl(?:\.|uido|usa))| ?\(?税[込抜]\)?"
 )
 _UNIT = (
-    r" ?/ ?(?:[0-9]+(?:[.,][0-9]+)? ?)?\p{L}[\p{L}²³. ]{0,15}| (?:per \p{L}{1,12}|each|ea\.?|apiece|a piece|je stück|only)"
+    r" ?/ ?(?:[0-9]+(?:[.,][0-9]+)? ?)?\p{L}[\p{L}²³. ]{0,15}|"
+    r" (?:per \p{L}{1,12}|each|ea\.?|apiece|a piece|je stück|only)"
 )
 _DASH = r"[.,:](?:-{1,2}|–|—)|/[-–=]"  # "20,-" in Europe, "500/-" in India
 _PACK = (
@@ -37,8 +38,14 @@ _ONE = (
     rf"(?<sign>[-–+])? ?(?<digits>{NUMBER}) ?(?<factor>{_FACTOR})?(?:{_DASH})? ?(?<behind>-)? ?"
     rf"(?<after>{alternatives([*CURRENCY_OF, *MINOR])})?(?:{_TAX}|{_UNIT})?(?:{_TAX})?\.? ?(?<close>\))?$"
 )
+_CURRENCY_AND_NUMBER = (
+    r"^(?<before>[^0-9,()\-–+]*?) ?(?<digits>[0-9](?:[0-9.,]*[0-9])?) ?(?<after>[^0-9.,]*)$"
+)
 _TO = r"-|–|—|~|〜|～|\.{2,3}|…|\bto\b|\bbis\b|\buntil\b|\btill\b|\band\b|\bund\b|\bà\b|\ba\b|\btot\b|\btil\b"
-_RANGE = rf"^(?:between |from |zwischen |von |de |entre |van )?([^0-9]*[0-9](?:[^–—~〜～…]*?(?:[^-–.,/ ]|/-))??) ?(?:{_TO}) ?([^0-9]*[0-9].*)$"
+_RANGE = (
+    "^(?:between |from |zwischen |von |de |entre |van )?([^0-9]*[0-9](?:[^–—~〜～…]*?(?:[^-–.,/ ]|/-))??) ?"
+    rf"(?:{_TO}) ?([^0-9]*[0-9].*)$"
+)
 _RUPEES = ("INR", "rs")
 _LETTERS = ("m", "mn", "b")  # without a currency, metres
 
@@ -53,7 +60,9 @@ class Prices:
     said: tuple[Said, ...] = ()
 
 
-def read_prices(column: pl.Series, printed: pl.Series, *, decimal: Mark | None = None, cents: bool = False) -> Prices:
+def read_prices(
+    column: pl.Series, printed: pl.Series, *, decimal: Mark | None = None, cents: bool = False
+) -> Prices:
     """Prices of a column of text; of a range the lower bound.
 
     printed: the numbers of those that a program's form gives already, else null. decimal: the decimal mark, where it
@@ -83,7 +92,7 @@ def _read_distinct(
     odd: pl.Series, others: Printed, decimal: Mark | None, share: float
 ) -> tuple[pl.Series, pl.Series, pl.Series, tuple[Said, ...]]:
     tidy = plain_digits(odd)
-    one = tidy.str.extract_groups(_ONE).struct.unnest()
+    one = _parts(tidy)
     halves = tidy.set(one["digits"].is_not_null(), None).str.extract_groups(_RANGE).struct.unnest()
     is_range = halves["1"].is_not_null()
     low = halves["1"].filter(is_range).str.strip_chars().str.extract_groups(_ONE).struct.unnest()
@@ -109,7 +118,24 @@ def _read_distinct(
     )
     at = is_range.arg_true()
     values = single.clone().scatter(at, lower["value"])
-    return values, currency.clone().scatter(at, lower["currency"]), is_range & values.is_not_null(), amounts.said
+    return (
+        values,
+        currency.clone().scatter(at, lower["currency"]),
+        is_range & values.is_not_null(),
+        amounts.said,
+    )
+
+
+def _parts(tidy: pl.Series) -> pl.DataFrame:
+    """The groups of `_ONE`; by a quicker expression where a price is no more than a currency and a number."""
+    quick = tidy.str.extract_groups(_CURRENCY_AND_NUMBER).struct.unnest()
+    known = quick.select(
+        pl.col("before").is_in(["", *CURRENCY_OF]) & pl.col("after").is_in(["", *CURRENCY_OF, *MINOR])
+    ).to_series()
+    known = known.fill_null(value=False)
+    full = tidy.set(known, None).str.extract_groups(_ONE).struct.unnest()
+    quick = quick.select(pl.when(known).then(pl.all().replace("", None)))
+    return full.with_columns(pl.coalesce(full[name], quick[name]).alias(name) for name in quick.columns)
 
 
 def _amounts(parts: pl.DataFrame, others: Printed, decimal: Mark | None, share: float) -> Prices:
@@ -121,7 +147,9 @@ def _amounts(parts: pl.DataFrame, others: Printed, decimal: Mark | None, share: 
     read = read_digits(parts["digits"], currency, printed=others, decimal=decimal, money=True)
     frame = parts.with_columns(
         value=read.values,
-        times=parts["factor"].str.strip_suffix(".").replace_strict(FACTORS, default=None, return_dtype=pl.Float64),
+        times=parts["factor"]
+        .str.strip_suffix(".")
+        .replace_strict(FACTORS, default=None, return_dtype=pl.Float64),
         currency=currency,
         coin=coin.fill_null(value=False),
         against=_contradict(before, after),
@@ -149,3 +177,38 @@ def _contradict(before: pl.Series, after: pl.Series) -> pl.Series:
     both = pl.DataFrame({"one": before, "other": after}).drop_nulls().unique()
     apart = [one + other for one, other in both.rows() if not alike(one, other)]
     return (before + after).is_in(apart).fill_null(value=False)
+
+
+@dataclass(frozen=True)
+class OneCurrency:
+    """Which of several currencies a column is taken to be in, which rows are in another, and what was decided."""
+
+    currency: str | None
+    others: pl.Series
+    said: tuple[Said, ...] = ()
+
+
+def one_currency(currency: pl.Series, wanted: str | None = None) -> OneCurrency:
+    """The wanted currency, else the most frequent one; rows that name none are taken to be in it.
+
+    A sign of several currencies is the one that the column names beside it ("$" beside USD).
+    """
+    counts = currency.drop_nulls().value_counts(sort=True, name="rows").rows()
+    named = sorted(counts, key=lambda one: (-one[1], one[0]))
+    main = wanted.upper() if wanted else named[0][0] if named else None
+    same = _same([name for name, _ in named], main) if main else []
+    others = (currency.is_not_null() & ~currency.is_in(same)).fill_null(value=False)
+    if not others.any():
+        return OneCurrency(main, others)
+    shown = ", ".join(f"{rows:,} in {name}" for name, rows in named[:5])
+    evidence = (
+        f"prices in several currencies ({shown}): only those in {main} are read, and those that name none"
+    )
+    cure = "set {section}.currency to the one to keep, or convert the others"
+    return OneCurrency(main, others, (Said("WARN", evidence, cure),))
+
+
+def _same(named: list[str], main: str) -> list[str]:
+    """The main currency, and the signs or the one code that it goes by beside; `named`: most frequent first."""
+    beside = [name for name in named if name != main and alike(name, main)]
+    return [main, *(beside[:1] if main in FAMILIES else beside)]

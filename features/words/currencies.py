@@ -81,7 +81,22 @@ CURRENCY_OF = {code: code.upper() for code in _CODES.split()} | {
 }
 """Each way to write a currency, in lower case: its ISO 4217 code, or the sign of its family."""
 
-MINOR = ("¢", "c", "ct", "cts", "cent", "cents", "p", "pence", "penny", "paise", "paisa", "centimes", "коп", "коп.")
+MINOR = (
+    "¢",
+    "c",
+    "ct",
+    "cts",
+    "cent",
+    "cents",
+    "p",
+    "pence",
+    "penny",
+    "paise",
+    "paisa",
+    "centimes",
+    "коп",
+    "коп.",
+)
 """A hundredth of a currency."""
 
 FACTORS = {
@@ -97,7 +112,7 @@ FACTORS = {
 
 THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND", "dinar"))
 
-_FAMILIES = {
+FAMILIES = {
     "$": ("USD", "AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "MXN", "CLP", "COP", "ARS", "UYU", "BRL", "JMD"),
     "¥": ("JPY", "CNY"),
     "kr": ("SEK", "NOK", "DKK", "ISK"),
@@ -108,7 +123,7 @@ _FAMILIES = {
 
 def alike(one: str, other: str) -> bool:
     """Whether two may be the same currency: equal, or a family and its member."""
-    return one == other or other in _FAMILIES.get(one, ()) or one in _FAMILIES.get(other, ())
+    return one == other or other in FAMILIES.get(one, ()) or one in FAMILIES.get(other, ())
 
 
 def alternatives(words: Iterable[str]) -> str:
