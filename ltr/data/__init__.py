@@ -12,6 +12,8 @@ gains                 What a grade is worth, to a measure and to a ranker's obje
                       grades, whole or fractional
 leakage               The data doctor on a split: enough queries in each part, and none that looks
                       like one in another
+limits                What a ranker's library refuses of a table of judged pairs; each kind of ranker
+                      says its own
 splits                Which queries train, stop the training early, and test: always whole queries,
                       never rows
 """
