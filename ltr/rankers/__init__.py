@@ -1,17 +1,15 @@
 """Rankers: one protocol, settings each with their `kind`, registered, made and loaded by one registry.
 
-protocol              What a ranker is, what its settings say of it, and what it may add: classes,
-                      contributions, being watched
+protocol              What a ranker is, what its settings say of it, and what it may add
 registry              Which rankers there are: each `kind` of the config with the class that it makes
-search_space          What a search may try for a setting: a range or a choice, declared beside the
-                      settings it belongs to
-model_files           A ranker on disk: ranker.json and one safetensors file per model, with their
-                      sums; nothing that runs code
-devices               Is the device asked for really there? Asked of each library itself, by training a
-                      toy model on it
-boosters/             Gradient-boosted trees: LightGBM, XGBoost, CatBoost
-blend/                Decision-level fusion: a ranker per modality, their scores joined
-networks/             Logistic regression and neural networks, pointwise and listwise
+lists                 Lists laid end to end: starts, nDCG, z-scores, weights on a grid
+out_of_fold           Training queries scored by rankers fitted without them
+devices               Is the device asked for really there?
+model_files           A ranker on disk, with sums; nothing that runs code
+search_space          What a search may try for a setting
+boosters/             LightGBM, XGBoost, CatBoost
+networks/             Logistic regression and neural networks
+blend/                A ranker per modality, their scores joined
 """
 
 from ltr.rankers.blend.blend_ranker import BlendConfig, BlendRanker

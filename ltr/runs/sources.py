@@ -13,15 +13,16 @@ import polars as pl
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.readers import read_table
-from ltr.training.anchoring import Transfer, check_base
 from ltr.config.command_line import say
 from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
+from ltr.data.splits import looks
 from ltr.pipeline.prepare import prepare
 from ltr.rankers import RANKERS, Ranker
 from ltr.runs.saved_run import SavedRun
-from ltr.data.splits import looks
+from ltr.training.anchoring import Transfer, check_base
 from ltr.training.transfer import AlsoConfig, SourceSet, check_shared
+
 
 def read_transfer(
     config: Config, data: Dataset, queries: pl.DataFrame, kinds: Collection[str] = ()
