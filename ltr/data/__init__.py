@@ -17,3 +17,32 @@ limits                 What a ranker's library refuses of a table of judged pair
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows
 """
+
+from ltr.data.dataset import Dataset
+from ltr.data.doctor import examine
+from ltr.data.findings import Finding
+from ltr.data.gains import Gain, gains_of
+from ltr.data.limits import Limits
+from ltr.data.splits import (
+    ColumnSplitConfig,
+    Fold,
+    FoldsConfig,
+    RotateConfig,
+    TimeSplitConfig,
+    make_folds,
+)
+
+__all__ = [
+    "ColumnSplitConfig",
+    "Dataset",
+    "Finding",
+    "Fold",
+    "FoldsConfig",
+    "Gain",
+    "Limits",
+    "RotateConfig",
+    "TimeSplitConfig",
+    "examine",
+    "gains_of",
+    "make_folds",
+]

@@ -35,6 +35,7 @@ from ltr.rankers.registry import (
     parse_settings,
     register,
 )
+from ltr.rankers.search_space import Choice, Float, Int, Range
 
 __all__ = [
     "RANKERS",
@@ -42,8 +43,11 @@ __all__ = [
     "BlendRanker",
     "CatBoostConfig",
     "CatBoostRanker",
+    "Choice",
     "Classifier",
     "Explainable",
+    "Float",
+    "Int",
     "LightGBMConfig",
     "LightGBMRanker",
     "Limits",
@@ -52,6 +56,7 @@ __all__ = [
     "MLPConfig",
     "NeuralConfig",
     "OnTree",
+    "Range",
     "Ranker",
     "RankerConfig",
     "RankerSettings",
