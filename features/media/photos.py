@@ -36,6 +36,17 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LEFT_OUT = {
+    "EPS": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
+    "PDF": (b"%PDF",),
+    "ICNS": (b"icns",),
+    "ICO": (b"\0\0\1\0",),
+    "PSD": (b"8BPS",),
+    "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
+    "JPEG 2000": (b"\0\0\0\x0cjP", b"\xffO\xffQ"),
+    "SVG": (b"<svg", b"<?xml"),
+}
+_HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1")
 _RECIPE = 2  # to be raised when `decode` calls other photos broken than before
 
 
@@ -64,7 +75,7 @@ def decode(data: bytes) -> Image.Image:
     try:
         with _ONE_LARGE if pixels > _LARGE else nullcontext():
             image.load()
-            turn = _TURNS.get(_orientation(image))
+            turn = _TURNS.get(_orientation(image) or 1)
             flat = _flatten(image, data)
             return flat if turn is None else flat.transpose(turn)
     except Exception as error:
@@ -162,22 +173,18 @@ def _check_canvas(data: bytes) -> None:
 
 
 def _not_read(data: bytes) -> str:
-    """Why a file could not be opened: its format is not among FORMATS, or it is no photo."""
-    Image.init()
-    start = data[:16]
-    named = (
-        name
-        for name, (_, accept) in Image.OPEN.items()
-        if name not in FORMATS and accept and accept(start) is True
-    )
-    name = next(named, None)
+    """Why a file could not be opened: it is of a format that is left out, or no photo."""
+    start = data[:32].lstrip()
+    name = next((name for name, starts in _LEFT_OUT.items() if start.startswith(starts)), None)
+    name = "HEIC" if data[4:12] in _HEIC else name
     return f"format {name} is not read" if name else "not an image"
 
 
-def _orientation(image: Image.Image) -> object:
+def _orientation(image: Image.Image) -> int | None:
     """As the EXIF says; what else it says, however oddly, has no bearing on the picture."""
     with suppress(Exception):
-        return image.getexif().get(ExifTags.Base.Orientation)
+        found = image.getexif().get(ExifTags.Base.Orientation)
+        return found if isinstance(found, int) else None
     return None
 
 

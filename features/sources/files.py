@@ -152,7 +152,9 @@ def _first_readable(
     rows: Sequence[list[_Candidate]], look: Callable[[pl.Series], pl.DataFrame], kind: type[pl.DataType]
 ) -> list[tuple[bytes | str | None, str | None, str | None]]:
     """Item, hash and problem of each row's first candidate without a problem, else of its first."""
-    taken = [(row[0][0], None, row[0][1]) if row else (None, None, None) for row in rows]
+    taken: list[tuple[bytes | str | None, str | None, str | None]] = [
+        (row[0][0], None, row[0][1]) if row else (None, None, None) for row in rows
+    ]
     waiting, place = [row for row, found in enumerate(rows) if found], 0
     while waiting:
         asked = [row for row in waiting if rows[row][place][1] is None]
@@ -189,7 +191,7 @@ def _noted(frame: pl.DataFrame, settled: _Settled, table: str, key: str, inputs:
 
 
 def _named(frame: pl.DataFrame, settled: _Settled, key: str) -> pl.DataFrame:
-    """Keys, and the last parts of paths, which tell what to look at; a broken photo's bytes would only fill the disk."""
+    """Keys, and the last parts of paths, which tell where to look; a broken photo's bytes would only fill the disk."""
     keys = frame.select(key)
     if settled.items.dtype == pl.Binary:
         return keys
@@ -222,11 +224,8 @@ def no_photo(config: ImagesConfig, inputs: Inputs) -> InputError:
 
 def _as_named(column: pl.Series) -> pl.Series:
     """Bytes, and lists of them or of names, as they are; anything else as text."""
-    if column.dtype == pl.Binary or (
-        isinstance(column.dtype, pl.List) and column.dtype.inner in (pl.Binary, pl.String)
-    ):
-        return column
-    return values.joined_text([column])
+    kinds = (pl.Binary, pl.List(pl.Binary), pl.List(pl.String))
+    return column if column.dtype in kinds else values.joined_text([column])
 
 
 def _by_pattern(source: Source, pattern: str) -> pl.Series:
