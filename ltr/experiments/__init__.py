@@ -1,6 +1,6 @@
 """Is a new ranker better for shoppers? Plans, interleaving, A/B tests, off-policy estimates, surveys.
 
-ab_test        Arms compared after the sample-ratio check: metrics, guardrails, segments, looks
+ab_test/       Arms compared after the sample-ratio check: metrics, guardrails, segments, looks
 columns        A user's table, column by column; what is missing stays null and is counted
 decision       The decision record: tried, planned, seen, decided
 estimates      An estimate with each unit's influence on it; differences and intervals

@@ -152,7 +152,8 @@ def quantile_slope(values: FloatArray, unit: npt.NDArray[np.int64], units: int, 
 
 def _share_up_to(values: FloatArray, most: float, unit: npt.NDArray[np.int64], units: int) -> Estimate:
     under = np.bincount(unit, (values <= most).astype(np.float64), units)
-    return ratio_of(under, np.bincount(unit, minlength=units).astype(np.float64))
+    rows = np.bincount(unit, minlength=units).astype(np.float64)
+    return ratio_of(under.astype(np.float64), rows)
 
 
 def pooled(estimates: Sequence[Estimate]) -> FloatArray:

@@ -72,7 +72,7 @@ def compare_arms(
     other = max(names)
     sides = [values.of(arm[values.units] == place) for place in (0, other)]
     slope = values.of((arm[values.units] == 0) | (arm[values.units] == other)).slope()
-    raw = _difference(*sides, slope)
+    raw = _difference(sides[0], sides[1], slope)
     metric = values.metric
     if raw is None:
         nothing = Difference(NOTHING, NOTHING)
@@ -83,7 +83,7 @@ def compare_arms(
     capped = None
     if metric.kind == "mean":
         most = float(np.quantile(np.concatenate([side.above for side in sides]), how.cap))
-        capped = _difference(*(side.capped(most) for side in sides))
+        capped = _difference(sides[0].capped(most), sides[1].capped(most))
     use_capped = how.decide_by == "capped" and capped is not None
     chosen, version = (capped, "capped") if use_capped and capped else (raw, "raw")
     adjusted = adjust(chosen, [before[side.units] for side in sides]) if before is not None else None
