@@ -235,7 +235,9 @@ class SimilarityIndex:
         items = _column(table, side.column)
         if side.modality == "text":
             items = items.cast(pl.String)  # a column of nothing but nulls may have no type yet
-        carried = {"hashes": hashes_of(table, side.column)} if hash_column(side.column) in table.columns else {}
+        carried = (
+            {"hashes": hashes_of(table, side.column)} if hash_column(side.column) in table.columns else {}
+        )
         made = self._cache.embed(side.encoder, items, side.modality, label, **carried)
         self.stats.reused += made.reused
         self.stats.encoded += made.encoded
