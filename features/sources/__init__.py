@@ -13,7 +13,7 @@ csv_files              CSV as people's programs write it: separators, Excel's `s
                        and repeated headers
 dates                  Dates → Datetime: ISO 8601 in all its forms, stamps since 1970, 20240501
 files                  A shop's photos and other files, found by the config's columns and folders;
-                       those not there are counted
+                       those that cannot be read are counted
 grades                 Grades: numbers, or names that the config gives numbers; one column a rater,
                        whose agreement is measured
 ids                    Ids as text, without what Excel, pandas and Unicode did to them

@@ -13,6 +13,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from features.media.columns import hash_column
+
 Names = str | tuple[str, ...] | None
 # Words that name features or embeddings already; `image` has its own section and column.
 _TAKEN = (
@@ -112,7 +114,7 @@ class ProductsConfig(TableConfig):
     @model_validator(mode="after")
     def _own_names(self) -> Self:
         extra = (*self.numeric, *self.categorical)
-        canonical = ProductColumns.model_fields.keys() - _HELPERS
+        canonical = {*ProductColumns.model_fields, hash_column("image")} - _HELPERS
         taken = [name for name in extra if name in canonical or extra.count(name) > 1]
         if taken:
             raise ValueError(f"numeric and categorical to name other columns, each once (not {taken[0]!r})")
@@ -125,7 +127,11 @@ class ImagesConfig(_Strict):
     path: Path | None = None
     key: str = Field("product_id", description="the table's column of product ids")
     folder: Path | None = None
-    column: str = Field("image", description="the photo in the table, or the file name in the products table")
+    column: str = Field(
+        "image",
+        description="the photo in the table, or the file name in the products table; there also a pattern, "
+        "such as '{id}.jpg' (the product's id) or '{sku}_1.png' (another column)",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -209,6 +215,10 @@ class CatalogueConfig(_Strict):
     queries: QueriesConfig | None = None
     judgements: JudgementsConfig | None = None
     events: EventsConfig | None = None
+    files_outside: bool = Field(
+        default=False,
+        description="whether photos and other files may lie outside their folder: absolute paths, .., links",
+    )
 
     @model_validator(mode="after")
     def _some_products(self) -> Self:
