@@ -1,17 +1,50 @@
 """A table of features → what rankers eat, split honestly and examined by the data doctor.
 
-dataset               From a feature table to the arrays a ranker eats: X, grades and group sizes, cut
-                      from one sorted frame
-doctor                The data doctor: what in a table of judged pairs would spoil training or flatter
-                      its measurement
-embedded              Feature-level fusion: the embeddings themselves, raw or reduced by PCA, beside
-                      the other features
-findings              One line of the data doctor's: a level, what was checked, the evidence, and the
-                      cure
-gains                 What a grade is worth, to a measure and to a ranker's objective: any range of
-                      grades, whole or fractional
-leakage               The data doctor on a split: enough queries in each part, and none that looks
-                      like one in another
-splits                Which queries train, stop the training early, and test: always whole queries,
-                      never rows
+dataset                From a feature table to the arrays a ranker eats: X, grades and group sizes, cut
+                       from one sorted frame
+doctor                 The data doctor: what in a table of judged pairs would spoil training or flatter
+                       its measurement
+embedded               A dataset with the vectors of its rows beside it, for where the embeddings
+                       themselves are features
+findings               One line of the data doctor's: a level, what was checked, the evidence, and the
+                       cure
+gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
+                       grades, whole or fractional
+kinds                  The kind of a query is what it has: words, a photo, both, or files of another
+                       modality
+leakage                The data doctor on a split: enough queries in each part, and none that looks
+                       like one in another
+limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
+                       says its own
+splits                 Which queries train, stop the training early, and test: always whole queries,
+                       never rows
 """
+
+from ltr.data.dataset import Dataset
+from ltr.data.doctor import examine
+from ltr.data.findings import Finding
+from ltr.data.gains import Gain, gains_of
+from ltr.data.limits import Limits
+from ltr.data.splits import (
+    ColumnSplitConfig,
+    Fold,
+    FoldsConfig,
+    RotateConfig,
+    TimeSplitConfig,
+    make_folds,
+)
+
+__all__ = [
+    "ColumnSplitConfig",
+    "Dataset",
+    "Finding",
+    "Fold",
+    "FoldsConfig",
+    "Gain",
+    "Limits",
+    "RotateConfig",
+    "TimeSplitConfig",
+    "examine",
+    "gains_of",
+    "make_folds",
+]

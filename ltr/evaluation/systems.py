@@ -94,13 +94,20 @@ def measure(
     """
     held_out = np.isfinite(scores[model])
     judged = pairs.select("query_id", "product_id", "grade").filter(held_out)
-    kinds = query_kinds(queries.join(judged, on="query_id", how="semi"))
+    lists = {name: judged.with_columns(score=pl.Series(values[held_out])) for name, values in scores.items()}
+    return measure_lists(lists, queries, config, model)
+
+
+def measure_lists(
+    lists: Mapping[str, pl.DataFrame], queries: pl.DataFrame, config: EvaluationConfig, model: str
+) -> Measurement:
+    """Evaluate every system's own scored pairs (as `evaluate` takes them), `model` against the rest.
+
+    All systems' pairs are of the same queries, whatever they retrieved for them.
+    """
     metric = headline_metric(config)
-    frames = [
-        _readable(evaluate(judged.with_columns(score=pl.Series(values[held_out])), config), name, kinds)
-        for name, values in scores.items()
-    ]
-    per_query = pl.concat(frames)
+    kinds = query_kinds(queries.join(lists[model], on="query_id", how="semi"))
+    per_query = pl.concat([_readable(evaluate(pairs, config), name, kinds) for name, pairs in lists.items()])
     best = best_baselines(per_query, metric)
     if len(set(best.values())) > 1:
         own = best_values(per_query, best).with_columns(system=pl.lit(BEST))

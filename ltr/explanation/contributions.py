@@ -10,16 +10,18 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from features.feature_schema import Feature, FeatureSchema
+from features.feature_schema import Feature
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.explanation.aspects import TOLD_BY, in_words, members, modality_of
+from ltr.rankers import Explainable
+from ltr.rankers.lists import list_means
 from ltr.training.fused_ranker import FusedRanker
 
 BASE = "base score"
@@ -28,18 +30,6 @@ REASONS = 3
 ROUNDING = 1e-4
 
 Row = Mapping[str, Any]
-
-
-@runtime_checkable
-class Explainable(Protocol):
-    """A ranker of trees whose score is a sum over its features: contributions (n, f) and a base (n,)."""
-
-    schema: FeatureSchema
-
-    @property
-    def trees(self) -> int: ...
-
-    def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +62,7 @@ class Explanation:
 
 
 def _centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    starts = np.cumsum(groups) - groups
-    means = np.add.reduceat(values, starts, axis=0) / groups[:, None] if len(groups) else values
-    return values - np.repeat(means, groups, axis=0)
+    return values - np.repeat(list_means(values, groups), groups, axis=0)
 
 
 def explain(model: FusedRanker, rows: EmbeddedDataset) -> Explanation:
