@@ -111,9 +111,7 @@ def measure_lists(
     best = best_baselines(per_query, metric)
     if len(set(best.values())) > 1:
         own = best_values(per_query, best).with_columns(system=pl.lit(BEST))
-        first = (
-            per_query["system"].is_in([name for name in scores if is_baseline(name)]).fill_null(value=False)
-        )
+        first = per_query["system"].is_in([name for name in lists if is_baseline(name)])
         per_query = pl.concat([per_query.filter(first), own, per_query.filter(~first)])
     tests = compare_all(per_query, model, metric, config)
     return Measurement(per_query, _summaries(per_query, config), tests, model, metric, best)
