@@ -28,7 +28,7 @@ def have_tower(config: str) -> bool:
     """Whether the image encoder that `configs/CONFIG.yaml` names is fitted; says how where it is not."""
     if (ROOT / "towers" / "fashion").exists():
         return True
-    print(f"skipped: no tower; first python -m ltr.fit_image_encoder --config configs/{config}.yaml")
+    print(f"skipped: no tower; first python -m ltr.fit_encoder --config configs/{config}.yaml")
     return False
 
 

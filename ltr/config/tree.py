@@ -38,8 +38,7 @@ from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.rankers import LightGBMConfig, RankerConfig
-from ltr.training.modality_dropout import RobustnessConfig
-from ltr.training.settings import TrainConfig
+from ltr.training.modality_dropout import RobustnessConfig, TrainConfig
 from ltr.tuning.candidates import TuningConfig
 
 # Where pydantic's words for what was expected are not a shop engineer's.
@@ -54,8 +53,6 @@ _PLAINLY = {
     **dict.fromkeys(("list_type", "tuple_type"), "a list"),
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a section of settings"),
 }
-
-DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
 
 
 class StoreConfig(BaseModel):
@@ -76,10 +73,10 @@ class Config(BaseModel):
     data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]
     encoders: dict[str, EncoderConfig] = {}
     tower: AlignedTrainingConfig | None = Field(
-        None, description="how ltr.fit_image_encoder fits the `aligned` encoder among these"
+        None, description="how ltr.fit_encoder fits the `aligned` encoder among these"
     )
     distillation: DistillationConfig | None = Field(
-        None, description="how ltr.distil_text_encoder makes the `student` or `static` encoder among these"
+        None, description="how ltr.fit_encoder makes the `student` or `static` encoder among these"
     )
     features: FeaturesConfig = FeaturesConfig()
     embeddings: EmbeddingFusionConfig | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import polars as pl
 
@@ -53,6 +54,13 @@ class Verdict:
         """Why the run must not replace the baseline; none when nothing fell beyond noise."""
         found = ["all queries"] if self.says == "worse" else []
         return found + self.segments.filter(says="worse")["segment"].to_list()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for programs."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        tests = {"overall": asdict(self.overall), "others": [asdict(test) for test in self.others]}
+        said = {"says": self.says, "failures": self.failures, "segments": self.segments.to_dicts()}
+        return found | tests | said
 
 
 def judge(

@@ -9,7 +9,8 @@ import pytest
 
 from features.errors import InputError
 from ltr import distil_text_encoder
-from ltr.config.tree import DEMO_CONFIG, lay_over, parse_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import lay_over, parse_config
 from ltr.pipeline.prepare import load_collection, make_builder
 from tests.features.encoders.tiny_teacher import build_teacher
 

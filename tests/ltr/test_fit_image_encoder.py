@@ -9,7 +9,8 @@ import pytest
 
 from features.errors import InputError
 from ltr import fit_image_encoder
-from ltr.config.tree import DEMO_CONFIG, Config, lay_over, parse_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import Config, lay_over, parse_config
 from ltr.pipeline.prepare import load_collection, make_builder
 
 TEXT = {"kind": "tfidf", "dimensions": 16}

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from features.errors import InputError
-from ltr.config.tree import DEMO_CONFIG, dump_config, parse_config, read_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import dump_config, parse_config, read_config
 
 CONFIGS = sorted(DEMO_CONFIG.parent.glob("*.yaml"))
 

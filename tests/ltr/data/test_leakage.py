@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-
-from ltr.data.findings import Finding
 from ltr.data.leakage import check_splits
+
+from ltr.data.doctor import Finding
 from ltr.data.splits import Fold
 
 QUERIES, ROWS = 120, 5

@@ -26,13 +26,13 @@ from ltr.pipeline.prepare import Prepared, make_builder, prepare
 from ltr.pipeline.robustness import (
     ALL,
     Robustness,
+    RobustnessPoint,
     RobustnessTest,
     Trained,
     held_out_scores,
     measure_robustness,
     trained_without,
 )
-from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import CrossFit, cross_fit
