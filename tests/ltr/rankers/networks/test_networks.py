@@ -15,7 +15,7 @@ from ltr.config.command_line import DEMO_CONFIG
 from ltr.config.tree import read_config
 from ltr.data.dataset import Dataset
 from ltr.rankers import LogisticConfig, MLPConfig, NeuralConfig, load_ranker, make_ranker
-from ltr.rankers.networks.early_stopping import mean_ndcg
+from ltr.rankers.lists import mean_ndcg
 from ltr.rankers.networks.embedded_fields import embedded_fields, towers_of
 from ltr.rankers.networks.query_batches import TrainingPart, query_batches
 from tests.ltr.rankers.test_rankers import dataset, ndcg, world
