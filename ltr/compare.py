@@ -28,7 +28,8 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     given, config, weights = command_line.read_settings_and(made, argv, "weights")
     command_line.refuse_both(given, "like", "products", "html")
     if given.like is None and len(set(given.products)) < max(2, len(given.products)):
-        made.error("name two or more different product ids, or one with --like")
+        got = " ".join(given.products) or "none"
+        raise command_line.misuse("two or more different product ids", got, "name each product once")
     found = _side_by_side(given, config) if given.like is None else _like(given, config, weights)
     if given.json:
         output.write_json(found.to_dicts())

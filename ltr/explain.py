@@ -16,12 +16,11 @@ from ltr.config import command_line, output
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    made = _arguments()
-    given = command_line.read_given(made, argv)
+    given = command_line.read_given(_arguments(), argv)
     for needed, other in (("query", "product"), ("product", "over"), ("over", "change")):
         command_line.require(given, needed, other)
     if given.over is not None and given.over == given.product:
-        made.error("--over: name another product than --product")
+        raise command_line.misuse("another product for --over", "that of --product", "name two products")
 
     from ltr.reporting import explanations
     from ltr.runs.saved_run import SavedRun

@@ -6,6 +6,7 @@ Words are parsed before anything large is imported, so that `--help` and a typo 
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -65,10 +66,15 @@ def add_run(made: argparse.ArgumentParser) -> None:
     made.add_argument("--run", type=Path, default=Path("runs/demo-lightgbm"), help=help_text)
 
 
+def misuse(expected: str, got: str, cure: str) -> InputError:
+    """The error for words that a command cannot do anything with."""
+    return InputError(where="command line", expected=expected, got=got, cure=cure)
+
+
 def one_or_more(text: str) -> int:
     """An argument's type: a whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
+        raise misuse("a whole number of 1 or more", repr(text), "ask for one or more")
     return int(text)
 
 
@@ -76,39 +82,53 @@ def require(given: argparse.Namespace, needed: str, *others: str) -> None:
     """Raise InputError where one of the others is given without what it needs."""
     for other in others:
         if getattr(given, other) not in (None, False) and getattr(given, needed) is None:
-            raise InputError(
-                where="command line",
-                expected=f"--{needed} beside --{other.replace('_', '-')}",
-                got="none",
-                cure=f"add --{needed}",
-            )
+            raise misuse(f"--{needed} beside --{other.replace('_', '-')}", "none", f"add --{needed}")
 
 
 def refuse_both(given: argparse.Namespace, one: str, *others: str) -> None:
     """Raise InputError where one argument stands beside another that would go unheard."""
     for other in others:
         if getattr(given, one) is not None and getattr(given, other):
-            raise InputError(
-                where="command line", expected=f"--{one} or --{other}", got="both", cure="drop one"
-            )
+            raise misuse(f"--{one} or --{other}", "both", "drop one")
 
 
 def read_words(
     made: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> tuple[argparse.Namespace, dict[str, Any]]:
     """Parse a command line, have what follows shown as it asks, and read its `--section.key VALUE` pairs."""
-    given, rest = made.parse_known_args(argv)
+    own, settings = _split(made, list(sys.argv[1:] if argv is None else argv))
+    given, odd = made.parse_known_args(own)
+    if odd:
+        raise misuse("--section.key VALUE", repr(odd[0]), "see --help")
     output.install(
         quiet=given.quiet, verbose=given.verbose, json_on_stdout=bool(getattr(given, "json", False))
     )
-    return given, parse_overrides(rest)
+    return given, parse_overrides(settings)
+
+
+def _split(made: argparse.ArgumentParser, words: list[str]) -> tuple[list[str], list[str]]:
+    """The words that the parser knows, and `--section.key VALUE` pairs, whose values might pass for its own."""
+    known = made._option_string_actions
+    own: list[str] = []
+    settings: list[str] = []
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--") or word.partition("=")[0] in known:
+            own.append(word)
+            continue
+        settings += [word] if "=" in word or not words else [word, words.pop(0)]
+    return own, settings
 
 
 def read_given(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line of a command that takes no settings: a run's were settled in training."""
     given, overrides = read_words(made, argv)
     if overrides:
-        made.error(f"unrecognized arguments: {' '.join(f'--{name}' for name in overrides)}")
+        name = f"--{next(iter(overrides))}"
+        known = [word for action in made._actions for word in action.option_strings]
+        near = difflib.get_close_matches(name, known, n=1)
+        cure = f"did you mean {near[0]}?" if near else "see --help"
+        raise misuse("an argument of this command", repr(name), cure)
     return given
 
 
@@ -150,9 +170,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         word = queue.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not (equals or queue):
-            raise InputError(
-                where="command line", expected="--section.key VALUE", got=repr(word), cure="see --help"
-            )
+            raise misuse("--section.key VALUE", repr(word), "see --help")
         overrides[name] = parse_yaml(value if equals else queue.pop(0), f"command line, --{name}")
     return overrides
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from ltr.data.leakage import check_splits
 
 from features.encoders.registry import register
 from features.errors import InputError
 from ltr import build_features, compare, evaluate, rank, train
 from ltr.config.tree import read_config
+from ltr.data.doctor import check_splits
 from ltr.data.splits import Fold, looks
 from tests.ltr.tone_encoder import PITCHES, ToneConfig, ToneEncoder, tone
 

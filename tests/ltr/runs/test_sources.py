@@ -13,12 +13,12 @@ import pytest
 
 from features.errors import InputError
 from ltr import rank, train
-from ltr.training.anchoring import AnchoredRanker
 from ltr.config.tree import dump_config, parse_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.pipeline.prepare import prepare
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sources import made_of, read_transfer
+from ltr.training.anchoring import AnchoredRanker
 from tests.ltr.conftest import Trained
 
 
@@ -54,7 +54,7 @@ def test_a_run_that_leans_on_all_three_is_saved_whole(
     systems = saved.held_out()[1]
     assert {"lightgbm", "lightgbm alone", "text cosine"} <= set(systems)
     assert not np.array_equal(systems["lightgbm"], systems["lightgbm alone"])
-    assert "WARN  train.start: " in capfd.readouterr().out
+    assert "WARNING: train.start: " in capfd.readouterr().out
     rank.main(["--run", str(run), "--query", "striped tee"])
 
 
