@@ -10,11 +10,13 @@ explain               What each result's score is made of
 compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
 fit_encoder           An image encoder or a quick text encoder fitted on the shop's own catalogue
+experiment            Is a new ranker better for shoppers? Plans, A/B tests, interleaving, off-policy
 config/               One strict tree of settings, YAML, the command line
 data/                 Datasets, splits, gains, the data doctor's checks
 demo/                 The embedded shop whose right answers are known
 rankers/              Boosters, networks and blends behind one protocol
 evaluation/           Measures, intervals, paired tests, baselines, segments, the gate
+experiments/          A/B tests, interleaving, plans, off-policy estimates, surveys
 training/             Fitting: fold by fold, from other sets, leaning on a cosine
 explanation/          Why a product has its score and its place
 tuning/               Trials, studies, pruning, the winner

@@ -6,6 +6,7 @@ group_names            Which feature groups and embeddings a config can name: th
                        of a shop's own modalities
 output                 What a command writes: results by `say` and `show`, and what libraries log,
                        as plain lines on stdout
+options                Command-line options from a settings model
 tree                   One strict tree of settings, read from YAML; an unknown key is an error that
                        names its full path
 yaml_files             Settings as YAML: read strictly, a mistake told with its line

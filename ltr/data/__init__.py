@@ -8,6 +8,36 @@ embedded               A dataset with the vectors of its rows beside it, for whe
                        themselves are features
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
+limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
+                       says its own
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows
 """
+
+from ltr.data.dataset import Dataset
+from ltr.data.doctor import Finding, examine
+from ltr.data.gains import Gain, gains_of
+from ltr.data.limits import Limits
+from ltr.data.splits import (
+    ColumnSplitConfig,
+    Fold,
+    FoldsConfig,
+    RotateConfig,
+    TimeSplitConfig,
+    make_folds,
+)
+
+__all__ = [
+    "ColumnSplitConfig",
+    "Dataset",
+    "Finding",
+    "Fold",
+    "FoldsConfig",
+    "Gain",
+    "Limits",
+    "RotateConfig",
+    "TimeSplitConfig",
+    "examine",
+    "gains_of",
+    "make_folds",
+]

@@ -6,7 +6,7 @@ Each check gives one finding: PASS, WARN or FAIL, its evidence, and a cure for a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -15,7 +15,8 @@ import polars as pl
 
 from features.errors import InputError
 from features.feature_schema import NOT_FEATURES
-from ltr.data.splits import Fold, plain_words, shown
+from ltr.data.limits import Limits
+from ltr.data.splits import Fold, looks
 
 Level = Literal["PASS", "WARN", "FAIL"]
 _SEVERITY: dict[Level, int] = {"PASS": 0, "WARN": 1, "FAIL": 2}
@@ -28,7 +29,7 @@ LEAK_ROWS = 20  # fewer rows correlate by chance
 FEW_QUERIES = 100
 PAIRED_SD = 0.2  # usual standard deviation over queries of the difference of two rankers' nDCG@10
 POWER = 2.8  # z(0.975) + z(0.8): found in 8 of 10 experiments at the 5 % level
-LOOKS = ["text", "photo"]
+LOOKS = ["words", "photo"]
 
 
 @dataclass(frozen=True)
@@ -90,35 +91,18 @@ def stop_on_failure(findings: Sequence[Finding]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a booster's own library refuses: longer lists, higher or fractional labels. None: no limit."""
-
-    rows: int | None = None
-    label: int | None = None
-    whole: bool = False
-    only_on: str = ""
-
-
-LIMITS = {
-    "lightgbm": Limits(rows=10_000, label=30, whole=True),
-    "xgboost": Limits(label=31),
-    "catboost": Limits(rows=1_023, only_on=" on a GPU"),
-}
-
-
 def examine(
     pairs: pl.DataFrame,
     queries: pl.DataFrame | None = None,
     folds: Sequence[Fold] = (),
     *,
     relevant_from: float = 1.0,
-    rankers: Sequence[str] = (),
+    limits: Mapping[str, Limits] | None = None,
 ) -> list[Finding]:
     """Check pairs (query_id, product_id, grade, features…) in the order in which they came.
 
     queries: query_id, and text and image (bytes or a path) where there are. folds: without any, the
-    checks between parts are left out. rankers: kinds, whose libraries' limits are checked.
+    checks between parts are left out. limits: of the rankers that are to train, by name.
     """
     if pairs.is_empty():
         return [
@@ -127,7 +111,7 @@ def examine(
     return [
         *_check_lists(pairs, relevant_from),
         *_check_grades(pairs["grade"].cast(pl.Float64)),
-        *_check_limits(pairs, rankers),
+        *_check_limits(pairs, limits or {}),
         *_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]),
         *check_splits(pairs, queries, folds),
     ]
@@ -201,15 +185,14 @@ def _check_grades(grades: pl.Series) -> Iterator[Finding]:
     )
 
 
-def _check_limits(pairs: pl.DataFrame, rankers: Sequence[str]) -> Iterator[Finding]:
+def _check_limits(pairs: pl.DataFrame, limits: Mapping[str, Limits]) -> Iterator[Finding]:
     grades = pairs["grade"].cast(pl.Float64)
     known = grades.filter(grades.is_finite()).to_numpy()
     longest = int(pairs["query_id"].value_counts()["count"].to_numpy().max())
-    for ranker in rankers:
-        limits = LIMITS.get(ranker, Limits())
+    for ranker, its in limits.items():
         if len(known):
-            yield _check_labels(ranker, limits, known)
-        yield _check_longest(ranker, limits, longest)
+            yield _check_labels(ranker, its, known)
+        yield _check_longest(ranker, its, longest)
 
 
 def _check_labels(ranker: str, limits: Limits, grades: np.ndarray) -> Finding:
@@ -322,13 +305,10 @@ def _check_parts(folds: Sequence[Fold], judged: set[str]) -> Finding:
 
 
 def _with_looks(pairs: pl.DataFrame, queries: pl.DataFrame | None) -> pl.DataFrame:
-    """Keys of the pairs, with `text` normalised and `photo` hashed: what a model can know a query by."""
+    """Keys of the pairs with the `looks` of their queries: what a model can know a query by."""
     keys = pairs.select("query_id", "product_id")
-    if queries is None:
-        return keys.with_columns(text=pl.lit(None, pl.String), photo=pl.lit(None, pl.UInt64))
-    text = plain_words(pl.col("text")) if "text" in queries.columns else pl.lit(None, pl.String)
-    looks = queries.select("query_id", text=text, photo=shown(queries))
-    return keys.join(looks, on="query_id", how="left", maintain_order="left")
+    known = looks(keys.select("query_id").unique() if queries is None else queries)
+    return keys.join(known, on="query_id", how="left", maintain_order="left")
 
 
 def _check_leakage(pairs: pl.DataFrame, folds: Sequence[Fold]) -> Iterator[Finding]:
@@ -337,7 +317,7 @@ def _check_leakage(pairs: pl.DataFrame, folds: Sequence[Fold]) -> Iterator[Findi
     for fold in folds:
         test = _of(pairs, fold.test)
         seen = _of(pairs, [*fold.train, *fold.validation])
-        has_text, has_photo = pl.col("text").is_not_null(), pl.col("photo").is_not_null()
+        has_text, has_photo = pl.col("words").is_not_null(), pl.col("photo").is_not_null()
         texts += _seen(test.filter(has_text), seen, LOOKS)["query_id"].n_unique()
         photos += _seen(test.filter(has_photo), seen, ["photo"])["query_id"].n_unique()
         same += _seen(test.filter(has_text | has_photo), seen, [*LOOKS, "product_id"]).height

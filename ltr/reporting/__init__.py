@@ -10,6 +10,7 @@ examples               Queries to look at in a report: most improved over the ba
                        and a few by chance
 explanations           Explanations on the console: of a run, of a query's first products, of one
                        product, of two
+experiments            An experiment on a page and on the console: the verdict first
 fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
                        contained page
 pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error

@@ -13,7 +13,7 @@ from ltr.reporting.clips import Clips, file_name
 from ltr.reporting.pages import render
 from ltr.reporting.thumbnails import thumbnail
 
-_NOT_ATTRIBUTES = ("product_id", "image")
+_NOT_ATTRIBUTES = {"product_id", "image", "image_hash"}
 _PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many
 _ROOM = 4_000_000  # characters of the page for clips to play
 

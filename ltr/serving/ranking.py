@@ -11,7 +11,8 @@ import polars as pl
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.media.columns import column_of
-from features.media.photos import ImageError, decode, read_bytes
+from features.media.files import MEDIA_BYTES, MediaError, read_bytes
+from features.media.photos import decode
 from ltr.config.group_names import media_of
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
@@ -33,8 +34,8 @@ def read_media(given: Sequence[str], known: Sequence[str]) -> dict[str, bytes]:
                 cure="name one under data.products.media and an encoder that reads it, and train again",
             )
         try:
-            found[modality] = read_bytes(file)
-        except ImageError as error:
+            found[modality] = read_bytes(file, MEDIA_BYTES)
+        except MediaError as error:
             raise InputError(where=file, expected="a file", got=error.reason, cure="check --media") from error
     return found
 
@@ -53,7 +54,7 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
         try:
             photo = read_bytes(str(image))
             decode(photo)
-        except (ImageError, OSError) as error:
+        except MediaError as error:
             raise InputError(
                 where=image,
                 expected="a photo",
