@@ -46,9 +46,9 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _side_by_side(given: argparse.Namespace, config: Config) -> pl.DataFrame:
+    from features.disk import write_whole
     from ltr.pipeline.prepare import load_collection
     from ltr.reporting.product_page import attributes, page
-    from ltr.runs.record import write_whole
     from ltr.serving.similar import make_likeness, pairwise
 
     products = load_collection(config).products

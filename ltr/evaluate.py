@@ -66,9 +66,9 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _print_verdict(given: argparse.Namespace, verdict: Verdict) -> None:
+    from features.disk import write_whole
     from ltr.evaluation.gate import to_markdown
     from ltr.reporting.console import print_verdict
-    from ltr.runs.record import write_whole
 
     print_verdict(verdict)
     if given.markdown:

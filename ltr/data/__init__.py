@@ -8,6 +8,8 @@ embedded               A dataset with the vectors of its rows beside it, for whe
                        themselves are features
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
+kinds                  The kind of a query is what it has: words, a photo, both, or files of another
+                       modality
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
                        says its own
 splits                 Which queries train, stop the training early, and test: always whole queries,

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from ltr.config.output import say, show
+from ltr.evaluation.notation import figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import shown_metrics
 from ltr.pipeline.fusion_comparison import Comparison, headlines, paired
@@ -86,7 +87,8 @@ def figures(report: FusionReport) -> dict[str, Any]:
 def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> dict[str, Any]:
     """A segment's sentences, its rows (best first, each with its interval's place on the axis) and its matrix."""
     means = headlines(comparison.measurement, segment)
-    order = sorted(means, key=lambda name: -(means[name]["mean"] or 0.0))
+    read = [name for name in means if means[name]["mean"] is not None]
+    order = sorted(read, key=lambda name: -means[name]["mean"])
     low, high = (pick(means[name][side] for name in order) for side, pick in (("low", min), ("high", max)))
     part = comparison.measurement.summary.filter(pl.col("segment") == segment)
     first = means[order[0]]
@@ -95,6 +97,7 @@ def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> 
         "queries": first["queries"],
         "left_out": first["left_out"],
         "statements": comparison.statements[segment],
+        "unread": [name for name in means if means[name]["unread"] and name not in read],
         "rows": [_row(comparison, part, name, metrics, (low, high)) for name in order],
         **_matrix(comparison, segment, order),
     }
@@ -131,7 +134,7 @@ def print_comparison(report: FusionReport) -> None:
     for name in comparison.statements:
         segment = segment_of(comparison, name, metrics)
         rows = [_line(row) for row in segment["rows"]]
-        columns = ["system", "level", metrics[0], "interval", *metrics[1:], "accuracy", "fit s", "µs/product"]
+        columns = ["system", "level", *metrics, "accuracy", "log-loss", "fit s", "µs/product"]
         show(f"{name}: {segment['queries']} queries", columns, rows)
         for sentence in segment["statements"]:
             say(f"  {sentence}")
@@ -139,11 +142,18 @@ def print_comparison(report: FusionReport) -> None:
 
 def _line(row: Mapping[str, Any]) -> list[object]:
     head, *others = row["figures"]
-    cost = row["cost"] or {"level": "baseline", "accuracy": None, "fit_seconds": None, "microseconds": None}
-    accuracy = "" if cost["accuracy"] is None else f"{cost['accuracy']['mean']:.3f}"
-    interval = f"{head['low']:.3f} to {head['high']:.3f}"
-    cells = [f"{figure['mean']:.3f}" for figure in others]
+    cost = row["cost"] or {
+        "level": "baseline",
+        "accuracy": None,
+        "log_loss": None,
+        "fit_seconds": None,
+        "microseconds": None,
+    }
+    accuracy = "" if cost["accuracy"] is None else figure(cost["accuracy"]["mean"])
+    loss = "" if cost["log_loss"] is None else figure(cost["log_loss"])
+    cells = [figure(other["mean"]) for other in others]
     return [
-        *(row["system"], cost["level"], f"{head['mean']:.3f}", interval, *cells, accuracy),
+        *(row["system"], cost["level"], with_interval(head["mean"], head["low"], head["high"]), *cells),
+        *(accuracy, loss),
         *(cost["fit_seconds"], cost["microseconds"]),
     ]

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from features.errors import InputError
 from ltr.data.embedded import EmbeddedDataset
-from ltr.evaluation.baselines import baseline_scores
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
@@ -36,15 +35,14 @@ def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = N
 def report_of(record: RunRecord) -> Report:
     config, collection, measured = record.config, record.prepared.collection, record.measured
     grades = record.data.grades
-    plain = list(baseline_scores(record.data))
-    gains = query_gains(measured, plain)
+    gains = query_gains(measured)
     return Report(
         title=f"{config.name}: {config.ranker.kind} ({config.ranker.objective})",
         command=record.command,
         convention=convention(config.evaluation),
         measurement=measured,
         facts=_facts(record),
-        plain=plain,
+        plain=measured.plain,
         verdict=_verdict(record, gains),
         gains=query_lines(gains, collection.queries),
         calibration=calibrate(record.data.frame, record.scores[measured.model], config.evaluation.bootstrap),

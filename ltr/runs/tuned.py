@@ -17,7 +17,7 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
-from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.baselines import held_out_baselines
 from ltr.evaluation.systems import measure
 from ltr.pipeline.examination import Examined
 from ltr.pipeline.fitting import check_settings, embed, weigh
@@ -147,7 +147,8 @@ def measure_winner(task: Task, winner: Candidate, command: str) -> RunRecord:
         task.rows, folds, task.config.ranker, config.embeddings, transfer=task.transfer, learnt=task.learnt
     )
     fitted = cross_fit(rows, folds, winner.ranker, config.embeddings, transfer=transfer, learnt=learnt)
-    scores = baseline_scores(task.rows.data) | {DEFAULTS: before.scores, TUNED: fitted.scores}
+    baselines = held_out_baselines(task.rows.data, folds, config.evaluation)
+    scores = baselines | {DEFAULTS: before.scores, TUNED: fitted.scores}
     queries = task.examined.prepared.collection.queries
     measured = measure(rows.data.frame, scores, queries, config.evaluation, TUNED)
     table = FeatureTable(rows.data.frame, task.examined.prepared.table.seconds)
