@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,6 +74,10 @@ class EncoderSettings(BaseModel):
     """The parent of every encoder's config class; a subclass narrows `kind` to one literal word."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """As imported: what encoders of this kind cannot do without; `extra` of the installation brings them."""
+    extra: ClassVar[str] = "all"
 
     kind: str
 

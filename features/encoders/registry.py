@@ -25,6 +25,7 @@ from features.encoders.text.sentence_encoders import (
 )
 from features.encoders.text.static import StaticConfig, StaticEncoder
 from features.encoders.text.student import StudentConfig, StudentEncoder
+from features.installed import require
 
 __all__ = [
     "Encoder",
@@ -61,9 +62,10 @@ def known_kinds() -> list[str]:
 def make_encoder(config: EncoderSettings, base: Path) -> Encoder:
     """The encoder a config describes; relative paths in it start from `base`.
 
-    Raises InputError for weights, files or a device that are not there.
+    Raises InputError for weights, files, packages or a device that are not there.
     """
     _, encoder_class = _REGISTRY[config.kind]
+    require(f"encoder {config.kind!r}", config.packages, config.extra)
     return encoder_class(config, base)
 
 

@@ -55,7 +55,7 @@ _PLAINLY = {
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a section of settings"),
 }
 
-DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
+DEMO_CONFIG = Path(__file__).resolve().parents[1] / "demo" / "demo.yaml"
 
 
 class StoreConfig(BaseModel):

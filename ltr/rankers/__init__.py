@@ -28,6 +28,7 @@ from pydantic import Field, TypeAdapter
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
+from features.installed import require
 from ltr.data.dataset import Dataset
 from ltr.rankers.blend.blend_ranker import BlendConfig, BlendRanker
 from ltr.rankers.boosters.catboost_ranker import CatBoostConfig, CatBoostRanker
@@ -87,10 +88,12 @@ def make_ranker(config: RankerConfig) -> Ranker:
         case LogisticConfig():
             ranker = LogisticRanker(config)
         case MLPConfig():
+            require("ranker 'mlp'", ["torch"], "networks")
             from ltr.rankers.networks.mlp_ranker import MLPRanker
 
             ranker = MLPRanker(config)
         case NeuralConfig():
+            require("ranker 'neural'", ["torch"], "networks")
             from ltr.rankers.networks.neural_ranker import NeuralRanker
 
             ranker = NeuralRanker(config)
