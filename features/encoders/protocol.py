@@ -12,12 +12,13 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from features.errors import InputError
+from features.kinds import KindSettings
 
 if TYPE_CHECKING:
     import torch
@@ -70,16 +71,8 @@ class Fittable(Protocol):
     def save(self, path: Path) -> None: ...
 
 
-class EncoderSettings(BaseModel):
+class EncoderSettings(KindSettings):
     """The parent of every encoder's config class; a subclass narrows `kind` to one literal word."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    packages: ClassVar[tuple[str, ...]] = ()
-    """As imported: what encoders of this kind cannot do without; `extra` of the installation brings them."""
-    extra: ClassVar[str] = "all"
-
-    kind: str
 
 
 class TorchSettings(EncoderSettings):

@@ -68,12 +68,18 @@ def measure(
     """
     held_out = np.isfinite(scores[model])
     judged = pairs.select("query_id", "product_id", "grade").filter(held_out)
-    frames = [
-        evaluate(judged.with_columns(score=pl.Series(values[held_out])), config).with_columns(
-            system=pl.lit(name)
-        )
-        for name, values in scores.items()
-    ]
+    lists = {name: judged.with_columns(score=pl.Series(values[held_out])) for name, values in scores.items()}
+    return measure_lists(lists, queries, config, model)
+
+
+def measure_lists(
+    lists: Mapping[str, pl.DataFrame], queries: pl.DataFrame, config: EvaluationConfig, model: str
+) -> Measurement:
+    """Evaluate every system's own scored pairs (as `evaluate` takes them), `model` against the rest.
+
+    All systems' pairs are of the same queries, whatever they retrieved for them.
+    """
+    frames = [evaluate(scored, config).with_columns(system=pl.lit(name)) for name, scored in lists.items()]
     per_query = _with_segments(pl.concat(frames), queries)
     return Measurement(
         per_query,
