@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FINE, VERDICT_NO, CANNOT_JUDGE, STOPPED = 0, 1, 2, 130  # exit codes
 
-DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
+DEMO_CONFIG = Path(__file__).resolve().parents[1] / "demo" / "demo.yaml"
 
 # Short names of the settings that people change most.
 SHORTCUTS = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from features.encoders.image.aligned import AlignedConfig, is_tower
-from features.encoders.text.static import StaticConfig, check_package, is_static
+from features.encoders.text.static import StaticConfig, is_static
 from features.encoders.text.student import StudentConfig, is_student
 from features.errors import InputError
+from features.installed import require
 from ltr.config.tree import Config
 from ltr.runs.aligned_encoder import fit_aligned
 from ltr.runs.quick_text_encoder import make_quick
@@ -23,7 +24,7 @@ def fit_encoder(config: Config, role: str | None = None) -> tuple[FittedConfig, 
     if isinstance(encoder, AlignedConfig):
         return encoder, target, fit_aligned(config, encoder, target)
     if isinstance(encoder, StaticConfig):
-        check_package()
+        require("encoder 'static'", ["model2vec"], "fast")
     return encoder, target, make_quick(config, encoder, target)
 
 
