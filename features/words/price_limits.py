@@ -22,19 +22,17 @@ _PARTED = (
 )
 # The group is atomic, or "100 ft" would be tried again as the price 10 followed by "0 ft".
 _WORDS_BEHIND = [word for word in FACTORS if word.isascii() and len(word) > 1]
-_NUMBER = (
-    rf"(?<![\w/])(?<!\d[.,])(?>(?:{_PARTED})(?:\s?(?:{alternatives(_WORDS_BEHIND)}|k)\b|m\b)?)(?!/\w|\d|[.,]\d)"
-)
+_NUMBER = rf"(?<![\w/])(?<!\d[.,])(?>(?:{_PARTED})(?:\s?(?:{alternatives(_WORDS_BEHIND)}|k)\b|m\b)?)(?!/\w|\d|[.,]\d)"
 # Of the currencies' codes and words those that mean nothing else in a query ("all", "top", "pen", "20 pounds").
-_CODES = """
+_SAFE = """
     usd eur gbp inr jpy cny rmb chf sek nok dkk pln czk huf bgn uah aud cad nzd sgd hkd twd krw thb vnd idr myr php pkr
     bdt lkr npr aed qar kwd bhd omr jod egp ils zar kes ngn ghs tnd brl mxn clp cop kr kr. kd kč zł rs rs. rupee rupees
     dollar dollars bucks euro euros yen yuan dirham dirhams dinar dinars riyal riyals krona kronor kroner baht rupiah
     ringgit taka zloty forint rand sterling quid
-""".split()
+"""
 _SIGNS = [written for written in CURRENCY_OF if not written[0].isalpha()]
 _DOLLARS = [written for written in CURRENCY_OF if written[0].isalpha() and written.endswith(("$", "¥"))]
-_BY_WORD, _BY_SIGN = alternatives([*_CODES, *_DOLLARS]), alternatives(_SIGNS)
+_BY_WORD, _BY_SIGN = alternatives([*_SAFE.split(), *_DOLLARS]), alternatives(_SIGNS)
 _COIN = r"(?:cents?|pence|paise|paisa)\b|¢"
 _CURRENCY_BEFORE = rf"(?:(?:\b{_BY_WORD}|{_BY_SIGN})\s*)"
 _CURRENCY_AFTER = rf"(?:\s*(?:{_BY_WORD}(?!\w)|{_BY_SIGN}|{_COIN}|/-))"

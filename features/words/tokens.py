@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -88,7 +89,7 @@ def _pairs(run: str) -> list[str]:
     if len(signs) < 2:
         return signs
     single = [sign for sign in signs if _HAN.match(sign)]
-    return [*single, *(one + other for one, other in zip(signs, signs[1:], strict=False))]
+    return [*single, *(one + other for one, other in pairwise(signs))]
 
 
 class TokenisedColumns:
