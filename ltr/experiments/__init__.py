@@ -7,6 +7,7 @@ estimates      An estimate with each unit's influence on it; differences and int
 kinds          The kinds of experiments by name: settings, analysis, help
 metrics        What is measured: means, shares, ratios of sums, quantiles
 outcome        What every analysis ends in: verdict, checks, assumptions, tables
+plan/          Units and days for an effect, from known rates or the shop's own past
 """
 
 from ltr.experiments.ab_test import AbSettings, analyse_ab
@@ -14,6 +15,7 @@ from ltr.experiments.columns import Columns
 from ltr.experiments.decision import Planned, decision_record, keep_record, kept_to_plan, to_json
 from ltr.experiments.kinds import KINDS, Kind
 from ltr.experiments.outcome import Check, Outcome
+from ltr.experiments.plan import PlanSettings, plan_test
 
 __all__ = [
     "KINDS",
@@ -22,10 +24,12 @@ __all__ = [
     "Columns",
     "Kind",
     "Outcome",
+    "PlanSettings",
     "Planned",
     "analyse_ab",
     "decision_record",
     "keep_record",
     "kept_to_plan",
+    "plan_test",
     "to_json",
 ]

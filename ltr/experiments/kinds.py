@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from ltr.experiments.ab_test import AbSettings, analyse_ab
 from ltr.experiments.outcome import Outcome
+from ltr.experiments.plan import PlanSettings, plan_test
 
 
 @dataclass(frozen=True)
@@ -22,5 +23,6 @@ class Kind:
 
 
 KINDS = {
+    "plan": Kind(PlanSettings, plan_test, "how many units and days an A/B test needs"),
     "ab": Kind(AbSettings, analyse_ab, "arms of an A/B test compared, after the sample-ratio check"),
 }
