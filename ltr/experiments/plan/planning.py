@@ -53,7 +53,7 @@ def plan_test(settings: PlanSettings, table: Columns | None = None) -> Outcome:
     reason = _unknowable(source, settings.effect)
     if reason:
         check = Check("past", "FAIL", reason)
-        return Outcome("plan", TITLE, "cannot", f"Cannot judge. {reason}", [check])
+        return Outcome("plan", TITLE, "cannot", reason, [check])
     units, simulated = _units(settings, source)
     price = price_of_looking(
         settings.looks, settings.level, settings.power, settings.spending, always_valid=settings.always_valid
