@@ -9,7 +9,6 @@ smallest change of price (or of the columns named by --change) that would swap t
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +17,7 @@ import polars as pl
 
 from features.errors import InputError
 from ltr.config import command_line
-from ltr.config.command_line import say, show
+from ltr.config.command_line import say, say_json, show
 from ltr.explanation.contributions import against_mean, compare_products, leading, modality_sums, sentences
 from ltr.explanation.counterfactual import Change, changes
 from ltr.pipeline.prepare import load_collection
@@ -42,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     _check_asked(given)
     found = _importance(given) if given.query is None else _of_query(given)
     if given.json:
-        print(json.dumps(found, ensure_ascii=False, default=str))
+        say_json(found)
     return found
 
 

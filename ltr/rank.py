@@ -12,7 +12,6 @@ the weighted likeness of photos, titles, prices and categories, without any mode
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from pydantic import ValidationError
 from features.errors import InputError
 from features.groups.likeness import PARTS, LikenessWeights
 from ltr.config import command_line
-from ltr.config.command_line import say, show
+from ltr.config.command_line import say, say_json, show
 from ltr.config.group_names import media_of
 from ltr.config.tree import read_config
 from ltr.pipeline.prepare import load_collection
@@ -61,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     products = load_collection(run.config).products
     ranked = rank(run, products, query).head(given.top)
     if given.json:
-        print(json.dumps(ranked.to_dicts(), ensure_ascii=False))
+        say_json(ranked.to_dicts())
     else:
         say(" ".join(map(str, filter(None, [given.query, given.image, *given.media]))))
         if not ranked.height:
@@ -91,7 +90,7 @@ def _tell_alike(given: argparse.Namespace, settings: Mapping[str, Any]) -> pl.Da
         ranked = like_by_model(run, load_collection(run.config).products, given.like)
     ranked = ranked.head(given.top)
     if given.json:
-        print(json.dumps(ranked.to_dicts(), ensure_ascii=False))
+        say_json(ranked.to_dicts())
     else:
         show(f"like {given.like}", ranked.columns, ranked.rows())
     return ranked

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from features.encoders.protocol import Encoder, unit_rows
 from features.encoders.shards import KEY, ShardFolder, ShardWriter
+from features.errors import visible
 from features.media.files import content_hash, content_hashes
 
 Precision = Literal["float16", "float32"]
@@ -158,13 +159,13 @@ class _ProgressBar:
         self._done = 0
         self._begun = time.monotonic()
         self._bar = Progress(
-            TextColumn("encoding {task.description}"),
+            TextColumn("encoding {task.description}", markup=False),
             BarColumn(),
             TextColumn(f"{{task.fields[done]}}/{len(work.costs)}, {{task.fields[rate]:.0f}}/s, left"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task(work.label, total=int(work.costs.sum()), done=0, rate=0.0)
+        self._task = self._bar.add_task(visible(work.label), total=int(work.costs.sum()), done=0, rate=0.0)
 
     def __enter__(self) -> _ProgressBar:
         return self

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import re
 import sys
 import time
@@ -14,13 +16,17 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
-from features.errors import InputError
+from features.errors import InputError, visible, visible_json
 from ltr.config.tree import DEMO_CONFIG, Config, read_config
 from ltr.config.yaml_files import parse_yaml
 
 # A pipe or a log has no width of its own: wide enough there for the tables.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)
+# Nothing in what is told is markup: a title may hold "[new]" or ":shirt:".
+console = Console(
+    markup=False, emoji=False, highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150
+)
 
 # Short names of the settings that people change most.
 SHORTCUTS = {
@@ -37,7 +43,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as for any other input."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: command line: {message}; see --help\n")
+        self.exit(2, f"error: command line: {visible(message)}; see --help\n")
 
 
 def parser(doc: str | None, *, config: bool = True) -> argparse.ArgumentParser:
@@ -95,6 +101,9 @@ def run(
 ) -> None:
     """Run a command: InputError becomes one line and status `bad_input`; --debug shows where it came from."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal, too, shows what it can
     try:
         main(words)
     except InputError as error:
@@ -107,7 +116,9 @@ def run(
             raise
         where = f"{error.filename}: " if error.filename else ""
         told = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
-        sys.stderr.write(f"error: {where}{told}; check the path, your rights to it and the space left\n")
+        sys.stderr.write(
+            f"error: {visible(where + told)}; check the path, your rights to it and the space left\n"
+        )
         sys.exit(bad_input)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
@@ -115,17 +126,31 @@ def run(
 
 
 def say(text: str = "") -> None:
-    console.print(text, markup=False)
+    """Print a line; whatever a terminal would obey is shown as an escape (see `visible`)."""
+    console.print(visible(text))
+
+
+def say_json(value: object) -> None:
+    """Print JSON on one line, for programs."""
+    sys.stdout.write(visible_json(json.dumps(value, ensure_ascii=False, default=str)) + "\n")
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; numbers are right-aligned."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    """Print a table; numbers are right-aligned, texts are as `say` shows them."""
+    table = Table(
+        title=Text(visible(title)) if title else None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for position, column in enumerate(columns):
         numeric = all(isinstance(row[position], int | float) or row[position] is None for row in rows)
-        table.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
+        table.add_column(
+            Text(visible(column)), justify="right" if numeric and rows else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*("" if cell is None else _cell(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else visible(_cell(cell))) for cell in row))
     console.print(table)
 
 
@@ -136,10 +161,15 @@ def _cell(cell: object) -> str:
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
     """A bar with the time left on a terminal's stderr, gone when done; call what it yields after each step."""
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     terminal = Console(stderr=True)
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
+        task = bar.add_task(visible(label), total=total)
         yield lambda: bar.advance(task)
 
 

@@ -11,7 +11,8 @@ examples               Queries to look at in a report: most improved over the ba
 experiments            An experiment on a page and on the console: the verdict first
 fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
                        contained page
-pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error
+pages                  How pages are filled in: jinja2, everything escaped for HTML or Markdown, a
+                       missing value is an error
 plots                  The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a
                        search, curves
 query_gains            What each query gains from the model over the best plain baseline for queries of
