@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from features.errors import visible
 
+from ltr.evaluation.notation import difference, figure, signed
+
 
 def render(template: str, values: Mapping[str, object]) -> str:
     """The text of `templates/TEMPLATE.j2` with these values: escaped by its kind, controls as escapes to be read.
@@ -24,6 +26,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+<<<<<<< HEAD
     environment.filters |= {"figure": figure, "signed": signed, "grade": "{:g}".format, "code": code}
     return environment.get_template(f"{template}.j2").render(values)
 
@@ -59,3 +62,12 @@ def signed(value: float, digits: int = 3) -> str:
     """As `figure`, with a sign that is a minus and not a hyphen."""
     text = figure(abs(value), digits)
     return text if float(f"{value:.{digits}f}") == 0 else f"{'+' if value > 0 else '−'}{text}"
+=======
+    environment.filters |= {
+        "figure": figure,
+        "signed": signed,
+        "difference": difference,
+        "grade": "{:g}".format,
+    }
+    return environment.get_template(f"{template}.j2").render(values)
+>>>>>>> main

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from features.disk import draft_beside
+from features.disk import draft_beside, write_whole
 from features.encoders.registry import Fittable
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
@@ -235,15 +235,8 @@ def _check_states(run: Path, config: Config) -> None:
             )
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file of its own, outside a run folder: whole, or not at all."""
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
-
-
 def write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
