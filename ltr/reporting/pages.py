@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from features.errors import visible
-
 from ltr.evaluation.notation import difference, figure, signed
 
 
@@ -26,8 +25,13 @@ def render(template: str, values: Mapping[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-<<<<<<< HEAD
-    environment.filters |= {"figure": figure, "signed": signed, "grade": "{:g}".format, "code": code}
+    environment.filters |= {
+        "figure": figure,
+        "signed": signed,
+        "difference": difference,
+        "grade": "{:g}".format,
+        "code": code,
+    }
     return environment.get_template(f"{template}.j2").render(values)
 
 
@@ -48,26 +52,3 @@ def code(value: str) -> Markup:
     fence = "`" * (1 + max(map(len, re.findall("`+", plain)), default=0))
     blank = " " if "`" in plain else ""
     return Markup(f"{fence}{blank}{plain}{blank}{fence}")  # noqa: S704 (for Markdown, whose code has no escapes)
-
-
-def figure(value: float | None, digits: int = 3) -> str:
-    """`.812`, as the field prints a share; 1 and negative values keep their digits."""
-    if value is None:
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
-
-
-def signed(value: float, digits: int = 3) -> str:
-    """As `figure`, with a sign that is a minus and not a hyphen."""
-    text = figure(abs(value), digits)
-    return text if float(f"{value:.{digits}f}") == 0 else f"{'+' if value > 0 else '−'}{text}"
-=======
-    environment.filters |= {
-        "figure": figure,
-        "signed": signed,
-        "difference": difference,
-        "grade": "{:g}".format,
-    }
-    return environment.get_template(f"{template}.j2").render(values)
->>>>>>> main
