@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import unicodedata
 from html.parser import HTMLParser
@@ -11,11 +12,11 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from features.errors import InputError, visible, visible_json
+from features.progress import progress
 from ltr.compare import Attribute
-from ltr.config import command_line
+from ltr.config import command_line, output
 from ltr.reporting.pages import render
 
 NASTY = [
@@ -44,32 +45,39 @@ NASTY = [
 texts = st.text(max_size=40) | st.lists(st.sampled_from(NASTY), min_size=1, max_size=3).map("".join)
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What reaches a terminal that knows colours and links."""
-    written = io.StringIO()
-    options = dict.fromkeys(("markup", "emoji", "highlight"), False) | {"soft_wrap": True}
-    colourful = Console(file=written, force_terminal=True, color_system="truecolor", width=5000, **options)
-    monkeypatch.setattr(command_line, "console", colourful)
-    return written
-
-
 def unseen(text: str) -> list[str]:
     """Controls and marks that a terminal obeys."""
     bad = {"Cc", "Cs", "Zl", "Zp"}
     return [sign for sign in text if unicodedata.category(sign) in bad or sign in "\u202e\u2066\u200f\ufeff"]
 
 
+class _Terminal(io.StringIO):
+    """Knows colours and links."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("terminal", [_Terminal, io.StringIO])
 @pytest.mark.parametrize("text", NASTY)
-def test_cells_titles_and_lines_are_text(told: io.StringIO, text: str) -> None:
-    command_line.say(text)
-    command_line.show(text, [text, "n"], [(text, 1), (None, 2.5)])
-    lines = told.getvalue().split("\n")
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]  # the bold of a title and a head
-    assert not unseen("".join(plain))
-    assert sum(line.count(visible(text)) for line in plain) == 4
-    assert len(lines) == 6
-    assert "]8;" not in re.sub(re.escape(visible(text)), "", told.getvalue())
+def test_cells_titles_and_lines_are_text(
+    text: str, terminal: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "5000")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    written = terminal()
+    monkeypatch.setattr("sys.stdout", written)
+    output.say(text)
+    output.show(text, [text, "n"], [(text, 1), (None, 2.5)])
+    output.install()
+    logging.getLogger("ltr.x").warning("%s", text)
+    lines = [
+        re.sub(r"\x1b\[[0-9;]*m", "", line) for line in written.getvalue().split("\n")
+    ]  # a title is bold
+    assert not unseen("".join(lines))
+    assert sum(line.count(visible(text)) for line in lines) >= 5
+    assert len(lines) == 7
+    assert "\x1b]" not in written.getvalue()
 
 
 @given(text=texts)
@@ -113,10 +121,14 @@ def test_errors_of_every_kind_are_one_line_without_controls(
         assert not unseen(told[:-1])
 
 
-def test_progress_takes_any_label() -> None:
+def test_progress_takes_any_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = _Terminal()
+    monkeypatch.setattr("sys.stderr", written)
+    output.install()
     for text in NASTY:
-        with command_line.progress(text, 2) as step:
+        with progress(text, 2) as step:
             step()
+    assert not unseen(re.sub(r"\r\x1b\[K|\n", "", written.getvalue()))
 
 
 class _Page(HTMLParser):
