@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from features.errors import InputError, visible, visible_json
 from features.progress import progress
-from ltr.compare import Attribute
 from ltr.config import command_line, output
 from ltr.reporting.pages import render
+from ltr.reporting.product_page import Attribute
 
 NASTY = [
     "Red shirt [/b]",
