@@ -69,7 +69,11 @@ def write(checkout: Path, folder: Path, sets: list[str]) -> None:
         _table(scratch / "store").write_parquet(folder / name / "features.parquet")
         for booster in BOOSTERS if name in TRAINED else ():
             run = scratch / booster
-            _run(checkout, "train", [*words, "--ranker", booster, "--objective", "lambdarank", "--run", str(run)])
+            _run(
+                checkout,
+                "train",
+                [*words, "--ranker", booster, "--objective", "lambdarank", "--run", str(run)],
+            )
             kept = folder / name / booster
             shutil.copytree(run / "model", kept / "model")
             for file in ("scores.parquet", "metrics.json"):

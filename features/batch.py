@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 import numpy as np
 import polars as pl
 
+from features.errors import InputError
 from features.feature_schema import Feature, FeatureSchema
 
 Read = TypeVar("Read")
@@ -93,7 +94,9 @@ class PairBatch:
 
 def list_starts(rows: np.ndarray) -> np.ndarray:
     """Where each run of equal values begins, and the end of the last: (runs + 1,) int64."""
-    changes = np.flatnonzero(np.diff(rows, prepend=rows[:1] - 1)) if len(rows) else np.zeros(0, dtype=np.int64)
+    changes = (
+        np.flatnonzero(np.diff(rows, prepend=rows[:1] - 1)) if len(rows) else np.zeros(0, dtype=np.int64)
+    )
     return np.append(changes, len(rows)).astype(np.int64)
 
 
@@ -135,4 +138,24 @@ class Block:
         if feature.kind == "numeric":
             return pl.Series(feature.name, values, nan_to_null=True)
         codes = pl.Series(feature.name, values, nan_to_null=True).cast(pl.UInt32)
-        return codes.cast(pl.Enum(feature.categories))
+        return codes.cat.to(pl.Enum(feature.categories))
+
+
+def rows_of(keys: pl.Series, known: pl.Series) -> np.ndarray:
+    """The row in `known` of each key, (n,) int64.
+
+    A key that is not known raises InputError naming it: its features would all be missing, and the
+    pair would be ranked on nothing.
+    """
+    index = pl.DataFrame([known.alias("key")]).with_row_index("row")
+    asked = pl.DataFrame([keys.alias("key")])
+    found = asked.join(index, on="key", how="left", maintain_order="left", validate="m:1")
+    unknown = found.filter(pl.col("row").is_null())["key"].unique().sort()
+    if len(unknown):
+        raise InputError(
+            where=f"pairs, column {keys.name!r}",
+            expected=f"keys among the {len(known)} known",
+            got=f"{len(unknown)} unknown, such as {unknown[0]!r}",
+            cure="leave these pairs out, or add the rows they name",
+        )
+    return found["row"].cast(pl.Int64).to_numpy()
