@@ -80,7 +80,7 @@ class Postings:
             part = slice(self.starts[term], self.starts[term + 1])
             documents = self.documents[part]
             met.append(documents[scores[documents] == 0])
-            scores[documents] += bm25.weights(self.counts[part], documents, np.intp(term))
+            scores[documents] += bm25.weights(self.counts[part], documents, np.full(1, term))
         found = np.concatenate(met)
         reached = scores[found]
         if len(found) > n:
