@@ -24,7 +24,7 @@ from ltr.reporting.thumbnails import thumbnail
 from ltr.runs.record import write_whole
 from ltr.serving.similar import make_likeness
 
-_NOT_ATTRIBUTES = ("product_id", "image")
+_NOT_ATTRIBUTES = {"product_id", "image", "image_hash"}
 _PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many
 _ROOM = 4_000_000  # characters of the page for clips to play
 

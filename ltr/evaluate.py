@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.media.photo_checks import PhotoChecks
+from features.media.photos import PhotoChecks
 from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
 from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
 from ltr.config import command_line

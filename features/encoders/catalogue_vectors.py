@@ -14,7 +14,8 @@ from features.encoders.cache import EmbeddingCache
 from features.encoders.comparisons import Comparison, Side, compared_columns, comparisons
 from features.encoders.protocol import Encoder
 from features.encoders.vectors import Hits, RowVectors
-from features.media.columns import PREFIX
+from features.media.columns import PREFIX, hash_column
+from features.media.files import hashes_of
 
 
 @dataclass
@@ -107,14 +108,17 @@ class CatalogueVectors:
         items = table[side.column]
         if side.modality == "text":
             items = items.cast(pl.String)  # a column of nothing but nulls may have no type yet
-        made = self._cache.embed(side.encoder, items, side.modality, label)
+        carried = {}
+        if hash_column(side.column) in table.columns:
+            carried["hashes"] = hashes_of(table, side.column)
+        made = self._cache.embed(side.encoder, items, side.modality, label, **carried)
         self.stats.count(label, made.reused, made.encoded, made.unreadable)
         return RowVectors(made.vectors, made.rows)
 
     def _embed_queries(self, side: Side, queries: QueryBatch) -> RowVectors:
         column = queries.column(side.column)
         if len(queries) != 1:
-            return self._embed(side, pl.DataFrame([column]), "query")
+            return self._embed(side, queries.frame.with_columns(column), "query")
         item = column[0]
         if item is None:
             return RowVectors(np.zeros((0, side.encoder.dimensions), dtype=np.float32), np.array([-1]))

@@ -24,7 +24,7 @@ from features.feature_schema import Feature, FeatureSchema
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.standings import rank_share, z_score
 from features.index import CatalogueIndex
-from features.media.columns import media_columns
+from features.media.columns import file_columns
 from features.sources.schema import Products
 from features.words.packed_strings import PackedStrings
 
@@ -334,7 +334,7 @@ def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
 
 def _with_extras(products: pl.DataFrame, settings: StructuredConfig) -> StructuredConfig:
     """The settings with their columns named: where they name none, every column that is not canonical."""
-    known = [*pl.Schema(Products), "image", *media_columns(products.columns)]
+    known = [*pl.Schema(Products), *file_columns(products.columns)]
     extra = products.drop(known, strict=False)
     found = {"numeric": extra.select(cs.numeric()).columns, "categorical": extra.select(cs.string()).columns}
     unset = {kind: tuple(names) for kind, names in found.items() if getattr(settings, kind) is None}

@@ -9,7 +9,7 @@ columns                A user's table → canonical columns: each found by its n
 config                 Where the data lies and what its columns are called: the `data` section of a
                        config
 files                  A shop's photos and other files, found by the config's columns and folders;
-                       those not there are counted
+                       those that cannot be read are counted
 ledger                 What cleaning did: every step counted, every rejected row kept with its reason
 load                   The user's files → clean canonical tables, with every step counted and every
                        input file fingerprinted

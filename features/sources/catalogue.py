@@ -20,7 +20,9 @@ from features.sources.config import (
     QueriesConfig,
 )
 from features.sources.files import (
+    folders_of,
     no_photo,
+    no_photos,
     photo_or_nulls,
     read_media,
     read_photo,
@@ -82,7 +84,9 @@ def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: 
     frame = cleaning.deduplicate(frame, "products", "product_id", ledger)
     if config.images and config.images.path:
         frame = with_photos(frame, config.images, config.images.path, inputs)
-    frame = settle_files(frame, "products", "product_id", inputs)
+    table = config.products.path if config.products else Path()
+    folders = folders_of(table, config.images, inputs)
+    frame = settle_files(frame, "products", "product_id", inputs, folders)
     if config.images and "products photos" in ledger.rejected and not frame["image"].count():
         raise no_photo(config.images, inputs)
     cleaning.report_near_duplicates(frame, ledger)
@@ -132,7 +136,7 @@ def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
         )
     # A product is named once a judgement: only another title for it is worth a count.
     frame = judged.select("product_id", "title").unique(maintain_order=True)
-    return completed(Products, frame.with_columns(photo_or_nulls(None, frame.height)))
+    return completed(Products, frame.with_columns(no_photos(frame.height)))
 
 
 def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:
@@ -149,7 +153,8 @@ def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: I
         frame = _judged_queries(judged)
     frame = cleaning.reject_broken(frame, "queries", Queries, ledger)
     frame = cleaning.deduplicate(frame, "queries", "query_id", ledger)
-    frame = settle_files(frame, "queries", "query_id", inputs)
+    folders = folders_of(config.queries.path if config.queries else Path(), None, inputs)
+    frame = settle_files(frame, "queries", "query_id", inputs, folders)
     others = media_columns(frame.columns)
     nothing = pl.all_horizontal(pl.col("text", "image", *others).is_null())
     reason = ", nor ".join(["neither text nor a readable photo", *map(modality_of, others)])
@@ -169,7 +174,7 @@ def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
     columns = [
         source.needed_ids("query_id"),
         source.text("text"),
-        photo_or_nulls(source.image("image"), source.frame.height),
+        photo_or_nulls(source),
         *read_media(source, config.media),
         source.text("split"),
         source.text("segment"),
@@ -194,7 +199,7 @@ def _judged_queries(judged: pl.DataFrame | None) -> pl.DataFrame:
         texts = judged["query"].drop_nulls().unique().sort()
         number = pl.int_range(1, len(texts) + 1, eager=True).cast(pl.String)
         found = pl.DataFrame({"query_id": "q" + number.str.zfill(len(str(len(texts)))), "text": texts})
-    return found.with_columns(photo_or_nulls(None, found.height))
+    return found.with_columns(no_photos(found.height))
 
 
 def match_judgements(

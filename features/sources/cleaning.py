@@ -7,11 +7,11 @@ a bad value in a good row becomes null.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-from features.media import photos
+from features.media.files import hashes_of
 from features.sources.ledger import Ledger
 from features.sources.schema import Schema, separate
 
@@ -134,28 +134,6 @@ def reject_unknown(
     return ledger.reject(table, frame, ~pl.col(key).is_in(known.implode()), reason)
 
 
-def quarantine_images(
-    frame: pl.DataFrame,
-    table: str,
-    key: str,
-    ledger: Ledger,
-    problems: Callable[[pl.Series], pl.Series] = photos.problems,
-) -> pl.DataFrame:
-    """Photos that cannot be read (by `problems`) → null, counted by reason; the row stays."""
-    found = problems(frame["image"])
-    # A path's last part tells which file to look at; the bytes of a broken photo would only fill the disk.
-    files = (
-        [pl.col("image").str.extract(r"([^/\\]+)$").alias("file")]
-        if frame["image"].dtype == pl.String
-        else []
-    )
-    bad = frame.select(key, *files).with_columns(reason=found).drop_nulls("reason")
-    for (reason,), rows in bad.group_by("reason", maintain_order=True):
-        ledger.note(table, f"photo set to null: {reason}", frame, rows, "changed")
-    ledger.keep_rejected(f"{table} photos", bad)
-    return frame.with_columns(image=frame["image"].set(found.is_not_null(), None))
-
-
 def report_near_duplicates(products: pl.DataFrame, ledger: Ledger) -> None:
     """Count products that repeat an earlier one's normalised title, brand and price, or its photo's bytes."""
     plain = [
@@ -163,7 +141,7 @@ def report_near_duplicates(products: pl.DataFrame, ledger: Ledger) -> None:
     ]
     twins = pl.when(pl.col("title").is_not_null()).then(pl.struct(*plain, "price"))
     _report_twins(products.select("product_id", "title", twin=twins), "same title, brand and price", ledger)
-    alike = products.select("product_id", "title", twin=photos.content_hashes(products["image"]))
+    alike = products.select("product_id", "title", twin=hashes_of(products, "image"))
     _report_twins(alike, "same photo", ledger)
 
 

@@ -12,7 +12,8 @@ import polars as pl
 from pydantic import BaseModel
 
 from features.errors import InputError
-from features.media import photos
+from features.media.files import content_hashes
+from features.media.photos import PhotoChecks
 from features.sources import values
 from features.sources.config import Names
 from features.sources.ledger import Ledger, shorten
@@ -27,7 +28,7 @@ _SHOWN = 20  # columns named in an error
 class Source:
     """One file's rows, what its columns are called, and the ledger that counts what could not be read.
 
-    `ids`, `text`, `category`, `image` and `values` take a canonical name and give that column, or None where
+    `ids`, `text`, `category`, `one` and `values` take a canonical name and give that column, or None where
     the file has nothing for it. All raise InputError for a column that the config names and the file lacks.
     """
 
@@ -55,11 +56,6 @@ class Source:
         """A path "A > B > C"; several columns are its levels."""
         found = self._several(name)
         return values.category_paths([self.frame[c] for c in found], separator).alias(name) if found else None
-
-    def image(self, name: str) -> pl.Series | None:
-        """Photos as bytes, or as paths of files relative to the table's folder."""
-        found = self._one(name)
-        return None if found is None else photo_column(self.frame[found], self.path.parent).alias(name)
 
     def values(
         self, name: str, convert: Convert, expected: str, mend: str = "mend this one"
@@ -116,6 +112,11 @@ class Source:
             cure=f"set {setting} to the right column{nearest}",
         )
 
+    def one(self, name: str) -> pl.Series | None:
+        """The column as it is."""
+        found = self._one(name)
+        return None if found is None else self.frame[found]
+
     def _several(self, name: str) -> list[str]:
         chosen = self.mapping[name]
         if chosen is None:
@@ -140,14 +141,6 @@ class Source:
         return f"data.{self.table}.columns.{name}"
 
 
-def photo_column(column: pl.Series, folder: Path) -> pl.Series:
-    """Bytes as they are; file names as paths under the folder."""
-    if column.dtype == pl.Binary:
-        return column
-    names = values.joined_text([column])
-    return pl.Series([str(folder / name) if name else None for name in names], dtype=pl.String)
-
-
 @dataclass(frozen=True)
 class Inputs:
     """The files that a config names: read from under its folder, each fingerprinted."""
@@ -155,7 +148,9 @@ class Inputs:
     base: Path
     ledger: Ledger = field(default_factory=Ledger)
     fingerprints: dict[str, str] = field(default_factory=dict)
-    photo_problems: Callable[[pl.Series], pl.Series] = photos.problems
+    checks: PhotoChecks = field(default_factory=PhotoChecks)
+    outside: bool = False
+    """Whether photos and other files may lie outside their folder."""
 
     def source(self, table: str, path: Path, columns: BaseModel | None = None) -> Source:
         """Read a table whose columns are called so."""
@@ -172,6 +167,6 @@ class Inputs:
         hashes: of their contents, where they are at hand.
         """
         if files.dtype == pl.String and files.count():
-            contents = photos.content_hashes(files) if hashes is None else hashes
+            contents = content_hashes(files) if hashes is None else hashes
             together = "\n".join(contents.fill_null(""))
             self.fingerprints[what] = hashlib.sha256(together.encode()).hexdigest()

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from features.media.columns import hash_column
+
 Names = str | tuple[str, ...] | None
 # Words that name features or embeddings already; `image` has its own section and column.
 _TAKEN = (
@@ -71,7 +73,8 @@ class ProductsConfig(_Strict):
     @model_validator(mode="after")
     def _own_names(self) -> Self:
         extra = (*self.numeric, *self.categorical)
-        taken = [name for name in extra if name in ProductColumns.model_fields or extra.count(name) > 1]
+        ours = {*ProductColumns.model_fields, hash_column("image")}
+        taken = [name for name in extra if name in ours or extra.count(name) > 1]
         if taken:
             raise ValueError(f"numeric and categorical to name other columns, each once (not {taken[0]!r})")
         return self
@@ -83,7 +86,11 @@ class ImagesConfig(_Strict):
     path: Path | None = None
     key: str = Field("product_id", description="the table's column of product ids")
     folder: Path | None = None
-    column: str = Field("image", description="the photo in the table, or the file name in the products table")
+    column: str = Field(
+        "image",
+        description="the photo in the table, or the file name in the products table; there also a pattern, "
+        "such as '{id}.jpg' (the product's id) or '{sku}_1.png' (another column)",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -154,6 +161,10 @@ class CatalogueConfig(_Strict):
     queries: QueriesConfig | None = None
     judgements: JudgementsConfig | None = None
     events: EventsConfig | None = None
+    files_outside: bool = Field(
+        default=False,
+        description="whether photos and other files may lie outside their folder: absolute paths, .., links",
+    )
 
     @model_validator(mode="after")
     def _some_products(self) -> Self:

@@ -9,8 +9,7 @@ from typing import Annotated
 import polars as pl
 from pydantic import Field
 
-from features.media import photos
-from features.media.photo_checks import PhotoChecks
+from features.media.photos import PhotoChecks
 from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
@@ -60,9 +59,10 @@ def load(
     Raises InputError for a file that cannot be read, a column that is not there or is wrong as a whole, and
     for judgements of which none can be used. Single bad rows are counted, not raised.
     """
-    inputs = Inputs(base, photo_problems=checks.problems if checks else photos.problems)
+    checks = checks or PhotoChecks()
     if isinstance(config, SvmlightConfig):
-        return _load_svmlight(config, inputs)
+        return _load_svmlight(config, Inputs(base, checks=checks))
+    inputs = Inputs(base, checks=checks, outside=config.files_outside)
     return _load_catalogue(config, inputs, products)
 
 
@@ -87,7 +87,7 @@ def _load_svmlight(config: SvmlightConfig, inputs: Inputs) -> Collection:
     given = cleaning.clean_numbers(rows.drop("grade", "split"), "given", inputs.ledger)
     products = completed(Products, rows.select("product_id").unique(maintain_order=True))
     queries = completed(Queries, rows.select("query_id", "split").unique("query_id", maintain_order=True))
-    no_photo = pl.lit(None, dtype=pl.String).alias("image")
+    no_photo = [pl.lit(None, dtype=pl.String).alias(name) for name in ("image", "image_hash")]
     judgements = rows.select("query_id", "product_id", "grade")
     return _collection(
         inputs, products.with_columns(no_photo), queries.with_columns(no_photo), judgements, given=given

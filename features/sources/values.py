@@ -35,11 +35,14 @@ def missing(column: pl.Series) -> pl.Series:
 
 
 def identifiers(column: pl.Series) -> pl.Series:
-    """Ids as text; whole numbers that were read as floats (a gap makes pandas write 7.0) lose their ".0"."""
+    """Ids as text; whole numbers that were read as floats (a gap makes pandas write 7.0) lose their ".0".
+
+    In one Unicode form: "é" as one sign or as two is one id to whoever wrote it.
+    """
     if column.dtype.is_float():
         column = column.fill_nan(None)
         column = column.cast(pl.Int64) if (column.drop_nulls() % 1 == 0).all() else column
-    return text(column)
+    return text(column).str.normalize("NFC")
 
 
 def text(column: pl.Series) -> pl.Series:

@@ -18,10 +18,10 @@ import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from features.store.as_of import join_as_of, newest_per_key
 from features.errors import InputError
-from features.store.view import WRITTEN_BY, FeatureView
+from features.store.as_of import join_as_of, newest_per_key
 from features.store.commits import Record, commit_as, commits_of, find_version, record_at
+from features.store.view import WRITTEN_BY, FeatureView
 
 __all__ = ["FeatureStore", "FeatureView", "WriteMode"]
 

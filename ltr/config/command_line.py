@@ -90,8 +90,10 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     return overrides
 
 
-def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None) -> None:
-    """Run a command: InputError becomes one line and status 1; --debug shows where it came from."""
+def run(
+    main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None, *, bad_input: int = 1
+) -> None:
+    """Run a command: InputError becomes one line and status `bad_input`; --debug shows where it came from."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         main(words)
@@ -99,14 +101,14 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
         if "--debug" in words:
             raise
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
+        sys.exit(bad_input)
     except OSError as error:
         if "--debug" in words:
             raise
         where = f"{error.filename}: " if error.filename else ""
         told = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
         sys.stderr.write(f"error: {where}{told}; check the path, your rights to it and the space left\n")
-        sys.exit(1)
+        sys.exit(bad_input)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
         sys.exit(130)

@@ -28,8 +28,9 @@ from features.build import FeaturesConfig
 from features.encoders.cache import CacheConfig
 from features.encoders.fitting.distillation_settings import DistillationConfig
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
-from features.encoders.registry import EncoderConfig
+from features.encoders.registry import ENCODERS, EncoderConfig, EncoderSettings
 from features.errors import InputError
+from features.kinds import Kinds
 from features.sources.load import CatalogueConfig, SvmlightConfig
 from ltr.config.group_names import check_names
 from ltr.config.yaml_files import read_yaml
@@ -37,7 +38,7 @@ from ltr.data.embedded import EmbeddingFusionConfig
 from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
-from ltr.rankers import LightGBMConfig, RankerConfig
+from ltr.rankers import RANKERS, LightGBMConfig, RankerConfig, RankerSettings
 from ltr.training.modality_dropout import RobustnessConfig
 from ltr.training.settings import TrainConfig
 from ltr.tuning.candidates import TuningConfig
@@ -54,6 +55,9 @@ _PLAINLY = {
     **dict.fromkeys(("list_type", "tuple_type"), "a list"),
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a section of settings"),
 }
+
+# Sections whose kinds are registered, and not all known beforehand.
+_FAMILIES: dict[type, Kinds[Any, Any]] = {EncoderSettings: ENCODERS, RankerSettings: RANKERS}
 
 DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
 
@@ -261,6 +265,6 @@ def _models_in(field: FieldInfo | None) -> list[type[BaseModel]]:
     while queue:
         kind = queue.pop()
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            found.append(kind)
+            found += _FAMILIES[kind].classes if kind in _FAMILIES else [kind]
         queue.extend(getattr(kind, "__args__", ()))
     return found

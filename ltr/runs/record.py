@@ -32,14 +32,14 @@ from features.feature_schema import FeatureSchema
 from ltr.config.tree import Config, dump_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding
-from ltr.evaluation.per_query import convention
-from ltr.pipeline.prepare import Prepared, make_encoders
-from ltr.training.fused_ranker import FusedRanker
-from ltr.explanation.importance import Importance
-from ltr.evaluation.systems import Measurement
-from ltr.pipeline.robustness import Robustness
 from ltr.data.splits import Fold, looks
+from ltr.evaluation.per_query import convention
+from ltr.evaluation.systems import Measurement
+from ltr.explanation.importance import Importance
+from ltr.pipeline.prepare import Prepared, make_encoders
+from ltr.pipeline.robustness import Robustness
 from ltr.training.cross_fit import CrossFit
+from ltr.training.fused_ranker import FusedRanker
 
 Parsed = TypeVar("Parsed")
 

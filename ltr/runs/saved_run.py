@@ -14,10 +14,10 @@ from features.feature_schema import KEYS, FeatureSchema
 from features.sources.readers import read_table
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
-from ltr.pipeline.prepare import embedded_dataset, make_builder
 from ltr.data.embedded import EmbeddedDataset
-from ltr.training.fused_ranker import FusedRanker
+from ltr.pipeline.prepare import embedded_dataset, make_builder
 from ltr.runs.record import read_json, read_settings
+from ltr.training.fused_ranker import FusedRanker
 
 
 @dataclass(frozen=True)

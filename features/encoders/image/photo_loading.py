@@ -25,7 +25,8 @@ from PIL import Image
 from pydantic import Field
 
 from features.encoders.protocol import TorchSettings, torch_device, unit_rows
-from features.media.photos import ImageError, decode, read_bytes
+from features.media.files import MediaError, read_bytes
+from features.media.photos import decode
 
 Prepared = TypeVar("Prepared")
 
@@ -123,6 +124,6 @@ def _prepare_all(
 def _prepared(item: str | bytes, prepare: Callable[[Image.Image], Prepared]) -> Prepared | None:
     try:
         photo = decode(read_bytes(item))
-    except ImageError:
+    except MediaError:
         return None
     return prepare(photo)

@@ -147,17 +147,6 @@ def test_unknown_keys_are_set_apart() -> None:
     assert ledger.rejected["judgements"].rows() == [("q", "a", 1.0, "product_id not among the products")]
 
 
-def test_unreadable_photos_become_null_with_their_reason() -> None:
-    whole = _photo("red")
-    frame = pl.DataFrame({"product_id": list("abcde"), "image": [whole, b"", b"no photo", whole[:-30], None]})
-    ledger = Ledger()
-    kept = cleaning.quarantine_images(frame, "products", "product_id", ledger)
-    assert kept["image"].to_list() == [whole, None, None, None, None]
-    assert sum(_counts(ledger).values()) == 3
-    assert ledger.rejected["products photos"]["product_id"].to_list() == ["b", "c", "d"]
-    assert ledger.rejected["products photos"]["reason"].null_count() == 0
-
-
 def test_near_duplicates_are_only_reported() -> None:
     red, blue = _photo("red"), _photo("blue")
     frame = _products(

@@ -141,7 +141,9 @@ def test_photos_in_a_table_of_their_own(tmp_path: Path) -> None:
     )
     assert shop.products["image"].to_list() == [photos[0][1], None, None]
     counts = _affected(shop)
-    assert counts["images", "other values for the same product_id (the first row is kept)"] == 1
+    assert (
+        counts["products", "several photos in one field: the first that can be read taken, 1 left out"] == 1
+    )
     assert counts["images", "photo of no product"] == 1
     assert counts["products", "no photo"] == 1
     assert counts["products", "photo set to null: not an image"] == 1

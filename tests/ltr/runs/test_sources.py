@@ -13,12 +13,12 @@ import pytest
 
 from features.errors import InputError
 from ltr import rank, train
-from ltr.training.anchoring import AnchoredRanker
 from ltr.config.tree import dump_config, parse_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.pipeline.prepare import prepare
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sources import made_of, read_transfer
+from ltr.training.anchoring import AnchoredRanker
 from tests.ltr.conftest import Trained
 
 
