@@ -6,6 +6,8 @@ batch                 Pairs as row numbers, columns as one matrix: what a group 
 feature_schema        What a feature table holds: names in order, kinds and category vocabularies
 disk                  Folders that take their name only when whole
 processes             Which process somebody is, and is it gone
+progress              How far a long piece of work is, said through logging
+installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
 errors                The one error that a person can mend
 sources/              The user's files or frames → clean canonical tables

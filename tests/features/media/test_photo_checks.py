@@ -20,7 +20,7 @@ from features.media import files, photos
 from features.media.files import NOT_FOUND, content_hashes
 from features.media.photos import PhotoChecks, problems
 from features.sources.load import CatalogueConfig, load
-from ltr.data.leakage import check_splits
+from ltr.data.doctor import check_splits
 from ltr.data.splits import FoldsConfig, looks, make_folds
 
 

@@ -107,7 +107,7 @@ def test_a_photo_is_seen_whole_on_white() -> None:
 
 
 def test_a_tower_that_is_not_there_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such folder; fit one: python -m ltr\.fit_image_encoder"):
+    with pytest.raises(InputError, match=r"no such folder; fit it on a catalogue first"):
         encoder_of(tmp_path / "none")
 
 
