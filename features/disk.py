@@ -35,6 +35,13 @@ def draft_beside(target: Path) -> Iterator[Path]:
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file: whole, or not at all."""
+    unfinished = path.with_name(f"{path.name}.tmp")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
 def _clear_dead(folder: Path) -> None:
     for path in folder.glob(".draft-*"):
         if (name := _NAME.fullmatch(path.name)) and _is_dead(name):

@@ -16,10 +16,9 @@ import polars as pl
 from ltr.config.tree import Config
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
-from ltr.evaluation.per_query import EvaluationConfig, evaluate, summarise
+from ltr.evaluation.notation import figure
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric, summarise
 from ltr.evaluation.significance import compare
-from ltr.evaluation.systems import headline_metric
-from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import CrossFit, cross_fit
@@ -27,6 +26,21 @@ from ltr.training.modality_dropout import Part
 
 ALL = "all features"
 LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class RobustnessPoint:
+    """The headline metric's mean and interval when a `share` (0 to 1) of the products has lost `dropped`.
+
+    dropped: what was taken away ("photos", "descriptions"); system: "all features", or "trained without photos".
+    """
+
+    dropped: str
+    share: float
+    system: str
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,7 @@ class Robustness:
         floor = f"below the model {trained_without(dropped)} at {shares}" if below else "never below"
         shape = "rises on the way" if rises else "falls without a rise"
         return (
-            f"{dropped}: {self.metric} {curve[0].mean:.3f} with all, {curve[-1].mean:.3f} with "
+            f"{dropped}: {self.metric} {figure(curve[0].mean)} with all, {figure(curve[-1].mean)} with "
             f"{curve[-1].share:.0%} missing; {shape}, {floor} beyond noise"
         )
 

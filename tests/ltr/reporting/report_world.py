@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from ltr.data.findings import Finding
+from ltr.data.doctor import Finding
 from ltr.evaluation.gate import judge
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import measure
 from ltr.explanation.importance import Importance
-from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Example, build_examples, choose_queries
 from ltr.reporting.query_gains import query_gains, query_lines
@@ -90,13 +90,17 @@ def made_report() -> Report:
     judged, random = pairs(), np.random.default_rng(1)
     grades = judged["grade"].to_numpy()
     scores = {
+        "random": random.normal(size=len(grades)),
         "BM25": random.normal(size=len(grades)),
         SCRIPT: random.normal(size=len(grades)),
         "model": grades + random.normal(scale=3, size=len(grades)),
     }
     measured = measure(judged, scores, queries(), CONFIG, "model")
-    gains = query_gains(measured, ["BM25"])
+    gains = query_gains(measured)
     kinds = queries().select("query_id", family=pl.lit("kind"), segment="segment")
+    names = queries().select(
+        "query_id", family=pl.lit("names"), segment=pl.Series([SCRIPT, "a <i>colour</i>"] * 12).sort()
+    )
     model, plain = (gains.select("query_id", pl.col(name).alias("nDCG@5")) for name in ("after", "before"))
     return Report(
         title=f"demo {SCRIPT}",
@@ -105,7 +109,9 @@ def made_report() -> Report:
         measurement=measured,
         facts=[("ranker", SCRIPT)],
         plain=["BM25"],
-        verdict=judge(("model", model), ("the best plain baseline", plain), kinds, CONFIG),
+        verdict=judge(
+            ("model", model), ("the best plain baseline", plain), pl.concat([kinds, names]), CONFIG
+        ),
         gains=query_lines(gains, queries()),
         calibration=calibrate(judged, scores["model"], CONFIG.bootstrap),
         importance=_importance(),
