@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import re
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from features.errors import InputError
+from features.errors import InputError, visible
 from ltr.config import output
 from ltr.config.settings import check_names, choices, settings
 
@@ -40,7 +41,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as for any other input."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(CANNOT_JUDGE, f"error: command line: {message}; see --help\n")
+        self.exit(CANNOT_JUDGE, f"error: command line: {visible(message)}; see --help\n")
 
 
 def parser(doc: str | None, *, config: bool = True, json: bool = False) -> argparse.ArgumentParser:
@@ -220,6 +221,9 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
 def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None) -> None:
     """Run a command: InputError becomes one line and status 2; --debug shows where it came from."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal, too, shows what it can
     try:
         main(words)
     except InputError as error:
@@ -232,7 +236,9 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
             raise
         where = f"{error.filename}: " if error.filename else ""
         problem = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
-        sys.stderr.write(f"error: {where}{problem}; check the path, your rights to it and the space left\n")
+        sys.stderr.write(
+            f"error: {visible(where + problem)}; check the path, your rights to it and the space left\n"
+        )
         sys.exit(CANNOT_JUDGE)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
