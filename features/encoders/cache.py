@@ -95,6 +95,13 @@ class EmbeddingCache:
         unreadable = int((rows < 0).sum()) - items.null_count()
         return Embeddings(vectors, rows, len(found), len(new), unreadable, encoder.space)
 
+    def encode_one(self, encoder: Encoder, item: str | bytes, modality: str) -> np.ndarray:
+        """(d,) the vector of a single item, as it would be read back, by the shortest way; NaN if it cannot be read.
+
+        Nothing is looked up or kept: a shopper's query is quicker encoded than found on a disk.
+        """
+        return self._rounded(encoder.encode([item], modality))[0]
+
     def _encode(
         self, work: _Work, shards: ShardFolder, keys: np.ndarray, new: np.ndarray, every: np.ndarray
     ) -> None:

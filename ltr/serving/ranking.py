@@ -100,8 +100,7 @@ def in_order(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:
 
 def _refuse_unreadable(builder: FeatureBuilder) -> None:
     """Raise InputError for a file of the query that its encoder could not read; words it does not know are none."""
-    unreadable = builder.similarity.stats.unreadable if builder.similarity else {}
-    for column in unreadable:
+    for column in builder.stats.unreadable:
         what = column.removeprefix("query ")
         if what not in (column, "text"):
             raise InputError(

@@ -175,8 +175,7 @@ def test_a_query_photo_finds_its_own_product_first_by_cosine(trained: Trained) -
         {"query_id": ["q"], "text": [None], "image": [shown["image"]]}, schema_overrides={"text": pl.String}
     )
     builder = run.builder(products)
-    assert builder.similarity is not None
-    assert builder.similarity.nearest(query, 1)["product_id"].to_list() == [shown["product_id"]]
+    assert builder.candidates(query, 1)["product_id"].to_list() == [shown["product_id"]]
 
 
 def test_evaluate_alone_repeats_the_held_out_figures(trained: Trained) -> None:
