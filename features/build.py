@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from features.encoders.cache import EmbeddingCache
-from features.encoders.registry import Encoder
+from features.encoders.registry import Encoder, default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
 from features.groups.lexical import LexicalConfig, LexicalIndex
@@ -54,11 +54,15 @@ class FeatureTable:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """By column (`product image`): items that an encoder could not read, whose features are null."""
 
+    def _repr_html_(self) -> str:
+        return self.frame._repr_html_()
+
 
 class FeatureBuilder:
     """The feature groups of one catalogue, each indexed once.
 
-    encoders: by role; similarity pairs a query with a product field whenever both can be encoded.
+    encoders: by role; similarity pairs a query with a product field whenever both can be encoded. Without,
+    TF-IDF of the products' own texts. cache: without, vectors are kept in memory.
     schema: of a run being scored; then exactly its features are made, in its order and with its category
     codes, null where this catalogue has nothing for them.
     """
@@ -66,11 +70,14 @@ class FeatureBuilder:
     def __init__(
         self,
         products: pl.DataFrame,
-        config: FeaturesConfig,
-        encoders: Mapping[str, Encoder],
-        cache: EmbeddingCache,
+        config: FeaturesConfig | None = None,
+        encoders: Mapping[str, Encoder] | None = None,
+        cache: EmbeddingCache | None = None,
         schema: FeatureSchema | None = None,
     ) -> None:
+        config = config or FeaturesConfig()
+        encoders = default_encoders(products) if encoders is None else encoders
+        cache = EmbeddingCache() if cache is None else cache
         self.seconds: dict[str, float] = {}
         self._config = config
         self._schema = schema

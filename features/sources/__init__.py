@@ -10,6 +10,8 @@ config                 Where the data lies and what its columns are called: the 
                        config
 files                  A shop's photos and other files, found by the config's columns and folders;
                        those that cannot be read are counted
+frames                 A shop's tables at hand as frames of polars, pandas or Arrow: read by the same
+                       rules as files
 ledger                 What cleaning did: every step counted, every rejected row kept with its reason
 load                   The user's files → clean canonical tables, with every step counted and every
                        input file fingerprinted

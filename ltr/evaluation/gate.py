@@ -48,6 +48,9 @@ class Verdict:
     def says(self) -> str:
         return _says(self.overall.difference, self.overall.p_value)
 
+    def _repr_html_(self) -> str:
+        return self.overall._repr_html_() + self.segments._repr_html_()
+
     @property
     def failures(self) -> list[str]:
         """Why the run must not replace the baseline; none when nothing fell beyond noise."""
@@ -150,7 +153,7 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     overall = verdict.overall
     icon = {"better": "🟢", "worse": "🔴"}.get(verdict.says, "⚪")
     yield f"### {icon} {verdict.run} against {verdict.baseline}: {verdict.says}"
-    yield f"\n{in_words(overall)}.\n"
+    yield f"\n{overall}.\n"
     if verdict.failures:
         yield f"**Worse beyond noise:** {', '.join(verdict.failures)}.\n"
     yield "| metric | baseline | run | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
@@ -166,13 +169,6 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"\n{power_in_words(verdict)} {verdict.convention}"
     if verdict.left_out:
         yield f"\n{verdict.left_out:,} queries are left out: only one run has them, or their judged lists differ."
-
-
-def in_words(test: Comparison) -> str:
-    return (
-        f"{test.metric} {test.mean_b:.3f} → {test.mean_a:.3f}, {_interval(asdict(test))}, p = {test.p_value:.4f}; "
-        f"of {test.queries:,} queries {test.wins:,} gained, {test.losses:,} lost, {test.ties:,} stayed equal"
-    )
 
 
 def power_in_words(verdict: Verdict) -> str:

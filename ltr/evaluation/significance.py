@@ -7,7 +7,7 @@ queries differ among themselves far more than good rankers do (Smucker, Allan an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,16 @@ class Comparison:
     losses: int
     ties: int
     queries: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.metric} {self.mean_b:.3f} → {self.mean_a:.3f}, {self.difference:+.3f} "
+            f"[{self.low:+.3f}, {self.high:+.3f}], p = {self.p_value:.4f}; of {self.queries:,} queries "
+            f"{self.wins:,} gained, {self.losses:,} lost, {self.ties:,} stayed equal"
+        )
+
+    def _repr_html_(self) -> str:
+        return pl.DataFrame([asdict(self)])._repr_html_()
 
 
 def compare(

@@ -32,6 +32,9 @@ class Measurement:
     model: str
     headline: str
 
+    def _repr_html_(self) -> str:
+        return self.summary._repr_html_()
+
 
 def headline_metric(config: EvaluationConfig) -> str:
     """nDCG at 10, or at the largest cutoff where 10 is none of them."""

@@ -14,7 +14,7 @@ import polars as pl
 
 from features.build import FeatureBuilder, FeatureTable
 from features.encoders.cache import EmbeddingCache
-from features.encoders.registry import Encoder, Fittable, make_encoder
+from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from features.media.photos import PhotoChecks
@@ -61,10 +61,7 @@ def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     encoders = {name: make_encoder(encoder, config.base) for name, encoder in config.encoders.items()}
     for encoder in encoders.values():
         if isinstance(encoder, Fittable) and not encoder.fitted:
-            fields = [pl.col(name) for name in ("title", "description", "brand", "category")]
-            encoder.fit(
-                products.select(pl.concat_str(fields, separator=" ", ignore_nulls=True)).to_series().to_list()
-            )
+            fit_on_products(encoder, products)
     return encoders
 
 

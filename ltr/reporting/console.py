@@ -9,7 +9,7 @@ from ltr.config.command_line import say, show
 from ltr.config.tree import Config
 from ltr.data.doctor import Finding, to_text, worst
 from ltr.data.splits import Fold, make_folds
-from ltr.evaluation.gate import Verdict, in_words, power_in_words
+from ltr.evaluation.gate import Verdict, power_in_words
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import Measurement, shown_metrics
 from ltr.pipeline.diagnosis import diagnose, stop_on_failure
@@ -78,7 +78,7 @@ def _system_line(
 def print_verdict(verdict: Verdict) -> None:
     """A run beside its baseline: the one test of all queries, then segment by segment."""
     say(f"{verdict.run} against {verdict.baseline}: {verdict.says}")
-    say(f"{in_words(verdict.overall)}. {power_in_words(verdict)}")
+    say(f"{verdict.overall}. {power_in_words(verdict)}")
     if verdict.left_out:
         say(f"left out: {verdict.left_out:,} queries that only one run has, or whose judged lists differ")
     rows = [
