@@ -109,7 +109,7 @@ def chosen_config(path: str) -> Config:
     config = read_config(record.ROOT / path)
     if getattr(config.data, "kind", "") == "catalogue" and not record.have(config.name.split("_")[0]):
         print("on the demo shop instead")
-        return read_config(record.ROOT / "configs" / "demo.yaml")
+        return read_config(record.config_path("demo"))
     return config
 
 

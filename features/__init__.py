@@ -4,6 +4,7 @@ build                 Feature groups in order → one table of features per quer
 feature_schema        What a feature table holds: names in order, kinds and category vocabularies
 disk                  Folders that take their name only when whole
 processes             Which process somebody is, and is it gone
+installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
 errors                The one error that a person can mend
 sources/              The user's files or frames → clean canonical tables

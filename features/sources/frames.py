@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from features.errors import InputError
 from features.sources.columns import Inputs, Source
-from features.sources.config import CatalogueConfig
+from features.sources.config import CatalogueConfig, TableConfig
 from features.sources.load import Collection, load_catalogue
 from features.sources.readers import one_kind
 
-Settings = Mapping[str, Mapping[str, Any]]
+Settings = Mapping[str, Any]
 _WHERE = "Shop.from_frames"
 
 
@@ -49,7 +49,9 @@ class Shop(Collection):
         frames = {name: to_polars(frame, name) for name, frame in given.items() if frame is not None}
         config = _config(frames, settings or {})
         try:
-            found = load_catalogue(config, FrameInputs(Path(), frames=frames), None)
+            found = load_catalogue(
+                config, FrameInputs(Path(), outside=config.files_outside, frames=frames), None
+            )
         except InputError as error:
             raise InputError(
                 where=_reworded(error.where),
@@ -69,12 +71,12 @@ class FrameInputs(Inputs):
 
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
-    def source(self, table: str, path: Path, columns: Any = None) -> Source:
+    def source(self, table: str, file: TableConfig, columns: BaseModel | None = None) -> Source:
         """The table's frame; a table that is not at hand (of photos) is read from its file."""
         if table not in self.frames:
-            return super().source(table, path, columns)
+            return super().source(table, file, columns)
         self.fingerprints[table] = fingerprint(self.frames[table])
-        return Source(table, Path(table), self.frames[table], dict(columns or ()), self.ledger)
+        return Source(table, Path(table), self.frames[table], dict(columns or ()), self.ledger, file.decimal)
 
 
 def fingerprint(table: pl.DataFrame) -> str:
@@ -131,25 +133,24 @@ def _is_nan(value: object) -> bool:
 
 
 def _config(frames: Mapping[str, pl.DataFrame], settings: Settings) -> CatalogueConfig:
+    known = [*frames, "images", "files_outside"]
     for name in settings:
-        if name not in (*CatalogueConfig.model_fields, *frames) or (name != "images" and name not in frames):
+        if name not in known:
             got = (
-                f"{name!r}"
-                if name not in CatalogueConfig.model_fields
-                else f"{name!r}, of which there is no frame"
+                f"{name!r}, of which there is no frame"
+                if name in CatalogueConfig.model_fields
+                else repr(name)
             )
-            cure = f"choose among {', '.join([*frames, 'images'])}"
+            cure = f"choose among {', '.join(known)}"
             raise InputError(where=f"{_WHERE}, settings", expected="the tables given", got=got, cure=cure)
-    tree = {name: {"path": name, **settings.get(name, {})} for name in frames}
-    if "images" in settings:
-        tree["images"] = dict(settings["images"])
+    tree = {**settings, **{name: {"path": name, **settings.get(name, {})} for name in frames}}
     try:
         return CatalogueConfig.model_validate(tree)
     except ValidationError as error:
         problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
+        place = "".join(f".{part}" for part in problem["loc"])
         raise InputError(
-            where=f"{_WHERE}, settings{f'.{place}' if place else ''}",
+            where=f"{_WHERE}, settings{place}",
             expected=problem["msg"].removeprefix("Value error, ").removeprefix("Input should be "),
             got=repr(problem["input"])[:80],
             cure="see the settings of a config's data section",
@@ -158,4 +159,4 @@ def _config(frames: Mapping[str, pl.DataFrame], settings: Settings) -> Catalogue
 
 def _reworded(text: str) -> str:
     """Where a config's `data` section would say it, the settings do."""
-    return re.sub(r"\bdata\.(?=products|queries|judgements|events|images)", "settings.", text)
+    return re.sub(r"\bdata\.(?=products|queries|judgements|events|images|files_outside)", "settings.", text)

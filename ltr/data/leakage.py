@@ -28,7 +28,9 @@ def check_splits(
 
 
 def _check_power(count: int) -> Finding:
-    least = f"below about {POWER * PAIRED_SD / count**0.5:.3f}" if count else "of any size"
+    least = (
+        "below about " + f"{POWER * PAIRED_SD / count**0.5:.3f}".removeprefix("0") if count else "of any size"
+    )
     return finding(
         "WARN" if count < FEW_QUERIES else "PASS",
         "queries to test on",

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validato
 from features.errors import InputError
 from features.media.columns import media_columns
 from features.media.files import hashes_of
+from ltr.data.kinds import query_kinds
 
 Share = Annotated[
     float, Field(ge=0, lt=1, description="share of the training queries kept for early stopping")
@@ -170,15 +171,17 @@ def _by_time(config: TimeSplitConfig, queries: pl.DataFrame) -> list[Fold]:
 
 
 def _shuffled_units(queries: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within segments."""
-    segment = pl.col("segment") if "segment" in queries.columns else pl.lit(None, pl.String)
+    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within kinds."""
+    kinds = query_kinds(queries).select("kind", "segment")
     units = (
-        queries.group_by(_same_look(queries), maintain_order=True)
-        .agg(pl.col("query_id"), segment.first().alias("segment"))
+        queries.drop("segment", "kind", strict=False)
+        .hstack(kinds)
+        .group_by(_same_look(queries), maintain_order=True)
+        .agg(pl.col("query_id"), pl.col("kind", "segment").first())
         .drop("unit")
     )
     order = np.random.default_rng(seed).permutation(units.height)
-    return units[order].sort("segment", maintain_order=True)
+    return units[order].sort("kind", "segment", maintain_order=True)
 
 
 def plain_words(text: pl.Expr) -> pl.Expr:

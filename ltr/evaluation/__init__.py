@@ -7,6 +7,7 @@ classification         How well a pointwise ranker tells grades apart: accuracy,
 gate                   Is a run worse than another? Per query, paired, for all queries and for each
                        segment; fit for a CI gate
 metrics                The measures themselves: flat arrays in, one value per query out
+notation               How figures are written, in one way on every page and console
 per_query              From a scored table to one row of measures per query, and from there to means
                        with intervals
 segments               Kinds of queries, so that a mean cannot hide who pays for it: how long, how

@@ -75,6 +75,11 @@ def convention(config: EvaluationConfig) -> str:
     )
 
 
+def headline_metric(config: EvaluationConfig) -> str:
+    """nDCG at 10, or at the largest cutoff where 10 is none of them."""
+    return f"nDCG@{10 if 10 in config.cutoffs else max(config.cutoffs)}"
+
+
 def metric_names(config: EvaluationConfig) -> list[str]:
     """Columns of measures that `evaluate` returns, in order: nDCG@10, …, P(rel=2)@10, …, AP(rel=2).
 
@@ -221,10 +226,11 @@ def summarise(per_query: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame
     values = per_query.select(names).cast(pl.Float64).to_numpy()
     mean, low, high = np.full((3, len(names)), np.nan)
     counted = np.isfinite(values)
-    for pattern in np.unique(counted, axis=1).T:  # measures that count the same queries share their resamples
+    # Measures that count the same queries share their resamples.
+    for pattern in np.unique(counted, axis=1).T if len(values) else ():
         columns = np.flatnonzero((counted == pattern[:, None]).all(axis=0))
         if pattern.any():
-            kept = values[np.ix_(pattern, columns)]
+            kept = np.sort(values[np.ix_(pattern, columns)], axis=0)
             mean[columns] = kept.mean(axis=0)
             low[columns], high[columns] = bootstrap_interval(kept, config.bootstrap)
     queries = counted.sum(axis=0)

@@ -18,7 +18,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,8 +108,9 @@ class RunRecord:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that decide a result."""
-    return {name: version(name) for name in LIBRARIES}
+    """Versions of the libraries that decide a result, of those installed."""
+    installed = {distribution.name for distribution in distributions()}
+    return {name: version(name) for name in LIBRARIES if name in installed}
 
 
 def write_run(folder: Path, config: Config, record: RunRecord) -> None:
