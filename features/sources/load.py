@@ -14,7 +14,7 @@ from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
 from features.sources.ledger import Ledger, Step, steps_frame
-from features.sources.remarks import Remark
+from features.sources.remarks import Remark, Said
 from features.sources.schema import Judgements, Products, Queries, completed
 from features.sources.svmlight import group_file, read_svmlight
 from features.sources.whole_catalogue import pair_with_catalogue
@@ -103,7 +103,9 @@ def _read_parts(config: SvmlightConfig, inputs: Inputs) -> pl.DataFrame:
     parts: dict[str, pl.DataFrame] = {}
     for split, path in config.files.items():
         # Running numbers start anew in each file: the part's name keeps them apart.
-        parts[split] = read_svmlight(inputs.base / path, prefix=f"{split}-" if len(config.files) > 1 else "")
+        prefix, said = f"{split}-" if len(config.files) > 1 else "", list[Said]()
+        parts[split] = read_svmlight(inputs.base / path, prefix, said)
+        inputs.ledger.remark(said, f"{path.name}: ids", "data")
         inputs.fingerprint(path)
         groups = group_file(inputs.base / path)
         if groups is not None:

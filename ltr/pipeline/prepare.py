@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Prepared:
     schema: FeatureSchema
     from_store: bool
     version: int
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
 
 def load_collection(config: Config) -> Collection:
@@ -104,7 +105,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
         schema = FeatureSchema.from_json(store.metadata(view)["features"])
         frame = _restore(store.read(view), schema)
-        return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view))
+        return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view), encoders)
     table = _build(config, collection, encoders)
     schema = FeatureSchema.of(table.frame)
     written = store.write(
@@ -113,7 +114,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
         mode="overwrite",
         metadata={"fingerprint": fingerprint, "features": schema.to_json()},
     )
-    return Prepared(collection, table, schema, False, written)
+    return Prepared(collection, table, schema, False, written, encoders)
 
 
 def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
