@@ -16,7 +16,7 @@ import datetime as dt
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -119,7 +119,8 @@ def write_run(folder: Path, record: RunRecord) -> None:
     config, prepared, measured = record.config, record.prepared, record.measured
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
-    write_json(folder / "run.json", _about(record))
+    inputs = prepared.collection.fingerprints
+    write_json(folder / "run.json", about(record.command, config.base, measured.model, inputs))
     record.kept.save(folder)
     _save_fitted_encoders(folder, config, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
@@ -159,17 +160,18 @@ def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> N
             encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
 
 
-def _about(record: RunRecord) -> dict[str, Any]:
+def about(command: str, base: Path, model: str, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+    """What run.json holds."""
     return {
         "format": 1,
         "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "command": record.command,
-        "base": str(record.config.base),
-        "model": record.measured.model,
+        "command": command,
+        "base": str(base),
+        "model": model,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
-        "fingerprints": record.prepared.collection.fingerprints,
+        "fingerprints": dict(fingerprints),
     }
 
 
