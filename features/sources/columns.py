@@ -11,12 +11,13 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel
 
+from features.disk import sha256
 from features.errors import InputError
 from features.media import photos
 from features.sources import values
 from features.sources.config import Names
 from features.sources.ledger import Ledger, shorten
-from features.sources.readers import read_table, sha256
+from features.sources.readers import read_table
 
 Convert = Callable[[pl.Series], pl.Series]
 

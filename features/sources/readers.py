@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
 import io
 import json
 import zlib
@@ -70,12 +69,6 @@ def decode(content: bytes, path: Path) -> str:
             got=f"the byte 0x{content[error.start]:02x}",
             cure="save the file as UTF-8",
         ) from error
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parse(content: bytes, suffix: str, path: Path) -> pl.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from features.errors import InputError
-from features.sources.readers import sha256
+from features.disk import sha256
 
 Arrays = dict[str, np.ndarray]
 

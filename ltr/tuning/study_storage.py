@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
 from pathlib import Path
 
 import optuna
 import sqlalchemy
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import exc
 
 from features.errors import InputError
+from ltr.tuning.journal import Journal
 
 ATTEMPTS = 5  # to make the tables, which another process may be making at the same moment
 # Optuna's own lines would break up ours; what it warns of stays.
 optuna.logging.set_verbosity(logging.WARNING)
-
-
-class _FileLock:
-    """A lock that the kernel gives back when its process dies: optuna's own, a link, outlives a kill -9."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._handle = path, -1
-
-    def acquire(self) -> bool:
-        handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        self._handle = handle
-        return True
-
-    def release(self) -> None:
-        os.close(self._handle)
 
 
 def open_storage(address: str | None, folder: Path) -> BaseStorage:
@@ -46,12 +28,7 @@ def open_storage(address: str | None, folder: Path) -> BaseStorage:
         return _database(address)
     path = folder / "journal.log" if address is None else Path(address)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _FileLock(path.with_name(path.name + ".lock"))
-    try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))  # type: ignore[arg-type]
-    except ValueError as error:
-        got, cure = f"another file ({error})", "name another with --storage"
-        raise InputError(where=path, expected="the journal of a study", got=got, cure=cure) from error
+    return JournalStorage(Journal(path))
 
 
 def shown(address: str | None, folder: Path) -> str:

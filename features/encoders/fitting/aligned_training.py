@@ -33,6 +33,7 @@ from features.encoders.fitting.pair_sampling import (
 from features.encoders.image.aligned_network import PhotoTower, as_batch, encode_pixels, has_bfloat16
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import fingerprint_of
+from features.disk import whole_file
 from features.errors import InputError
 
 _AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all
@@ -255,10 +256,8 @@ class _Fitting:
             "optimiser": self._optimiser.state_dict(),
             "standing": vars(self._standing),
         }
-        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._checkpoint.with_name(f"{self._checkpoint.name}.tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self._checkpoint)
+        with whole_file(self._checkpoint) as path:
+            torch.save(state, path)
 
     def _resume(self) -> None:
         if not self._checkpoint.is_file():

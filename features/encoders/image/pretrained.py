@@ -22,7 +22,7 @@ from features.encoders.protocol import (
     major_versions,
     torch_device,
 )
-from features.encoders.text.model_files import hash_file
+from features.disk import sha256
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _source(config: TorchvisionConfig, base: Path) -> str:
             got="no such file",
             cure="mend the path (relative ones start from the config file)",
         )
-    return hash_file(path)
+    return sha256(path)
 
 
 def _state(config: TorchvisionConfig, base: Path) -> object:

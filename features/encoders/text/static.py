@@ -21,7 +21,7 @@ from features.encoders.protocol import (
     major_versions,
     unit_rows,
 )
-from features.encoders.text.model_files import hash_file
+from features.disk import sha256
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class StaticEncoder:
         self.fingerprint = fingerprint_of(
             {
                 "kind": config.kind,
-                "files": {n: hash_file(self._folder / n) for n in (_WEIGHTS, _TOKENIZER, _ABOUT)},
+                "files": {n: sha256(self._folder / n) for n in (_WEIGHTS, _TOKENIZER, _ABOUT)},
                 "versions": major_versions("model2vec"),
             }
         )

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
-from features.sources.readers import sha256
+from features.disk import sha256
 from ltr.data.dataset import Dataset
 from ltr.data.gains import Gain, gains_of
 from ltr.rankers.devices import Device
