@@ -1,1 +1,14 @@
-"""Features of query–product pairs for learning to rank; usable without `ltr`."""
+"""Features of query–product pairs for learning to rank; usable without `ltr`.
+
+build                 Feature groups in order → one table of features per query–product pair
+feature_schema        What a feature table holds: names in order, kinds and category vocabularies
+disk                  Folders that take their name only when whole
+processes             Which process somebody is, and is it gone
+errors                The one error that a person can mend
+sources/              The user's files or frames → clean canonical tables
+media/                Photos and other files: which columns hold them, what can be read
+words/                Tokens, counts, BM25, measures, price limits, brand names
+encoders/             Frozen encoders: text or photo → vector, each distinct content encoded once
+groups/               Groups of features: index a catalogue once, answer for pairs
+store/                Delta tables per feature view, read as of a time or a version
+"""

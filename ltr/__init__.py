@@ -1,3 +1,28 @@
-"""Learning to rank from a table of query–product features: train, measure, serve."""
+"""Learning to rank from a table of query–product features: train, measure, serve.
+
+build_features        Features into the store; only what is new is encoded
+check                 The data doctor
+train                 A ranker, measured on queries it has not seen, and its run folder
+tune                  The search for better settings
+evaluate              A run on its held-out or on new queries; the gate against another run
+rank                  One query's results
+explain               What each result's score is made of
+compare               Products side by side
+compare_fusion        Features, decisions or one network: which fusion wins where
+fit_image_encoder     An image encoder fitted on the shop's own photos
+distil_text_encoder   A smaller text encoder
+config/               One strict tree of settings, YAML, the command line
+data/                 Datasets, splits, gains, the data doctor's checks
+demo/                 The embedded shop whose right answers are known
+rankers/              Boosters, networks and blends behind one protocol
+evaluation/           Measures, intervals, paired tests, baselines, segments, the gate
+training/             Fitting: fold by fold, from other sets, leaning on a cosine
+explanation/          Why a product has its score and its place
+tuning/               Trials, studies, pruning, the winner
+pipeline/             The steps that commands share
+runs/                 A run on disk: written whole, opened again
+serving/              A run put to use: ranked lists, products like another one
+reporting/            The page of a run, and what commands tell
+"""
 
 __version__ = "0.1.0"

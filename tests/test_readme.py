@@ -1,7 +1,8 @@
-"""The README's promises: its tree names every file, its config is valid, its commands exist."""
+"""What the pages promise: faces name their files, the config shown is valid, the commands exist."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -14,20 +15,30 @@ from ltr.config.tree import parse_config
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SOURCES = [path for folder in ("features", "ltr", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+ROOMS = sorted(
+    path.parent.relative_to(ROOT)
+    for name in ("features", "ltr")
+    for path in (ROOT / name).rglob("__init__.py")
+)
 COMMANDS = sorted(set(re.findall(r"python -m ([\w.]+)", README)))
 TARGETS = sorted(set(re.findall(r"^make (\w+)", README, re.MULTILINE)))
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if not p.name.startswith("__")], ids=lambda p: p.name)
-def test_the_tree_names_every_file(path: Path) -> None:
-    assert re.search(rf"(?m)(^| ){re.escape(path.name)}\b", README)
+@pytest.mark.parametrize("room", ROOMS, ids=str)
+def test_a_face_names_each_of_its_files(room: Path) -> None:
+    """The docstring of a package is its map: a line for each file and each room in it, and none that is gone."""
+    face = ast.get_docstring(ast.parse((ROOT / room / "__init__.py").read_text(encoding="utf-8")), clean=True)
+    assert face is not None
+    named = re.findall(r"(?m)^ {0,4}([a-z_0-9]+)/?(?= {2,}\S)", face)
+    files = [path.stem for path in (ROOT / room).glob("*.py") if not path.name.startswith("__")]
+    rooms = [path.parent.name for path in (ROOT / room).glob("*/__init__.py")]
+    assert sorted(named) == sorted(files + rooms)
 
 
-def test_the_tree_names_no_file_that_is_gone() -> None:
-    tree = README.split("## The tree")[1].split("```")[1]
-    named = set(re.findall(r"\b(\w+\.py)\b", tree))
-    assert named == {path.name for path in SOURCES if not path.name.startswith("__")}
+def test_the_tree_shows_each_room() -> None:
+    tree = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## How the code is laid out")[1]
+    shown = re.findall(r"(?m)^ *([\w.]+)/ ", tree.split("```")[1])
+    assert {room.name for room in ROOMS} <= set(shown)
 
 
 def test_the_config_shown_is_valid() -> None:

@@ -1,15 +1,15 @@
 """Frozen encoders: text or photo → unit vector, each distinct content encoded once.
 
-cache                 Each distinct text or photo is encoded once, ever: vectors by encoder
-                      fingerprint and content hash
-clip                  Text and photo → one space: a CLIP-like model through sentence-transformers
-protocol              What an encoder is, and the few lines that every encoder shares
-registry              Which encoders there are: each `kind` of the config with the class that it makes
-shards                Vectors on disk: a folder of shards that are written once, whole, and never
-                      changed
-vectors               Cosines of unit vectors: of given pairs, and of the nearest items of a whole
-                      catalogue
-fitting/              What makes encoders: aligned photo encoders, and text encoders distilled
-image/                Photo → vector
-text/                 Text → vector
+cache                  Each distinct text or photo is encoded once, ever: vectors by encoder
+                       fingerprint and content hash
+clip                   Text and photo → one space: a CLIP-like model through sentence-transformers
+protocol               What an encoder is, and the few lines that every encoder shares
+registry               Which encoders there are: each `kind` of the config with the class that it makes
+shards                 Vectors on disk: a folder of shards that are written once, whole, and never
+                       changed
+vectors                Cosines of unit vectors: of given pairs, and of the nearest items of a whole
+                       catalogue
+fitting/               What makes encoders: aligned photo encoders, and text encoders distilled
+image/                 Photo → vector
+text/                  Text → vector
 """

@@ -1,20 +1,20 @@
 """Groups of features: each indexes a catalogue once and answers for query–product pairs.
 
-embeddings            Embeddings themselves as features, reduced by principal components or raw: early
-                      fusion
-lexical               What query and product say in the same words: BM25, coverage, phrase, brand,
-                      numbers, price limit
-likeness              How alike two products are: by photo, by title, by price and by category, and by
-                      all of them together
-pair_rows             From the keys of pairs to rows of the tables they point into
-shown_words           The words that a photo shows, told from its vector by linear probes fitted on
-                      the catalogue itself
-similarity            Cosines of query and product by frozen encoders: text–text per field,
-                      photo–photo, text–photo
-standings             Where a value stands among its query's candidates: rank share and z-score, as
-                      polars expressions
-structured            What a product's own columns say: price, discount, brand, category, rating, age,
-                      what is missing
-word_probes           Ridge regressions from vectors to words, all at once, with what each leaves out
-                      its own example
+embeddings             Embeddings themselves as features, reduced by principal components or raw: early
+                       fusion
+lexical                What query and product say in the same words: BM25, coverage, phrase, brand,
+                       numbers, price limit
+likeness               How alike two products are: by photo, by title, by price and by category, and by
+                       all of them together
+pair_rows              From the keys of pairs to rows of the tables they point into
+shown_words            The words that a photo shows, told from its vector by linear probes fitted on
+                       the catalogue itself
+similarity             Cosines of query and product by frozen encoders: text–text per field,
+                       photo–photo, text–photo
+standings              Where a value stands among its query's candidates: rank share and z-score, as
+                       polars expressions
+structured             What a product's own columns say: price, discount, brand, category, rating, age,
+                       what is missing
+word_probes            Ridge regressions from vectors to words, all at once, with what each leaves out
+                       its own example
 """

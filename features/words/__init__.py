@@ -1,13 +1,13 @@
 """Words of queries and products: tokens, counts, BM25, measures, price limits, brands.
 
-bm25                  BM25 of chosen document–query pairs at once, and of one query against every
-                      document
-brand_names           Which of the catalogue's brands a query names
-measures              Numbers and measures in a text: "13.3 inch", "256gb", "2 pack", "#8", "10 ft.",
-                      "7 1/2 volt"
-price_limits          A price limit said in a query: "under 1500", "below rs 800", "20 dollars or
-                      less", "between 10 and 20"
-term_counts           Lists of terms → counts per document, and the look-up of a query's terms in
-                      chosen documents
-tokens                Text → tokens: case, accents, possessives and plurals folded away, for English
+bm25                   BM25 of chosen document–query pairs at once, and of one query against every
+                       document
+brand_names            Which of the catalogue's brands a query names
+measures               Numbers and measures in a text: "13.3 inch", "256gb", "2 pack", "#8", "10 ft.",
+                       "7 1/2 volt"
+price_limits           A price limit said in a query: "under 1500", "below rs 800", "20 dollars or
+                       less", "between 10 and 20"
+term_counts            Lists of terms → counts per document, and the look-up of a query's terms in
+                       chosen documents
+tokens                 Text → tokens: case, accents, possessives and plurals folded away, for English
 """

@@ -1,10 +1,10 @@
 """Settings: one strict tree, read from YAML and the command line.
 
-command_line          What every command shares: `--config FILE --section.key VALUE …`, one clear line
-                      on bad input
-group_names           Which feature groups and embeddings a config can name: the fixed ones, and those
-                      of a shop's own modalities
-tree                  One strict tree of settings, read from YAML; an unknown key is an error that
-                      names its full path
-yaml_files            Settings as YAML: read strictly, a mistake told with its line
+command_line           What every command shares: `--config FILE --section.key VALUE …`, one clear line
+                       on bad input
+group_names            Which feature groups and embeddings a config can name: the fixed ones, and those
+                       of a shop's own modalities
+tree                   One strict tree of settings, read from YAML; an unknown key is an error that
+                       names its full path
+yaml_files             Settings as YAML: read strictly, a mistake told with its line
 """

@@ -20,6 +20,7 @@ from features.feature_schema import Feature, FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.explanation.aspects import TOLD_BY, in_words, members, modality_of
+from ltr.rankers.lists import list_means
 from ltr.training.fused_ranker import FusedRanker
 
 BASE = "base score"
@@ -72,9 +73,7 @@ class Explanation:
 
 
 def _centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    starts = np.cumsum(groups) - groups
-    means = np.add.reduceat(values, starts, axis=0) / groups[:, None] if len(groups) else values
-    return values - np.repeat(means, groups, axis=0)
+    return values - np.repeat(list_means(values, groups), groups, axis=0)
 
 
 def explain(model: FusedRanker, rows: EmbeddedDataset) -> Explanation:

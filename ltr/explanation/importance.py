@@ -25,6 +25,7 @@ from ltr.evaluation.per_query import EvaluationConfig, evaluate
 from ltr.evaluation.significance import BootstrapConfig, bootstrap_interval
 from ltr.explanation.aspects import members, modality_of
 from ltr.explanation.contributions import Explanation, explain, explainable
+from ltr.rankers.lists import list_means
 from ltr.training.fused_ranker import FusedRanker
 
 HeldOut = Sequence[tuple[FusedRanker, EmbeddedDataset]]
@@ -102,17 +103,12 @@ def _draw(held_out: HeldOut, rows: int, seed: int) -> Iterator[tuple[FusedRanker
 
 def _feature_means(explanation: Explanation) -> tuple[list[str], np.ndarray]:
     centred = explanation.centred()
-    return centred.data.schema.names, _query_means(np.abs(centred.contributions), centred.data.groups)
+    return centred.data.schema.names, list_means(np.abs(centred.contributions), centred.data.groups)
 
 
 def _modality_means(explanation: Explanation) -> tuple[list[str], np.ndarray]:
     names, values = explanation.centred().by_modality()
-    return names, _query_means(np.abs(values), explanation.data.groups)
-
-
-def _query_means(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    means: np.ndarray = np.add.reduceat(values, np.cumsum(groups) - groups, axis=0) / groups[:, None]
-    return means
+    return names, list_means(np.abs(values), explanation.data.groups)
 
 
 def _together(parts: Sequence[tuple[list[str], np.ndarray]]) -> tuple[list[str], np.ndarray]:

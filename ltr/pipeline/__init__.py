@@ -1,15 +1,17 @@
 """The steps that commands share: features prepared, strategies compared, robustness measured.
 
-diagnosis             The data doctor's call before training: what it is shown, and what stops the run
-fusion_comparison     Strategies of fusion side by side: figures, every pair tested, and what that
-                      says in plain words
-prepare               From a config to its feature table: load the collection, build the features or
-                      reuse the stored ones
-robustness            What a trained ranker is worth once part of the catalogue has lost its photos or
-                      descriptions
-robustness_points     One measurement of a ranker whose catalogue has lost part of a modality
-strategies            The strategies of fusion, trained on the same splits: features joined, decisions
-                      joined, one network
-thinned_catalogue     The judged pairs as they would be had some products no photo, or no description;
-                      nothing is encoded anew
+diagnosis              The data doctor's call before training: what it is shown, and what stops the run
+fitting                A config's ranker fitted and scored beside baselines and rungs, and what it goes
+                       by
+fusion_comparison      Strategies of fusion side by side: figures, every pair tested, and what that
+                       says in plain words
+prepare                From a config to its feature table: load the collection, build the features or
+                       reuse the stored ones
+robustness             What a trained ranker is worth once part of the catalogue has lost its photos or
+                       descriptions
+robustness_points      One measurement of a ranker whose catalogue has lost part of a modality
+strategies             The strategies of fusion, trained on the same splits: features joined, decisions
+                       joined, one network
+thinned_catalogue      The judged pairs as they would be had some products no photo, or no description;
+                       nothing is encoded anew
 """

@@ -1,7 +1,16 @@
 """Rankers: one protocol, a config class each with its `kind`, made and loaded here.
 
 To add one: write its class and config, name them in RankerConfig and make_ranker, and add a line to
-the contract suite in tests/ltr/test_rankers.py.
+the contract suite in tests/ltr/rankers/test_rankers.py.
+
+  lists                 Lists laid end to end: starts, nDCG, z-scores, weights on a grid
+  out_of_fold           Training queries scored by rankers fitted without them
+  devices               Is the device asked for really there?
+  model_files           A ranker on disk, with sums; nothing that runs code
+  search_space          What a search may try for a setting
+  boosters/             LightGBM, XGBoost, CatBoost
+  networks/             Logistic regression and neural networks
+  blend/                A ranker per modality, their scores joined
 """
 
 # ruff: noqa: PLC0415 - torch takes seconds to import, and the boosters need none

@@ -1,23 +1,23 @@
 """The page of a run and its Markdown twin, and what commands tell on the console.
 
-calibration           Do higher scores mean better products? Grades by decile of the score
-clips                 Files other than photos on a page: played there if they are small and of a kind
-                      that browsers play, else named
-console               What commands tell of the data they read
-drawing               matplotlib's drawings as SVG to be set into a page: text stays text, colours are
-                      the page's, light or dark
-examples              Queries to look at in a report: most improved over the baseline, most harmed,
-                      and a few by chance
-fusion_report         fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
-                      contained page
-pages                 How pages are filled in: jinja2, everything escaped, a missing value is an error
-plots                 The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a
-                      search, curves
-query_gains           What each query gains from the model over the best plain baseline for queries of
-                      its kind
-report                report.html and report.md: one self-contained page, and its figures fit for a
-                      pull request's comment
-report_plots          Which plots a report has, and what each shows in words
-run_report            What of a run goes on its report's page
-thumbnails            Photos small enough to lie in a page
+calibration            Do higher scores mean better products? Grades by decile of the score
+clips                  Files other than photos on a page: played there if they are small and of a kind
+                       that browsers play, else named
+console                What commands tell: of the data they read, of figures and verdicts
+drawing                matplotlib's drawings as SVG to be set into a page: text stays text, colours are
+                       the page's, light or dark
+examples               Queries to look at in a report: most improved over the baseline, most harmed,
+                       and a few by chance
+fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
+                       contained page
+pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error
+plots                  The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a
+                       search, curves
+query_gains            What each query gains from the model over the best plain baseline for queries of
+                       its kind
+report                 report.html and report.md: one self-contained page, and its figures fit for a
+                       pull request's comment
+report_plots           Which plots a report has, and what each shows in words
+run_report             What of a run goes on its report's page
+thumbnails             Photos small enough to lie in a page
 """

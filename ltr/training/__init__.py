@@ -1,11 +1,13 @@
 """Fitting: fold by fold, from other sets, leaning on a cosine, with modalities left out.
 
-anchoring             A ranker that leans on scores known to be good before it learnt: a feature, or
-                      an earlier run
-cross_fit             Fit rankers fold by fold and score what each has not seen
-modality_dropout      Catalogues that lack photos or descriptions: what is taken away, from which
-                      products, in which training lists
-settings              The `train` section of a config
-transfer              Judged queries of other sets as training rows of this one: features matched by
-                      name, grades by their worth
+anchoring              A ranker that leans on scores known to be good before it learnt: a feature, or
+                       an earlier run
+cross_fit              Fit rankers fold by fold and score what each has not seen
+fused_ranker           Feature-level fusion: the embeddings themselves, raw or reduced by PCA, beside
+                       the other features
+modality_dropout       Catalogues that lack photos or descriptions: what is taken away, from which
+                       products, in which training lists
+settings               The `train` section of a config
+transfer               Judged queries of other sets as training rows of this one: features matched by
+                       name, grades by their worth
 """

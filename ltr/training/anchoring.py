@@ -6,24 +6,21 @@ most of the gain and loses most of the chance. How much to lean is learnt on the
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-import polars as pl
 from pydantic import TypeAdapter
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.evaluation.metrics import ndcg, rank
 from ltr.rankers import Ranker, RankerConfig, load_ranker, make_ranker
-from ltr.rankers.blend.score_fusion import z_scores
+from ltr.rankers.lists import ndcg, simplex, starts_of, z_scores
+from ltr.rankers.out_of_fold import out_of_fold
 from ltr.training.transfer import SourceSet, conformed, with_sources
 
 ABOUT, START = "anchor.json", "start"  # beside the ranker's own files
@@ -153,16 +150,13 @@ class AnchoredRanker:
         if queries < 2:
             got = "1: none is left to learn the shares from"
             raise _bad("train", "at least 2 training queries", got, "judge more queries")
-        part = np.random.default_rng(queries).permutation(queries) % min(FOLDS, queries)
-        scores = np.empty(len(train.X))
-        for fold in range(part.max() + 1):
-            kept, out = (
-                train.take(train.query_ids.filter(pl.Series(rows))) for rows in (part != fold, part == fold)
-            )
+
+        def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
             ranker = make_ranker(self.config)
             ranker.fit(with_sources(kept, self._sources, self.config.gain), validation)
-            scores[np.repeat(part == fold, train.groups)] = ranker.score(out)
-        return scores
+            return ranker.score(left_out)
+
+        return out_of_fold(train, FOLDS, queries, fit_and_score)
 
 
 def unwrapped(ranker: Ranker) -> Ranker:
@@ -182,7 +176,8 @@ def chosen_base(train: Dataset, wanted: str, gains: np.ndarray, k: int) -> str:
         return wanted
     cosines = cosines_of(train.schema)
     means = [
-        np.nanmean(_ndcg(_filled(_column(train, name), train.groups), train, gains, k)) for name in cosines
+        np.nanmean(ndcg(_filled(_column(train, name), train.groups), gains, train.groups, k))
+        for name in cosines
     ]
     return cosines[int(np.argmax(means))]
 
@@ -215,16 +210,16 @@ def surest_shares(members: np.ndarray, lists: Dataset, gains: np.ndarray, k: int
     many go by the mean. Member 1 alone gains 0 for sure. One best mix would hang on a handful of queries, so
     the shares are the mean of the best ones over resamples of the queries (bagging: Breiman, 1996).
     """
-    before = _ndcg(members[:, 1], lists, gains, k)
-    grid = np.array([np.eye(members.shape[1])[1], *_simplex(members.shape[1])])
-    gained = np.stack([_ndcg(members @ shares, lists, gains, k) - before for shares in grid], axis=1)
+    before = ndcg(members[:, 1], gains, lists.groups, k)
+    grid = np.array([np.eye(members.shape[1])[1], *simplex(members.shape[1], STEPS)])
+    gained = np.stack([ndcg(members @ shares, gains, lists.groups, k) - before for shares in grid], axis=1)
     gained = gained[~np.isnan(before)]
     if not len(gained):
         return grid[0], 0.0
     rng = np.random.default_rng(len(gained))
     draws = (gained[rng.integers(0, len(gained), len(gained))] for _ in range(RESAMPLES))
     shares = np.mean([grid[_lower_ends(drawn).argmax()] for drawn in draws], axis=0)
-    mixed = _ndcg(members @ shares, lists, gains, k) - before
+    mixed = ndcg(members @ shares, gains, lists.groups, k) - before
     return shares, float(_lower_ends(mixed[~np.isnan(mixed)][:, None])[0])
 
 
@@ -234,24 +229,6 @@ def _lower_ends(differences: np.ndarray) -> np.ndarray:
     return differences.mean(axis=0) - CONFIDENT * np.nan_to_num(
         spread / np.sqrt(len(differences)), posinf=1.0
     )
-
-
-def _simplex(members: int) -> Iterator[np.ndarray]:
-    """All shares in tenths: stars and bars."""
-    for bars in itertools.combinations(range(STEPS + members - 1), members - 1):
-        yield (np.diff([-1, *bars, STEPS + members - 1]) - 1) / STEPS
-
-
-def _ndcg(scores: np.ndarray, lists: Dataset, gains: np.ndarray, k: int) -> np.ndarray:
-    """(q,) nDCG@k of each query; NaN for one without a gain."""
-    nothing = np.zeros(len(scores), dtype=bool)
-    query = np.repeat(np.arange(len(lists.groups)), lists.groups)
-    products = lists.frame["product_id"]
-    rankings = rank(
-        query=query, product_id=products, score=scores, gain=gains, relevant=nothing, judged=~nothing,
-        queries=len(lists.groups),
-    )  # fmt: skip
-    return ndcg(rankings, k)
 
 
 def _column(data: Dataset, name: str) -> np.ndarray:
@@ -264,7 +241,7 @@ def _column(data: Dataset, name: str) -> np.ndarray:
 
 def _filled(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Missing values as the lowest of their list; 0 where the whole list is missing."""
-    lowest = np.fmin.reduceat(values, np.cumsum(groups) - groups) if len(values) else values
+    lowest = np.fmin.reduceat(values, starts_of(groups)) if len(values) else values
     return np.where(np.isnan(values), np.nan_to_num(np.repeat(lowest, groups)), values)
 
 

@@ -38,9 +38,6 @@ from features.errors import InputError
 
 _AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all
 _COLDEST = 0.01  # temperature: below it a handful of hard negatives takes the whole gradient
-_LONGEST_STRIDE = (
-    0.08  # of the photo's side, to which a photo is shifted, enlarged or reduced by 1.5 times that
-)
 _CHECKPOINT_SECONDS = 30.0
 _TOLD_SECONDS = 15.0
 

@@ -23,7 +23,7 @@ from features.encoders.fitting.contrastive import learning_rate_at
 from features.encoders.fitting.distillation_settings import DistillationConfig
 from features.encoders.image.aligned_network import has_bfloat16
 from features.encoders.text.model_files import load_model
-from features.encoders.text.token_batches import token_batches
+from features.encoders.text.token_batches import padded, token_batches
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -204,12 +204,7 @@ class _Fitting:
         return loss.item()
 
     def _cosine(self, batch: np.ndarray) -> Tensor:
-        longest = max(len(self._tokens[row]) for row in batch)
-        ids = np.full((len(batch), longest), self._student.tokenizer.pad_token_id or 0)
-        mask = np.zeros_like(ids)
-        for place, row in enumerate(batch):
-            ids[place, : len(self._tokens[row])] = self._tokens[row]
-            mask[place, : len(self._tokens[row])] = 1
+        ids, mask = padded([self._tokens[row] for row in batch], self._student.tokenizer.pad_token_id or 0)
         features = {"input_ids": ids, "attention_mask": mask}
         tensors = {name: torch.from_numpy(array).to(self._device) for name, array in features.items()}
         found = self._student(tensors)["sentence_embedding"].float()

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from features.encoders.text.token_batches import token_batches
+from features.encoders.text.token_batches import padded, token_batches
 from features.errors import InputError
 
 OnnxPrecision = Literal["float32", "int8"]
@@ -86,12 +86,7 @@ class OnnxText:
         return vectors
 
     def _run(self, tokens: Sequence[Sequence[int]]) -> np.ndarray:
-        """tokens: from the longest down."""
-        shape = (len(tokens), len(tokens[0]))
-        ids, mask = np.full(shape, self._pad, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-        for row, text in enumerate(tokens):
-            ids[row, : len(text)] = text
-            mask[row, : len(text)] = 1
+        ids, mask = padded(tokens, self._pad)
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         found: np.ndarray = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,3 +18,13 @@ def token_batches(counts: np.ndarray, budget: int) -> Iterator[np.ndarray]:
         size = max(1, budget // max(1, int(counts[order[start]])))
         yield order[start : start + size]
         start += size
+
+
+def padded(tokens: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids (texts, longest), filled up with `pad`, and the mask of the real ones, both int64."""
+    ids = np.full((len(tokens), max(map(len, tokens))), pad, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, text in enumerate(tokens):
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
+    return ids, mask

@@ -14,6 +14,8 @@ from ltr.data.dataset import Dataset
 from ltr.rankers.boosters.boosted import bad_data
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
 from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
+from ltr.rankers.lists import starts_of
+from ltr.rankers.out_of_fold import out_of_fold
 
 BoosterConfig = LightGBMConfig | XGBoostConfig
 MemberRanker = LightGBMRanker | XGBoostRanker
@@ -108,7 +110,7 @@ def _silent(data: Dataset) -> np.ndarray:
     """(q,) whether a query's every feature is missing, as a photo's are where the query has none."""
     if not len(data.groups):
         return np.zeros(0, dtype=bool)
-    return np.logical_and.reduceat(np.isnan(data.X).all(axis=1), np.cumsum(data.groups) - data.groups)
+    return np.logical_and.reduceat(np.isnan(data.X).all(axis=1), starts_of(data.groups))
 
 
 @dataclass(frozen=True)
@@ -157,13 +159,11 @@ class FittedMembers:
         if queries < 2:
             got = f"{queries}: none is left to score"
             raise bad_data("at least 2 training queries", got, "judge more queries, or choose objective: rrf")
-        part = np.random.default_rng(self.config.seed).permutation(queries) % min(self.folds, queries)
-        scores = np.empty((len(self.train.X), len(self.features)))
-        for fold in range(part.max() + 1):
-            kept, out = (self.train.take(self.train.query_ids.filter(part != fold)), part == fold)
-            members = Members.fit(self.config, self.features, kept, self.validation)
-            scored = self.train.take(self.train.query_ids.filter(out))
-            scores[np.repeat(out, self.train.groups)] = members.scores(scored)
+
+        def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
+            return Members.fit(self.config, self.features, kept, self.validation).scores(left_out)
+
+        scores = out_of_fold(self.train, self.folds, self.config.seed, fit_and_score)
         return Lists(scores, self.train)
 
     @cached_property

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ltr.rankers.lists import divided, extremes, list_of, mean_ndcg, place_in_list, simplex, z_scores
+
 MOST_POINTS = 300  # of the first grid over the simplex: 231 of step 1/20 for three members
 FINER = (2, 4)  # the grid's step is halved twice around the best point
 
@@ -27,9 +29,9 @@ def mid_ranks(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def _mid_ranks(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    query = _query_of(groups)
+    query = list_of(groups)
     order = np.lexsort((-scores, query))
-    place = np.arange(len(order)) - np.repeat(_starts(groups), groups)
+    place = place_in_list(groups)
     first = np.ones(len(order), dtype=bool)
     ordered = scores[order]
     first[1:] = (query[1:] != query[:-1]) | (ordered[1:] != ordered[:-1])
@@ -42,19 +44,8 @@ def _mid_ranks(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 def min_max(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Scores (n, m) from 0, a member's lowest in the list, to 1; 0 where all are equal."""
-    low, high = _extremes(scores, groups)
-    return _divided(scores - low, high - low)
-
-
-def z_scores(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Scores (n, m) less a member's mean in the list, in its standard deviations; 0 where all are equal."""
-    low, high = _extremes(scores, groups)
-    given = ~np.isnan(scores)
-    count = np.maximum(_sums(given.astype(float), groups), 1)
-    deviation = scores - _sums(np.where(given, scores, 0.0), groups) / count
-    variance = _sums(np.where(given, deviation, 0.0) ** 2, groups) / count
-    # Equal scores may miss their own mean by rounding: their spread is 0, not that.
-    return _divided(deviation, np.where(high > low, np.sqrt(variance), 0.0))
+    low, high = extremes(scores, groups)
+    return divided(scores - low, high - low)
 
 
 NORMALISATIONS = {"min_max": min_max, "z": z_scores}
@@ -108,32 +99,15 @@ def learn_weights(normalised: np.ndarray, gains: np.ndarray, groups: np.ndarray,
             ),
         )
 
-    best = better([np.full(members, 1 / members), *_simplex(members, steps)])
+    best = better([np.full(members, 1 / members), *simplex(members, steps)])
     for finer in FINER:
         best = better([best, *_neighbours(best, 1 / (finer * steps))])
     return best / best.sum()
 
 
-def mean_ndcg(scores: np.ndarray, gains: np.ndarray, groups: np.ndarray, k: int) -> float:
-    """Mean nDCG@k over the lists with any gain (0 where none has); equal scores in the order of rows."""
-    query, place = _query_of(groups), np.arange(len(gains)) - np.repeat(_starts(groups), groups)
-    discount = np.where(place < k, 1 / np.log2(place + 2), 0.0)
-    best, got = (
-        np.bincount(query, gains[np.lexsort((-by, query))] * discount, minlength=len(groups))
-        for by in (gains, scores)
-    )
-    return float((got[best > 0] / best[best > 0]).mean()) if (best > 0).any() else 0.0
-
-
 def _grid_steps(members: int) -> int:
     fitting = (s for s in range(20, 0, -1) if math.comb(s + members - 1, members - 1) <= MOST_POINTS)
     return next(fitting, 1)
-
-
-def _simplex(members: int, steps: int) -> Iterator[np.ndarray]:
-    """All weights that are whole multiples of 1 / steps: stars and bars."""
-    for bars in itertools.combinations(range(steps + members - 1), members - 1):
-        yield np.diff([-1, *bars, steps + members - 1]).astype(float) / steps - 1 / steps
 
 
 def _neighbours(weights: np.ndarray, step: float) -> Iterator[np.ndarray]:
@@ -144,30 +118,3 @@ def _neighbours(weights: np.ndarray, step: float) -> Iterator[np.ndarray]:
             moved[giver] -= step
             moved[taker] += step
             yield moved
-
-
-def _starts(groups: np.ndarray) -> np.ndarray:
-    return np.cumsum(groups) - groups
-
-
-def _query_of(groups: np.ndarray) -> np.ndarray:
-    return np.repeat(np.arange(len(groups)), groups)
-
-
-def _extremes(scores: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest score (n, m) of each row's list; infinities where a member abstains."""
-    missing, starts = np.isnan(scores), _starts(groups)
-    low = np.minimum.reduceat(np.where(missing, np.inf, scores), starts, axis=0)
-    high = np.maximum.reduceat(np.where(missing, -np.inf, scores), starts, axis=0)
-    return np.repeat(low, groups, axis=0), np.repeat(high, groups, axis=0)
-
-
-def _sums(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """The list's sum of each column, at every row (n, m)."""
-    return np.repeat(np.add.reduceat(values, _starts(groups), axis=0), groups, axis=0)
-
-
-def _divided(values: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """The quotient; 0 where `by` is 0, NaN where the value is."""
-    quotient = np.divide(values, by, out=np.zeros_like(values), where=by > 0)
-    return np.where(np.isnan(values), np.nan, quotient)

@@ -1,9 +1,9 @@
 """Gradient-boosted trees: LightGBM, XGBoost, CatBoost behind one protocol.
 
-boosted               What the two boosters share: settings, checks, the mean over bags, saving and
-                      loading
-catboost_ranker       YetiRank by CatBoost, an optional extra of the installation; on the CPU
-lightgbm_ranker       LambdaMART by LightGBM: lambdarank or rank_xendcg, on the CPU or over OpenCL
-xgboost_ranker        LambdaMART by XGBoost: rank:ndcg, rank:map or rank:pairwise, on the CPU or on
-                      CUDA
+boosted                What the two boosters share: settings, checks, the mean over bags, saving and
+                       loading
+catboost_ranker        YetiRank by CatBoost, an optional extra of the installation; on the CPU
+lightgbm_ranker        LambdaMART by LightGBM: lambdarank or rank_xendcg, on the CPU or over OpenCL
+xgboost_ranker         LambdaMART by XGBoost: rank:ndcg, rank:map or rank:pairwise, on the CPU or on
+                       CUDA
 """

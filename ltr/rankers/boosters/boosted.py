@@ -22,6 +22,7 @@ from features.disk import sha256
 from ltr.data.dataset import Dataset
 from ltr.data.gains import Gain, gains_of
 from ltr.rankers.devices import Device
+from ltr.rankers.lists import differ_in_gain
 from ltr.rankers.model_files import check_unchanged
 from ltr.rankers.search_space import Float, Int, Range
 
@@ -183,18 +184,13 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         if (
             validation is not None
             and self.config.early_stopping_rounds
-            and not self._can_tell_apart(validation)
+            and not differ_in_gain(gains_of(validation.grades, self.config.gain), validation.groups)
         ):
             raise bad_data(
                 "a validation query whose products differ in grade",
                 f"none in {len(validation.groups)} queries: nothing tells when to stop",
                 "raise split.validation_share, or set ranker.early_stopping_rounds: 0",
             )
-
-    def _can_tell_apart(self, data: Dataset) -> bool:
-        gains = gains_of(data.grades, self.config.gain)
-        starts = np.cumsum(data.groups) - data.groups
-        return bool((np.maximum.reduceat(gains, starts) > np.minimum.reduceat(gains, starts)).any())
 
     @abstractmethod
     def _train(self, train: Dataset, validation: Dataset | None) -> tuple[list[Booster], list[list[float]]]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -37,25 +36,6 @@ class BestEpoch:
             return epochs
         network.load_state_dict(self._best)
         return self._epoch
-
-
-def mean_ndcg(scores: np.ndarray, gains: np.ndarray, groups: np.ndarray, k: int) -> float:
-    """Mean nDCG@k of the queries that have a gain; ties in the order of rows, as the boosters have them."""
-    query = np.repeat(np.arange(len(groups)), groups)
-    rank = np.arange(len(scores)) - np.repeat(np.cumsum(groups) - groups, groups)
-    discount = np.where(rank < k, 1 / np.log2(2.0 + rank), 0.0)
-
-    def dcg(key: np.ndarray) -> np.ndarray:
-        return np.bincount(query, gains[np.lexsort((-key, query))] * discount, minlength=len(groups))
-
-    ideal = dcg(gains)
-    return float((dcg(scores)[ideal > 0] / ideal[ideal > 0]).mean())
-
-
-def differ_in_gain(gains: np.ndarray, groups: np.ndarray) -> bool:
-    """Whether the rows of any query differ: else every order of them is as good."""
-    starts = np.cumsum(groups) - groups
-    return bool((np.maximum.reduceat(gains, starts) > np.minimum.reduceat(gains, starts)).any())
 
 
 @contextmanager

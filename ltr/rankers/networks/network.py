@@ -19,8 +19,9 @@ from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
 from ltr.rankers.boosters.boosted import HISTORY, bad_data, thread_count
+from ltr.rankers.lists import differ_in_gain, mean_ndcg
 from ltr.rankers.model_files import read_models, write_models
-from ltr.rankers.networks.early_stopping import BestEpoch, differ_in_gain, limited_threads, mean_ndcg
+from ltr.rankers.networks.early_stopping import BestEpoch, limited_threads
 from ltr.rankers.networks.grade_classes import labels_of
 from ltr.rankers.networks.network_settings import NetworkConfig
 from ltr.rankers.networks.query_batches import QueryBatch, TrainingPart, query_batches

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ltr.rankers.lists import starts_of
+
 
 @dataclass(frozen=True)
 class TrainingPart:
@@ -62,7 +64,7 @@ def query_batches(
     Of a query with more than `longest` rows so many are drawn, anew each time: pairwise losses cost the
     square of a list's length.
     """
-    starts = np.cumsum(part.groups) - part.groups
+    starts = starts_of(part.groups)
     for queries in _packed(part.groups.clip(max=longest), random.permutation(len(part.groups)), cells):
         rows = [_drawn(starts[query], part.groups[query], longest, random) for query in queries]
         yield _batch(part, rows)

@@ -167,12 +167,12 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np, polars as pl
-from features.encoders import cache as embedding_cache
+from features.encoders import cache
 from features.encoders import shards
 from features.encoders.cache import EmbeddingCache
 
 sys.path.insert(0, {tests!r})
-from test_embedding_cache import WordEncoder
+from test_cache import WordEncoder
 
 written = 0
 write_bytes, replace = Path.write_bytes, Path.replace
@@ -203,8 +203,8 @@ if {moment!r} == "in write":
 else:
     Path.write_bytes, Path.replace = counted_write, killed_before_rename
 # Steps of 64 items, a shard each.
-embedding_cache._LARGEST_STEP = 64
-embedding_cache.ShardWriter = lambda shards: shards.ShardWriter(shards, items=64)
+cache._LARGEST_STEP = 64
+cache.ShardWriter = lambda folder: shards.ShardWriter(folder, items=64)
 texts = pl.Series([f"text {{i:03}}" for i in range(300)])
 EmbeddingCache(Path({folder!r})).embed(WordEncoder(), texts, "text")
 """
@@ -241,7 +241,7 @@ from pathlib import Path
 import polars as pl
 from features.encoders.cache import EmbeddingCache
 sys.path.insert(0, {tests!r})
-from test_embedding_cache import check, WordEncoder
+from test_cache import check, WordEncoder
 cache = EmbeddingCache(Path({folder!r}))
 for start in range(0, 600, 60):
     check(WordEncoder(), [f"text {{i}}" for i in range(start, start + 120)], cache)

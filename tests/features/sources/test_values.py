@@ -54,9 +54,9 @@ def test_written_prices_are_read_back(cents: int, style: str) -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False) | st.none(), min_size=1))
-def test_printed_numbers_are_read_back(values: list[float | None]) -> None:
-    column = pl.Series(values, dtype=pl.Float64)
-    printed = pl.Series([None if v is None else repr(v) for v in values], dtype=pl.String)
+def test_printed_numbers_are_read_back(given: list[float | None]) -> None:
+    column = pl.Series(given, dtype=pl.Float64)
+    printed = pl.Series([None if v is None else repr(v) for v in given], dtype=pl.String)
     for read in (values.numbers, values.prices):
         assert read(printed).equals(column)
         assert read(column).equals(column)

@@ -59,11 +59,11 @@ def test_a_commit_that_came_second_is_made_again_on_top(
 
     def overtaken(*arguments: object) -> object:
         """The other process commits after we looked at the table and before we do."""
-        monkeypatch.setattr(store_module, "_prepare", prepare)
+        monkeypatch.setattr(delta, "_prepare", prepare)
         store.write(PRICES, prices(("a", 0, 1.0), ("b", 0, 1.0)))
         return prepare(*arguments)
 
-    monkeypatch.setattr(store_module, "_prepare", overtaken)
+    monkeypatch.setattr(delta, "_prepare", overtaken)
     assert store.write(PRICES, prices(("a", 0, 2.0)), mode=mode) == 1 + exists
     assert store.read(PRICES).height == 3 + exists - (mode == "upsert")
     assert price_list(store.as_of(asked(("a", 0), ("b", 0)), [PRICES])) == [2.0, 1.0]

@@ -19,7 +19,7 @@ from ltr.rankers import (
     XGBoostConfig,
     make_ranker,
 )
-from ltr.rankers.blend.score_fusion import z_scores
+from ltr.rankers.lists import z_scores
 from ltr.training.anchoring import (
     AnchoredRanker,
     Transfer,

@@ -206,7 +206,7 @@ def test_it_runs_from_a_script_without_a_main_guard(tower_folder: Path, tmp_path
     (tmp_path / "photo.jpg").write_bytes(GOOD[0])
     script = (
         "from pathlib import Path\n"
-        "from features.aligned_encoder import AlignedConfig\n"
+        "from features.encoders.image.aligned import AlignedConfig\n"
         "from features.encoders.registry import make_encoder\n"
         f"encoder = make_encoder(AlignedConfig(folder={str(tower_folder)!r}, threads=1), Path())\n"
         f"print(encoder.encode([{str(tmp_path / 'photo.jpg')!r}] * 40, 'image').shape)\n"

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltr.rankers.blend import score_fusion
+from ltr.rankers.lists import mean_ndcg
 
 EIGHTHS = st.integers(-16, 16).map(lambda whole: whole / 8)
 
@@ -183,9 +184,7 @@ def test_mean_ndcg_is_that_of_a_loop(made: tuple[np.ndarray, np.ndarray], k: int
         order = sorted(rows, key=lambda row: -scores[row, 0])
         if best:
             found.append(sum(gains[row] * d for row, d in zip(order, discount, strict=True)) / best)
-    assert score_fusion.mean_ndcg(scores[:, 0], gains, groups, k) == pytest.approx(
-        np.mean(found) if found else 0
-    )
+    assert mean_ndcg(scores[:, 0], gains, groups, k) == pytest.approx(np.mean(found) if found else 0)
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 4, 6])
@@ -201,8 +200,7 @@ def test_weights_find_the_member_that_knows(members: int) -> None:
     assert (weights >= 0).all()
     assert weights.argmax() == members - 1
     learnt, equal = (
-        score_fusion.mean_ndcg(normalised @ w, gains, groups, 10)
-        for w in (weights, np.full(members, 1 / members))
+        mean_ndcg(normalised @ w, gains, groups, 10) for w in (weights, np.full(members, 1 / members))
     )
     assert learnt >= equal
     assert members == 1 or learnt > equal

@@ -14,7 +14,7 @@ from features.errors import InputError
 from ltr.config.tree import DEMO_CONFIG, read_config
 from ltr.data.dataset import Dataset
 from ltr.rankers import LogisticConfig, MLPConfig, NeuralConfig, load_ranker, make_ranker
-from ltr.rankers.networks.early_stopping import mean_ndcg
+from ltr.rankers.lists import mean_ndcg
 from ltr.rankers.networks.embedded_fields import embedded_fields, towers_of
 from ltr.rankers.networks.query_batches import TrainingPart, query_batches
 from tests.ltr.rankers.test_rankers import dataset, ndcg, world
