@@ -2,8 +2,9 @@
 
 build                 Feature groups in order → one table of features per query–product pair
 feature_schema        What a feature table holds: names in order, kinds and category vocabularies
-disk                  Folders that take their name only when whole
+disk                  Files and folders that take their name only when whole
 processes             Which process somebody is, and is it gone
+secrets               Secrets in addresses and options: never told or written down
 errors                The one error that a person can mend
 sources/              The user's files or frames → clean canonical tables
 media/                Photos and other files: which columns hold them, what can be read

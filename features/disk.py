@@ -156,7 +156,7 @@ def _system_error(error: Exception, path: Path) -> int | None:
 
 def _take_name(whole: Path, target: Path) -> None:
     for _ in range(_ATTEMPTS):
-        _set_aside(target)
+        set_aside(target)
         try:
             whole.rename(target)
         except FileNotFoundError:
@@ -170,7 +170,8 @@ def _take_name(whole: Path, target: Path) -> None:
     raise OSError(errno.EBUSY, "other processes write it all the time", str(target))
 
 
-def _set_aside(target: Path) -> None:
+def set_aside(target: Path) -> None:
+    """Rename what has that name to NAME@TIME, the time it was last changed."""
     try:
         made = datetime.fromtimestamp(target.stat().st_mtime, tz=UTC)
         target.rename(_free_name(target, made))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from features.feature_schema import Feature
+from features.secrets import masked_address
 from ltr.config import command_line
 from ltr.config.command_line import say, show
 from ltr.config.tree import Config
@@ -48,7 +49,7 @@ def print_table(prepared: Prepared, config: Config) -> None:
     show("features", ["group", "features", "null", "seconds"], rows)
     if "similarity" in prepared.table.seconds:
         say(f"groups of cosines together: {prepared.table.seconds['similarity']:.1f} s")
-    where = f"{config.store.root}, view {config.name}_pairs, version {prepared.version}"
+    where = f"{masked_address(config.store.root)}, view {config.name}_pairs, version {prepared.version}"
     size = f"{frame.height:,} rows × {len(schema.features)} features"
     if prepared.from_store:
         say(f"reused: {size} from {where} (same fingerprint)")

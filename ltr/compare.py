@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from features.disk import whole_file
 from features.errors import InputError
 from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall
 from features.media.columns import media_columns, modality_of
@@ -21,7 +22,6 @@ from ltr.pipeline.prepare import load_collection
 from ltr.reporting.clips import Clips, file_name
 from ltr.reporting.pages import render
 from ltr.reporting.thumbnails import thumbnail
-from ltr.runs.record import write_whole
 from ltr.serving.similar import make_likeness
 
 _NOT_ATTRIBUTES = ("product_id", "image")
@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     show("", ["", *given.products], [(line.name, *line.values) for line in lines])
     show("how alike, from 0 to 1", alike.columns, alike.rows())
     if given.html:
-        write_whole(given.html, page(chosen, lines, alike))
+        with whole_file(given.html) as path:
+            path.write_text(page(chosen, lines, alike), encoding="utf-8")
         say(f"page: {given.html}")
     return alike
 

@@ -7,7 +7,6 @@ RUNS/NAME-fusion with one table, a matrix of paired tests, and a plain statement
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     arguments.add_argument("--components", type=int, default=32, help="kept of each embedding by PCA")
     given, config = command_line.read_settings(arguments, argv)
     target = given.run or Path(config.runs) / f"{config.name}-fusion"
-    command = "python -m ltr.compare_fusion " + shlex.join(argv or [])
+    command = command_line.as_typed("ltr.compare_fusion", argv)
     return compare_fusion(config, target, command, given.components)
 
 

@@ -20,6 +20,7 @@ import polars as pl
 import yaml
 from pydantic import BaseModel
 
+from features.disk import whole_file
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.media.photo_checks import PhotoChecks
@@ -36,7 +37,6 @@ from ltr.evaluation.segments import query_segments
 from ltr.evaluation.systems import Measurement, measure
 from ltr.pipeline.prepare import load_collection
 from ltr.reporting.console import print_collection, print_measurement, print_verdict
-from ltr.runs.record import write_whole
 from ltr.runs.saved_run import SavedRun, held_out
 
 Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
@@ -97,7 +97,8 @@ def _compare(
     )
     print_verdict(verdict)
     if given.markdown:
-        write_whole(given.markdown, to_markdown(verdict))
+        with whole_file(given.markdown) as path:
+            path.write_text(to_markdown(verdict), encoding="utf-8")
     if given.fail_if_worse and verdict.failures:
         say(f"FAIL: worse than {given.baseline} beyond noise: {', '.join(verdict.failures)}")
         raise SystemExit(1)
@@ -146,7 +147,7 @@ def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:
 
 def warn_of_seen(run: SavedRun, collection: Collection) -> None:
     """Say how many of the queries look like ones that the model was trained on."""
-    own = pl.read_parquet(run.folder / "trained_on.parquet").select("words", "photo").unique()
+    own = run.table("trained_on.parquet").select("words", "photo").unique()
     judged = collection.queries.join(collection.judgements, on="query_id", how="semi")
     some_look = pl.col("words").is_not_null() | pl.col("photo").is_not_null()
     seen = looks(judged).filter(some_look).join(own, on=["words", "photo"], how="semi", nulls_equal=True)

@@ -24,6 +24,7 @@ from ltr.explanation.counterfactual import Change, changes
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
+from ltr.runs.sums import check_files, read_about
 from ltr.serving.query_explanation import Explained, explain_query
 
 DONE = "TreeSHAP; less the mean of the query's candidates, for what they share ranks nothing"
@@ -80,6 +81,7 @@ def _importance(given: argparse.Namespace) -> dict[str, Any]:
             got="none",
             cure="train the run again, with ranker lightgbm or xgboost",
         )
+    check_files(run.folder, read_about(run.folder), path.name)
     found: dict[str, Any] = read_json(path)
     if not given.json:
         _print_importance(found, given.top)

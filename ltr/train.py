@@ -6,7 +6,6 @@ feature groups, and write a run folder with model, figures and report. With no c
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     arguments.add_argument("--run", type=Path, help="the run folder to write; default: RUNS/NAME-RANKER")
     given, config = command_line.read_settings(arguments, argv)
     target = given.run or Path(config.runs) / f"{config.name}-{config.ranker.kind}"
-    return train(config, target, "python -m ltr.train " + shlex.join(argv or []))
+    return train(config, target, command_line.as_typed("ltr.train", argv))
 
 
 def train(config: Config, target: Path, command: str) -> Path:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +50,7 @@ from ltr.training.modality_dropout import check_parts
 from ltr.tuning.candidates import Candidate, CandidateSpace
 from ltr.tuning.search import Search
 from ltr.tuning.study import digest, open_study
-from ltr.tuning.study_storage import open_storage, shown
+from ltr.tuning.study_storage import open_storage, shown, storage_errors
 from ltr.tuning.summary import TUNING, choose_winner, complete_trials, summarise_search, tuning_section
 from ltr.tuning.trials import CrossValidation, chosen_groups, inner_folds
 
@@ -116,16 +115,23 @@ def main(argv: Sequence[str] | None = None) -> Path | None:
     task = read_task(config)
     name = given.study or config.name
     folder = Path(config.runs) / "studies" / name
-    storage = open_storage(given.storage, folder)
-    study = open_study(
-        storage, name, task.made_with(), task.space, config.tuning.seed, two=config.tuning.second is not None
-    )
-    say(f"study {name!r} in {shown(given.storage, folder)}: {len(complete_trials(study))} complete trials")
-    Search(study, task.space, task.judge, config.tuning, given.trials, given.timeout, say).run()
-    if given.search_only:
-        say(f"searched ({watch})")
-        return None
-    finish(task, study, given.winner, target, "python -m ltr.tune " + shlex.join(argv or []))
+    with storage_errors(given.storage, folder):
+        study = open_study(
+            open_storage(given.storage, folder),
+            name,
+            task.made_with(),
+            task.space,
+            config.tuning.seed,
+            two=config.tuning.second is not None,
+        )
+        say(
+            f"study {name!r} in {shown(given.storage, folder)}: {len(complete_trials(study))} complete trials"
+        )
+        Search(study, task.space, task.judge, config.tuning, given.trials, given.timeout, say).run()
+        if given.search_only:
+            say(f"searched ({watch})")
+            return None
+        finish(task, study, given.winner, target, command_line.as_typed("ltr.tune", argv))
     say(f"run: {target} ({watch})")
     return target
 

@@ -1,11 +1,11 @@
 """The feature store: Delta tables per feature view, read as of a time or a version.
 
-  as_of                 The point-in-time join: for each row, the newest value that was available at
-                        that row's time
-  commits               The log of a feature table: what the store notes in each commit, and which
-                        version a request means
-  delta                 The feature store: one Delta table per feature view, read as of any time or any
-                        version
-  view                  A feature view: the name, keys and clock of one table of features, and the rows
-                        it accepts
+as_of                 The point-in-time join: for each row, the newest value that was available at
+                      that row's time
+commits               The log of a feature table: what the store notes in each commit, and which
+                      version a request means
+delta                 The feature store: one Delta table per feature view, read as of any time or any
+                      version
+view                  A feature view: the name, keys and clock of one table of features, and the rows
+                      it accepts
 """

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from features.errors import InputError
+from features.secrets import MASK, masked_address, scrub
 from ltr.config.tree import DEMO_CONFIG, Config, read_config
 from ltr.config.yaml_files import parse_yaml
 
@@ -37,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as for any other input."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: command line: {message}; see --help\n")
+        self.exit(2, f"error: command line: {scrub(message)}; see --help\n")
 
 
 def parser(doc: str | None, *, config: bool = True) -> argparse.ArgumentParser:
@@ -75,6 +78,27 @@ def read_settings(
     return given, read_config(given.config, overrides)
 
 
+def as_typed(module: str, argv: Sequence[str] | None) -> str:
+    """The command for people to read and repeat: without the secrets among its words."""
+    words: list[str] = []
+    masked = False
+    for word in argv or []:
+        name, equals, value = word.partition("=")
+        if masked:
+            words.append(MASK)
+        elif _is_secret(name) and equals:
+            words.append(f"{name}={MASK}")
+        else:
+            words.append(masked_address(word) if "://" in word and not word.startswith("--") else scrub(word))
+        masked = not masked and _is_secret(name) and not equals
+    return f"python -m {module} {shlex.join(words)}"
+
+
+def _is_secret(name: str) -> bool:
+    """Whether what is given by this name may hold a secret in any form."""
+    return name == "--store" or name.startswith("--store.storage_options")
+
+
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     """`--section.key VALUE` pairs; values are read as YAML (`5`, `true`, `[1, 10]`)."""
     overrides: dict[str, Any] = {}
@@ -83,10 +107,11 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         word = queue.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not (equals or queue):
-            raise InputError(
-                where="command line", expected="--section.key VALUE", got=repr(word), cure="see --help"
-            )
-        overrides[name] = parse_yaml(value if equals else queue.pop(0), f"command line, --{name}")
+            got = repr(scrub(word))
+            raise InputError(where="command line", expected="--section.key VALUE", got=got, cure="see --help")
+        value = value if equals else queue.pop(0)
+        literal = name.startswith("store.storage_options.")  # no password is YAML
+        overrides[name] = value if literal else parse_yaml(value, f"command line, --{name}")
     return overrides
 
 
@@ -95,25 +120,30 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         main(words)
-    except InputError as error:
-        if "--debug" in words:
-            raise
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(1)
-    except OSError as error:
-        if "--debug" in words:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        told = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
-        sys.stderr.write(f"error: {where}{told}; check the path, your rights to it and the space left\n")
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
         sys.exit(130)
+    except Exception as error:
+        if isinstance(error, InputError | OSError) and "--debug" not in words:
+            sys.stderr.write(scrub(f"error: {_in_a_line(error)}\n"))
+            sys.exit(1)
+        trace = traceback.format_exc()
+        if scrub(trace) == trace:
+            raise
+        sys.stderr.write(scrub(trace))
+        sys.exit(1)
+
+
+def _in_a_line(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    told = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
+    return f"{where}{told}; check the path, your rights to it and the space left"
 
 
 def say(text: str = "") -> None:
-    console.print(text, markup=False)
+    console.print(scrub(text), markup=False)
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from features.errors import InputError
 from features.disk import sha256
+from features.errors import InputError
 
 Arrays = dict[str, np.ndarray]
 

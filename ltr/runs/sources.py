@@ -12,15 +12,14 @@ import polars as pl
 
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.sources.readers import read_table
-from ltr.training.anchoring import Transfer, check_base
 from ltr.config.command_line import say
 from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
+from ltr.data.splits import looks
 from ltr.pipeline.prepare import prepare
 from ltr.rankers import Ranker
 from ltr.runs.saved_run import SavedRun
-from ltr.data.splits import looks
+from ltr.training.anchoring import Transfer, check_base
 from ltr.training.transfer import AlsoConfig, SourceSet, check_shared
 
 WEIGHING = ("lightgbm", "xgboost", "blend")  # kinds of ranker that know weights of queries
@@ -132,7 +131,7 @@ def _start(folder: Path, data: Dataset, queries: pl.DataFrame) -> Ranker:
             else "none that are the same",
             cure="name another run, or train that one on the same features",
         )
-    known = queries.height - len(_unlike(looks(queries), read_table(folder / "trained_on.parquet")))
+    known = queries.height - len(_unlike(looks(queries), run.table("trained_on.parquet")))
     if known:
         say(f"WARN  train.start: {known:,} of these queries trained that run, so it flatters the figures")
     return run.model.ranker

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from features.disk import whole_file
 from features.encoders.fitting.aligned_start import content_of, first_tower
 from features.encoders.fitting.contrastive import augment, contrastive_loss, learning_rate_at
 from features.encoders.fitting.pair_sampling import (
@@ -33,7 +34,6 @@ from features.encoders.fitting.pair_sampling import (
 from features.encoders.image.aligned_network import PhotoTower, as_batch, encode_pixels, has_bfloat16
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import fingerprint_of
-from features.disk import whole_file
 from features.errors import InputError
 
 _AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all

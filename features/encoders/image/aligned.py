@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.disk import sha256
 from features.encoders.image.photo_loading import PhotoSettings, encode_photos
 from features.encoders.protocol import (
     check_modality,
@@ -21,7 +22,6 @@ from features.encoders.protocol import (
     major_versions,
     torch_device,
 )
-from features.disk import sha256
 from features.errors import InputError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from features.disk import sha256
 from features.encoders.protocol import (
     EncoderSettings,
     check_modality,
@@ -21,7 +22,6 @@ from features.encoders.protocol import (
     major_versions,
     unit_rows,
 )
-from features.disk import sha256
 from features.errors import InputError
 
 if TYPE_CHECKING:

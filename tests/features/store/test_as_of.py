@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.errors import InputError
 from features.store import as_of
 from features.store.as_of import join_as_of, newest_per_key
-from features.errors import InputError
 
 NOON = datetime(2020, 1, 1, 12)
 HOUR = timedelta(hours=1)

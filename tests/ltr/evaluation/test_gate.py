@@ -16,6 +16,7 @@ from ltr import evaluate
 from ltr.evaluation.gate import judge, same_judgements, to_markdown
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.evaluation.significance import BootstrapConfig, queries_needed, smallest_seen
+from ltr.runs.sums import seal
 from tests.ltr.conftest import Shop, Trained
 
 CONFIG = EvaluationConfig(bootstrap=BootstrapConfig(resamples=200))
@@ -107,6 +108,7 @@ def spoilt(trained: Trained, folder: Path) -> Path:
     turned = table.with_columns(-pl.col(f"score: {about['model']}"))
     turned.write_parquet(folder / "scores.parquet")
     shutil.copy(trained.run / "run.json", folder)
+    seal(folder)
     return folder
 
 
