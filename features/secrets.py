@@ -12,8 +12,27 @@ from features.errors import InputError
 MASK = "*****"
 # Of an address's query and of options: what is no secret. Whatever is not known to be harmless is masked.
 _HARMLESS = {
-    *("host", "port", "dbname", "sslmode", "connect_timeout", "application_name", "charset", "timeout", "mode"),
-    *("region", "default_region", "endpoint", "endpoint_url", "allow_http", "bucket", "bucket_name", "profile"),
+    *(
+        "host",
+        "port",
+        "dbname",
+        "sslmode",
+        "connect_timeout",
+        "application_name",
+        "charset",
+        "timeout",
+        "mode",
+    ),
+    *(
+        "region",
+        "default_region",
+        "endpoint",
+        "endpoint_url",
+        "allow_http",
+        "bucket",
+        "bucket_name",
+        "profile",
+    ),
     *("virtual_hosted_style_request", "s3_allow_unsafe_rename", "conditional_put", "copy_if_not_exists"),
     *("account_name", "container_name", "use_emulator", "skip_signature", "request_payer", "proxy_url"),
 }
@@ -21,7 +40,9 @@ _OWNERS = re.compile(r"^(aws|azure|azure_storage|google|gs|gcs|s3)_")
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
 _ADDRESS = re.compile(r"([A-Za-z][\w+.-]*://)(\S+)")
 _QUERY = re.compile(r"\?(?=[^?=&]+=)")
-_SHORTEST = 4  # characters; to cut shorter ones from every text would spoil it, and they are masked where they stand
+_SHORTEST = (
+    4  # characters; to cut shorter ones from every text would spoil it, and they are masked where they stand
+)
 _seen: set[str] = set()
 
 

@@ -38,7 +38,7 @@ from ltr.pipeline.diagnosis import diagnose, stop_on_failure
 from ltr.pipeline.fitting import embed, weigh
 from ltr.pipeline.prepare import Prepared, prepare
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
-from ltr.rankers.boosters.boosted import BoostedConfig, check_monotone
+from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.reporting.console import print_collection, print_findings, print_measurement
 from ltr.reporting.report import write_report
 from ltr.reporting.run_report import report_of
@@ -149,8 +149,8 @@ def read_task(config: Config) -> Task:
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     check_gain(data.grades, config.evaluation)
     space = CandidateSpace(config.ranker, config.tuning, data.schema.groups)
+    config.ranker.check(data.schema)
     if isinstance(config.ranker, BoostedConfig):
-        check_monotone(data.schema, config.ranker.monotone)
         _check_stoppable(config.ranker, outer)
     share = getattr(config.split, "validation_share", 0.15) if outer.validation else 0.0
     folds = inner_folds(config.tuning, outer, prepared.collection.queries, share)

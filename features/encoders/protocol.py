@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from features.errors import InputError
+from features.kinds import KindSettings
 
 if TYPE_CHECKING:
     import torch
@@ -70,12 +71,8 @@ class Fittable(Protocol):
     def save(self, path: Path) -> None: ...
 
 
-class EncoderSettings(BaseModel):
+class EncoderSettings(KindSettings):
     """The parent of every encoder's config class; a subclass narrows `kind` to one literal word."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: str
 
 
 class TorchSettings(EncoderSettings):

@@ -5,12 +5,11 @@ A new kind, also from outside this package, is a config class, an encoder class 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, TypeVar
 
 from pydantic import PlainValidator, SerializeAsAny
-from pydantic_core import PydanticKnownError
 
 from features.encoders.clip import ClipConfig, ClipEncoder
 from features.encoders.image.aligned import AlignedConfig, AlignedEncoder
@@ -25,8 +24,10 @@ from features.encoders.text.sentence_encoders import (
 )
 from features.encoders.text.static import StaticConfig, StaticEncoder
 from features.encoders.text.student import StudentConfig, StudentEncoder
+from features.kinds import Kinds
 
 __all__ = [
+    "ENCODERS",
     "Encoder",
     "EncoderConfig",
     "EncoderSettings",
@@ -38,7 +39,7 @@ __all__ = [
 
 Settings = TypeVar("Settings", bound=EncoderSettings)
 
-_REGISTRY: dict[str, tuple[type[EncoderSettings], Callable[[Any, Path], Encoder]]] = {}
+ENCODERS: Kinds[EncoderSettings, Encoder] = Kinds(EncoderSettings)
 
 
 def register(config_class: type[Settings], encoder_class: Callable[[Settings, Path], Encoder]) -> None:
@@ -47,15 +48,11 @@ def register(config_class: type[Settings], encoder_class: Callable[[Settings, Pa
     config_class: its `kind` is a Literal of one word, its default. encoder_class: called with the config
     and the folder that relative paths start from. Raises ValueError for a kind taken by another class.
     """
-    kind = get_args(config_class.model_fields["kind"].annotation)[0]
-    taken = _REGISTRY.get(kind)
-    if taken is not None and taken[0] is not config_class:
-        raise ValueError(f"the kind {kind!r} is taken by {taken[0].__name__}")
-    _REGISTRY[kind] = (config_class, encoder_class)
+    ENCODERS.register(config_class, encoder_class)
 
 
 def known_kinds() -> list[str]:
-    return sorted(_REGISTRY)
+    return ENCODERS.names
 
 
 def make_encoder(config: EncoderSettings, base: Path) -> Encoder:
@@ -63,28 +60,11 @@ def make_encoder(config: EncoderSettings, base: Path) -> Encoder:
 
     Raises InputError for weights, files or a device that are not there.
     """
-    _, encoder_class = _REGISTRY[config.kind]
-    return encoder_class(config, base)
-
-
-def _parse(value: object) -> EncoderSettings:
-    """A config as its kind's class; looked up now, so that kinds registered later are known too."""
-    if isinstance(value, EncoderSettings):
-        return value
-    if not isinstance(value, Mapping):
-        raise PydanticKnownError("dict_type")
-    kind = value.get("kind")
-    if kind is None:
-        raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
-    if kind not in _REGISTRY:
-        expected = ", ".join(map(repr, known_kinds()))
-        known = {"discriminator": "'kind'", "tag": str(kind), "expected_tags": expected}
-        raise PydanticKnownError("union_tag_invalid", known)
-    return _REGISTRY[kind][0].model_validate(value)
+    return ENCODERS.make(config, base)
 
 
 # A field of this type reads a dict by its `kind` and writes every setting of that kind.
-EncoderConfig = Annotated[SerializeAsAny[EncoderSettings], PlainValidator(_parse)]
+EncoderConfig = Annotated[SerializeAsAny[EncoderSettings], PlainValidator(ENCODERS.parse)]
 
 register(SentenceTransformerConfig, SentenceTransformerEncoder)
 register(StudentConfig, StudentEncoder)

@@ -210,7 +210,7 @@ class FeatureStore:
         """
         with self._library_errors(view):
             commits = [commit for commit in commits_of(table) if commit.version <= table.version()]
-            files, schema = table.get_add_actions()["path"].to_pylist(), table.schema().to_json()
+            files, schema = _names_of(table), table.schema().to_json()
         newest = next(commit.record for commit in commits if commit.record)
         _check_same_view(view, newest)
         if commits[0].record and content_of(files, schema) != newest.content:
@@ -260,15 +260,17 @@ class FeatureStore:
             self._check_whole(view, table)
             kept = self._scan(view, table).join(rows, on=view.index, how="anti", maintain_order="left")
         draft = _prepare(view, rows, table.version() + 1, mode, metadata)
-        added, draft = self._write_files(view, pl.concat([kept, _numbered(rows, draft)], how="diagonal"), draft)
+        added, draft = self._write_files(
+            view, pl.concat([kept, _numbered(rows, draft)], how="diagonal"), draft
+        )
         whole = mode != "append"
         schema = table.schema() if mode != "overwrite" else _schema_of(rows)
         names = [action.path for action in added]
-        names += [] if whole else table.get_add_actions()["path"].to_pylist()
+        names += [] if whole else _names_of(table)
         commit = commit_as(replace(draft, content=content_of(names, schema.to_json())))
         with self._unnamed_removed(view, draft):
             table.create_write_transaction(
-                added, "overwrite" if whole else "append", schema, commit_properties=commit
+                [*added], "overwrite" if whole else "append", schema, commit_properties=commit
             )
         return draft.version
 
@@ -281,7 +283,9 @@ class FeatureStore:
             if mode != "overwrite" or folder is None:
                 raise
             set_aside(folder)
-            warnings.warn(f"feature store: {error.where} is damaged; it is set aside and made anew", stacklevel=2)
+            warnings.warn(
+                f"feature store: {error.where} is damaged; it is set aside and made anew", stacklevel=2
+            )
             return None
 
     def _create(
@@ -341,8 +345,15 @@ def _numbered(rows: pl.DataFrame, draft: Record) -> pl.DataFrame:
     return rows.with_columns(pl.lit(draft.version, pl.Int64).alias(WRITTEN_BY))
 
 
+def _names_of(table: DeltaTable) -> list[str]:
+    """The data files that the table has at its version."""
+    return [str(name) for name in table.get_add_actions()["path"].to_pylist()]
+
+
 def _schema_of(rows: pl.DataFrame) -> Schema:
-    return Schema.from_arrow(rows.clear().with_columns(pl.lit(0, pl.Int64).alias(WRITTEN_BY)).to_arrow().schema)
+    return Schema.from_arrow(
+        rows.clear().with_columns(pl.lit(0, pl.Int64).alias(WRITTEN_BY)).to_arrow().schema
+    )
 
 
 def _told(error: BaseException) -> str:

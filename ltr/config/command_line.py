@@ -84,12 +84,9 @@ def as_typed(module: str, argv: Sequence[str] | None) -> str:
     masked = False
     for word in argv or []:
         name, equals, value = word.partition("=")
-        if masked:
-            words.append(MASK)
-        elif _is_secret(name) and equals:
-            words.append(f"{name}={MASK}")
-        else:
-            words.append(masked_address(word) if "://" in word and not word.startswith("--") else scrub(word))
+        given = name + equals if word.startswith("--") else ""
+        told = masked_address(value if given else word) if "://" in word else scrub(value if given else word)
+        words.append(MASK if masked else given + (MASK if equals and _is_secret(name) else told))
         masked = not masked and _is_secret(name) and not equals
     return f"python -m {module} {shlex.join(words)}"
 

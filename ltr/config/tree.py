@@ -31,8 +31,9 @@ from features.build import FeaturesConfig
 from features.encoders.cache import CacheConfig
 from features.encoders.fitting.distillation_settings import DistillationConfig
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
-from features.encoders.registry import EncoderConfig
+from features.encoders.registry import ENCODERS, EncoderConfig, EncoderSettings
 from features.errors import InputError
+from features.kinds import Kinds
 from features.sources.load import CatalogueConfig, SvmlightConfig
 from ltr.config.group_names import check_names
 from ltr.config.yaml_files import read_yaml
@@ -40,7 +41,7 @@ from ltr.data.embedded import EmbeddingFusionConfig
 from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
-from ltr.rankers import LightGBMConfig, RankerConfig
+from ltr.rankers import RANKERS, LightGBMConfig, RankerConfig, RankerSettings
 from ltr.training.modality_dropout import RobustnessConfig
 from ltr.training.settings import TrainConfig
 from ltr.tuning.candidates import TuningConfig
@@ -57,6 +58,9 @@ _PLAINLY = {
     **dict.fromkeys(("list_type", "tuple_type"), "a list"),
     **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a section of settings"),
 }
+
+# Sections whose kinds are registered, and not all known beforehand.
+_FAMILIES: dict[type, Kinds[Any, Any]] = {EncoderSettings: ENCODERS, RankerSettings: RANKERS}
 
 DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
 
@@ -90,7 +94,9 @@ class StoreConfig(BaseModel):
 
     @field_serializer("storage_options")
     def _masked_options(self, options: dict[str, SecretStr]) -> dict[str, str]:
-        return {name: secrets.masked_option(name, option.get_secret_value()) for name, option in options.items()}
+        return {
+            name: secrets.masked_option(name, option.get_secret_value()) for name, option in options.items()
+        }
 
     @property
     def address(self) -> str:
@@ -107,7 +113,9 @@ class StoreConfig(BaseModel):
                     got="a secret that was not written down",
                     cure="write ${NAME} there, and set that variable of the environment",
                 )
-        return {name: secrets.resolve(option.get_secret_value()) for name, option in self.storage_options.items()}
+        return {
+            name: secrets.resolve(option.get_secret_value()) for name, option in self.storage_options.items()
+        }
 
 
 def _as_text(option: Any) -> Any:
@@ -312,6 +320,6 @@ def _models_in(field: FieldInfo | None) -> list[type[BaseModel]]:
     while queue:
         kind = queue.pop()
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            found.append(kind)
+            found += _FAMILIES[kind].classes if kind in _FAMILIES else [kind]
         queue.extend(getattr(kind, "__args__", ()))
     return found

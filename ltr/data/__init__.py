@@ -12,6 +12,37 @@ gains                  What a grade is worth, to a measure and to a ranker's obj
                        grades, whole or fractional
 leakage                The data doctor on a split: enough queries in each part, and none that looks
                        like one in another
+limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
+                       says its own
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows
 """
+
+from ltr.data.dataset import Dataset
+from ltr.data.doctor import examine
+from ltr.data.findings import Finding
+from ltr.data.gains import Gain, gains_of
+from ltr.data.limits import Limits
+from ltr.data.splits import (
+    ColumnSplitConfig,
+    Fold,
+    FoldsConfig,
+    RotateConfig,
+    TimeSplitConfig,
+    make_folds,
+)
+
+__all__ = [
+    "ColumnSplitConfig",
+    "Dataset",
+    "Finding",
+    "Fold",
+    "FoldsConfig",
+    "Gain",
+    "Limits",
+    "RotateConfig",
+    "TimeSplitConfig",
+    "examine",
+    "gains_of",
+    "make_folds",
+]

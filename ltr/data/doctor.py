@@ -6,8 +6,7 @@ Each check gives one finding: PASS, WARN or FAIL, its evidence, and a cure for a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ import polars as pl
 from features.feature_schema import NOT_FEATURES
 from ltr.data.findings import Finding, Level, feature_finding, finding, to_frame, to_text, worst
 from ltr.data.leakage import check_splits
+from ltr.data.limits import Limits
 from ltr.data.splits import Fold
 
 __all__ = ["Finding", "Level", "examine", "to_frame", "to_text", "worst"]
@@ -26,35 +26,18 @@ LEAK = 0.98  # |Spearman| with the grade that no honest feature reaches
 LEAK_ROWS = 20  # fewer rows correlate by chance
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What a booster's own library refuses: longer lists, higher or fractional labels. None: no limit."""
-
-    rows: int | None = None
-    label: int | None = None
-    whole: bool = False
-    only_on: str = ""
-
-
-LIMITS = {
-    "lightgbm": Limits(rows=10_000, label=30, whole=True),
-    "xgboost": Limits(label=31),
-    "catboost": Limits(rows=1_023, only_on=" on a GPU"),
-}
-
-
 def examine(
     pairs: pl.DataFrame,
     queries: pl.DataFrame | None = None,
     folds: Sequence[Fold] = (),
     *,
     relevant_from: float = 1.0,
-    rankers: Sequence[str] = (),
+    limits: Mapping[str, Limits] | None = None,
 ) -> list[Finding]:
     """Check pairs (query_id, product_id, grade, features…) in the order in which they came.
 
     queries: query_id, and text and image (bytes or a path) where there are. folds: without any, the
-    checks between parts are left out. rankers: kinds, whose libraries' limits are checked.
+    checks between parts are left out. limits: of the rankers that are to train, by name.
     """
     if pairs.is_empty():
         return [
@@ -63,7 +46,7 @@ def examine(
     return [
         *_check_lists(pairs, relevant_from),
         *_check_grades(pairs["grade"].cast(pl.Float64)),
-        *_check_limits(pairs, rankers),
+        *_check_limits(pairs, limits or {}),
         *_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]),
         *check_splits(pairs, queries, folds),
     ]
@@ -137,15 +120,14 @@ def _check_grades(grades: pl.Series) -> Iterator[Finding]:
     )
 
 
-def _check_limits(pairs: pl.DataFrame, rankers: Sequence[str]) -> Iterator[Finding]:
+def _check_limits(pairs: pl.DataFrame, limits: Mapping[str, Limits]) -> Iterator[Finding]:
     grades = pairs["grade"].cast(pl.Float64)
     known = grades.filter(grades.is_finite()).to_numpy()
     longest = int(pairs["query_id"].value_counts()["count"].to_numpy().max())
-    for ranker in rankers:
-        limits = LIMITS.get(ranker, Limits())
+    for ranker, its in limits.items():
         if len(known):
-            yield _check_labels(ranker, limits, known)
-        yield _check_longest(ranker, limits, longest)
+            yield _check_labels(ranker, its, known)
+        yield _check_longest(ranker, its, longest)
 
 
 def _check_labels(ranker: str, limits: Limits, grades: np.ndarray) -> Finding:

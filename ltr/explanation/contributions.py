@@ -10,16 +10,17 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from features.feature_schema import Feature, FeatureSchema
+from features.feature_schema import Feature
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.explanation.aspects import TOLD_BY, in_words, members, modality_of
+from ltr.rankers import Explainable
 from ltr.rankers.lists import list_means
 from ltr.training.fused_ranker import FusedRanker
 
@@ -29,18 +30,6 @@ REASONS = 3
 ROUNDING = 1e-4
 
 Row = Mapping[str, Any]
-
-
-@runtime_checkable
-class Explainable(Protocol):
-    """A ranker of trees whose score is a sum over its features: contributions (n, f) and a base (n,)."""
-
-    schema: FeatureSchema
-
-    @property
-    def trees(self) -> int: ...
-
-    def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ def diagnose(config: Config, prepared: Prepared, folds: Sequence[Fold]) -> list[
         prepared.collection.queries,
         folds,
         relevant_from=config.evaluation.relevant_from,
-        rankers=[config.ranker.kind],
+        limits={config.ranker.kind: config.ranker.limits},
     )
 
 

@@ -18,7 +18,6 @@ from ltr.evaluation.per_query import check_gain
 from ltr.evaluation.systems import headline_metric
 from ltr.explanation.importance import Importance, importance
 from ltr.pipeline.prepare import Prepared, embedded_dataset, make_builder
-from ltr.rankers.boosters.boosted import BoostedConfig, check_monotone
 from ltr.training.anchoring import Transfer, describe
 from ltr.training.cross_fit import CrossFit, cross_fit
 
@@ -26,8 +25,7 @@ from ltr.training.cross_fit import CrossFit, cross_fit
 def check_settings(config: Config, data: Dataset) -> None:
     """Raise InputError, before anything is fitted, for settings that this data does not bear."""
     check_gain(data.grades, config.evaluation)
-    if isinstance(config.ranker, BoostedConfig):
-        check_monotone(data.schema, config.ranker.monotone)
+    config.ranker.check(data.schema)
 
 
 def embed(config: Config, prepared: Prepared, data: Dataset) -> EmbeddedDataset:

@@ -17,12 +17,10 @@ from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
 from ltr.pipeline.prepare import prepare
-from ltr.rankers import Ranker
+from ltr.rankers import RANKERS, Ranker
 from ltr.runs.saved_run import SavedRun
 from ltr.training.anchoring import Transfer, check_base
 from ltr.training.transfer import AlsoConfig, SourceSet, check_shared
-
-WEIGHING = ("lightgbm", "xgboost", "blend")  # kinds of ranker that know weights of queries
 
 
 def read_transfer(
@@ -37,11 +35,12 @@ def read_transfer(
     wanted = config.train
     if not wanted.used:
         return None
-    deaf = [kind for kind in (config.ranker.kind, *kinds) if kind not in WEIGHING]
+    weighing = [kind for kind in RANKERS.names if RANKERS.settings_of(kind).weighs]
+    deaf = [kind for kind in (config.ranker.kind, *kinds) if kind not in weighing]
     if wanted.also and deaf:
         raise InputError(
             where="train.also",
-            expected=f"a ranker that weighs queries ({', '.join(WEIGHING)})",
+            expected=f"a ranker that weighs queries ({', '.join(weighing)})",
             got=deaf[0],
             cure="choose another ranker, or leave train.also out",
         )

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.rankers import Ranker, RankerConfig, load_ranker, make_ranker
+from ltr.rankers import Ranker, RankerSettings, load_ranker, make_ranker, parse_settings
 from ltr.rankers.lists import ndcg, simplex, starts_of, z_scores
 from ltr.rankers.out_of_fold import out_of_fold
 from ltr.training.transfer import SourceSet, conformed, with_sources
@@ -42,7 +41,7 @@ class Transfer:
     start: Ranker | None = None
     base: str | None = None
 
-    def ranker(self, config: RankerConfig) -> AnchoredRanker:
+    def ranker(self, config: RankerSettings) -> AnchoredRanker:
         """An unfitted ranker that makes use of it."""
         return AnchoredRanker(config, self)
 
@@ -60,7 +59,7 @@ class AnchoredRanker:
     out of fold on the training queries. With neither base nor run it is the ranker, trained on other sets too.
     """
 
-    def __init__(self, config: RankerConfig, transfer: Transfer) -> None:
+    def __init__(self, config: RankerSettings, transfer: Transfer) -> None:
         self.config, self.base, self.start, self._sources = (
             config,
             transfer.base,
@@ -123,7 +122,7 @@ class AnchoredRanker:
         """Read what `save` wrote; scores are equal to the last bit. InputError for files that are not whole."""
         try:
             about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-            config: RankerConfig = TypeAdapter(RankerConfig).validate_python(about["config"])
+            config = parse_settings(about["config"])
             start = load_anchored(folder / START) if about["start"] else None
             ranker = cls(config, Transfer((), start, about["base"]))
             ranker.shares = np.array(about["shares"], dtype=np.float64)

@@ -9,15 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from features.errors import InputError
-from ltr.rankers import CatBoostConfig, LightGBMConfig, RankerConfig, XGBoostConfig
-from ltr.rankers.boosters.boosted import BoostedConfig
+from ltr.rankers import RANKERS, RankerSettings
 from ltr.rankers.search_space import Choice, Range, describe, parse_range
 
-Kind = Literal["lightgbm", "xgboost", "catboost"]
-Tunable = LightGBMConfig | XGBoostConfig | CatBoostConfig
 Pick = Callable[[str, Range], Any]
 
 GAINS = Choice(("exp", "linear"))
@@ -32,7 +29,7 @@ class TuningConfig(BaseModel):
 
     folds: int = Field(5, ge=2, description="of the training queries; fixed before the search")
     seed: int = Field(0, ge=0, lt=2**30, description="of folds and search")
-    kinds: tuple[Kind, ...] = Field((), description="kinds of ranker to choose among; none: ranker.kind")
+    kinds: tuple[str, ...] = Field((), description="kinds of ranker to choose among; none: ranker.kind")
     space: dict[str, tuple[int | float | str, ...]] = Field(
         {}, description="[low, high], [low, high, log] or names, by setting (`params.x`: the library's own)"
     )
@@ -42,12 +39,20 @@ class TuningConfig(BaseModel):
         None, description="a second thing to make small: µs per document scored, or number of features"
     )
 
+    @field_validator("kinds")
+    @classmethod
+    def _with_a_space(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        tunable = _tunable()
+        if wrong := [kind for kind in kinds if kind not in tunable]:
+            raise ValueError(f"kinds among {', '.join(tunable)} (not {wrong[0]!r})")
+        return kinds
+
 
 @dataclass(frozen=True)
 class Candidate:
     """What one trial fits."""
 
-    ranker: Tunable
+    ranker: RankerSettings
     groups: tuple[str, ...]
 
     @property
@@ -63,9 +68,10 @@ class CandidateSpace:
     Settings that mean the same to all kinds share a name and a range, so that kinds learn from each other.
     """
 
-    def __init__(self, ranker: RankerConfig, tuning: TuningConfig, groups: list[str]) -> None:
-        if not isinstance(ranker, Tunable):
-            got, cure = repr(ranker.kind), "choose --ranker lightgbm, xgboost or catboost"
+    def __init__(self, ranker: RankerSettings, tuning: TuningConfig, groups: list[str]) -> None:
+        if not ranker.search_space():
+            *others, last = _tunable()
+            got, cure = repr(ranker.kind), f"choose --ranker {', '.join(others)} or {last}"
             raise InputError(where="ranker.kind", expected="a ranker with a space", got=got, cure=cure)
         self._ranker, self._groups = ranker, groups
         self._bases = {kind: _as_kind(ranker, kind) for kind in tuning.kinds or (ranker.kind,)}
@@ -113,16 +119,31 @@ class CandidateSpace:
         return {"all": describe(self._outer)} | {kind: describe(s) for kind, s in self._spaces.items()}
 
 
-def _as_kind(ranker: Tunable, kind: Kind) -> Tunable:
+def _tunable() -> list[str]:
+    """The kinds that say what a search may try."""
+    return [kind for kind in RANKERS.names if RANKERS.settings_of(kind).model_validate({}).search_space()]
+
+
+def _as_kind(ranker: RankerSettings, kind: str) -> RankerSettings:
     """Another kind of ranker with the settings that all know; objectives and params are each library's own."""
     if kind == ranker.kind:
         return ranker
-    shared = set(BoostedConfig.model_fields) - {"params"}
+    settings = RANKERS.settings_of(kind)
+    shared = set(settings.model_fields) - {"kind", "objective", "params"}
     values = {name: value for name, value in ranker.model_dump().items() if name in shared}
-    return TypeAdapter[Tunable](Tunable).validate_python(values | {"kind": kind})
+    try:
+        return settings.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(
+            where=f"tuning.kinds, {kind}: {problem['loc'][0]}",
+            expected=problem["msg"].removeprefix("Input should be "),
+            got=repr(problem["input"]),
+            cure=f"change ranker.{problem['loc'][0]}, or leave {kind} out",
+        ) from error
 
 
-def _check_known(space: Mapping[str, object], bases: Mapping[Kind, Tunable]) -> None:
+def _check_known(space: Mapping[str, object], bases: Mapping[str, RankerSettings]) -> None:
     known = sorted({name for base in bases.values() for name in type(base).model_fields} - {"kind", "params"})
     for name in space:
         if name not in known and not name.startswith(PARAMS):
@@ -135,7 +156,7 @@ def _check_known(space: Mapping[str, object], bases: Mapping[Kind, Tunable]) -> 
             )
 
 
-def _space_of(base: Tunable, given: Mapping[str, tuple[int | float | str, ...]]) -> dict[str, Range]:
+def _space_of(base: RankerSettings, given: Mapping[str, tuple[int | float | str, ...]]) -> dict[str, Range]:
     """The kind's own ranges with the config's over them; both ends are tried on the config class."""
     fields = type(base).model_fields
     spans = dict(base.search_space())
@@ -149,7 +170,7 @@ def _space_of(base: Tunable, given: Mapping[str, tuple[int | float | str, ...]])
     return spans
 
 
-def _check_ends(base: Tunable, name: str, span: Range) -> None:
+def _check_ends(base: RankerSettings, name: str, span: Range) -> None:
     for end in span.options if isinstance(span, Choice) else (span.low, span.high):
         try:
             _with(base, {name: end})
@@ -160,14 +181,17 @@ def _check_ends(base: Tunable, name: str, span: Range) -> None:
             ) from error
 
 
-def _with(base: Tunable, values: Mapping[str, Any]) -> Tunable:
+def _with(base: RankerSettings, values: Mapping[str, Any]) -> RankerSettings:
     own = {name: value for name, value in values.items() if not name.startswith(PARAMS)}
     params = {n.removeprefix(PARAMS): value for n, value in values.items() if n.startswith(PARAMS)}
-    tree = base.model_dump() | own | {"params": {**base.params, **params}}
+    tree = base.model_dump() | own
+    if params:
+        tree["params"] = tree.get("params", {}) | params
     return type(base).model_validate(tree)
 
 
-def _value(ranker: Tunable, name: str) -> Any:
+def _value(ranker: RankerSettings, name: str) -> Any:
+    settings = ranker.model_dump()
     if name.startswith(PARAMS):
-        return ranker.params.get(name.removeprefix(PARAMS))
-    return getattr(ranker, name)
+        return settings.get("params", {}).get(name.removeprefix(PARAMS))
+    return settings[name]

@@ -15,8 +15,7 @@ from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold, FoldsConfig, make_folds
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
 from ltr.evaluation.systems import headline_metric
-from ltr.rankers import Ranker, make_ranker
-from ltr.rankers.boosters.boosted import BoostedRanker, OnTree
+from ltr.rankers import OnTree, Ranker, Watchable, make_ranker
 from ltr.training.anchoring import Transfer
 from ltr.training.fused_ranker import FusedRanker
 from ltr.tuning.candidates import Candidate, TuningConfig
@@ -72,7 +71,7 @@ class CrossValidation:
         """Fit the candidate on the fold's training queries, and measure it on those held out."""
         rows, learnt = (chosen_groups(known, candidate.groups) for known in (self.rows, self._learnt))
         booster, ranker = self._unfitted(candidate, rows)
-        if isinstance(booster, BoostedRanker):
+        if isinstance(booster, Watchable):
             booster.on_tree = on_tree
         model = FusedRanker(ranker, self._embeddings)
         model.fit(learnt.take(fold.train), rows.take(fold.validation) if fold.validation else None)

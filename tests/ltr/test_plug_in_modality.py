@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.encoders.registry import register
+from features.encoders.registry import ENCODERS, register
 from features.errors import InputError
 from ltr import build_features, compare, evaluate, rank, train
 from ltr.config.tree import read_config
@@ -100,9 +100,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The shop with its model trained, while the kind `tones` is registered."""
     made = Shop(tmp_path_factory.mktemp("tones"))
     with pytest.MonkeyPatch.context() as patch:
-        from features.encoders import registry
-
-        patch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+        patch.setattr(ENCODERS, "_known", dict(ENCODERS._known))
         register(ToneConfig, ToneEncoder)
         write_shop(made.folder)
         train.main(made.words("--run", str(made.run)))

@@ -12,12 +12,12 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.rankers.blend.members import BoosterConfig, FittedMembers, MemberRanker, Members, member_features
+from ltr.rankers.blend.members import FittedMembers, Members, member_features
 from ltr.rankers.blend.score_fusion import (
     NORMALISATIONS,
     borda,
@@ -30,7 +30,9 @@ from ltr.rankers.blend.score_fusion import (
 )
 from ltr.rankers.boosters.boosted import HISTORY, BoostedConfig
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
-from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig
+from ltr.rankers.protocol import Ranker
+from ltr.rankers.registry import RANKERS, register
+from ltr.rankers.search_space import Range
 
 Method = Literal["rrf", "combsum", "combmnz", "borda", "weighted", "stacking"]
 BLEND_HISTORY = {"member": pl.String, **HISTORY}
@@ -47,9 +49,11 @@ class BlendConfig(BoostedConfig):
     validation queries, else out of fold. stacking: a small LambdaMART over out-of-fold scores.
     """
 
+    weighs = True
+
     kind: Literal["blend"] = "blend"
     objective: Method = "rrf"
-    booster: Literal["lightgbm", "xgboost"] = "lightgbm"
+    booster: str = Field("lightgbm", description="the kind of every member")
     members: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         {}, description="feature groups by member; none: text, image and structured, as far as they are there"
     )
@@ -59,11 +63,30 @@ class BlendConfig(BoostedConfig):
     rank_constant: float = Field(60.0, ge=0, description="the k of rrf")
     folds: int = Field(5, ge=2, description="parts of the training queries that are scored out of fold")
 
+    @field_validator("booster")
+    @classmethod
+    def _a_booster(cls, kind: str) -> str:
+        _booster_settings(kind)
+        return kind
+
     @property
-    def member(self) -> BoosterConfig:
+    def member(self) -> BoostedConfig:
         """The settings of one member."""
-        shared = {name: getattr(self, name) for name in BoostedConfig.model_fields}
-        return LightGBMConfig(**shared) if self.booster == "lightgbm" else XGBoostConfig(**shared)
+        shared = set(BoostedConfig.model_fields) - {"kind", "objective"}
+        return _booster_settings(self.booster).model_validate({name: getattr(self, name) for name in shared})
+
+    def search_space(self) -> dict[str, Range]:
+        """None: its settings are those of several models at once."""
+        return {}
+
+
+def _booster_settings(kind: str) -> type[BoostedConfig]:
+    """The settings of a kind that can be a member; ValueError for any other."""
+    settings = {name: RANKERS.settings_of(name) for name in RANKERS.names}
+    boosters = {n: s for n, s in settings.items() if issubclass(s, BoostedConfig) and s is not BlendConfig}
+    if kind not in boosters:
+        raise ValueError(f"one of {', '.join(map(repr, boosters))}")
+    return boosters[kind]
 
 
 class BlendRanker:
@@ -72,8 +95,8 @@ class BlendRanker:
     schema: the features it was fitted on. history: that of the members, with the member's name.
     """
 
-    def __init__(self, config: BlendConfig) -> None:
-        self.config = config
+    def __init__(self, config: BlendConfig | None = None) -> None:
+        self.config = config or BlendConfig()
         self.schema = FeatureSchema(())
         self.history = pl.DataFrame(schema=BLEND_HISTORY)
         self.weights: dict[str, float] = {}
@@ -182,8 +205,11 @@ def _table(scores: np.ndarray, data: Dataset) -> Dataset:
     return Dataset.from_frame(data.frame.select(keys).with_columns(**columns))
 
 
-def _history(rankers: Mapping[str, MemberRanker]) -> pl.DataFrame:
+def _history(rankers: Mapping[str, Ranker]) -> pl.DataFrame:
     parts = [
         ranker.history.select(pl.lit(name).alias("member"), *HISTORY) for name, ranker in rankers.items()
     ]
     return pl.concat([pl.DataFrame(schema=BLEND_HISTORY), *parts])
+
+
+register(BlendConfig, BlendRanker)

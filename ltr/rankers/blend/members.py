@@ -11,14 +11,11 @@ import numpy as np
 
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
-from ltr.rankers.boosters.boosted import bad_data
-from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
-from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
+from ltr.rankers.boosters.boosted import BoostedConfig, bad_data
 from ltr.rankers.lists import starts_of
 from ltr.rankers.out_of_fold import out_of_fold
-
-BoosterConfig = LightGBMConfig | XGBoostConfig
-MemberRanker = LightGBMRanker | XGBoostRanker
+from ltr.rankers.protocol import Ranker
+from ltr.rankers.registry import make_ranker
 
 # Feature groups by modality; a group that stands in none of them is a member of its own.
 MODALITIES: Mapping[str, tuple[str, ...]] = {
@@ -46,25 +43,17 @@ def member_features(
     return found
 
 
-def make_booster(config: BoosterConfig) -> MemberRanker:
-    match config:
-        case LightGBMConfig():
-            return LightGBMRanker(config)
-        case XGBoostConfig():
-            return XGBoostRanker(config)
-
-
 @dataclass(frozen=True)
 class Members:
     """Fitted rankers and their features, in the order of the columns of `scores`."""
 
     features: list[FeatureSchema]
-    rankers: list[MemberRanker]
+    rankers: list[Ranker]
 
     @classmethod
     def fit(
         cls,
-        config: BoosterConfig,
+        config: BoostedConfig,
         features: Mapping[str, FeatureSchema],
         train: Dataset,
         validation: Dataset | None,
@@ -74,7 +63,7 @@ class Members:
         for wanted in features.values():
             part = train.select(wanted)
             heard = ~_silent(part)
-            ranker = make_booster(config)
+            ranker = make_ranker(config)
             ranker.fit(
                 part.take(part.query_ids.filter(heard)) if heard.any() and not heard.all() else part,
                 validation and validation.select(wanted),
@@ -96,9 +85,9 @@ class Members:
             ranker.save(folder / f"member_{number}")
 
     @classmethod
-    def load(cls, folder: Path, config: BoosterConfig, features: Mapping[str, FeatureSchema]) -> Members:
+    def load(cls, folder: Path, config: BoostedConfig, features: Mapping[str, FeatureSchema]) -> Members:
         """Read what `save` wrote; errors as the members' own `load` raises them."""
-        kind = type(make_booster(config))
+        kind = type(make_ranker(config))
         rankers = [kind.load(folder / f"member_{number}") for number in range(len(features))]
         for ranker, expected in zip(rankers, features.values(), strict=True):
             if ranker.schema != expected:
@@ -128,7 +117,7 @@ class FittedMembers:
     folds: into how many parts the training queries go for `out_of_fold`; seed: deals them.
     """
 
-    config: BoosterConfig
+    config: BoostedConfig
     features: Mapping[str, FeatureSchema]
     members: Members
     train: Dataset
@@ -138,7 +127,7 @@ class FittedMembers:
     @classmethod
     def fit(
         cls,
-        config: BoosterConfig,
+        config: BoostedConfig,
         features: Mapping[str, FeatureSchema],
         train: Dataset,
         validation: Dataset | None,

@@ -8,22 +8,22 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from features.disk import sha256
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
-from ltr.data.gains import Gain, gains_of
+from ltr.data.gains import gains_of
 from ltr.rankers.devices import Device
 from ltr.rankers.lists import differ_in_gain
 from ltr.rankers.model_files import check_unchanged
+from ltr.rankers.protocol import OnTree, RankerSettings
 from ltr.rankers.search_space import Float, Int, Range
 
 Scalar = bool | int | float | str
@@ -32,10 +32,8 @@ Scalar = bool | int | float | str
 CELLS_FOR_ONE_THREAD = 1_000_000
 
 
-class BoostedConfig(BaseModel):
-    """Settings that mean the same to both boosters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class BoostedConfig(RankerSettings):
+    """Settings that mean the same to all boosters."""
 
     trees: int = Field(500, ge=1, description="at most; early stopping may keep fewer")
     learning_rate: float = Field(0.05, gt=0)
@@ -45,7 +43,6 @@ class BoostedConfig(BaseModel):
     bagging_fraction: float = Field(0.8, gt=0, le=1, description="share of the rows each tree is grown on")
     early_stopping_rounds: int = Field(50, ge=0, description="trees without a better validation nDCG; 0: off")
     stop_at: int = Field(10, ge=1, description="the k of the validation nDCG@k")
-    gain: Gain = "exp"
     bags: int = Field(1, ge=1, description="models of seeds seed, seed + 1, … whose scores are averaged")
     monotone: tuple[str, ...] = Field(
         (), description="numeric features (* allowed) that may only raise a score"
@@ -54,6 +51,10 @@ class BoostedConfig(BaseModel):
     threads: int | None = Field(None, ge=1, description="null: all cores, but one for small tables")
     seed: int = Field(0, ge=0, lt=2**30)
     params: dict[str, Scalar | list[Scalar]] = Field({}, description="the library's own parameters; they win")
+
+    def check(self, schema: FeatureSchema) -> None:
+        """Raise InputError for a `monotone` pattern that names no numeric feature of the whole table."""
+        check_monotone(schema, self.monotone)
 
     def search_space(self) -> dict[str, Range]:
         """What ltr.tune tries by default; the number of trees only where nothing stops the training early."""
@@ -67,8 +68,6 @@ class BoostedConfig(BaseModel):
         }
 
 
-# Told a tree's number (from 1, in each bag) and its validation nDCG, it says whether to stop the training there.
-OnTree = Callable[[int, float], bool]
 Config = TypeVar("Config", bound=BoostedConfig)
 Booster = TypeVar("Booster")
 
@@ -83,8 +82,8 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
     config_class: ClassVar[type[BoostedConfig]]
     suffix: ClassVar[str]
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config | None = None) -> None:
+        self.config: Config = config or self.config_class.model_validate({})  # type: ignore[assignment]
         self.schema = FeatureSchema(())
         self.history = _history([])
         self.on_tree: OnTree | None = None

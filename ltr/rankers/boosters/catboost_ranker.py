@@ -18,13 +18,14 @@ from ltr.data.gains import gains_of
 from ltr.rankers.boosters.boosted import (
     BoostedConfig,
     BoostedRanker,
-    OnTree,
     bad_params,
     library_names,
     merge_params,
     monotone_signs,
     thread_count,
 )
+from ltr.rankers.protocol import Limits, OnTree
+from ltr.rankers.registry import register
 
 ALIASES = {
     "eta": "learning_rate",
@@ -52,6 +53,8 @@ class CatBoostConfig(BoostedConfig):
     Its trees are symmetric, of depth log2(leaves): all nodes of a level ask the same question. CatBoost's own
     LambdaMART is not offered: on a toy world its scores grew without bound, and nDCG fell, tree after tree.
     """
+
+    limits = Limits(rows=1_023, only_on=" on a GPU")
 
     kind: Literal["catboost"] = "catboost"
     objective: Literal["yetirank"] = "yetirank"
@@ -206,3 +209,6 @@ def _main_names() -> dict[str, str]:
     """Main name by alias, of every parameter that this version of CatBoost knows."""
     known = inspect.signature(_library().CatBoostClassifier.__init__).parameters
     return {name: name for name in known if name not in {"self", "kwargs"}} | ALIASES
+
+
+register(CatBoostConfig, CatBoostRanker)

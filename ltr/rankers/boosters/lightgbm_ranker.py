@@ -16,7 +16,6 @@ from ltr.data.gains import gain_levels, gains_of, whole_log_levels
 from ltr.rankers.boosters.boosted import (
     BoostedConfig,
     BoostedRanker,
-    OnTree,
     bad_data,
     bad_params,
     library_names,
@@ -25,9 +24,10 @@ from ltr.rankers.boosters.boosted import (
     thread_count,
 )
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
+from ltr.rankers.protocol import Limits, OnTree
+from ltr.rankers.registry import register
 from ltr.rankers.search_space import Int, Range
 
-MOST_ROWS = 10_000  # of one query: the length of the library's table of discounts
 OWNED = frozenset(
     {"objective", "metric", "eval_at", "label_gain", "num_iterations", "early_stopping_round", "device_type"}
     | {"seed", "num_threads", "monotone_constraints", "categorical_feature"}
@@ -36,6 +36,9 @@ OWNED = frozenset(
 
 class LightGBMConfig(BoostedConfig):
     """lambdarank: Burges, From RankNet to LambdaRank to LambdaMART, 2010. rank_xendcg: Bruch, WWW 2021."""
+
+    weighs = True
+    limits = Limits(rows=10_000, label=30, whole=True)  # rows: the length of the library's table of discounts
 
     kind: Literal["lightgbm"] = "lightgbm"
     objective: Literal["lambdarank", "rank_xendcg"] = "lambdarank"
@@ -55,7 +58,7 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
     def _check(self, train: Dataset, validation: Dataset | None) -> None:
         super()._check(train, validation)
         for part in _present(train, validation):
-            _check_lengths(part)
+            _check_lengths(part, self.config.limits)
         check_lightgbm(self.config.device)
 
     def _train(
@@ -149,8 +152,11 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
 
     @staticmethod
     def _read(path: Path) -> lgb.Booster:
-        with silent_library():
-            return lgb.Booster(model_file=path)
+        try:
+            with silent_library():
+                return lgb.Booster(model_file=path)
+        except lgb.basic.LightGBMError as error:
+            raise ValueError(str(error)) from error
 
 
 class _Watch:
@@ -168,11 +174,11 @@ def _present(train: Dataset, validation: Dataset | None) -> list[Dataset]:
     return [train] if validation is None else [train, validation]
 
 
-def _check_lengths(data: Dataset) -> None:
+def _check_lengths(data: Dataset, limits: Limits) -> None:
     longest = int(np.argmax(data.groups))
-    if data.groups[longest] > MOST_ROWS:
+    if limits.rows and data.groups[longest] > limits.rows:
         raise bad_data(
-            f"at most {MOST_ROWS:,} products a query for LightGBM",
+            f"at most {limits.rows:,} products a query for LightGBM",
             f"{data.groups[longest]:,} for query {data.query_ids[longest]!r}",
             "choose ranker xgboost, or keep fewer products of that query",
         )
@@ -200,3 +206,6 @@ def _main_names() -> dict[str, str]:
     """
     known = lgb.basic._ConfigAliases._get_all_param_aliases()
     return {alias: name for name, aliases in known.items() for alias in (name, *aliases)}
+
+
+register(LightGBMConfig, LightGBMRanker)

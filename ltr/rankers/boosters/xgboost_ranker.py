@@ -17,7 +17,6 @@ from ltr.data.gains import gains_of
 from ltr.rankers.boosters.boosted import (
     BoostedConfig,
     BoostedRanker,
-    OnTree,
     bad_params,
     library_names,
     merge_params,
@@ -25,6 +24,8 @@ from ltr.rankers.boosters.boosted import (
     thread_count,
 )
 from ltr.rankers.devices import check_xgboost
+from ltr.rankers.protocol import Limits, OnTree
+from ltr.rankers.registry import register
 from ltr.rankers.search_space import Float, Range
 
 ALIASES = {
@@ -42,6 +43,9 @@ OWNED = frozenset(
 
 class XGBoostConfig(BoostedConfig):
     """lambdarank is another name of rank:ndcg: Burges, From RankNet to LambdaRank to LambdaMART, 2010."""
+
+    weighs = True
+    limits = Limits(label=31)
 
     kind: Literal["xgboost"] = "xgboost"
     objective: Literal["lambdarank", "rank:ndcg", "rank:map", "rank:pairwise"] = "lambdarank"
@@ -200,3 +204,6 @@ def _leaves(tree: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
             yield from _leaves(value)
         else:
             yield str(key), value
+
+
+register(XGBoostConfig, XGBoostRanker)

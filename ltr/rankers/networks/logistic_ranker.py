@@ -9,28 +9,27 @@ from typing import Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
-from ltr.data.gains import Gain, gains_of
+from ltr.data.gains import gains_of
 from ltr.rankers.boosters.boosted import HISTORY, bad_data
 from ltr.rankers.model_files import read_models, write_models
 from ltr.rankers.networks.grade_classes import expected_gain, labels_of, make_classes, softmax
 from ltr.rankers.networks.standardiser import Standardiser
+from ltr.rankers.protocol import RankerSettings
+from ltr.rankers.registry import register
 
 
-class LogisticConfig(BaseModel):
+class LogisticConfig(RankerSettings):
     """grades: one class per grade, scored by expected gain; relevance: `relevant_from` or not, by log-odds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["logistic"] = "logistic"
     objective: Literal["grades", "relevance"] = "grades"
     relevant_from: float = Field(1.0, gt=0, description="the lowest grade that objective relevance calls so")
-    gain: Gain = "exp"
     l2: float = Field(10.0, gt=0, description="pull of the squared weights, against the sum over all pairs")
     steps: int = Field(200, ge=1, description="of L-BFGS, at most")
 
@@ -41,8 +40,8 @@ class LogisticRanker:
     classes: (k,) the lowest grade of each class, rising.
     """
 
-    def __init__(self, config: LogisticConfig) -> None:
-        self.config = config
+    def __init__(self, config: LogisticConfig | None = None) -> None:
+        self.config = config or LogisticConfig()
         self.schema = FeatureSchema(())
         self.history = pl.DataFrame(schema=HISTORY)
         self.classes = np.empty(0)
@@ -130,3 +129,6 @@ class LogisticRanker:
         ranker._standardiser = Standardiser.from_json(about["standardiser"])
         ranker._weights, ranker._steps = models[0]["weights"], about["steps"]
         return ranker
+
+
+register(LogisticConfig, LogisticRanker)

@@ -45,8 +45,8 @@ class NetworkRanker(ABC, Generic[Config]):
 
     config_class: ClassVar[type[NetworkConfig]]
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config | None = None) -> None:
+        self.config: Config = config or self.config_class.model_validate({})  # type: ignore[assignment]
         self.schema = FeatureSchema(())
         self.history = pl.DataFrame(schema=HISTORY)
         self.classes = np.empty(0)

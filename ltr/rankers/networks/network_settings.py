@@ -1,20 +1,21 @@
 """Settings of the networks; kept apart from them so that reading a config needs no torch."""
 
+# ruff: noqa: PLC0415 - torch takes seconds to import, and the boosters need none
+
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from ltr.data.gains import Gain
+from ltr.rankers.protocol import Ranker, RankerSettings
+from ltr.rankers.registry import register
 
 Widths = tuple[int, ...]
 
 
-class NetworkConfig(BaseModel):
+class NetworkConfig(RankerSettings):
     """Settings that mean the same to both networks."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(40, ge=1, description="at most; early stopping may keep fewer")
     learning_rate: float = Field(1e-3, gt=0)
@@ -24,7 +25,6 @@ class NetworkConfig(BaseModel):
     relevant_from: float = Field(1.0, gt=0, description="the lowest grade that counts as relevant")
     early_stopping_rounds: int = Field(6, ge=0, description="epochs without a better validation nDCG; 0: off")
     stop_at: int = Field(10, ge=1, description="the k of the validation nDCG@k")
-    gain: Gain = "exp"
     bags: int = Field(1, ge=1, description="models of seeds seed, seed + 1, … whose scores are averaged")
     device: Literal["cpu", "cuda"] = "cpu"
     threads: int | None = Field(None, ge=1, description="null: all cores, but one for small tables")
@@ -51,3 +51,19 @@ class NeuralConfig(NetworkConfig):
     modality_dropout: float = Field(
         0.1, ge=0, lt=1, description="share of rows whose text, or image, is hidden"
     )
+
+
+def _mlp(config: MLPConfig) -> Ranker:
+    from ltr.rankers.networks.mlp_ranker import MLPRanker
+
+    return MLPRanker(config)
+
+
+def _neural(config: NeuralConfig) -> Ranker:
+    from ltr.rankers.networks.neural_ranker import NeuralRanker
+
+    return NeuralRanker(config)
+
+
+register(MLPConfig, _mlp)
+register(NeuralConfig, _neural)

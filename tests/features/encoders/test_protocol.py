@@ -22,7 +22,7 @@ from features.encoders.fitting.static_distillation import make_static
 from features.encoders.image.aligned import TowerShape, save_tower
 from features.encoders.image.aligned_network import make_tower
 from features.encoders.protocol import Encoder, EncoderSettings, Fittable
-from features.encoders.registry import EncoderConfig, known_kinds, make_encoder, register
+from features.encoders.registry import ENCODERS, EncoderConfig, known_kinds, make_encoder, register
 from features.encoders.text.model_files import load_model
 from features.encoders.text.static import save_static
 from features.encoders.text.student import StudentAbout, save_student
@@ -266,7 +266,7 @@ class LengthEncoder:
 
 
 def test_a_kind_from_outside_is_known_once_registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.encoders.registry._REGISTRY", {})
+    monkeypatch.setattr(ENCODERS, "_known", {})
     register(LengthConfig, LengthEncoder)
     assert known_kinds() == ["test-length"]
     config = Holder.model_validate({"encoder": {"kind": "test-length", "scale": 2}})

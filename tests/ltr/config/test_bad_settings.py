@@ -44,7 +44,7 @@ REFUSED_SETTINGS = [
     ("--data.products.path=", "key 'data.products.path': expected a path, got None"),
     ("--data.products.columns.title '{a: 1}'", "key 'data.products.columns.title': expected a text, got {'a': 1}"),
     ("--name ../x", "key 'name': expected letters, digits, _, - and . (it becomes a folder), got '../x'"),
-    ("--ranker forest", "key 'ranker.kind': expected one of 'lightgbm', 'xgboost', "),
+    ("--ranker forest", "key 'ranker.kind': expected one of 'blend', 'catboost', 'lightgbm', "),
     ("--objective rank:ndcg", "key 'ranker.objective': expected 'lambdarank' or 'rank_xendcg', got 'rank:ndcg'"),
     ("--device gpu", "key 'ranker.device': expected 'cpu', 'cuda' or 'opencl', got 'gpu'"),
     ("--folds 1", "key 'split.folds': expected a number greater than or equal to 2, got 1; change split.folds"),

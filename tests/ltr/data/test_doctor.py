@@ -10,9 +10,10 @@ import pytest
 
 from ltr.data.doctor import Finding, examine, worst
 from ltr.data.splits import Fold
+from ltr.rankers import RANKERS
 
 QUERIES, ROWS = 120, 5
-RANKERS = ("lightgbm", "xgboost", "catboost")
+LIMITS = {kind: RANKERS.settings_of(kind).limits for kind in ("lightgbm", "xgboost", "catboost")}
 Change = Callable[[pl.DataFrame], pl.DataFrame]
 
 
@@ -92,7 +93,7 @@ def long_query(rows: int) -> Change:
 
 def test_a_healthy_table_passes_every_check() -> None:
     pairs = healthy()
-    findings = examine(pairs, queries_of(pairs), folds_of(), relevant_from=1, rankers=RANKERS)
+    findings = examine(pairs, queries_of(pairs), folds_of(), relevant_from=1, limits=LIMITS)
     assert [finding for finding in findings if finding.level != "PASS"] == []
     assert len(findings) == len({finding.check for finding in findings}) == 23
     assert worst(findings) == "PASS"
@@ -211,7 +212,7 @@ FAULTS: dict[str, tuple[str, str, Change, str]] = {
 def test_each_fault_is_found_with_its_evidence_and_a_cure(fault: str) -> None:
     check, level, change, evidence = FAULTS[fault]
     pairs = change(healthy())
-    finding = found(check, examine(pairs, queries_of(pairs), folds_of(), relevant_from=1, rankers=RANKERS))
+    finding = found(check, examine(pairs, queries_of(pairs), folds_of(), relevant_from=1, limits=LIMITS))
     assert finding.level == level
     assert evidence in finding.evidence
     assert finding.cure
@@ -251,13 +252,13 @@ BEARABLE: dict[str, tuple[str, Change]] = {
 @pytest.mark.parametrize("case", BEARABLE)
 def test_what_is_bearable_passes(case: str) -> None:
     check, change = BEARABLE[case]
-    finding = found(check, examine(change(healthy()), rankers=RANKERS))
+    finding = found(check, examine(change(healthy()), limits=LIMITS))
     assert finding.level == "PASS", finding
     assert not finding.cure
 
 
 def test_the_handing_over_of_gains_is_said() -> None:
-    findings = examine(grades(pl.col("grade") * 0.75)(healthy()), rankers=RANKERS)
+    findings = examine(grades(pl.col("grade") * 0.75)(healthy()), limits=LIMITS)
     assert (
         "some fractional; lightgbm takes whole labels up to 30, so it is handed gains"
         in found("labels for lightgbm", findings).evidence
@@ -287,7 +288,7 @@ def test_no_pairs_at_all_is_one_clear_failure() -> None:
 def test_the_doctor_does_not_mind_the_order_of_rows() -> None:
     pairs = FAULTS["conflict"][2](healthy())
     shuffled = pairs.sample(fraction=1, shuffle=True, seed=1)
-    one, other = (examine(p, queries_of(healthy()), folds_of(), rankers=RANKERS) for p in (pairs, shuffled))
+    one, other = (examine(p, queries_of(healthy()), folds_of(), limits=LIMITS) for p in (pairs, shuffled))
     assert [f for f in one if f.check != "rows grouped by query"] == [
         f for f in other if f.check != "rows grouped by query"
     ]

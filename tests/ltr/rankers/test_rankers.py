@@ -22,7 +22,9 @@ from ltr.rankers import (
     XGBoostConfig,
     load_ranker,
     make_ranker,
+    register,
 )
+from tests.ltr.rankers.ridge_ranker import RidgeConfig, RidgeRanker
 
 SMALL: dict[str, Any] = {"trees": 30, "learning_rate": 0.2, "leaves": 7, "threads": 1}
 
@@ -56,7 +58,9 @@ NETWORKS = [
     NeuralConfig(**LEARNS_FAST, width=16, objective="approx_ndcg"),
 ]
 LOGISTICS = [LogisticConfig(), LogisticConfig(objective="relevance", relevant_from=2)]
-CONFIGS = [*BOOSTERS, *BLENDS, *NETWORKS, *LOGISTICS]
+register(RidgeConfig, RidgeRanker)
+PLUG_INS = [RidgeConfig()]
+CONFIGS = [*BOOSTERS, *BLENDS, *NETWORKS, *LOGISTICS, *PLUG_INS]
 every_booster = pytest.mark.parametrize(
     "config", BOOSTERS, ids=lambda config: f"{config.kind}-{config.objective}"
 )
@@ -327,7 +331,7 @@ def test_untrainable_data_is_told(config: RankerConfig) -> None:
         (Dataset.from_frame(world().select("query_id", "product_id", "grade")), None, "with 0 features"),
         (Dataset.from_frame(world().drop("grade")), None, "no column 'grade'"),
     ]
-    if config not in LOGISTICS:  # which have nothing to stop early
+    if config not in [*LOGISTICS, *PLUG_INS]:  # which have nothing to stop early
         cases.append((dataset(), flat, "nothing tells when to stop"))
     for train, validation, message in cases:
         with pytest.raises(InputError, match=message):

@@ -14,8 +14,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold, FoldsConfig, make_folds
 from ltr.evaluation.per_query import EvaluationConfig
-from ltr.rankers import LightGBMConfig
-from ltr.rankers.boosters.boosted import OnTree
+from ltr.rankers import LightGBMConfig, OnTree
 from ltr.training.anchoring import Transfer
 from ltr.tuning.candidates import Candidate, CandidateSpace, TuningConfig
 from ltr.tuning.search import Search
