@@ -24,7 +24,7 @@ from features.processes import machine, started
 # The writer stands in the name: so there is no moment at which a draft is there and its writer not known.
 _DRAFT = re.compile(r"\.draft-(?P<machine>[0-9a-f]+)-(?P<process>\d+)-(?P<began>\d*)-\w+")
 _WHOLE = re.compile(r"\.whole-[0-9a-f]{32}-(?P<name>.+)")
-_UNFINISHED = re.compile(r"\.?[0-9a-f]{32}\.tmp")
+_UNFINISHED = f".{'[0-9a-f]' * 32}.tmp"  # as `glob` takes it
 _STALE_SECONDS = 3600
 _ATTEMPTS = 100  # at a name that other processes take meanwhile
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
@@ -45,7 +45,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     The folder is made; what writers killed an hour ago left there is cleared. Raises OSError naming `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    sweep(path.parent)
+    sweep(path.parent, _UNFINISHED)
     unfinished = path.with_name(f".{uuid.uuid4().hex}.tmp")
     with system_errors(path):
         try:
@@ -55,17 +55,17 @@ def whole_file(path: Path) -> Iterator[Path]:
             unfinished.chmod(mode)  # some libraries keep what they write from everybody else
             _sync(unfinished)
             unfinished.replace(path)
-        finally:
+        except BaseException:
             unfinished.unlink(missing_ok=True)
+            raise
     _sync(path.parent)
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, names: str = "*.tmp") -> None:
     """Remove the files that killed writers left unfinished; a live one needs its own for a moment only."""
-    for path in folder.glob("*.tmp"):
-        # Finished, swept by another process, or not ours to remove.
-        with suppress(FileNotFoundError, PermissionError):
-            if _UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > _STALE_SECONDS:
+    for path in folder.glob(names):
+        with suppress(OSError):  # finished, swept by another process, or not ours to remove
+            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                 path.unlink()
 
 

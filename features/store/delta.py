@@ -358,6 +358,8 @@ def _schema_of(rows: pl.DataFrame) -> Schema:
 
 def _told(error: BaseException) -> str:
     """The first line of a library's words, without secrets."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"Could not create {error.filename} ({error.strerror})"
     said = " ".join(str(error).partition("\n")[0].split()) or type(error).__name__
     return secrets.scrub(said)
 

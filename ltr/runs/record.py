@@ -62,7 +62,7 @@ def check_target(target: Path, sign: str = "run.json") -> None:
     try:
         check_writable(target.parent)
     except OSError as error:
-        got = f"one that cannot be written ({error.strerror})"
+        got = f"one that cannot be {'written' if target.parent.is_dir() else 'made'} ({error.strerror})"
         cure = "check your rights to it and the space left, or name another folder with --run or --runs"
         raise InputError(
             where=target.parent, expected="a folder to write the run in", got=got, cure=cure

@@ -124,6 +124,7 @@ def test_the_gate_stops_a_worse_run(trained: Trained, tmp_path: Path) -> None:
     worse = tmp_path / "worse"
     shutil.copytree(trained.run, worse)
     shutil.copy(spoilt(trained, tmp_path / "spoilt") / "scores.parquet", worse)
+    seal(worse)
     with pytest.raises(SystemExit) as stopped:
         evaluate.main(["--run", str(worse), "--baseline", str(trained.run), "--fail-if-worse"])
     assert stopped.value.code == 1
