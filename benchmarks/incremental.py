@@ -36,8 +36,9 @@ from features.feature_schema import KEYS
 from features.groups.lexical import LexicalIndex
 from features.groups.structured import StructuredIndex
 from features.media import photos
-from features.media.photos import decode, read_bytes
-from features.sources import files
+from features.media.columns import file_columns
+from features.media.files import read_bytes
+from features.media.photos import decode
 from features.sources.load import Collection
 from features.sources.schema import Products
 from features.store.delta import FeatureStore
@@ -51,10 +52,8 @@ REST = "the rest"
 STAGES: tuple[tuple[str, Any, str], ...] = (
     (REST, prepare, "prepare"),
     ("reading and cleaning tables", prepare, "load_collection"),
-    ("decoding photos to find broken ones", photos, "problems"),
-    ("hashing photos", files, "content_hashes"),
-    ("hashing photos", photos, "content_hashes"),
-    ("hashing photos", cache, "content_hashes"),
+    ("reading, hashing and checking photos", photos.PhotoChecks, "look"),
+    ("hashing photos again", cache, "content_hashes"),
     ("making encoders", prepare, "make_encoders"),
     ("loading the text network", transformer, "TorchText"),
     ("encoding texts", TransformerTextEncoder, "encode"),
@@ -110,7 +109,7 @@ def chosen_config(path: str) -> Config:
     config = read_config(record.ROOT / path)
     if getattr(config.data, "kind", "") == "catalogue" and not record.have(config.name.split("_")[0]):
         print("on the demo shop instead")
-        return read_config(record.ROOT / "configs" / "demo.yaml")
+        return read_config(record.config_path("demo"))
     return config
 
 
@@ -166,7 +165,7 @@ class Shop:
         self.products.write_parquet(self.folder / "products.parquet")
 
     def _settings(self, whole: Collection) -> dict[str, Any]:
-        known = {*pl.Schema(Products), "image"}
+        known = {*pl.Schema(Products), *file_columns(whole.products.columns)}
         others = {name: dtype for name, dtype in whole.products.schema.items() if name not in known}
         words = [name for name, dtype in others.items() if dtype == pl.String]
         data = {

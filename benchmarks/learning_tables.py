@@ -25,7 +25,7 @@ def strategies(found: dict[str, Any], segment: str) -> Iterator[str]:
     rows = [row for row in found["summary"] if row["segment"] == segment and "Judged" not in row["metric"]]
     means = {(row["system"], row["metric"]): row for row in rows}
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    systems = dict.fromkeys(row["system"] for row in rows)
+    systems = dict.fromkeys(row["system"] for row in rows if row["mean"] is not None)
     yield f"\n| system | level | {' | '.join(metrics)} | accuracy | training, s | µs |"
     yield f"|---|---|{'---:|' * (len(metrics) + 3)}"
     for system in sorted(systems, key=lambda name: -means[name, found["headline"]]["mean"]):
@@ -102,7 +102,7 @@ def grocery(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['convention']} `{found['config']}`, every one of {found['products']} products a candidate.\n"
     ndcg, recall = found["metrics"]
     for segment in dict.fromkeys(row["segment"] for row in found["summary"]):
-        rows = [row for row in found["summary"] if row["segment"] == segment]
+        rows = [row for row in found["summary"] if row["segment"] == segment and row["mean"] is not None]
         ours, first = ({row["system"]: row for row in rows if row["metric"] == m} for m in (ndcg, recall))
         tests = {test["against"]: test["p_holm"] for test in found["tests"] if test["segment"] == segment}
         yield f"**{segment}** ({rows[0]['queries']:,} queries)\n"

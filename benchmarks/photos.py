@@ -26,10 +26,10 @@ from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import FoldsConfig, make_folds
 from ltr.evaluation.baselines import baseline_scores
 from ltr.evaluation.gate import judge
-from ltr.evaluation.per_query import convention, evaluate
+from ltr.evaluation.per_query import convention, evaluate, headline_metric
 from ltr.evaluation.segments import query_segments
 from ltr.evaluation.significance import compare
-from ltr.evaluation.systems import headline_metric, measure
+from ltr.evaluation.systems import measure
 from ltr.pipeline.fitting import score_systems
 from ltr.pipeline.prepare import load_collection, make_builder, prepare
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue

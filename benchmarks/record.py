@@ -11,8 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ltr.config.tree import DEMO_CONFIG
+
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def config_path(name: str) -> Path:
+    """The config of that name: the demo shop's lies in the package, those of real sets in configs/."""
+    return DEMO_CONFIG if name == "demo" else ROOT / "configs" / f"{name}.yaml"
+
+
 DATA = Path(os.environ.get("LTR_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -57,7 +57,7 @@ def headlines() -> Iterator[str]:
         kinds = list(dict.fromkeys(row["segment"] for row in rows))
         for kind in kinds[1:] or kinds:
             means = {row["system"]: row for row in rows if row["segment"] == kind}
-            cells = [f"{means[s]['mean']:.3f}" if s in means else "" for s in (*plain, *runs)]
+            cells = [three(means[s]["mean"]) if s in means else "" for s in (*plain, *runs)]
             label = name if len(kinds) == 1 else f"{name}: {kind}"
             yield f"| {label} | {means['random']['queries']:,} | " + " | ".join(cells) + " |"
     yield ""
@@ -117,6 +117,11 @@ def ladder(segment: str, rankers: dict[str, Any], headline: str) -> Iterator[str
     yield ""
 
 
+def three(value: float | None) -> str:
+    """n/a: of a baseline that cannot read such queries."""
+    return "n/a" if value is None else f"{value:.3f}"
+
+
 LEARNT = ("lexical", "+ structured", "+ text", "+ image")
 
 
@@ -131,7 +136,7 @@ def line(row: dict[str, Any], run: dict[str, Any], ranker: str) -> str:
     test = next(
         (t for t in run["tests"] if t["segment"] == row["segment"] and t["against"] == row["system"]), None
     )
-    figures = f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+    figures = f"{three(row['mean'])} [{three(row['low'])}, {three(row['high'])}]"
     if test is None:
         return f"| {name} | {figures} | | | |"
     gain = f"{test['difference']:+.3f} [{test['low']:+.3f}, {test['high']:+.3f}]"

@@ -82,7 +82,7 @@ class Made:
     def __init__(self, name: str, scratch: Path, given: argparse.Namespace) -> None:
         self.scratch, self._given = scratch / name, given
         places = {"store.root": str(self.scratch / "store"), "ranker.threads": given.threads}
-        self.config = read_config(record.ROOT / "configs" / f"{name}.yaml", places)
+        self.config = read_config(record.config_path(name), places)
         self._text = {**self.config.encoders["text"].model_dump(), "threads": given.threads}
 
     @property

@@ -5,6 +5,7 @@ feature_schema        What a feature table holds: names in order, kinds and cate
 disk                  Files and folders that take their name only when whole
 processes             Which process somebody is, and is it gone
 secrets               Secrets in addresses and options: never told or written down
+installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
 errors                The one error that a person can mend
 sources/              The user's files or frames → clean canonical tables

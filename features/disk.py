@@ -61,6 +61,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     _sync(path.parent)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file: whole, or not at all."""
+    with whole_file(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
 def sweep(folder: Path, names: str = "*.tmp") -> None:
     """Remove the files that killed writers left unfinished; a live one needs its own for a moment only."""
     for path in folder.glob(names):

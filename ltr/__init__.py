@@ -9,6 +9,7 @@ rank                  One query's results
 explain               What each result's score is made of
 compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
+experiment            Is a new ranker better for shoppers? Plans, A/B tests, interleaving, off-policy
 fit_image_encoder     An image encoder fitted on the shop's own photos
 distil_text_encoder   A smaller text encoder
 config/               One strict tree of settings, YAML, the command line
@@ -16,6 +17,7 @@ data/                 Datasets, splits, gains, the data doctor's checks
 demo/                 The embedded shop whose right answers are known
 rankers/              Boosters, networks and blends behind one protocol
 evaluation/           Measures, intervals, paired tests, baselines, segments, the gate
+experiments/          A/B tests, interleaving, plans, off-policy estimates, surveys
 training/             Fitting: fold by fold, from other sets, leaning on a cosine
 explanation/          Why a product has its score and its place
 tuning/               Trials, studies, pruning, the winner

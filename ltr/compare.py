@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features.disk import whole_file
+from features.disk import write_whole
 from features.errors import InputError
 from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall
 from features.media.columns import media_columns, modality_of
@@ -24,7 +24,7 @@ from ltr.reporting.pages import render
 from ltr.reporting.thumbnails import thumbnail
 from ltr.serving.similar import make_likeness
 
-_NOT_ATTRIBUTES = ("product_id", "image")
+_NOT_ATTRIBUTES = {"product_id", "image", "image_hash"}
 _PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many
 _ROOM = 4_000_000  # characters of the page for clips to play
 
@@ -52,8 +52,7 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     show("", ["", *given.products], [(line.name, *line.values) for line in lines])
     show("how alike, from 0 to 1", alike.columns, alike.rows())
     if given.html:
-        with whole_file(given.html) as path:
-            path.write_text(page(chosen, lines, alike), encoding="utf-8")
+        write_whole(given.html, page(chosen, lines, alike))
         say(f"page: {given.html}")
     return alike
 

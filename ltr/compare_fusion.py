@@ -18,7 +18,8 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
-from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.baselines import held_out_baselines
+from ltr.evaluation.notation import figure, with_interval
 from ltr.evaluation.per_query import check_gain, convention
 from ltr.evaluation.systems import shown_metrics
 from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes
@@ -91,7 +92,7 @@ def _compare(
         outcomes = fit_strategies(rows, folds, strategies, done, learnt)
     pairs = rows.data.frame.select("query_id", "product_id", "grade")
     queries = prepared.collection.queries
-    baselines = baseline_scores(rows.data)
+    baselines = held_out_baselines(rows.data, folds, config.evaluation)
     return compare_outcomes(pairs, outcomes, baselines, queries, config.evaluation, left_out)
 
 
@@ -133,7 +134,7 @@ def print_comparison(report: FusionReport) -> None:
     for name in comparison.statements:
         segment = segment_of(comparison, name, metrics)
         rows = [_line(row) for row in segment["rows"]]
-        columns = ["system", "level", metrics[0], "interval", *metrics[1:], "accuracy", "fit s", "µs/product"]
+        columns = ["system", "level", *metrics, "accuracy", "log-loss", "fit s", "µs/product"]
         show(f"{name}: {segment['queries']} queries", columns, rows)
         for sentence in segment["statements"]:
             say(f"  {sentence}")
@@ -141,12 +142,19 @@ def print_comparison(report: FusionReport) -> None:
 
 def _line(row: Mapping[str, Any]) -> list[object]:
     head, *others = row["figures"]
-    cost = row["cost"] or {"level": "baseline", "accuracy": None, "fit_seconds": None, "microseconds": None}
-    accuracy = "" if cost["accuracy"] is None else f"{cost['accuracy']['mean']:.3f}"
-    interval = f"{head['low']:.3f} to {head['high']:.3f}"
-    cells = [f"{figure['mean']:.3f}" for figure in others]
+    cost = row["cost"] or {
+        "level": "baseline",
+        "accuracy": None,
+        "log_loss": None,
+        "fit_seconds": None,
+        "microseconds": None,
+    }
+    accuracy = "" if cost["accuracy"] is None else figure(cost["accuracy"]["mean"])
+    loss = "" if cost["log_loss"] is None else figure(cost["log_loss"])
+    cells = [figure(other["mean"]) for other in others]
     return [
-        *(row["system"], cost["level"], f"{head['mean']:.3f}", interval, *cells, accuracy),
+        *(row["system"], cost["level"], with_interval(head["mean"], head["low"], head["high"]), *cells),
+        *(accuracy, loss),
         *(cost["fit_seconds"], cost["microseconds"]),
     ]
 

@@ -22,9 +22,10 @@ from features.encoders.protocol import Encoder, torch_device
 from features.encoders.registry import make_encoder
 from features.encoders.text.model_files import load_model
 from features.encoders.text.sentence_encoders import find_model
-from features.encoders.text.static import StaticConfig, check_package, is_static, save_static
+from features.encoders.text.static import StaticConfig, is_static, save_static
 from features.encoders.text.student import StudentAbout, StudentConfig, is_student, save_student
 from features.errors import InputError
+from features.installed import require
 from ltr.config import command_line
 from ltr.config.command_line import say
 from ltr.config.tree import Config
@@ -52,7 +53,7 @@ def _quick_encoder(config: Config) -> StudentConfig | StaticConfig:
     for encoder in config.encoders.values():
         if isinstance(encoder, StudentConfig | StaticConfig):
             if isinstance(encoder, StaticConfig):
-                check_package()
+                require("encoder 'static'", ["model2vec"], "fast")
             return encoder
     raise InputError(
         where="encoders",

@@ -20,10 +20,10 @@ import polars as pl
 import yaml
 from pydantic import BaseModel
 
-from features.disk import whole_file
+from features.disk import write_whole
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.media.photo_checks import PhotoChecks
+from features.media.photos import PhotoChecks
 from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
 from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
 from ltr.config import command_line
@@ -97,8 +97,7 @@ def _compare(
     )
     print_verdict(verdict)
     if given.markdown:
-        with whole_file(given.markdown) as path:
-            path.write_text(to_markdown(verdict), encoding="utf-8")
+        write_whole(given.markdown, to_markdown(verdict))
     if given.fail_if_worse and verdict.failures:
         say(f"FAIL: worse than {given.baseline} beyond noise: {', '.join(verdict.failures)}")
         raise SystemExit(1)

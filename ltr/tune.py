@@ -31,7 +31,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold, make_folds
-from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.baselines import held_out_baselines
 from ltr.evaluation.per_query import check_gain
 from ltr.evaluation.systems import measure
 from ltr.pipeline.diagnosis import diagnose, stop_on_failure
@@ -215,7 +215,8 @@ def measure_winner(task: Task, winner: Candidate, command: str) -> tuple[Config,
         task.rows, folds, task.config.ranker, config.embeddings, transfer=task.transfer, learnt=task.learnt
     )
     fitted = cross_fit(rows, folds, winner.ranker, config.embeddings, transfer=transfer, learnt=learnt)
-    scores = baseline_scores(task.rows.data) | {DEFAULTS: before.scores, TUNED: fitted.scores}
+    baselines = held_out_baselines(task.rows.data, folds, config.evaluation)
+    scores = baselines | {DEFAULTS: before.scores, TUNED: fitted.scores}
     queries = task.prepared.collection.queries
     measured = measure(rows.data.frame, scores, queries, config.evaluation, TUNED)
     table = FeatureTable(rows.data.frame, task.prepared.table.seconds)

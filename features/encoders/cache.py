@@ -5,7 +5,6 @@ Kept in shards (see embedding_shards): safe for several processes at once and un
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from features.encoders.protocol import Encoder, unit_rows
 from features.encoders.shards import KEY, ShardFolder, ShardWriter
-from features.media.photos import content_hashes
+from features.media.files import content_hash, content_hashes
 
 Precision = Literal["float16", "float32"]
 
@@ -66,13 +65,23 @@ class EmbeddingCache:
         self._precision = precision
         self._shards: dict[str, ShardFolder] = {}
 
-    def embed(self, encoder: Encoder, items: pl.Series, modality: str, label: str = "") -> Embeddings:
+    def embed(
+        self,
+        encoder: Encoder,
+        items: pl.Series,
+        modality: str,
+        label: str = "",
+        hashes: pl.Series | None = None,
+    ) -> Embeddings:
         """The vectors of (n,) texts (String), or of files by content (Binary) or path (String).
 
         Only what the cache lacks is encoded. What cannot be read is remembered as such too.
-        label: names the progress bar. Raises InputError as the encoder does.
+        label: names the progress bar. hashes: (n,) of the files' contents, where they are carried beside the
+        column (see media.files.hashes_of), so that no file is read for its key. Raises InputError as the
+        encoder does.
         """
-        hashes = _text_hashes(items) if modality == "text" else content_hashes(items)
+        if hashes is None:
+            hashes = _text_hashes(items) if modality == "text" else content_hashes(items)
         rows, first = _distinct(hashes)
         keys = _keys(hashes.gather(first))
         shards = self._shards_of(encoder, modality)
@@ -176,7 +185,7 @@ class _ProgressBar:
 
 
 def _text_hashes(texts: pl.Series) -> pl.Series:
-    hashes = [None if t is None else hashlib.blake2b(t.encode(), digest_size=16).hexdigest() for t in texts]
+    hashes = [None if text is None else content_hash(text.encode()) for text in texts]
     return pl.Series(hashes, dtype=pl.String)
 
 

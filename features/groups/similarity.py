@@ -23,7 +23,8 @@ from features.encoders import vectors
 from features.encoders.vectors import RowVectors
 from features.groups.pair_rows import rows_of
 from features.groups.standings import rank_within, z_within
-from features.media.columns import PREFIX, column_of, media_columns, modality_of
+from features.media.columns import PREFIX, column_of, hash_column, media_columns, modality_of
+from features.media.files import hashes_of
 
 if TYPE_CHECKING:
     from features.encoders.cache import EmbeddingCache
@@ -114,7 +115,9 @@ class SimilarityIndex:
     ) -> None:
         self.stats = EncodingStats()
         self._cache = cache
-        self._products = products.select("product_id", *_present(products))
+        present = _present(products)
+        carried = [hash_column(name) for name in present if hash_column(name) in products.columns]
+        self._products = products.select("product_id", *present, *carried)
         possible = [
             m for m in _measures(list(encoders.values())) if m.product.column in self._products.columns
         ]
@@ -232,7 +235,10 @@ class SimilarityIndex:
         items = _column(table, side.column)
         if side.modality == "text":
             items = items.cast(pl.String)  # a column of nothing but nulls may have no type yet
-        made = self._cache.embed(side.encoder, items, side.modality, label)
+        carried = (
+            {"hashes": hashes_of(table, side.column)} if hash_column(side.column) in table.columns else {}
+        )
+        made = self._cache.embed(side.encoder, items, side.modality, label, **carried)
         self.stats.reused += made.reused
         self.stats.encoded += made.encoded
         if made.unreadable:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.errors import InputError
 from features.groups.pair_rows import rows_of
 from features.groups.standings import rank_share, rank_within, z_score, z_within
-from features.media.columns import media_columns
+from features.media.columns import file_columns
 from features.sources.schema import Products
 
 Nearest = Callable[[pl.DataFrame, int], pl.DataFrame]
@@ -202,7 +202,7 @@ def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
 
 def _with_extras(products: pl.DataFrame, config: StructuredConfig) -> StructuredConfig:
     """The config with its columns named: where it names none, every column that is not canonical."""
-    known = [*pl.Schema(Products), "image", *media_columns(products.columns)]
+    known = [*pl.Schema(Products), *file_columns(products.columns)]
     extra = products.drop(known, strict=False)
     found = {"numeric": extra.select(cs.numeric()).columns, "categorical": extra.select(cs.string()).columns}
     unset = {kind: tuple(names) for kind, names in found.items() if getattr(config, kind) is None}

@@ -1,8 +1,10 @@
-"""Photos and other files: which columns hold them, what can be read, decoded ahead of a network.
+"""Photos and other files: which columns hold them, what can be read and what is not, decoded.
 
 columns                Photos, sound, video: which columns of a table hold files of some modality
-photo_checks           Which photos can be read, remembered by their content: each distinct photo is
-                       decoded for this once, ever
-photos                 Bytes or a path → an upright RGB photo on white; files that cannot be read are
-                       named, not hidden
+files                  Files of photos, sound, video: regular files of a stated size, read whole or
+                       hashed, and nothing else
+folder                 What a table names → files in a folder: several names in one field, names in
+                       two Unicode forms, never outside it
+photos                 Bytes or a path → an upright RGB photo on white; each photo read once, decoded
+                       for a check once for each content, ever
 """

@@ -7,11 +7,12 @@ a bad value in a good row becomes null.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 
 import polars as pl
 
-from features.media import photos
+from features.media.files import hashes_of
 from features.sources.ledger import Ledger
 from features.sources.schema import Schema, separate
 
@@ -38,11 +39,15 @@ _ENOUGH_PRICES = 20
 _NAMES = ("title", "brand")
 
 
+LONGEST_TEXT = 50_000  # characters, HTML included: some 8,000 words, more than an encoder or a searcher reads
+
+
 def clean_text(frame: pl.DataFrame, table: str, columns: Sequence[str], ledger: Ledger) -> pl.DataFrame:
-    """HTML and control characters out, white space collapsed, empty text → null."""
+    """HTML and control characters out, white space collapsed, empty text → null, long text cut at `LONGEST_TEXT`."""
     if not columns:
         return frame
     stages = (
+        (f"text cut at {LONGEST_TEXT:,} characters", _cut),
         ("HTML tags and entities removed", _without_html),
         ("control characters removed", lambda column: column.str.replace_all(_CONTROLS, "")),
         ("white space tidied", lambda column: column.str.replace_all(r"\s+", " ").str.strip_chars()),
@@ -55,17 +60,31 @@ def clean_text(frame: pl.DataFrame, table: str, columns: Sequence[str], ledger: 
     return frame
 
 
+def _cut(column: pl.Series) -> pl.Series:
+    long = column.str.len_bytes() > LONGEST_TEXT  # bytes are counted already; characters are never more
+    return column.str.head(LONGEST_TEXT) if long.any() else column
+
+
 def _without_html(column: pl.Series) -> pl.Series:
     escaped = column.filter(column.str.contains(_ENTITY)).unique()
-    plain = pl.Series([_unescaped(value) for value in escaped], dtype=pl.String)
+    plain = pl.Series([unescaped(value) for value in escaped], dtype=pl.String)
     return column.replace(escaped, plain).str.replace_all(_HTML, " ")
 
 
-def _unescaped(text: str) -> str:
-    """Entities resolved until none is left: feeds escape twice ("&amp;nbsp;")."""
-    while (plain := html.unescape(text)) != text:
+# "&amp;amp;" and "&#38;#38;": an ampersand escaped many times is one; a number too long for any character is none.
+_AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
+_NO_CHARACTER = re.compile(r"&#(?:0*[1-9]\d{7,}|x0*[1-9a-f][0-9a-f]{6,});?", re.IGNORECASE)
+_ESCAPES = 10
+
+
+def unescaped(text: str) -> str:
+    """Entities resolved until none is left, as feeds escape twice ("&amp;nbsp;"); in time linear in the text."""
+    for _ in range(_ESCAPES):
+        plain = html.unescape(_NO_CHARACTER.sub("\ufffd", _AMPERSANDS.sub("&", text)))
+        if plain == text or "&" not in plain:
+            return plain
         text = plain
-    return text
+    return re.sub(_ENTITY, " ", text)
 
 
 def clean_numbers(frame: pl.DataFrame, table: str, ledger: Ledger) -> pl.DataFrame:
@@ -134,28 +153,6 @@ def reject_unknown(
     return ledger.reject(table, frame, ~pl.col(key).is_in(known.implode()), reason)
 
 
-def quarantine_images(
-    frame: pl.DataFrame,
-    table: str,
-    key: str,
-    ledger: Ledger,
-    problems: Callable[[pl.Series], pl.Series] = photos.problems,
-) -> pl.DataFrame:
-    """Photos that cannot be read (by `problems`) → null, counted by reason; the row stays."""
-    found = problems(frame["image"])
-    # A path's last part tells which file to look at; the bytes of a broken photo would only fill the disk.
-    files = (
-        [pl.col("image").str.extract(r"([^/\\]+)$").alias("file")]
-        if frame["image"].dtype == pl.String
-        else []
-    )
-    bad = frame.select(key, *files).with_columns(reason=found).drop_nulls("reason")
-    for (reason,), rows in bad.group_by("reason", maintain_order=True):
-        ledger.note(table, f"photo set to null: {reason}", frame, rows, "changed")
-    ledger.keep_rejected(f"{table} photos", bad)
-    return frame.with_columns(image=frame["image"].set(found.is_not_null(), None))
-
-
 def report_near_duplicates(products: pl.DataFrame, ledger: Ledger) -> None:
     """Count products that repeat an earlier one's normalised title, brand and price, or its photo's bytes."""
     plain = [
@@ -163,7 +160,7 @@ def report_near_duplicates(products: pl.DataFrame, ledger: Ledger) -> None:
     ]
     twins = pl.when(pl.col("title").is_not_null()).then(pl.struct(*plain, "price"))
     _report_twins(products.select("product_id", "title", twin=twins), "same title, brand and price", ledger)
-    alike = products.select("product_id", "title", twin=photos.content_hashes(products["image"]))
+    alike = products.select("product_id", "title", twin=hashes_of(products, "image"))
     _report_twins(alike, "same photo", ledger)
 
 

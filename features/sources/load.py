@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 from pydantic import Field
 
-from features.media import photos
-from features.media.photo_checks import PhotoChecks
+from features.media.photos import PhotoChecks
 from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
 from features.sources.ledger import Ledger, Step, steps_frame
+from features.sources.remarks import Remark
 from features.sources.schema import Judgements, Products, Queries, completed
 from features.sources.svmlight import group_file, read_svmlight
 from features.sources.whole_catalogue import pair_with_catalogue
@@ -31,6 +31,7 @@ class Collection:
     given: ready-made features (query_id, product_id, given.*) of svmlight files, else None.
     rejected: the rows set apart, by table, with a `reason` column.
     fingerprints: SHA-256 of each input file, by its path in the config.
+    remarks: what the reader guessed or noticed, for the data doctor.
     """
 
     products: pl.DataFrame
@@ -41,6 +42,7 @@ class Collection:
     steps: list[Step]
     rejected: dict[str, pl.DataFrame]
     fingerprints: dict[str, str]
+    remarks: list[Remark] = field(default_factory=list)
 
     def summary(self) -> pl.DataFrame:
         """One row a cleaning step: table, step, rows, affected, action, example."""
@@ -60,9 +62,10 @@ def load(
     Raises InputError for a file that cannot be read, a column that is not there or is wrong as a whole, and
     for judgements of which none can be used. Single bad rows are counted, not raised.
     """
-    inputs = Inputs(base, photo_problems=checks.problems if checks else photos.problems)
+    checks = checks or PhotoChecks()
     if isinstance(config, SvmlightConfig):
-        return _load_svmlight(config, inputs)
+        return _load_svmlight(config, Inputs(base, checks=checks))
+    inputs = Inputs(base, checks=checks, outside=config.files_outside)
     return _load_catalogue(config, inputs, products)
 
 
@@ -87,7 +90,7 @@ def _load_svmlight(config: SvmlightConfig, inputs: Inputs) -> Collection:
     given = cleaning.clean_numbers(rows.drop("grade", "split"), "given", inputs.ledger)
     products = completed(Products, rows.select("product_id").unique(maintain_order=True))
     queries = completed(Queries, rows.select("query_id", "split").unique("query_id", maintain_order=True))
-    no_photo = pl.lit(None, dtype=pl.String).alias("image")
+    no_photo = [pl.lit(None, dtype=pl.String).alias(name) for name in ("image", "image_hash")]
     judgements = rows.select("query_id", "product_id", "grade")
     return _collection(
         inputs, products.with_columns(no_photo), queries.with_columns(no_photo), judgements, given=given
@@ -138,5 +141,13 @@ def _collection(
 ) -> Collection:
     ledger = inputs.ledger
     return Collection(
-        products, queries, judgements, events, given, ledger.steps, ledger.rejected, inputs.fingerprints
+        products,
+        queries,
+        judgements,
+        events,
+        given,
+        ledger.steps,
+        ledger.rejected,
+        inputs.fingerprints,
+        ledger.remarks,
     )

@@ -3,6 +3,8 @@
 bm25                   BM25 of chosen document–query pairs at once, and of one query against every
                        document
 brand_names            Which of the catalogue's brands a query names
+currencies             Currencies as people write them: signs, ISO codes and words, and the factors
+                       behind numbers
 measures               Numbers and measures in a text: "13.3 inch", "256gb", "2 pack", "#8", "10 ft.",
                        "7 1/2 volt"
 price_limits           A price limit said in a query: "under 1500", "below rs 800", "20 dollars or

@@ -112,8 +112,10 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     return overrides
 
 
-def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None) -> None:
-    """Run a command: InputError becomes one line and status 1; --debug shows where it came from."""
+def run(
+    main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None, *, bad_input: int = 1
+) -> None:
+    """Run a command: InputError becomes one line and status `bad_input`; --debug shows where it came from."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         main(words)
@@ -123,7 +125,7 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
     except Exception as error:
         if isinstance(error, InputError | OSError) and "--debug" not in words:
             sys.stderr.write(scrub(f"error: {_in_a_line(error)}\n"))
-            sys.exit(1)
+            sys.exit(bad_input)
         trace = traceback.format_exc()
         if scrub(trace) == trace:
             raise

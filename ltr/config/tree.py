@@ -62,7 +62,7 @@ _PLAINLY = {
 # Sections whose kinds are registered, and not all known beforehand.
 _FAMILIES: dict[type, Kinds[Any, Any]] = {EncoderSettings: ENCODERS, RankerSettings: RANKERS}
 
-DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
+DEMO_CONFIG = Path(__file__).resolve().parents[1] / "demo" / "demo.yaml"
 
 
 class StoreConfig(BaseModel):

@@ -10,6 +10,8 @@ findings               One line of the data doctor's: a level, what was checked,
                        cure
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
+kinds                  The kind of a query is what it has: words, a photo, both, or files of another
+                       modality
 leakage                The data doctor on a split: enough queries in each part, and none that looks
                        like one in another
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker

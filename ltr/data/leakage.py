@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from ltr.data.findings import Finding, Level, finding
-from ltr.data.splits import Fold, plain_words, shown
+from ltr.data.splits import Fold, looks
 
 FEW_QUERIES = 100
 PAIRED_SD = 0.2  # usual standard deviation over queries of the difference of two rankers' nDCG@10
 POWER = 2.8  # z(0.975) + z(0.8): found in 8 of 10 experiments at the 5 % level
-LOOKS = ["text", "photo"]
+LOOKS = ["words", "photo"]
 
 
 def check_splits(
@@ -28,7 +28,9 @@ def check_splits(
 
 
 def _check_power(count: int) -> Finding:
-    least = f"below about {POWER * PAIRED_SD / count**0.5:.3f}" if count else "of any size"
+    least = (
+        "below about " + f"{POWER * PAIRED_SD / count**0.5:.3f}".removeprefix("0") if count else "of any size"
+    )
     return finding(
         "WARN" if count < FEW_QUERIES else "PASS",
         "queries to test on",
@@ -57,13 +59,10 @@ def _check_parts(folds: Sequence[Fold], judged: set[str]) -> Finding:
 
 
 def _with_looks(pairs: pl.DataFrame, queries: pl.DataFrame | None) -> pl.DataFrame:
-    """Keys of the pairs, with `text` normalised and `photo` hashed: what a model can know a query by."""
+    """Keys of the pairs with the `looks` of their queries: what a model can know a query by."""
     keys = pairs.select("query_id", "product_id")
-    if queries is None:
-        return keys.with_columns(text=pl.lit(None, pl.String), photo=pl.lit(None, pl.UInt64))
-    text = plain_words(pl.col("text")) if "text" in queries.columns else pl.lit(None, pl.String)
-    looks = queries.select("query_id", text=text, photo=shown(queries))
-    return keys.join(looks, on="query_id", how="left", maintain_order="left")
+    known = looks(keys.select("query_id").unique() if queries is None else queries)
+    return keys.join(known, on="query_id", how="left", maintain_order="left")
 
 
 def _check_leakage(pairs: pl.DataFrame, folds: Sequence[Fold]) -> Iterator[Finding]:
@@ -72,7 +71,7 @@ def _check_leakage(pairs: pl.DataFrame, folds: Sequence[Fold]) -> Iterator[Findi
     for fold in folds:
         test = _of(pairs, fold.test)
         seen = _of(pairs, [*fold.train, *fold.validation])
-        has_text, has_photo = pl.col("text").is_not_null(), pl.col("photo").is_not_null()
+        has_text, has_photo = pl.col("words").is_not_null(), pl.col("photo").is_not_null()
         texts += _seen(test.filter(has_text), seen, LOOKS)["query_id"].n_unique()
         photos += _seen(test.filter(has_photo), seen, ["photo"])["query_id"].n_unique()
         same += _seen(test.filter(has_text | has_photo), seen, [*LOOKS, "product_id"]).height

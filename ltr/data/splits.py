@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, field_validato
 
 from features.errors import InputError
 from features.media.columns import media_columns
-from features.media.photos import content_hashes
+from features.media.files import hashes_of
+from ltr.data.kinds import query_kinds
 
 Share = Annotated[
     float, Field(ge=0, lt=1, description="share of the training queries kept for early stopping")
@@ -170,15 +171,17 @@ def _by_time(config: TimeSplitConfig, queries: pl.DataFrame) -> list[Fold]:
 
 
 def _shuffled_units(queries: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within segments."""
-    segment = pl.col("segment") if "segment" in queries.columns else pl.lit(None, pl.String)
+    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within kinds."""
+    kinds = query_kinds(queries).select("kind", "segment")
     units = (
-        queries.group_by(_unit=_same_look(queries), maintain_order=True)
-        .agg(pl.col("query_id"), segment.first().alias("segment"))
-        .drop("_unit")
+        queries.drop("segment", "kind", strict=False)
+        .hstack(kinds)
+        .group_by(_same_look(queries), maintain_order=True)
+        .agg(pl.col("query_id"), pl.col("kind", "segment").first())
+        .drop("unit")
     )
     order = np.random.default_rng(seed).permutation(units.height)
-    return units[order].sort("segment", maintain_order=True)
+    return units[order].sort("kind", "segment", maintain_order=True)
 
 
 def plain_words(text: pl.Expr) -> pl.Expr:
@@ -195,31 +198,25 @@ def looks(queries: pl.DataFrame) -> pl.DataFrame:
     """
     nothing = pl.repeat(None, queries.height, dtype=pl.String, eager=True)
     words = plain_words(pl.col("text")) if "text" in queries.columns else nothing
-    hashes = [content_hashes(queries[name]) for name in _files(queries)]
+    files = [name for name in ("image", *media_columns(queries.columns)) if name in queries.columns]
+    hashes = [_content_or_path(queries, name) for name in files]
     together = (
         pl.concat_str(hashes, separator=" ", ignore_nulls=True).replace("", None) if hashes else nothing
     )
     return queries.select("query_id", words=words, photo=together)
 
 
-def _files(queries: pl.DataFrame) -> list[str]:
-    return [name for name in queries.columns if name == "image"] + media_columns(queries.columns)
+def _content_or_path(queries: pl.DataFrame, column: str) -> pl.Series:
+    """By the content's hash; a file that is not there by its path."""
+    hashes, files = hashes_of(queries, column), queries[column]
+    return hashes if files.dtype == pl.Binary else hashes.fill_null(files.cast(pl.String))
 
 
-def shown(queries: pl.DataFrame) -> pl.Expr:
-    """A key, null for none, equal for queries of equal photos and other media: of their bytes or paths."""
-    files = [pl.col(name) for name in _files(queries)]
-    if not files:
-        return pl.lit(None, pl.UInt64)
-    some = pl.any_horizontal(file.is_not_null() for file in files)
-    return pl.when(some).then(files[0].hash() if len(files) == 1 else pl.struct(files).hash())
-
-
-def _same_look(queries: pl.DataFrame) -> pl.Expr:
-    """A key equal for queries that look alike: by their words, else by their photo; others are alone."""
+def _same_look(queries: pl.DataFrame) -> pl.Series:
+    """`unit`, equal for queries that look alike: by their words, else by their photo's content; others are alone."""
+    words, photo = pl.format("text {}", "words"), pl.format("photo {}", "photo")
     alone = pl.format("query {}", "query_id")
-    looks = [pl.format("text {}", plain_words(pl.col("text")))] if "text" in queries.columns else []
-    return pl.coalesce(*looks, pl.format("photo {}", shown(queries)), alone)
+    return looks(queries).select(unit=pl.coalesce(words, photo, alone)).to_series()
 
 
 def _train_and_validation(units: pl.DataFrame, share: float) -> tuple[list[str], list[str]]:

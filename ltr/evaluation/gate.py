@@ -9,7 +9,9 @@ import polars as pl
 
 from features.errors import InputError
 from features.feature_schema import KEYS
-from ltr.evaluation.per_query import NOT_METRICS, EvaluationConfig, convention
+from ltr.evaluation.notation import difference, figure
+from ltr.evaluation.per_query import NOT_METRICS, EvaluationConfig, convention, headline_metric
+from ltr.evaluation.segments import distinct
 from ltr.evaluation.significance import (
     Comparison,
     compare,
@@ -18,11 +20,9 @@ from ltr.evaluation.significance import (
     queries_needed,
     smallest_seen,
 )
-from ltr.evaluation.systems import headline_metric
 
 LEVEL = 0.05
 EFFECT = 0.01  # of nDCG: the difference whose price in queries is told
-_FEWEST = 10  # queries a segment must share with both runs to be tested
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Verdict:
     """A run beside a baseline run; differences are run - baseline.
 
     overall: the headline metric, the one test that needs no correction. others: further metrics, for information.
-    segments: family, segment, the columns of Comparison, p_holm (over the segments) and `says`.
+    kinds: family, segment, the columns of Comparison, p_holm (over the kinds) and `says`, of what queries have
+    (words, a photo, …); none where all have the same. segments: the same of all other parts of the queries.
     left_out: queries that only one run has, or whose judged lists differ.
     """
 
@@ -39,6 +40,7 @@ class Verdict:
     convention: str
     overall: Comparison
     others: Sequence[Comparison]
+    kinds: pl.DataFrame
     segments: pl.DataFrame
     left_out: int
     queries_needed: int
@@ -52,7 +54,9 @@ class Verdict:
     def failures(self) -> list[str]:
         """Why the run must not replace the baseline; none when nothing fell beyond noise."""
         found = ["all queries"] if self.says == "worse" else []
-        return found + self.segments.filter(says="worse")["segment"].to_list()
+        return found + [
+            name for part in (self.kinds, self.segments) for name in part.filter(says="worse")["segment"]
+        ]
 
 
 def judge(
@@ -73,6 +77,12 @@ def judge(
     shown = [column for column in names if "@" not in column or column.endswith(metric.partition("@")[2])]
     differences = paired_differences(ours, theirs, metric)
     overall = compare(ours, theirs, metric, config.bootstrap)
+    counted = ours.filter(pl.col(metric).is_not_null())["query_id"]
+    rows, kind = distinct(segments, counted), pl.col("family") == "kind"
+    kinds, others = (
+        _segment_tests(ours, theirs, part, config, overall.difference)
+        for part in (rows.filter(kind), rows.filter(~kind))
+    )
     return Verdict(
         name,
         other,
@@ -83,7 +93,8 @@ def judge(
             for column in shown
             if not column.startswith("Judged")
         ],
-        _segment_tests(ours, theirs, segments, config, overall.difference),
+        kinds,
+        others,
         left_out,
         queries_needed(differences, EFFECT),
         smallest_seen(differences),
@@ -118,15 +129,10 @@ def _segment_tests(
     ours: pl.DataFrame, theirs: pl.DataFrame, segments: pl.DataFrame, config: EvaluationConfig, overall: float
 ) -> pl.DataFrame:
     metric = headline_metric(config)
-    counted = ours.filter(pl.col(metric).is_not_null()).select("query_id")
     rows = []
     for (family, segment), part in segments.group_by("family", "segment", maintain_order=True):
-        ids = part.join(counted, on="query_id", how="semi").select("query_id")
-        if ids.height >= _FEWEST:
-            a, b = (frame.join(ids, on="query_id", how="semi") for frame in (ours, theirs))
-            rows.append(
-                {"family": family, "segment": segment} | asdict(compare(a, b, metric, config.bootstrap))
-            )
+        a, b = (frame.join(part, on="query_id", how="semi") for frame in (ours, theirs))
+        rows.append({"family": family, "segment": segment} | asdict(compare(a, b, metric, config.bootstrap)))
     if not rows:
         return pl.DataFrame(schema={"family": pl.String, "segment": pl.String, "says": pl.String})
     tests = pl.DataFrame(rows).with_columns(p_holm=pl.Series(holm([row["p_value"] for row in rows])))
@@ -155,14 +161,15 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         yield f"**Worse beyond noise:** {', '.join(verdict.failures)}.\n"
     yield "| metric | baseline | run | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
     for test in (overall, *verdict.others):
-        means = f"{test.mean_b:.3f} | {test.mean_a:.3f}"
-        yield f"| {test.metric} | {means} | {_interval(asdict(test))} | {test.p_value:.4f} |"
-    if verdict.segments.height:
+        means = f"{figure(test.mean_b)} | {figure(test.mean_a)}"
+        yield f"| {test.metric} | {means} | {difference(asdict(test))} | {figure(test.p_value, 4)} |"
+    if verdict.kinds.height or verdict.segments.height:
         yield f"\n| segment | queries | {overall.metric}: baseline | run | difference [95 %] | p (Holm) | |"
         yield "|---|---:|---:|---:|---:|---:|---|"
-        for row in verdict.segments.iter_rows(named=True):
-            cells = [f"{row['queries']}", f"{row['mean_b']:.3f}", f"{row['mean_a']:.3f}", _interval(row)]
-            yield f"| {row['family']}: {row['segment']} | {' | '.join(cells)} | {row['p_holm']:.4f} | {row['says']} |"
+        for row in [*verdict.kinds.iter_rows(named=True), *verdict.segments.iter_rows(named=True)]:
+            cells = [f"{row['queries']}", figure(row["mean_b"]), figure(row["mean_a"]), difference(row)]
+            name = f"{row['family']}: {row['segment']}".replace("|", "\\|")
+            yield f"| {name} | {' | '.join(cells)} | {figure(row['p_holm'], 4)} | {row['says']} |"
     yield f"\n{power_in_words(verdict)} {verdict.convention}"
     if verdict.left_out:
         yield f"\n{verdict.left_out:,} queries are left out: only one run has them, or their judged lists differ."
@@ -170,18 +177,16 @@ def _lines(verdict: Verdict) -> Iterator[str]:
 
 def in_words(test: Comparison) -> str:
     return (
-        f"{test.metric} {test.mean_b:.3f} → {test.mean_a:.3f}, {_interval(asdict(test))}, p = {test.p_value:.4f}; "
-        f"of {test.queries:,} queries {test.wins:,} gained, {test.losses:,} lost, {test.ties:,} stayed equal"
+        f"{test.metric} {figure(test.mean_b)} → {figure(test.mean_a)}, {difference(asdict(test))}, "
+        f"p = {figure(test.p_value, 4)}; of {test.queries:,} queries {test.wins:,} gained, {test.losses:,} lost, "
+        f"{test.ties:,} stayed equal"
     )
 
 
 def power_in_words(verdict: Verdict) -> str:
     """How much these queries can show."""
     return (
-        f"These {verdict.overall.queries:,} queries show a difference of {verdict.smallest_seen:.3f} "
-        f"four times in five; one of {EFFECT:g} takes {verdict.queries_needed:,}."
+        f"With these {verdict.overall.queries:,} queries, a true difference of {figure(verdict.smallest_seen)} in "
+        f"{verdict.overall.metric} would show four times in five, a smaller one less often; to show one of "
+        f"{figure(EFFECT, 2)} takes about {verdict.queries_needed:,} judged queries."
     )
-
-
-def _interval(row: dict[str, float]) -> str:
-    return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"

@@ -48,6 +48,10 @@ class EvaluationConfig(BaseModel):
         default="skip",
         description="a query with nothing relevant: left out of the mean, or counted as 0 or as 1",
     )
+    ties: Literal["product_id", "trec_eval"] = Field(
+        default="product_id",
+        description="equal scores: by product_id, or as trec_eval has them (32-bit scores, the last id first)",
+    )
     bootstrap: BootstrapConfig = BootstrapConfig()
 
     @field_validator("cutoffs")
@@ -63,11 +67,17 @@ def convention(config: EvaluationConfig) -> str:
     else:
         gain = {"exp": "2^grade − 1", "linear": "the grade"}[config.gain]
     empty = {"skip": "left out of the mean", "zero": "counted as 0", "one": "counted as 1"}
+    ties = {"product_id": "by product_id", "trec_eval": "as trec_eval does, by product_id, the last first"}
     return (
         f"nDCG with gain {gain} and discount 1/log2(1 + rank); relevant from grade {config.relevant_from:g}; "
-        "unjudged products have grade 0; equal scores ranked by product_id; "
+        f"unjudged products have grade 0; equal scores ranked {ties[config.ties]}; "
         f"queries with nothing relevant (for nDCG: no gain) {empty[config.empty_queries]}."
     )
+
+
+def headline_metric(config: EvaluationConfig) -> str:
+    """nDCG at 10, or at the largest cutoff where 10 is none of them."""
+    return f"nDCG@{10 if 10 in config.cutoffs else max(config.cutoffs)}"
 
 
 def metric_names(config: EvaluationConfig) -> list[str]:
@@ -81,7 +91,7 @@ def metric_names(config: EvaluationConfig) -> list[str]:
     return [*(f"{kind}@{k}" for kind in kinds for k in config.cutoffs), f"AP{rel}", f"RR{rel}"]
 
 
-def evaluate(pairs: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:
+def evaluate(pairs: pl.DataFrame, config: EvaluationConfig | None = None) -> pl.DataFrame:
     """Measure each query of a scored table; one row a query, sorted by query_id.
 
     pairs: query_id, product_id, grade (null = unjudged: no gain, not relevant) and score (null = judged
@@ -91,6 +101,7 @@ def evaluate(pairs: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:
     Raises InputError for NaN scores, grades that are negative, not finite or without a gain, missing
     keys, and pairs that occur twice.
     """
+    config = config or EvaluationConfig()
     pairs = _keyed(pairs)
     _check(pairs)
     categories = pl.Categories.random()
@@ -127,10 +138,13 @@ def _measured(
     known = np.flatnonzero(judged)
     gain = np.zeros(len(grade))
     gain[known] = _gains(grade[known], config)
+    product_id, score = pairs["product_id"], pairs["score"]
+    if config.ties == "trec_eval":  # which compares 32 bits of a score, and then takes the last id first
+        product_id, score = -product_id.rank("dense").cast(pl.Int64), score.cast(pl.Float32).cast(pl.Float64)
     rankings = metrics.rank(
         query=query,
-        product_id=pairs["product_id"],
-        score=pairs["score"].to_numpy(),
+        product_id=product_id,
+        score=score.to_numpy(),
         gain=gain,
         relevant=grade >= config.relevant_from,
         judged=judged,
@@ -212,10 +226,11 @@ def summarise(per_query: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame
     values = per_query.select(names).cast(pl.Float64).to_numpy()
     mean, low, high = np.full((3, len(names)), np.nan)
     counted = np.isfinite(values)
-    for pattern in np.unique(counted, axis=1).T:  # measures that count the same queries share their resamples
+    # Measures that count the same queries share their resamples.
+    for pattern in np.unique(counted, axis=1).T if len(values) else ():
         columns = np.flatnonzero((counted == pattern[:, None]).all(axis=0))
         if pattern.any():
-            kept = values[np.ix_(pattern, columns)]
+            kept = np.sort(values[np.ix_(pattern, columns)], axis=0)
             mean[columns] = kept.mean(axis=0)
             low[columns], high[columns] = bootstrap_interval(kept, config.bootstrap)
     queries = counted.sum(axis=0)

@@ -1,6 +1,7 @@
 """Kinds of queries, so that a mean cannot hide who pays for it: how long, how often judged, at what price, …
 
-A segment is read off the query's words, its photo and its judged products, never off any scores.
+A segment is read off the query's words, its files and its judged products, never off any scores. Its family
+`kind` is what the query has; the others cut across it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ import polars as pl
 from features.words.brand_names import BrandNames
 from features.words.price_limits import split_price_limit
 from features.words.tokens import tokenise
-
-FEWEST = 10  # queries: below this a segment's mean says nothing, and the segment is left out
+from ltr.data.kinds import FEWEST, parts_of, query_kinds
 
 
 def _words(listed: str) -> frozenset[str]:
@@ -38,15 +38,26 @@ _LONG = {"query_id": pl.String, "family": pl.String, "segment": pl.String}
 def query_segments(
     queries: pl.DataFrame, pairs: pl.DataFrame, products: pl.DataFrame, relevant_from: float
 ) -> pl.DataFrame:
+    """query_id, family, segment of the judged queries: those of `all_segments` that are worth a test each.
+
+    Left out: segments of fewer than FEWEST queries, those of every query, and those that hold the very queries
+    of an earlier one, whose test would be made twice.
+    """
+    rows = all_segments(queries, pairs, products, relevant_from)
+    return distinct(rows, pairs.join(queries, on="query_id", how="semi")["query_id"])
+
+
+def all_segments(
+    queries: pl.DataFrame, pairs: pl.DataFrame, products: pl.DataFrame, relevant_from: float
+) -> pl.DataFrame:
     """query_id, family, segment of the judged queries; a query may be in several segments of `names`.
 
-    queries: query_id, text, image and segment where they are known. pairs: query_id, product_id, grade.
-    Left out: segments of fewer than FEWEST queries, and a family whose one segment holds every query.
+    queries: query_id, text, image, media.* and segment where they are known. pairs: query_id, product_id, grade.
     """
     asked = queries.join(pairs.select("query_id").unique(), on="query_id", how="semi").sort("query_id")
     relevant = pairs.filter(pl.col("grade") >= relevant_from).join(products, on="product_id")
     found = [
-        _kind(asked),
+        _kinds(asked),
         _length(asked),
         _judged(pairs),
         _photo(asked),
@@ -55,20 +66,30 @@ def query_segments(
         _most_common(relevant, "brand", pl.col("brand")),
         _most_common(relevant, "category", pl.col("category").str.split(">").list.first().str.strip_chars()),
     ]
-    rows = pl.concat([pl.DataFrame(schema=_LONG), *(part.select(*_LONG) for part in found if part.height)])
-    sizes = rows.group_by("family", "segment", maintain_order=True).agg(size=pl.len())
-    told = sizes.filter((pl.col("size") >= FEWEST) & (pl.col("size") < asked.height))
-    return rows.join(told, on=["family", "segment"], how="semi", maintain_order="left")
+    return pl.concat([pl.DataFrame(schema=_LONG), *(part.select(*_LONG) for part in found if part.height)])
+
+
+def distinct(rows: pl.DataFrame, queries: pl.Series) -> pl.DataFrame:
+    """Of segments (query_id, family, segment), as far as these queries are in them, the first of each set.
+
+    A set of fewer than FEWEST of the queries, or of all of them, is none.
+    """
+    rows = rows.filter(pl.col("query_id").is_in(queries.implode()))
+    sets = rows.group_by("family", "segment", maintain_order=True).agg(pl.col("query_id").sort())
+    wide = (pl.col("query_id").list.len() >= FEWEST) & (pl.col("query_id").list.len() < queries.n_unique())
+    kept = sets.filter(wide).unique("query_id", keep="first", maintain_order=True)
+    return rows.join(kept, on=["family", "segment"], how="semi", maintain_order="left")
 
 
 def _in_family(frame: pl.DataFrame, family: str, segment: pl.Expr) -> pl.DataFrame:
     return frame.select("query_id", family=pl.lit(family), segment=segment).drop_nulls("segment")
 
 
-def _kind(asked: pl.DataFrame) -> pl.DataFrame:
-    if "segment" not in asked.columns:
-        return pl.DataFrame()
-    return _in_family(asked, "kind", pl.col("segment").cast(pl.String))
+def _kinds(asked: pl.DataFrame) -> pl.DataFrame:
+    rows = [
+        (query_id, family, name) for family, name, ids in parts_of(query_kinds(asked)) for query_id in ids
+    ]
+    return pl.DataFrame(rows, schema=_LONG, orient="row")
 
 
 def _length(asked: pl.DataFrame) -> pl.DataFrame:
@@ -115,7 +136,9 @@ def _price(relevant: pl.DataFrame) -> pl.DataFrame:
     prices = relevant.group_by("query_id").agg(pl.col("price").median()).drop_nulls().sort("query_id")
     if prices["price"].n_unique() < len(_TIERS):
         return pl.DataFrame()
-    third = ((pl.col("price").rank("ordinal") - 1) * len(_TIERS) // pl.len()).cast(pl.Int32)
+    third = ((pl.col("price").rank() - 1) * len(_TIERS) // pl.len()).cast(
+        pl.Int32
+    )  # equal prices lie together
     return _in_family(prices, "price", third.replace_strict(dict(enumerate(_TIERS)), return_dtype=pl.String))
 
 

@@ -6,6 +6,7 @@ queries differ among themselves far more than good rankers do (Smucker, Allan an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,7 @@ def compare(
     values = _paired(a, b, metric)
     differences = _differences(values)
     low, high = bootstrap_interval(differences[:, None], bootstrap)
-    mean_a, mean_b = values.mean(axis=0)
+    mean_a, mean_b = np.sort(values, axis=0).mean(axis=0)
     return Comparison(
         metric=metric,
         mean_a=float(mean_a),
@@ -88,14 +89,18 @@ def compare(
 
 
 def paired_differences(a: pl.DataFrame, b: pl.DataFrame, metric: str) -> FloatArray:
-    """a - b of each query that counts (queries,); refuses what `compare` refuses."""
+    """a - b of each query that counts (queries,), in order of size; refuses what `compare` refuses."""
     return _differences(_paired(a, b, metric))
 
 
 def _differences(values: FloatArray) -> FloatArray:
+    """a - b in order of size, so that neither names nor order of the queries decide so much as a last digit.
+
+    The order is that of the side that leads: runs that change places change signs and nothing else.
+    """
     differences = values[:, 0] - values[:, 1]
     differences[np.abs(differences) <= ROUNDING] = 0.0
-    return differences
+    return np.sort(differences) if math.fsum(differences) >= 0 else -np.sort(-differences)
 
 
 def _paired(a: pl.DataFrame, b: pl.DataFrame, metric: str) -> FloatArray:
@@ -138,6 +143,7 @@ def bootstrap_interval(values: FloatArray, config: BootstrapConfig) -> tuple[Flo
     Bias-corrected and accelerated (BCa) bootstrap over queries: Efron, JASA 1987. For a mean the
     jackknife has a closed form: the acceleration is Σd³ / 6(Σd²)^1.5, d the deviations.
     """
+    values = np.sort(values, axis=0)  # a draw is of values, whatever their queries are called
     mean = values.mean(axis=0)
     deviations = values - mean
     means = np.concatenate(list(_resampled_means(deviations, config)))  # around 0: no digits lost
@@ -175,7 +181,7 @@ def randomisation_test(differences: FloatArray, permutations: int = 10_000, seed
     are tried for up to 12 differences that are not 0 (which no flip changes). Beyond that random ones are,
     and the observed one is counted among them, so p is never 0 (Phipson and Smyth, SAGMB 2010).
     """
-    moving = differences[differences != 0]
+    moving = np.sort(differences[differences != 0] * (1 if differences.sum() > 0 else -1))  # by value alone
     observed = abs(moving.sum()) - 1e-9 * np.abs(moving).sum()  # equal sums may differ by rounding
     if len(moving) <= EXACT_UP_TO:
         every = np.arange(2 ** len(moving))[:, None] >> np.arange(len(moving)) & 1

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ltr.evaluation.per_query import EvaluationConfig, evaluate, summarise
+from ltr.data.kinds import UNKNOWN, in_order, parts_of, query_kinds
+from ltr.evaluation.baselines import RANDOM, is_baseline, needs_of
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric, summarise
 from ltr.evaluation.significance import compare, holm
 
 ALL = "all queries"
+BEST = "best baseline of each kind"
 
 # Families of metrics in a table, in this order.
 TABLE_METRICS = ("nDCG", "P", "R", "F1", "AP", "RR")
@@ -21,9 +25,14 @@ TABLE_METRICS = ("nDCG", "P", "R", "F1", "AP", "RR")
 class Measurement:
     """What a report and metrics.json are made of.
 
-    per_query: system, query_id, segment, then a column per metric (null = left out of the mean).
-    summary: system, segment, metric, mean, low, high, queries, left_out.
-    tests: segment, model, against, metric, difference, low, high, p_value, p_holm, wins, losses, ties.
+    per_query: system, query_id, kind, segment, then a column per metric (null = left out of the mean). A
+    baseline has no row for a query that it cannot read: BM25 none for a photo.
+    summary: system, segment (the name of a part of the queries), metric, mean, low, high, queries, left_out,
+    unread (queries of the part that the system cannot read).
+    tests: segment, model, against, metric, difference, low, high, p_value, p_holm, wins, losses, ties, on the
+    queries that both read; Holm's correction over the parts, for each `against` by itself.
+    best: by kind of query, the baseline of the highest mean headline. Where they differ, the system BEST has
+    each query's own among the rows.
     """
 
     per_query: pl.DataFrame
@@ -31,11 +40,19 @@ class Measurement:
     tests: pl.DataFrame
     model: str
     headline: str
+    best: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def plain(self) -> list[str]:
+        """The systems that learn nothing, in order."""
+        systems = self.per_query["system"].unique(maintain_order=True)
+        return [name for name in systems if name == BEST or is_baseline(name)]
 
-def headline_metric(config: EvaluationConfig) -> str:
-    """nDCG at 10, or at the largest cutoff where 10 is none of them."""
-    return f"nDCG@{10 if 10 in config.cutoffs else max(config.cutoffs)}"
+    def rival(self, part: str) -> str | None:
+        """The baseline that systems are measured against on a part of the queries: the best for their kind, or BEST."""
+        kinds = parts(self.per_query)[part]["kind"].unique()
+        found = {self.best[kind] for kind in kinds if kind in self.best}
+        return BEST if len(found) > 1 else next(iter(found), None)
 
 
 def shown_metrics(measured: Measurement) -> list[str]:
@@ -51,6 +68,14 @@ def shown_metrics(measured: Measurement) -> list[str]:
     return [measured.headline, *(name for name in wanted if name != measured.headline)]
 
 
+def test_of(measured: Measurement, part: str, against: str) -> dict[str, Any] | None:
+    """The test of the model against another system on a part of the queries; None where there is none."""
+    if not measured.tests.height:
+        return None
+    found = measured.tests.filter((pl.col("segment") == part) & (pl.col("against") == against))
+    return found.row(0, named=True) if found.height else None
+
+
 def _family(metric: str) -> str:
     return metric.split("@", maxsplit=1)[0].split("(", maxsplit=1)[0]
 
@@ -64,65 +89,120 @@ def measure(
 ) -> Measurement:
     """Evaluate every system's scores (n,) on `pairs` (query_id, product_id, grade), `model` against the rest.
 
-    Rows whose score is NaN for the model (in no test part) are left out for all.
+    queries: query_id, and text, image, media.* and segment where they are known: what a query has decides its
+    kind. Rows whose score is NaN for the model (in no test part) are left out for all.
     """
     held_out = np.isfinite(scores[model])
     judged = pairs.select("query_id", "product_id", "grade").filter(held_out)
-    frames = [
-        evaluate(judged.with_columns(score=pl.Series(values[held_out])), config).with_columns(
-            system=pl.lit(name)
-        )
-        for name, values in scores.items()
-    ]
-    per_query = _with_segments(pl.concat(frames), queries)
-    return Measurement(
-        per_query,
-        _summaries(per_query, config),
-        compare_all(per_query, model, headline_metric(config), config),
-        model,
-        headline_metric(config),
+    lists = {name: judged.with_columns(score=pl.Series(values[held_out])) for name, values in scores.items()}
+    return measure_lists(lists, queries, config, model)
+
+
+def measure_lists(
+    lists: Mapping[str, pl.DataFrame], queries: pl.DataFrame, config: EvaluationConfig, model: str
+) -> Measurement:
+    """Evaluate every system's own scored pairs (as `evaluate` takes them), `model` against the rest.
+
+    All systems' pairs are of the same queries, whatever they retrieved for them.
+    """
+    metric = headline_metric(config)
+    kinds = query_kinds(queries.join(lists[model], on="query_id", how="semi"))
+    per_query = pl.concat([_readable(evaluate(pairs, config), name, kinds) for name, pairs in lists.items()])
+    best = best_baselines(per_query, metric)
+    if len(set(best.values())) > 1:
+        own = best_values(per_query, best).with_columns(system=pl.lit(BEST))
+        first = per_query["system"].is_in([name for name in lists if is_baseline(name)])
+        per_query = pl.concat([per_query.filter(first), own, per_query.filter(~first)])
+    tests = compare_all(per_query, model, metric, config)
+    return Measurement(per_query, _summaries(per_query, config), tests, model, metric, best)
+
+
+def best_baselines(per_query: pl.DataFrame, metric: str) -> dict[str, str]:
+    """By kind of query, the baseline of the highest mean over its counted queries; the first of equals.
+
+    It is chosen on these very queries, which favours the baseline.
+    """
+    plain = [name for name in per_query["system"].unique(maintain_order=True) if is_baseline(name)]
+    order = pl.col("system").replace_strict({name: place for place, name in enumerate(plain)}, default=None)
+    means = (
+        per_query.filter(pl.col("system").is_in(plain) & pl.col(metric).is_not_null())
+        .group_by("kind", "system")
+        .agg(mean=pl.col(metric).sort().mean().round(12))  # in order of value: rounding may choose nothing
+        .sort(-pl.col("mean"), pl.col("system") == RANDOM, order)
+        .unique("kind", keep="first", maintain_order=True)
     )
+    found = dict(means.select("kind", "system").rows())
+    return {kind: found[kind] for kind in in_order(means["kind"])}
+
+
+def best_values(per_query: pl.DataFrame, best: Mapping[str, str]) -> pl.DataFrame:
+    """Each query's row of the baseline that is best for its kind."""
+    chosen = pl.DataFrame(
+        {"kind": [*best], "system": [*best.values()]}, schema=dict.fromkeys(("kind", "system"), pl.String)
+    )
+    return per_query.join(chosen, on=["kind", "system"], how="semi", maintain_order="left").sort("query_id")
+
+
+def _readable(values: pl.DataFrame, system: str, kinds: pl.DataFrame) -> pl.DataFrame:
+    """The system's values of the queries that it can read, with their kind and segment."""
+    joined = values.join(kinds, on="query_id", how="left", maintain_order="left").with_columns(
+        pl.col("kind").fill_null(UNKNOWN), system=pl.lit(system)
+    )
+    needed = needs_of(system)
+    if needed is not None:
+        joined = joined.filter(pl.col("has").list.contains(needed) | (pl.col("kind") == UNKNOWN))
+    first = ["system", "query_id", "kind", "segment"]
+    return joined.select(*first, *(name for name in values.columns if name != "query_id"))
 
 
 def compare_all(per_query: pl.DataFrame, model: str, metric: str, config: EvaluationConfig) -> pl.DataFrame:
-    """Paired tests of `model` against every other system, per segment; Holm's correction over all of them."""
-    rows = []
-    for segment, part in segments(per_query).items():
-        ours = part.filter(pl.col("system") == model)
-        for other in part["system"].unique(maintain_order=True):
-            if other != model:
-                theirs = part.filter(pl.col("system") == other)
-                rows.append(
-                    {"segment": segment, "model": model, "against": other}
-                    | asdict(compare(ours, theirs, metric, config.bootstrap))
-                )
-    tests = pl.DataFrame(rows)
-    return tests.with_columns(p_holm=pl.Series(holm(tests["p_value"].to_list()))) if rows else tests
+    """Paired tests of `model` against every other system, part by part, on the queries that the other reads.
+
+    Holm's correction is over the parts, so that one more system costs the others nothing.
+    """
+    frames = []
+    for other in per_query["system"].unique(maintain_order=True):
+        rows = [
+            {"segment": segment, "model": model, "against": other}
+            | asdict(compare(*_paired(part, model, other), metric, config.bootstrap))
+            for segment, part in parts(per_query).items()
+            if other != model and part.filter(pl.col("system") == other)[metric].count()
+        ]
+        if rows:
+            adjusted = holm([row["p_value"] for row in rows])
+            frames.append(pl.DataFrame(rows).with_columns(p_holm=pl.Series(adjusted)))
+    return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def segments(per_query: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """The whole, and each segment where queries are of more than one kind."""
-    names = sorted(per_query["segment"].drop_nulls().unique())
-    parts = {name: per_query.filter(pl.col("segment") == name) for name in names} if len(names) > 1 else {}
-    return {ALL: per_query, **parts}
+def _paired(part: pl.DataFrame, model: str, other: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    ours, theirs = (part.filter(pl.col("system") == name) for name in (model, other))
+    return ours.join(theirs, on="query_id", how="semi"), theirs
 
 
-def _with_segments(per_query: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
-    if "segment" not in queries.columns:
-        queries = queries.with_columns(segment=pl.lit(None, pl.String))
-    joined = per_query.join(
-        queries.select("query_id", "segment"), on="query_id", how="left", maintain_order="left"
-    )
-    first = ["system", "query_id", "segment"]
-    return joined.select(*first, *(name for name in joined.columns if name not in first))
+def parts(per_query: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """All queries, each kind where there are several, and what a segment divides a kind into; none twice.
+
+    Where all of a part's queries are of one kind it has no rows of BEST, which says nothing there.
+    """
+    found = {ALL: per_query}
+    queries = per_query.select("query_id", "kind", "segment").unique().sort("query_id")
+    for _, name, ids in parts_of(queries):
+        part = pl.col("query_id").is_in(ids.implode()) & (pl.col("system") != BEST)
+        found[name] = per_query.filter(part)
+    return found
 
 
 def _summaries(per_query: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:
-    frames = [
-        summarise(part.filter(pl.col("system") == system).drop("system", "segment"), config).select(
-            pl.lit(system).alias("system"), pl.lit(segment).alias("segment"), pl.exclude("convention")
-        )
-        for segment, part in segments(per_query).items()
-        for system in part["system"].unique(maintain_order=True)
-    ]
+    frames = []
+    for segment, part in parts(per_query).items():
+        asked = part["query_id"].n_unique()
+        systems = per_query["system"].unique(maintain_order=True)
+        for system in (name for name in systems if name != BEST or segment == ALL):
+            mine = part.filter(pl.col("system") == system)
+            means = summarise(mine.drop("system", "kind", "segment"), config).drop("convention")
+            frames.append(
+                means.select(
+                    pl.lit(system).alias("system"), pl.lit(segment).alias("segment"), pl.all()
+                ).with_columns(unread=asked - mine.height)
+            )
     return pl.concat(frames)

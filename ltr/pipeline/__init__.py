@@ -10,6 +10,8 @@ prepare                From a config to its feature table: load the collection, 
 robustness             What a trained ranker is worth once part of the catalogue has lost its photos or
                        descriptions
 robustness_points      One measurement of a ranker whose catalogue has lost part of a modality
+run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run of our
+                       own
 strategies             The strategies of fusion, trained on the same splits: features joined, decisions
                        joined, one network
 thinned_catalogue      The judged pairs as they would be had some products no photo, or no description;

@@ -13,9 +13,8 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
-from ltr.evaluation.baselines import baseline_scores, rungs
-from ltr.evaluation.per_query import check_gain
-from ltr.evaluation.systems import headline_metric
+from ltr.evaluation.baselines import held_out_baselines, rungs
+from ltr.evaluation.per_query import check_gain, headline_metric
 from ltr.explanation.importance import Importance, importance
 from ltr.pipeline.prepare import Prepared, embedded_dataset, make_builder
 from ltr.training.anchoring import Transfer, describe
@@ -61,7 +60,7 @@ def score_systems(
     features of it, else what modality dropout costs would be laid to the features that the full model has more.
     """
     data = rows.data
-    scores = baseline_scores(data)
+    scores = held_out_baselines(data, folds, config.evaluation)
     ladder = rungs(data.schema, config.ladder)
     steps = len(ladder) + (2 if transfer else 1)
     with command_line.progress("fitting", steps * len(folds)) as fold_done:

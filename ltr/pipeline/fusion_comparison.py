@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ltr.evaluation.classification import pooled
 from ltr.evaluation.metrics import confusion_matrix
-from ltr.evaluation.per_query import EvaluationConfig
+from ltr.evaluation.notation import difference, figure, signed, with_interval
+from ltr.evaluation.per_query import EvaluationConfig, headline_metric
 from ltr.evaluation.significance import bootstrap_interval, compare, holm
-from ltr.evaluation.systems import Measurement, headline_metric, measure, segments
+from ltr.evaluation.systems import Measurement, measure, parts
 from ltr.pipeline.strategies import Outcome
 
 PERMUTATIONS = 20_000  # Holm over 66 pairs of 12 systems multiplies the least p-value, 1/20,001, to .003
@@ -26,8 +28,8 @@ class Comparison:
     measurement: of every strategy and plain baseline, per query and in means with intervals.
     tests: segment, a, b, difference (a - b), low, high, p_value, p_holm, wins, losses, ties, over all pairs
     of strategies and each segment's best plain baseline; Holm's correction over all pairs of a segment.
-    costs: by strategy: level, fit_seconds, microseconds (to score a product), accuracy (of the pointwise
-    ones, with its interval) and confusion. grades: its classes. statements: sentences by segment.
+    costs: by strategy: level, fit_seconds, microseconds (to score a product) and, of the pointwise ones,
+    accuracy with its interval, log_loss and confusion. grades: its classes. statements: sentences by segment.
     alpha: a pair below it, after Holm, differs beyond noise.
     """
 
@@ -52,7 +54,7 @@ def compare_outcomes(
     scores = {**baselines, **{outcome.strategy.name: outcome.scores for outcome in outcomes}}
     measured = measure(pairs, scores, queries, config, outcomes[0].strategy.name)
     names = [outcome.strategy.name for outcome in outcomes]
-    tests = compare_pairs(measured, names, list(baselines), config)
+    tests = compare_pairs(measured, names, config)
     costs = {outcome.strategy.name: _costs(outcome, pairs, config) for outcome in outcomes}
     grades = pairs["grade"].unique().sort().to_list()
     levels = {outcome.strategy.name: outcome.strategy.level for outcome in outcomes}
@@ -61,13 +63,11 @@ def compare_outcomes(
     return Comparison(measured, tests, costs, grades, statements, list(left_out), alpha)
 
 
-def compare_pairs(
-    measured: Measurement, names: Sequence[str], baselines: Sequence[str], config: EvaluationConfig
-) -> pl.DataFrame:
-    """Paired randomisation tests of the headline between all strategies and each segment's best plain baseline."""
+def compare_pairs(measured: Measurement, names: Sequence[str], config: EvaluationConfig) -> pl.DataFrame:
+    """Paired randomisation tests of the headline between all strategies and, part by part, the best baseline."""
     metric, frames = headline_metric(config), []
-    for segment, part in segments(measured.per_query).items():
-        best = best_of(measured, segment, baselines)
+    for segment, part in parts(measured.per_query).items():
+        best = measured.rival(segment)
         systems = [*names, *([best] if best else [])]
         values = {name: part.filter(pl.col("system") == name) for name in systems}
         rows = [
@@ -79,13 +79,6 @@ def compare_pairs(
             adjusted = holm([row["p_value"] for row in rows])
             frames.append(pl.DataFrame(rows).with_columns(p_holm=pl.Series(adjusted)))
     return pl.concat(frames)
-
-
-def best_of(measured: Measurement, segment: str, systems: Sequence[str]) -> str | None:
-    """The system of the highest mean headline in this segment; the first of equals."""
-    means = headlines(measured, segment)
-    found = [name for name in systems if means[name]["mean"] is not None]
-    return max(found, key=lambda name: means[name]["mean"], default=None)
 
 
 def headlines(measured: Measurement, segment: str) -> dict[str, dict[str, Any]]:
@@ -124,37 +117,33 @@ def _state_segment(
     others = sorted((name for name in levels if name != best), key=lambda name: -means[name]["mean"])
     row = means[best]
     head = (
-        f"{best} has the highest {measured.headline}: {row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] "
+        f"{best} has the highest {measured.headline}: {with_interval(row['mean'], row['low'], row['high'])} "
         f"on {row['queries']:,} queries"
     )
     against = {name: paired(tests, segment, best, name) for name in others}
     near = [name for name in others if against[name]["p_holm"] >= alpha]
     far = [name for name in others if against[name]["p_holm"] < alpha]
     return [
-        head + _over_baseline(tests, segment, best, set(levels)),
+        head + _over_baseline(tests, segment, best, set(levels), alpha),
         _listed("Within noise of it", near, against) if near else "No other is within noise of it.",
         *([_listed("Behind it beyond noise", far, against)] if far else []),
         _by_level(means, levels),
     ]
 
 
-def _over_baseline(tests: pl.DataFrame, segment: str, best: str, strategies: set[str]) -> str:
+def _over_baseline(tests: pl.DataFrame, segment: str, best: str, strategies: set[str], alpha: float) -> str:
     found = set(tests.filter(pl.col("segment") == segment)["b"]) - strategies
     if not found:
         return "."
     plain = found.pop()
     test = paired(tests, segment, best, plain)
-    side = "above" if test["difference"] >= 0 else "below"
-    return (
-        f", {abs(test['difference']):.3f} {side} the best plain baseline, {plain} (p {test['p_holm']:.4f})."
-    )
+    sure = "beyond noise" if test["p_holm"] < alpha else "within noise"
+    return f", {difference(test)} over {plain}, {sure}."
 
 
 def _listed(what: str, names: Sequence[str], against: Mapping[str, Mapping[str, Any]]) -> str:
-    parts = (
-        f"{name} ({-against[name]['difference']:+.3f}, p {against[name]['p_holm']:.3f})" for name in names
-    )
-    return f"{what}: {', '.join(parts)}."
+    told = (f"{name} ({signed(-against[name]['difference'])})" for name in names)
+    return f"{what}: {', '.join(told)}."
 
 
 def _by_level(means: Mapping[str, Mapping[str, Any]], levels: Mapping[str, str]) -> str:
@@ -162,7 +151,7 @@ def _by_level(means: Mapping[str, Mapping[str, Any]], levels: Mapping[str, str])
     for name, level in levels.items():
         if level not in best or means[name]["mean"] > means[best[level]]["mean"]:
             best[level] = name
-    told = ", ".join(f"{level} {means[name]['mean']:.3f} ({name})" for level, name in best.items())
+    told = ", ".join(f"{level} {figure(means[name]['mean'])} ({name})" for level, name in best.items())
     return f"Best of each level: {told}."
 
 
@@ -171,6 +160,7 @@ def _costs(outcome: Outcome, pairs: pl.DataFrame, config: EvaluationConfig) -> d
         "level": outcome.strategy.level,
         "fit_seconds": round(outcome.fit_seconds, 3),
         "microseconds": round(outcome.microseconds, 3),
+        "log_loss": pooled(outcome.classified).log_loss if outcome.classified else None,
         "accuracy": None if outcome.predicted is None else _accuracy(outcome.predicted, pairs, config),
         "confusion": None if outcome.predicted is None else _confusion(outcome.predicted, pairs).tolist(),
     }

@@ -17,7 +17,7 @@ from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, make_encoder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
-from features.media.photo_checks import PhotoChecks
+from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
 from features.store.delta import FeatureStore, FeatureView
 from ltr.config.group_names import media_of

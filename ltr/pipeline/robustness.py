@@ -16,9 +16,9 @@ import polars as pl
 from ltr.config.tree import Config
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
-from ltr.evaluation.per_query import EvaluationConfig, evaluate, summarise
+from ltr.evaluation.notation import figure
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric, summarise
 from ltr.evaluation.significance import compare
-from ltr.evaluation.systems import headline_metric
 from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
@@ -73,7 +73,7 @@ class Robustness:
         floor = f"below the model {trained_without(dropped)} at {shares}" if below else "never below"
         shape = "rises on the way" if rises else "falls without a rise"
         return (
-            f"{dropped}: {self.metric} {curve[0].mean:.3f} with all, {curve[-1].mean:.3f} with "
+            f"{dropped}: {self.metric} {figure(curve[0].mean)} with all, {figure(curve[-1].mean)} with "
             f"{curve[-1].share:.0%} missing; {shape}, {floor} beyond noise"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
+from ltr.evaluation.classification import Classification, classification
 from ltr.rankers import (
     BlendConfig,
     Classifier,
@@ -70,7 +71,8 @@ class Strategy:
 class Outcome:
     """What a strategy made of queries it has not seen; all (n,) aligned with the dataset, NaN outside test parts.
 
-    predicted: the grade of the likeliest class, by the pointwise ones alone. Seconds are sums over folds.
+    predicted: the grade of the likeliest class, by the pointwise ones alone, as classified: by fold, how well
+    they tell grades apart. Seconds are sums over folds.
     """
 
     strategy: Strategy
@@ -79,6 +81,7 @@ class Outcome:
     fit_seconds: float = 0.0
     score_seconds: float = 0.0
     scored: int = 0
+    classified: list[Classification] = field(default_factory=list)
 
     @property
     def microseconds(self) -> float:
@@ -191,8 +194,9 @@ def _score(outcome: Outcome, model: FusedRanker, test: EmbeddedDataset, places: 
     if isinstance(model.ranker, Classifier) and outcome.strategy.level == "feature":
         if outcome.predicted is None:
             outcome.predicted = np.full(len(outcome.scores), np.nan)
-        likeliest = model.ranker.probabilities(data).argmax(axis=1)
-        outcome.predicted[places] = model.ranker.classes[likeliest]
+        probabilities, classes = model.ranker.probabilities(data), model.ranker.classes
+        outcome.predicted[places] = classes[probabilities.argmax(axis=1)]
+        outcome.classified.append(classification(data.grades, probabilities, classes))
 
 
 class _SharedMembers:

@@ -8,6 +8,7 @@ drawing                matplotlib's drawings as SVG to be set into a page: text 
                        the page's, light or dark
 examples               Queries to look at in a report: most improved over the baseline, most harmed,
                        and a few by chance
+experiments            An experiment on a page and on the console: the verdict first
 fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
                        contained page
 pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from features.media.columns import media_columns, modality_of
+from features.media.files import MediaError, read_bytes
 
 # By how their content begins: a column of bytes has no file names, and names may lie.
 _PLAYED = {
@@ -71,10 +72,8 @@ def file_name(item: bytes | str) -> str:
 
 
 def _read_small(item: bytes | str, most: int) -> bytes:
-    """A file's content; nothing of one that has more than `most` bytes, or has gone."""
-    if isinstance(item, bytes):
-        return item if len(item) <= most else b""
+    """A file's content; nothing of one that has more than `most` bytes, has gone, or is no regular file."""
     try:
-        return Path(item).read_bytes() if Path(item).stat().st_size <= most else b""
-    except OSError:
+        return read_bytes(item, most)
+    except MediaError:
         return b""

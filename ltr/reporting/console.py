@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import polars as pl
 
 from features.sources.load import Collection
@@ -9,9 +11,10 @@ from ltr.config.command_line import say, show
 from ltr.config.tree import Config
 from ltr.data.doctor import Finding, to_text, worst
 from ltr.data.splits import Fold, make_folds
-from ltr.evaluation.gate import Verdict, in_words, power_in_words
+from ltr.evaluation.gate import LEVEL, Verdict, in_words, power_in_words
+from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
-from ltr.evaluation.systems import Measurement, shown_metrics
+from ltr.evaluation.systems import Measurement, shown_metrics, test_of
 from ltr.pipeline.diagnosis import diagnose, stop_on_failure
 from ltr.pipeline.prepare import Prepared, prepare
 from ltr.pipeline.robustness import ALL, Robustness, RobustnessTest, trained_without
@@ -38,22 +41,19 @@ def print_findings(findings: list[Finding]) -> None:
 
 
 def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
-    """One table a segment: every system's means, the headline's interval, and the paired test."""
+    """One table a part of the queries: every system's means, the headline's interval, and the paired test."""
     say(convention(config))
     metrics = shown_metrics(measured)
     for (segment,), part in measured.summary.group_by("segment", maintain_order=True):
-        head = part.filter(pl.col("metric") == measured.headline).row(0, named=True)
+        mine = part.filter((pl.col("metric") == measured.headline) & (pl.col("system") == measured.model))
+        head = mine.row(0, named=True)
         left_out = f", {head['left_out']} left out" if head["left_out"] else ""
         rows = [
             _system_line(measured, str(segment), system, part, metrics)
             for system in part["system"].unique(maintain_order=True)
         ]
         title = f"{segment}: {head['queries']} queries{left_out}"
-        show(
-            title,
-            ["system", metrics[0], "interval", *metrics[1:], f"{measured.model} better by", "p (Holm)"],
-            rows,
-        )
+        show(title, ["system", *metrics, f"{measured.model} better by", ""], rows)
 
 
 def _system_line(
@@ -61,22 +61,20 @@ def _system_line(
 ) -> list[str]:
     figures = {row["metric"]: row for row in summary.filter(pl.col("system") == system).iter_rows(named=True)}
     head = figures[measured.headline]
-    cells = [system, _three(head["mean"]), f"{_three(head['low'])} to {_three(head['high'])}"]
-    cells += [_three(figures[metric]["mean"]) for metric in metrics[1:]]
-    if system == measured.model or not measured.tests.height:
+    if head["mean"] is None and head["unread"]:
+        return [system, f"n/a: cannot read {segment}", *[""] * (len(metrics) + 1)]
+    cells = [system, with_interval(head["mean"], head["low"], head["high"])]
+    cells += [figure(figures[metric]["mean"]) for metric in metrics[1:]]
+    test = test_of(measured, segment, system)
+    if test is None:
         return [*cells, "", ""]
-    test = measured.tests.row(
-        by_predicate=(pl.col("segment") == segment) & (pl.col("against") == system), named=True
-    )
-    return [
-        *cells,
-        f"{test['difference']:+.3f} ({test['low']:+.3f} to {test['high']:+.3f})",
-        f"{test['p_holm']:.4f}",
-    ]
+    sure = "beyond noise" if test["p_holm"] < LEVEL else "within noise"
+    some = f"; reads {head['queries'] + head['left_out']:,} queries" if head["unread"] else ""
+    return [*cells, difference(test), sure + some]
 
 
 def print_verdict(verdict: Verdict) -> None:
-    """A run beside its baseline: the one test of all queries, then segment by segment."""
+    """A run beside its baseline: the one test of all queries, then part by part."""
     say(f"{verdict.run} against {verdict.baseline}: {verdict.says}")
     say(f"{in_words(verdict.overall)}. {power_in_words(verdict)}")
     if verdict.left_out:
@@ -85,13 +83,13 @@ def print_verdict(verdict: Verdict) -> None:
         (
             f"{row['family']}: {row['segment']}",
             row["queries"],
-            _three(row["mean_b"]),
-            _three(row["mean_a"]),
-            f"{row['difference']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})",
-            f"{row['p_holm']:.4f}",
+            figure(row["mean_b"]),
+            figure(row["mean_a"]),
+            difference(row),
+            figure(row["p_holm"], 4),
             row["says"],
         )
-        for row in verdict.segments.iter_rows(named=True)
+        for row in [*verdict.kinds.iter_rows(named=True), *verdict.segments.iter_rows(named=True)]
     ]
     if rows:
         columns = ["segment", "queries", "baseline", "run", "difference", "p (Holm)", ""]
@@ -108,8 +106,7 @@ def print_robustness(found: Robustness) -> None:
         rows = [
             (
                 f"{point.share:.0%}",
-                _three(point.mean),
-                f"{_three(point.low)} to {_three(point.high)}",
+                with_interval(point.mean, point.low, point.high),
                 *_test_cells(tests.get((dropped, point.share, False))),
                 *_test_cells(tests.get((dropped, point.share, True))),
             )
@@ -117,7 +114,7 @@ def print_robustness(found: Robustness) -> None:
             if point.dropped == dropped and point.system == ALL
         ]
         changes = ["from the row above", "p", f"against one {trained_without(dropped)}", "p"]
-        show(f"products without {dropped}", ["share", found.metric, "interval", *changes], rows)
+        show(f"products without {dropped}", ["share", found.metric, *changes], rows)
     for sentence in found.findings:
         say(sentence)
 
@@ -125,11 +122,7 @@ def print_robustness(found: Robustness) -> None:
 def _test_cells(test: RobustnessTest | None) -> tuple[str, str]:
     if test is None:
         return "", ""
-    return f"{test.difference:+.3f} ({test.low:+.3f} to {test.high:+.3f})", f"{test.p_value:.4f}"
-
-
-def _three(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return difference(asdict(test)), figure(test.p_value, 4)
 
 
 def read_data(config: Config) -> tuple[Prepared, list[Fold], list[Finding]]:

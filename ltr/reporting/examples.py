@@ -1,4 +1,4 @@
-"""Queries to look at in a report: most improved over the baseline, most harmed, and a few by chance."""
+"""Queries to look at in a report: most improved over the baseline, most harmed, and a random sample."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Example:
 
 
 def choose_queries(gains: pl.DataFrame) -> list[Choice]:
-    """Queries where the model gained most, lost most, and a few by chance; none twice.
+    """Queries where the model gained most, lost most, and a random sample; none twice.
 
     gains: as from `query_gains`.
     """
@@ -82,7 +82,7 @@ def choose_queries(gains: pl.DataFrame) -> list[Choice]:
     shown = {
         "most improved": gains.filter(pl.col("gain") > 0).tail(PER_KIND).reverse(),
         "most harmed": gains.filter(pl.col("gain") < 0).head(PER_KIND),
-        "by chance": middle.sample(min(PER_KIND, middle.height), seed=0),
+        "random sample": middle.sample(min(PER_KIND, middle.height), seed=0),
     }
     columns = ("query_id", "baseline", "before", "after")
     chosen = [Choice(why, *row) for why, part in shown.items() for row in part.select(columns).rows()]

@@ -67,7 +67,8 @@ def figures(report: FusionReport) -> dict[str, Any]:
 def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> dict[str, Any]:
     """A segment's sentences, its rows (best first, each with its interval's place on the axis) and its matrix."""
     means = headlines(comparison.measurement, segment)
-    order = sorted(means, key=lambda name: -(means[name]["mean"] or 0.0))
+    read = [name for name in means if means[name]["mean"] is not None]
+    order = sorted(read, key=lambda name: -means[name]["mean"])
     low, high = (pick(means[name][side] for name in order) for side, pick in (("low", min), ("high", max)))
     part = comparison.measurement.summary.filter(pl.col("segment") == segment)
     first = means[order[0]]
@@ -76,6 +77,7 @@ def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> 
         "queries": first["queries"],
         "left_out": first["left_out"],
         "statements": comparison.statements[segment],
+        "unread": [name for name in means if means[name]["unread"] and name not in read],
         "rows": [_row(comparison, part, name, metrics, (low, high)) for name in order],
         **_matrix(comparison, segment, order),
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from features.media.columns import media_columns, modality_of
+from ltr.data.kinds import UNKNOWN
 from ltr.evaluation.significance import ROUNDING
-from ltr.evaluation.systems import Measurement
+from ltr.evaluation.systems import Measurement, best_values
 from ltr.reporting.thumbnails import ROW, thumbnail
 
 MOST_LINES = 12_000  # a page of more would pass 3 MB: the queries that moved least are left out
@@ -34,27 +34,18 @@ class QueryLine:
         return "won" if self.gain > 0 else "lost" if self.gain < 0 else "equal"
 
 
-def query_gains(measured: Measurement, plain: Sequence[str]) -> pl.DataFrame:
-    """query_id, segment, baseline, before, after, gain of every query that counts; the largest gain first.
+def query_gains(measured: Measurement) -> pl.DataFrame:
+    """query_id, kind, baseline, before, after, gain of every query that counts; the largest gain first.
 
-    plain: the baselines to choose from. The best one is chosen by the mean over these very queries, which
-    favours the baseline; by kind of query, since BM25 says nothing of a photo.
+    before: the headline of the baseline that is best for queries of that kind.
     """
     metric = pl.col(measured.headline)
     values = measured.per_query.filter(metric.is_not_null())
-    best = (
-        values.filter(pl.col("system").is_in(list(plain)))
-        .group_by("segment", "system", maintain_order=True)
-        .agg(metric.mean())
-        .sort(metric, descending=True, maintain_order=True)
-        .unique("segment", keep="first", maintain_order=True)
-        .select("segment", "system")
-    )
-    before = values.join(best, on=["segment", "system"], nulls_equal=True)
+    before = best_values(values, measured.best)
     after = values.filter(system=measured.model).select("query_id", after=metric)
     gain = pl.col("after") - pl.col("before")
     return (
-        before.select("query_id", "segment", baseline="system", before=metric)
+        before.select("query_id", "kind", baseline="system", before=metric)
         .join(after, on="query_id")
         .with_columns(gain=pl.when(gain.abs() > ROUNDING).then(gain).otherwise(0.0))
         .sort("gain", "query_id", descending=[True, False])
@@ -73,7 +64,7 @@ def query_lines(gains: pl.DataFrame, queries: pl.DataFrame) -> list[QueryLine]:
             row["query_id"],
             query_text(row),
             thumbnail(row["image"], ROW) if photos else "",
-            row["segment"] or "",
+            "" if row["kind"] == UNKNOWN else row["kind"],
             *(row[name] for name in ("baseline", "before", "after", "gain")),
         )
         for row in shown.iter_rows(named=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from ltr.evaluation.notation import figure, with_interval
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.aspects import in_words
 from ltr.explanation.importance import Importance
@@ -33,8 +34,8 @@ def ladder_plots(measured: Measurement, plain: Sequence[str]) -> list[Plot]:
         ]
         best = max((row for row in rows if row.plain), key=lambda row: row.mean, default=None)
         model = next((row for row in rows if row.ours), None)
-        words = f"{model.name} {model.mean:.3f} ({model.low:.3f} to {model.high:.3f})" if model else ""
-        words += f"; best plain baseline: {best.name} {best.mean:.3f}" if best else ""
+        words = f"{model.name} {with_interval(model.mean, model.low, model.high)}" if model else ""
+        words += f"; best baseline: {best.name} {figure(best.mean)}" if best else ""
         drawn.append(plots.intervals(f"ladder-{number}", str(segment), words, rows, measured.headline, ends))
     return drawn
 
@@ -99,8 +100,8 @@ def tuning_plots(found: dict[str, Any]) -> list[Plot]:
     drawn, metric, default = [], found["metric"], found["nested"]["default"]
     values = [(row["number"], row["value"], row["best"]) for row in found["history"]]
     if values:
-        words = f"{len(values)} trials; best {values[-1][2]:.4f}" + (
-            f", default {default:.4f}" if default else ""
+        words = f"{len(values)} trials; best {figure(values[-1][2], 4)}" + (
+            f", default {figure(default, 4)}" if default else ""
         )
         drawn.append(plots.history("history", "Best so far", words, values, default, metric))
     if found["importances"]:
@@ -125,7 +126,9 @@ def robustness_plots(points: Sequence[RobustnessPoint], metric: str) -> list[Plo
     for number, dropped in enumerate(dict.fromkeys(point.dropped for point in points)):
         mine = sorted((p for p in points if p.dropped == dropped), key=lambda point: point.share)
         lines = [_curve(system, mine) for system in dict.fromkeys(point.system for point in mine)]
-        words = "; ".join(f"{line.name}: from {line.mean[0]:.3f} to {line.mean[-1]:.3f}" for line in lines)
+        words = "; ".join(
+            f"{line.name}: from {figure(line.mean[0])} to {figure(line.mean[-1])}" for line in lines
+        )
         names = (f"products without {dropped}", metric)
         drawn.append(plots.curves(f"robustness-{number}", f"Without {dropped}", words, lines, names))
     return drawn

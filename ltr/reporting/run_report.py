@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from features.errors import InputError
 from ltr.config.tree import Config
 from ltr.data.embedded import EmbeddedDataset
-from ltr.evaluation.baselines import baseline_scores
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
@@ -24,15 +23,14 @@ from ltr.runs.record import RunRecord, versions
 def report_of(config: Config, record: RunRecord) -> Report:
     collection, measured = record.prepared.collection, record.measured
     grades = record.data.grades
-    plain = list(baseline_scores(record.data))
-    gains = query_gains(measured, plain)
+    gains = query_gains(measured)
     return Report(
         title=f"{config.name}: {config.ranker.kind} ({config.ranker.objective})",
         command=record.command,
         convention=convention(config.evaluation),
         measurement=measured,
         facts=_facts(config, record),
-        plain=plain,
+        plain=measured.plain,
         verdict=_verdict(config, record, gains),
         gains=query_lines(gains, collection.queries),
         calibration=calibrate(record.data.frame, record.scores[measured.model], config.evaluation.bootstrap),

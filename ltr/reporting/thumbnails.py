@@ -6,7 +6,8 @@ import base64
 import functools
 import io
 
-from features.media.photos import ImageError, decode, read_bytes
+from features.media.files import MediaError, read_bytes
+from features.media.photos import decode
 
 CARD = (128, 128)  # pixels: sharp at the 64 that a card shows, and some 4 KB
 ROW = (72, 72)
@@ -19,7 +20,7 @@ def thumbnail(image: bytes | str | None, size: tuple[int, int] = CARD) -> str:
         return ""
     try:
         picture = decode(read_bytes(image))
-    except ImageError:
+    except MediaError:
         return ""
     picture.thumbnail(size)
     buffer = io.BytesIO()

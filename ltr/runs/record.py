@@ -18,14 +18,14 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
 
-from features.disk import check_writable, draft_beside, finish_whole, publish
+from features.disk import check_writable, draft_beside, finish_whole, publish, write_whole
 from features.encoders.registry import Fittable
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
@@ -100,8 +100,9 @@ class RunRecord:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that decide a result."""
-    return {name: version(name) for name in LIBRARIES}
+    """Versions of the libraries that decide a result, of those installed."""
+    installed = {distribution.name for distribution in distributions()}
+    return {name: version(name) for name in LIBRARIES if name in installed}
 
 
 def write_run(folder: Path, config: Config, record: RunRecord) -> None:
@@ -223,7 +224,7 @@ def _check_states(run: Path, config: Config) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

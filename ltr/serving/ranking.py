@@ -11,7 +11,8 @@ import polars as pl
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.media.columns import column_of
-from features.media.photos import ImageError, decode, read_bytes
+from features.media.files import MEDIA_BYTES, MediaError, read_bytes
+from features.media.photos import decode
 from ltr.runs.saved_run import SavedRun
 
 CANDIDATES = 200  # from BM25, and as many from each cosine
@@ -31,8 +32,8 @@ def read_media(given: Sequence[str], known: Sequence[str]) -> dict[str, bytes]:
                 cure="name one under data.products.media and an encoder that reads it, and train again",
             )
         try:
-            found[modality] = read_bytes(file)
-        except ImageError as error:
+            found[modality] = read_bytes(file, MEDIA_BYTES)
+        except MediaError as error:
             raise InputError(where=file, expected="a file", got=error.reason, cure="check --media") from error
     return found
 
@@ -51,7 +52,7 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
         try:
             photo = read_bytes(str(image))
             decode(photo)
-        except (ImageError, OSError) as error:
+        except MediaError as error:
             raise InputError(
                 where=image,
                 expected="a photo",

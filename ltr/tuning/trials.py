@@ -13,8 +13,7 @@ import polars as pl
 from features.errors import InputError
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold, FoldsConfig, make_folds
-from ltr.evaluation.per_query import EvaluationConfig, evaluate
-from ltr.evaluation.systems import headline_metric
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric
 from ltr.rankers import OnTree, Ranker, Watchable, make_ranker
 from ltr.training.anchoring import Transfer
 from ltr.training.fused_ranker import FusedRanker

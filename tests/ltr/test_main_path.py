@@ -73,7 +73,7 @@ def test_metrics_are_plain_json_with_intervals_around_the_means(trained: Trained
     rows = [row for row in figures["summary"] if row["mean"] is not None]
     assert rows
     assert all(row["low"] <= row["mean"] <= row["high"] for row in rows)
-    assert {row["segment"] for row in rows} == {ALL, "mixed", "photo", "text"}
+    assert {row["segment"] for row in rows} == {ALL, "words", "photo", "words and photo"}
 
 
 def test_the_same_command_gives_the_same_model_to_the_last_byte(trained: Trained) -> None:

@@ -17,7 +17,8 @@ from features.encoders.image.aligned_settings import AlignedTrainingConfig, Text
 from features.encoders.protocol import Encoder, unit_rows
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
-from features.media.photos import content_hashes, decode_each
+from features.media.files import hashes_of
+from features.media.photos import decode_each
 
 _FEWEST = 20  # pairs: a tenth of them held out is two
 _DECODED_AT_ONCE = 2048
@@ -56,11 +57,10 @@ class Pairs:
 
 
 def catalogue_photos(products: pl.DataFrame, queries: pl.DataFrame) -> pl.DataFrame:
-    """The products whose photo is no query's photo: image, the text fields."""
-    shown = products.select("image", *_FIELDS).drop_nulls("image")
-    hashes = content_hashes(shown["image"])
-    asked = content_hashes(queries["image"]).drop_nulls()
-    return shown.filter(hashes.is_not_null() & ~hashes.is_in(asked.implode()))
+    """The products whose photo is no query's photo: image, image_hash, the text fields."""
+    shown = products.with_columns(hashes_of(products, "image")).drop_nulls("image_hash")
+    asked = hashes_of(queries, "image").drop_nulls()
+    return shown.filter(~pl.col("image_hash").is_in(asked.implode())).select("image", "image_hash", *_FIELDS)
 
 
 def judged_photos(
@@ -69,18 +69,17 @@ def judged_photos(
     """The photos of training queries, each with the texts of the products of its highest grade above 0.
 
     training: their ids. A photo that any other query has too stays out: it may be asked in a test.
-    Returns image and the products' text fields, one row a photo and product, in a fixed order.
+    Returns image, image_hash and the products' text fields, one row a photo and product, in a fixed order.
     """
-    photos = queries.select("query_id", "image").drop_nulls("image")
-    photos = photos.with_columns(hash=content_hashes(photos["image"])).drop_nulls("hash")
+    photos = queries.select("query_id", "image", hashes_of(queries, "image")).drop_nulls("image_hash")
     trains = pl.col("query_id").is_in(pl.Series(training, dtype=pl.String).implode())
-    others = photos.filter(~trains)["hash"]
-    own = photos.filter(trains, ~pl.col("hash").is_in(others.implode()))
+    others = photos.filter(~trains)["image_hash"]
+    own = photos.filter(trains, ~pl.col("image_hash").is_in(others.implode()))
     graded = judgements.filter(pl.col("grade") > 0)
     best = graded.filter(pl.col("grade") == pl.col("grade").max().over("query_id"))
     pairs = own.join(best.select("query_id", "product_id"), on="query_id").sort("query_id", "product_id")
     return pairs.join(products.select("product_id", *_FIELDS), on="product_id", maintain_order="left").select(
-        "image", *_FIELDS
+        "image", "image_hash", *_FIELDS
     )
 
 
@@ -107,7 +106,7 @@ def make_pairs(
     mixed = {
         field: _vectors(texts[field], encoder, cache, f"product {field}").take(kept) for field in settings.mix
     }
-    hashes = pl.concat(content_hashes(part["image"]) for part in parts)
+    hashes = pl.concat(hashes_of(part, "image") for part in parts)
     photo_ids = hashes.rank("dense").to_numpy().astype(np.int64)
     from_query = None
     if asked is not None:

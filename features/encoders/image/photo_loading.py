@@ -18,14 +18,15 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
 from pydantic import Field
 
 from features.encoders.protocol import TorchSettings, torch_device, unit_rows
-from features.media.photos import ImageError, decode, read_bytes
+from features.media.files import MediaError, read_bytes
+from features.media.photos import decode
 
 Prepared = TypeVar("Prepared")
 
@@ -35,6 +36,9 @@ _BATCHES_AHEAD = 2
 
 class PhotoSettings(TorchSettings):
     """How a network reads photos. `workers` does not change the vectors and stays out of the fingerprint."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
+    extra: ClassVar[str] = "photos"
 
     workers: int = Field(
         4, ge=0, description="threads that read and shrink photos ahead of the network; 0: none"
@@ -123,6 +127,6 @@ def _prepare_all(
 def _prepared(item: str | bytes, prepare: Callable[[Image.Image], Prepared]) -> Prepared | None:
     try:
         photo = decode(read_bytes(item))
-    except ImageError:
+    except MediaError:
         return None
     return prepare(photo)

@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -34,6 +33,9 @@ _COMMAND = "make one: python -m ltr.distil_text_encoder --config FILE"
 class StaticConfig(EncoderSettings):
     """A table of token vectors that `ltr.distil_text_encoder` has made of a text encoder."""
 
+    packages: ClassVar[tuple[str, ...]] = ("model2vec",)
+    extra: ClassVar[str] = "fast"
+
     kind: Literal["static"] = "static"
     folder: str = Field(description="of the table; relative to the config file")
 
@@ -47,7 +49,6 @@ class StaticEncoder:
     modalities = frozenset({"text"})
 
     def __init__(self, config: StaticConfig, base: Path) -> None:
-        check_package()
         self._folder = base / config.folder
         if not is_static(self._folder):
             got = f"no {_ABOUT} or no {_WEIGHTS} in it" if self._folder.is_dir() else "no such folder"
@@ -86,17 +87,6 @@ class StaticEncoder:
                 got=str(error).split("\n", 1)[0],
                 cure=_COMMAND,
             ) from error
-
-
-def check_package() -> None:
-    """Raise InputError unless model2vec is installed."""
-    if find_spec("model2vec") is None:
-        raise InputError(
-            where="encoder 'static'",
-            expected="the package model2vec",
-            got="none",
-            cure="pip install 'shop-ltr[fast]'",
-        )
 
 
 def save_static(folder: Path, model: StaticModel, record: Mapping[str, object]) -> None:

@@ -49,7 +49,10 @@ def test_files_that_are_not_there_are_null_and_counted(tmp_path: Path) -> None:
         ("products", "audio set to null: empty"): 1,
         ("queries", "neither text nor a readable photo, nor audio"): 1,
     }
-    assert found.rejected["products audio"].rows() == [("p2", "file not found"), ("p1", "empty")]
+    assert found.rejected["products audio"].rows() == [
+        ("p1", "1.wav", "empty"),
+        ("p2", "2.wav", "file not found"),
+    ]
     assert found.queries["media.audio"].to_list() == [b"x"]
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from ltr.evaluation import segments
-from ltr.evaluation.segments import query_segments
+from ltr.evaluation.segments import all_segments, query_segments
 
 PRODUCTS = pl.DataFrame(
     {
@@ -45,7 +45,7 @@ def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found() -> dict[str, list[str]]:
-    rows = query_segments(QUERIES, PAIRS, PRODUCTS, 1.0)
+    rows = all_segments(QUERIES, PAIRS, PRODUCTS, 1.0)
     by_segment = rows.group_by("family", "segment", maintain_order=True).agg("query_id")
     return {f"{family}: {segment}": sorted(ids) for family, segment, ids in by_segment.iter_rows()}
 
@@ -53,6 +53,9 @@ def found() -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("segment", "queries"),
     [
+        ("kind: words", ["1", "2", "3"]),
+        ("kind: photo", ["4"]),
+        ("kind: words and photo", ["5"]),
         ("length: 1 or 2 words", ["1"]),
         ("length: 3 or 4 words", ["3", "5"]),
         ("length: 5 words or more", ["2"]),
@@ -75,21 +78,25 @@ def test_queries_fall_into_their_segments(segment: str, queries: list[str]) -> N
 
 
 def test_prices_are_cut_into_thirds_by_the_median_of_the_relevant() -> None:
-    # Medians: 1 and 4 below 3 and 5, whose price is one; ties go by query_id.
+    # Medians: 1 and 4 below 2; 3 and 5 have one price, and lie together.
     assert found()["price: low prices"] == ["1", "4"]
-    assert found()["price: middle prices"] == ["2", "3"]
-    assert found()["price: high prices"] == ["5"]
+    assert found()["price: middle prices"] == ["2"]
+    assert found()["price: high prices"] == ["3", "5"]
 
 
 def test_only_judged_queries_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "6" not in {query for ids in found().values() for query in ids}
 
 
-def test_small_segments_and_those_of_every_query_say_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_segments_those_of_every_query_and_those_told_already_say_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(segments, "FEWEST", 3)
-    sizes = {name: len(ids) for name, ids in found().items()}
-    assert sizes
-    assert all(3 <= size < 5 for size in sizes.values())
+    rows = query_segments(QUERIES, PAIRS, PRODUCTS, 1.0)
+    sets = rows.group_by("family", "segment", maintain_order=True).agg("query_id")
+    assert sets["family"].to_list()[0] == "kind"  # without a photo: the same queries under another name
+    assert all(3 <= len(ids) < 5 for ids in sets["query_id"])
+    assert sets["query_id"].list.sort().n_unique() == sets.height
 
 
 def test_a_shop_with_ids_and_grades_only_has_segments_by_list_length_alone() -> None:

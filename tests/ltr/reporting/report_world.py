@@ -90,13 +90,17 @@ def made_report() -> Report:
     judged, random = pairs(), np.random.default_rng(1)
     grades = judged["grade"].to_numpy()
     scores = {
+        "random": random.normal(size=len(grades)),
         "BM25": random.normal(size=len(grades)),
         SCRIPT: random.normal(size=len(grades)),
         "model": grades + random.normal(scale=3, size=len(grades)),
     }
     measured = measure(judged, scores, queries(), CONFIG, "model")
-    gains = query_gains(measured, ["BM25"])
+    gains = query_gains(measured)
     kinds = queries().select("query_id", family=pl.lit("kind"), segment="segment")
+    names = queries().select(
+        "query_id", family=pl.lit("names"), segment=pl.Series([SCRIPT, "a <i>colour</i>"] * 12).sort()
+    )
     model, plain = (gains.select("query_id", pl.col(name).alias("nDCG@5")) for name in ("after", "before"))
     return Report(
         title=f"demo {SCRIPT}",
@@ -105,7 +109,9 @@ def made_report() -> Report:
         measurement=measured,
         facts=[("ranker", SCRIPT)],
         plain=["BM25"],
-        verdict=judge(("model", model), ("the best plain baseline", plain), kinds, CONFIG),
+        verdict=judge(
+            ("model", model), ("the best plain baseline", plain), pl.concat([kinds, names]), CONFIG
+        ),
         gains=query_lines(gains, queries()),
         calibration=calibrate(judged, scores["model"], CONFIG.bootstrap),
         importance=_importance(),

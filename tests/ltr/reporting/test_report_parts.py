@@ -11,14 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from ltr.evaluation.notation import figure, signed
 from ltr.evaluation.significance import BootstrapConfig
-from ltr.evaluation.systems import Measurement
+from ltr.evaluation.systems import Measurement, best_baselines
 from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.reporting import plots
 from ltr.reporting.calibration import Calibration, calibrate
 from ltr.reporting.drawing import STAND_INS, Plot
 from ltr.reporting.examples import SHOWN, build_examples, choose_queries
-from ltr.reporting.pages import figure, signed
 from ltr.reporting.plots import Curve, Interval, quantiles_of
 from ltr.reporting.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
 from ltr.reporting.report import write_report
@@ -109,26 +109,26 @@ def test_intervals_are_those_of_a_ratio_resampled_by_query() -> None:
 
 
 def measured(rows: list[tuple[str, str, str | None, float | None]]) -> Measurement:
-    columns = ["system", "query_id", "segment", "nDCG@10"]
-    return Measurement(
-        pl.DataFrame(rows, schema=columns, orient="row"), pl.DataFrame(), pl.DataFrame(), "model", "nDCG@10"
-    )
+    columns = ["system", "query_id", "kind", "nDCG@10"]
+    per_query = pl.DataFrame(rows, schema=columns, orient="row")
+    best = best_baselines(per_query, "nDCG@10")
+    return Measurement(per_query, pl.DataFrame(), pl.DataFrame(), "model", "nDCG@10", best)
 
 
 def test_each_kind_of_query_has_its_own_best_baseline() -> None:
     values = {
-        "t1": ("text", 0.5, 0.1, 0.9),
-        "t2": ("text", 0.7, 0.2, 0.4),
+        "t1": ("words", 0.5, 0.1, 0.9),
+        "t2": ("words", 0.7, 0.2, 0.4),
         "p1": ("photo", 0.1, 0.6, 0.6 + 1e-15),
-        "n1": (None, 0.2, 0.1, 0.3),
-        "empty": ("text", None, None, None),
+        "n1": ("unknown", 0.2, 0.1, 0.3),
+        "empty": ("words", None, None, None),
     }
     rows = [
         (system, query, kind, value)
         for query, (kind, *three) in values.items()
         for system, value in zip(("BM25", "photo cosine", "model"), three, strict=True)
     ]
-    gains = query_gains(measured(rows), ["BM25", "photo cosine"])
+    gains = query_gains(measured(rows))
     assert gains.select("query_id", "baseline").rows() == [
         ("t1", "BM25"),
         ("n1", "BM25"),
@@ -142,7 +142,7 @@ def test_each_kind_of_query_has_its_own_best_baseline() -> None:
 def many_gains(count: int) -> pl.DataFrame:
     gain = np.linspace(1, -1, count)
     return pl.DataFrame({"query_id": [f"q{i:05d}" for i in range(count)], "gain": gain}).with_columns(
-        segment=pl.lit(None, pl.String), baseline=pl.lit("BM25"), before=0.5, after=0.5 + pl.col("gain") / 2
+        kind=pl.lit("unknown"), baseline=pl.lit("BM25"), before=0.5, after=0.5 + pl.col("gain") / 2
     )
 
 
@@ -174,11 +174,11 @@ def test_an_outcome_is_a_word(gain: float, outcome: str) -> None:
     assert QueryLine("q", "words", "", "", "BM25", 0.5, 0.5 + gain, gain).outcome == outcome
 
 
-def test_queries_are_the_most_improved_the_most_harmed_and_some_by_chance_none_twice() -> None:
+def test_queries_are_the_most_improved_the_most_harmed_and_a_random_sample_none_twice() -> None:
     chosen = choose_queries(many_gains(40))
     assert [choice.query_id for choice in chosen[:3]] == ["q00000", "q00001", "q00002"]
     assert [choice.query_id for choice in chosen[3:6]] == ["q00039", "q00038", "q00037"]
-    assert [choice.why for choice in chosen[6:]] == ["by chance"] * 3
+    assert [choice.why for choice in chosen[6:]] == ["random sample"] * 3
     assert len({choice.query_id for choice in chosen}) == 9
     assert len(choose_queries(many_gains(2))) == 2
 
@@ -276,10 +276,10 @@ def test_robustness_has_a_plot_for_each_modality_that_was_dropped() -> None:
     ]
     made = robustness_plots(points, "nDCG@10")
     assert [plot.title for plot in made] == ["Without photos", "Without descriptions"]
-    assert made[0].words == "all: from 0.800 to 0.550; without the modality: from 0.800 to 0.550"
+    assert made[0].words == "all: from .800 to .550; without the modality: from .800 to .550"
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.5, ".500"), (1.0, "1.000"), (-0.25, "-.250"), (None, "–")])
+@pytest.mark.parametrize(("value", "text"), [(0.5, ".500"), (1.0, "1.000"), (-0.25, "−.250"), (None, "–")])
 def test_figures_are_printed_as_the_field_does(value: float | None, text: str) -> None:
     assert figure(value) == text
 

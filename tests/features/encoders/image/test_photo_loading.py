@@ -23,7 +23,8 @@ from features.encoders.image.photo_loading import photo_batches
 from features.encoders.image.pretrained import TorchvisionConfig
 from features.encoders.protocol import Encoder, unit_rows
 from features.encoders.registry import make_encoder
-from features.media.photos import ImageError, decode, read_bytes
+from features.media.files import MediaError, read_bytes
+from features.media.photos import decode
 
 SIDE, SEED = 32, 3
 BATCH = 5
@@ -84,7 +85,7 @@ def plain_loop(items: list[bytes | str], forward: object, dimensions: int) -> np
         for row, item in enumerate(items[start : start + BATCH], start):
             try:
                 images.append(decode(read_bytes(item)))
-            except ImageError:
+            except MediaError:
                 continue
             readable.append(row)
         if readable:

@@ -1,0 +1,98 @@
+"""Runs of another ranker: measured and judged like our own, to the last digit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.errors import InputError
+from ltr.evaluation import (
+    TREC_EVAL,
+    compare,
+    evaluate,
+    judge_run,
+    read_qrels,
+    read_run,
+    write_qrels,
+    write_run,
+)
+from ltr.pipeline.run_files import measure_run_files
+
+QUERIES, ROWS = 60, 12
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Judgements, a run that follows them, one that does so less, and one of chance."""
+    random = np.random.default_rng(5)
+    keys = {
+        "query_id": np.repeat([f"q{i:03d}" for i in range(QUERIES)], ROWS),
+        "product_id": np.tile([f"p{i:02d}" for i in range(ROWS)], QUERIES),
+    }
+    grades = random.integers(-1, 4, QUERIES * ROWS).astype(float)
+    write_qrels(pl.DataFrame({**keys, "grade": grades}), tmp_path / "qrels.txt")
+    for name, noise in (("good.trec", 0.5), ("poor.trec", 3.0), ("chance.trec", 300.0)):
+        scores = grades + random.normal(scale=noise, size=len(grades))
+        write_run(pl.DataFrame({**keys, "score": scores}), tmp_path / name, name)
+    return tmp_path
+
+
+def test_the_verdict_is_that_of_the_figures(folder: Path) -> None:
+    found = measure_run_files(folder / "good.trec", folder / "qrels.txt", folder / "poor.trec", {})
+    assert found.verdict is not None
+    assert found.verdict.says == "better"
+    assert not found.verdict.failures
+    back = measure_run_files(folder / "poor.trec", folder / "qrels.txt", folder / "good.trec", {})
+    assert back.verdict is not None
+    assert back.verdict.failures == ["all queries"]
+    qrels = read_qrels(folder / "qrels.txt")
+    ours, theirs = (
+        evaluate(judge_run(read_run(folder / name), qrels).pairs, TREC_EVAL)
+        for name in ("good.trec", "poor.trec")
+    )
+    assert found.verdict.overall == compare(ours, theirs, "nDCG@10", TREC_EVAL.bootstrap)
+    assert found.measured.per_query["system"].unique(maintain_order=True).to_list() == [
+        "good.trec",
+        "poor.trec",
+    ]
+    assert "as trec_eval does" in found.verdict.convention
+    assert any("grades below 0" in note for note in found.notes)
+
+
+def test_equal_runs_are_within_noise(folder: Path) -> None:
+    (folder / "copy.trec").write_bytes((folder / "good.trec").read_bytes())
+    found = measure_run_files(folder / "copy.trec", folder / "qrels.txt", folder / "good.trec", {})
+    assert found.verdict is not None
+    assert (found.verdict.says, found.verdict.overall.p_value) == ("within noise", 1.0)
+
+
+def test_queries_that_a_run_lacks_count_as_nothing_found(folder: Path) -> None:
+    whole = read_run(folder / "good.trec")
+    extra = pl.DataFrame({"query_id": ["other"], "product_id": ["p"], "score": [1.0]})
+    write_run(pl.concat([whole.filter(pl.col("query_id") > "q009"), extra]), folder / "part.trec", "part")
+    found = measure_run_files(folder / "part.trec", folder / "qrels.txt", None, {})
+    assert found.notes[:2] == [
+        "part.trec: left out 1 queries without judgements",
+        "part.trec: nothing for 10 judged queries, which count as nothing found",
+    ]
+    per_query = found.measured.per_query
+    assert per_query.filter(pl.col("query_id") <= "q009")["nDCG@10"].to_list() == [0.0] * 10
+    assert per_query.height == QUERIES
+    assert found.verdict is None
+
+
+def test_conventions_are_asked_for_and_nothing_else(folder: Path) -> None:
+    files = folder / "good.trec", folder / "qrels.txt"
+    asked = {"evaluation.gain": "exp", "evaluation.cutoffs": [3]}
+    found = measure_run_files(*files, None, asked)
+    assert (found.evaluation.gain, found.evaluation.ties) == ("exp", "trec_eval")
+    assert found.measured.headline == "nDCG@3"
+    with pytest.raises(InputError, match="leave it out"):
+        measure_run_files(*files, None, {"ranker.trees": 3})
+    with pytest.raises(InputError, match=r"did you mean 'evaluation\.gain'"):
+        measure_run_files(*files, None, {"evaluation.gains": 3})
+    with pytest.raises(InputError, match="expected another run"):
+        measure_run_files(*files, folder / "good.trec", {})
