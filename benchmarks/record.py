@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ltr.config.tree import DEMO_CONFIG
+from ltr.config.command_line import DEMO_CONFIG
 
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +37,7 @@ def have_tower(config: str) -> bool:
     """Whether the image encoder that `configs/CONFIG.yaml` names is fitted; says how where it is not."""
     if (ROOT / "towers" / "fashion").exists():
         return True
-    print(f"skipped: no tower; first python -m ltr.fit_image_encoder --config configs/{config}.yaml")
+    print(f"skipped: no tower; first python -m ltr.fit_encoder --config configs/{config}.yaml")
     return False
 
 

@@ -25,7 +25,7 @@ from sentence_transformers import SentenceTransformer
 from benchmarks import record
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import make_encoder
-from ltr import distil_text_encoder
+from ltr import fit_encoder
 from ltr.config.tree import Config, lay_over, parse_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
@@ -111,7 +111,7 @@ class Made:
             self.scratch.mkdir(exist_ok=True)
             path = self.scratch / f"{kind}.yaml"
             path.write_text(_as_yaml(self.config, {"text": encoder}, settings), encoding="utf-8")
-            distil_text_encoder.main(["--config", str(path)])
+            fit_encoder.main(["--config", str(path)])
 
     def records(self) -> dict[str, Any]:
         kinds = ("student", "static")

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.disk import write_whole
+from features.errors import visible_json
 from ltr.config import command_line
-from ltr.config.command_line import say
 from ltr.config.options import add_options, from_options
+from ltr.config.output import say
 from ltr.experiments import KINDS, Planned, decision_record, keep_record, kept_to_plan, to_json
 from ltr.reporting.experiments import experiment_page, print_outcome
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     page = experiment_page(outcome, command)
     if given.json == "-":
-        sys.stdout.write(to_json(record))
+        sys.stdout.write(visible_json(to_json(record)))
     else:
         print_outcome(outcome)
     for path, text in ((given.json, to_json(record)), (given.html, page)):
@@ -62,4 +63,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, bad_input=2)
+    command_line.run(main)

@@ -8,12 +8,17 @@ drawing                matplotlib's drawings as SVG to be set into a page: text 
                        the page's, light or dark
 examples               Queries to look at in a report: most improved over the baseline, most harmed,
                        and a few by chance
+explanations           Explanations on the console: of a run, of a query's first products, of one
+                       product, of two
 experiments            An experiment on a page and on the console: the verdict first
 fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
                        contained page
-pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error
+pages                  How pages are filled in: jinja2, everything escaped for HTML or Markdown, a
+                       missing value is an error
 plots                  The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a
                        search, curves
+product_page           Products side by side: the lines that tell them apart, and a page with their
+                       photos, sounds and videos
 query_gains            What each query gains from the model over the best plain baseline for queries of
                        its kind
 report                 report.html and report.md: one self-contained page, and its figures fit for a
@@ -21,4 +26,5 @@ report                 report.html and report.md: one self-contained page, and i
 report_plots           Which plots a report has, and what each shows in words
 run_report             What of a run goes on its report's page
 thumbnails             Photos small enough to lie in a page
+tuned_run              A search's winner: chosen, measured once, told, and kept as a run
 """

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from ltr.data.findings import Finding
+from ltr.data.doctor import Finding
 from ltr.evaluation.gate import Verdict, in_words, power_in_words
 from ltr.evaluation.systems import Measurement, shown_metrics
 from ltr.explanation.importance import Importance
-from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.examples import Example
 from ltr.reporting.pages import render

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import polars as pl
 from pydantic import BaseModel
 
 from features.errors import InputError
-from ltr.config.tree import Config
 from ltr.data.embedded import EmbeddedDataset
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
@@ -16,12 +19,21 @@ from ltr.pipeline.prepare import embedded_dataset, make_builder
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Choice, Example, Reasons, build_examples, choose_queries
 from ltr.reporting.query_gains import query_gains, query_lines
-from ltr.reporting.report import Report
-from ltr.runs.record import RunRecord, versions
+from ltr.reporting.report import Report, write_report
+from ltr.runs.record import RunRecord, new_run, versions, write_json, write_run
 
 
-def report_of(config: Config, record: RunRecord) -> Report:
-    collection, measured = record.prepared.collection, record.measured
+def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = None) -> None:
+    """The whole run folder with its report; more: JSON files beside, by name. An earlier run is set aside."""
+    with new_run(target) as draft:
+        write_run(draft, record)
+        for name, value in (more or {}).items():
+            write_json(draft / name, value)
+        write_report(draft, report_of(record))
+
+
+def report_of(record: RunRecord) -> Report:
+    config, collection, measured = record.config, record.prepared.collection, record.measured
     grades = record.data.grades
     gains = query_gains(measured)
     return Report(
@@ -29,9 +41,9 @@ def report_of(config: Config, record: RunRecord) -> Report:
         command=record.command,
         convention=convention(config.evaluation),
         measurement=measured,
-        facts=_facts(config, record),
+        facts=_facts(record),
         plain=measured.plain,
-        verdict=_verdict(config, record, gains),
+        verdict=_verdict(record, gains),
         gains=query_lines(gains, collection.queries),
         calibration=calibrate(record.data.frame, record.scores[measured.model], config.evaluation.bootstrap),
         importance=record.importance,
@@ -41,16 +53,16 @@ def report_of(config: Config, record: RunRecord) -> Report:
         cleaning=[
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
-        examples=_examples(config, record, gains),
+        examples=_examples(record, gains),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
 
-def _verdict(config: Config, record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
+def _verdict(record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
     """The model beside the best plain baseline of each query's kind; None where no query counts."""
     if not gains.height:
         return None
-    collection, metric = record.prepared.collection, record.measured.headline
+    config, collection, metric = record.config, record.prepared.collection, record.measured.headline
     judged = record.data.frame.join(gains, on="query_id", how="semi")
     segments = query_segments(
         collection.queries, judged, collection.products, config.evaluation.relevant_from
@@ -61,23 +73,23 @@ def _verdict(config: Config, record: RunRecord, gains: pl.DataFrame) -> Verdict 
     )
 
 
-def _examples(config: Config, record: RunRecord, gains: pl.DataFrame) -> list[Example]:
+def _examples(record: RunRecord, gains: pl.DataFrame) -> list[Example]:
     """None for a table of ready-made features (svmlight): it has no titles or photos to look at."""
     collection = record.prepared.collection
     if collection.given is not None:
         return []
     chosen = choose_queries(gains)
-    reasons = _reasons(config, record, chosen)
+    reasons = _reasons(record, chosen)
     shop = collection.queries, collection.products
     return build_examples(chosen, record.data.frame, record.scores, record.measured.model, shop, reasons)
 
 
-def _reasons(config: Config, record: RunRecord, chosen: list[Choice]) -> Reasons:
+def _reasons(record: RunRecord, chosen: list[Choice]) -> Reasons:
     """Of every candidate of the chosen queries, by the fold's model that did not see the query.
 
     None for a ranker that cannot be explained.
     """
-    collection = record.prepared.collection
+    config, collection = record.config, record.prepared.collection
     rows = EmbeddedDataset(record.data)
     if config.embeddings is not None:
         builder = make_builder(config, collection.products)
@@ -94,8 +106,9 @@ def _reasons(config: Config, record: RunRecord, chosen: list[Choice]) -> Reasons
     return found
 
 
-def _facts(config: Config, record: RunRecord) -> list[tuple[str, str]]:
-    collection, fitted, schema = record.prepared.collection, record.fitted, record.data.schema
+def _facts(record: RunRecord) -> list[tuple[str, str]]:
+    config, collection = record.config, record.prepared.collection
+    fitted, schema = record.fitted, record.data.schema
     sizes = (
         f"{collection.products.height:,} products",
         f"{collection.queries.height:,} queries",

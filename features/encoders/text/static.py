@@ -21,17 +21,17 @@ from features.encoders.protocol import (
     major_versions,
     unit_rows,
 )
-from features.errors import InputError
+from features.errors import NotFittedError
 
 if TYPE_CHECKING:
     from model2vec import StaticModel
 
 _WEIGHTS, _TOKENIZER, _ABOUT, _RECORD = "model.safetensors", "tokenizer.json", "config.json", "fitting.json"
-_COMMAND = "make one: python -m ltr.distil_text_encoder --config FILE"
+_CURE = "make it of a larger encoder first"
 
 
 class StaticConfig(EncoderSettings):
-    """A table of token vectors that `ltr.distil_text_encoder` has made of a text encoder."""
+    """A table of token vectors that was made (see `encoders.fitting`) of a text encoder."""
 
     packages: ClassVar[tuple[str, ...]] = ("model2vec",)
     extra: ClassVar[str] = "fast"
@@ -52,7 +52,7 @@ class StaticEncoder:
         self._folder = base / config.folder
         if not is_static(self._folder):
             got = f"no {_ABOUT} or no {_WEIGHTS} in it" if self._folder.is_dir() else "no such folder"
-            raise InputError(where=self._folder, expected="a static text encoder", got=got, cure=_COMMAND)
+            raise NotFittedError(where=self._folder, expected="a static text encoder", got=got, cure=_CURE)
         self.fingerprint = fingerprint_of(
             {
                 "kind": config.kind,
@@ -81,11 +81,11 @@ class StaticEncoder:
         try:
             return StaticModel.from_pretrained(self._folder, max_length=None)
         except (SafetensorError, ValueError, KeyError) as error:
-            raise InputError(
+            raise NotFittedError(
                 where=self._folder,
                 expected="a static text encoder",
                 got=str(error).split("\n", 1)[0],
-                cure=_COMMAND,
+                cure=_CURE,
             ) from error
 
 

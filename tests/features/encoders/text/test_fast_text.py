@@ -193,7 +193,7 @@ def test_a_saved_student_has_its_teachers_space(teacher: Path, tmp_path: Path, e
 
 @pytest.mark.parametrize("config", [StudentConfig(folder="none"), StaticConfig(folder="none")])
 def test_using_before_making_names_the_command(config: StudentConfig | StaticConfig, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such folder; make one: python -m ltr\.distil_text_encoder"):
+    with pytest.raises(InputError, match=r"no such folder; make it of a larger encoder first"):
         make_encoder(config, tmp_path)
 
 
