@@ -13,7 +13,8 @@ explanations           Explanations on the console: of a run, of a query's first
 experiments            An experiment on a page and on the console: the verdict first
 fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
                        contained page
-pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error
+pages                  How pages are filled in: jinja2, everything escaped for HTML or Markdown, a
+                       missing value is an error
 plots                  The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a
                        search, curves
 product_page           Products side by side: the lines that tell them apart, and a page with their
