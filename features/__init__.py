@@ -18,3 +18,18 @@ encoders/             Frozen encoders: text or photo → vector, each distinct c
 groups/               Groups of features: index a catalogue once, answer for pairs
 store/                Delta tables per feature view, read as of a time or a version
 """
+
+from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
+from features.errors import InputError
+from features.feature_schema import Feature, FeatureSchema
+from features.sources.frames import Shop
+
+__all__ = [
+    "Feature",
+    "FeatureBuilder",
+    "FeatureSchema",
+    "FeatureTable",
+    "FeaturesConfig",
+    "InputError",
+    "Shop",
+]

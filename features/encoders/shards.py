@@ -136,6 +136,34 @@ class ShardFolder:
         return np.concatenate(parts)[np.argsort(np.concatenate(places))]
 
 
+class MemoryShards(ShardFolder):
+    """The same without a folder: kept as long as the object lives."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty((0, 2), dtype=np.uint64)
+        self._vectors: np.ndarray | None = None
+
+    def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """As of a folder."""
+        if self._vectors is None:
+            return np.empty(0, dtype=np.int64), None
+        wanted = pl.DataFrame(keys, schema=dict.fromkeys(KEY, pl.UInt64), orient="row")
+        hits = wanted.with_row_index("position").join(_index_of(self._keys, 0), on=KEY, how="inner")
+        hits = hits.unique("position").sort("position")
+        if hits.is_empty():
+            return np.empty(0, dtype=np.int64), None
+        return hits["position"].to_numpy().astype(np.int64), self._vectors[hits["row"].to_numpy()]
+
+    def write(self, keys: np.ndarray, vectors: np.ndarray) -> None:
+        """As of a folder."""
+        before = np.empty((0, vectors.shape[1]), np.float32) if self._vectors is None else self._vectors
+        self._keys = np.concatenate([self._keys, keys])
+        self._vectors = np.concatenate([before, vectors.astype(np.float32)])
+
+    def join_small(self) -> None:
+        """There is nothing to join."""
+
+
 class ShardWriter:
     """Collects vectors; writes a shard every so many items or seconds, and at the end, be it an error.
 

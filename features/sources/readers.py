@@ -154,7 +154,7 @@ def _parse_json_lines(text: str, path: Path) -> pl.DataFrame:
         lines = enumerate(text.split("\n"), start=1)
         rows = [_json_object(line, f"{path}, line {number}") for number, line in lines if line.strip()]
     names = dict.fromkeys(name for row in rows for name in row)
-    return pl.DataFrame([_one_kind(name, [row.get(name) for row in rows]) for name in names])
+    return pl.DataFrame([one_kind(name, [row.get(name) for row in rows]) for name in names])
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -173,7 +173,8 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     return value
 
 
-def _one_kind(name: str, values: Sequence[Any]) -> pl.Series:
+def one_kind(name: str, values: Sequence[Any]) -> pl.Series:
+    """A column of values of one kind, or of their texts."""
     try:
         return pl.Series(name, values)
     except (TypeError, OverflowError):

@@ -103,14 +103,15 @@ def require(given: argparse.Namespace, needed: str, *others: str) -> None:
     """Raise InputError where one of the others is given without what it needs."""
     for other in others:
         if getattr(given, other) not in (None, False) and getattr(given, needed) is None:
-            raise misuse(f"--{needed} beside --{other.replace('_', '-')}", "none", f"add --{needed}")
+            said = f"--{needed} beside --{other}".replace("_", "-")
+            raise misuse(said, "none", f"add --{needed}".replace("_", "-"))
 
 
 def refuse_both(given: argparse.Namespace, one: str, *others: str) -> None:
     """Raise InputError where one argument stands beside another that would go unheard."""
     for other in others:
         if getattr(given, one) is not None and getattr(given, other):
-            raise misuse(f"--{one} or --{other}", "both", "drop one")
+            raise misuse(f"--{one} or --{other}".replace("_", "-"), "both", "drop one")
 
 
 def read_words(

@@ -41,6 +41,7 @@ from ltr.data.embedded import EmbeddingFusionConfig
 from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
+from ltr.evaluation.tracking import TrackingConfig
 from ltr.rankers import RANKERS, LightGBMConfig, RankerConfig, RankerSettings
 from ltr.training.modality_dropout import RobustnessConfig, TrainConfig
 from ltr.tuning.candidates import TuningConfig
@@ -149,6 +150,7 @@ class Config(BaseModel):
     cache: CacheConfig = CacheConfig()
     store: StoreConfig = StoreConfig()
     runs: str = "runs"
+    tracking: TrackingConfig = TrackingConfig()
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
 

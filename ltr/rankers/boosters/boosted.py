@@ -191,6 +191,11 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
                 "raise split.validation_share, or set ranker.early_stopping_rounds: 0",
             )
 
+    def _rows_of_a_tree(self, train: Dataset) -> float:
+        """The share of rows that each tree sees; all, where the share asked for would leave none."""
+        share = self.config.bagging_fraction
+        return share if len(train.X) * share >= 1 else 1.0
+
     @abstractmethod
     def _train(self, train: Dataset, validation: Dataset | None) -> tuple[list[Booster], list[list[float]]]:
         """The boosters, one per bag, and the validation nDCG after each of their trees."""
