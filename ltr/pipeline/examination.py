@@ -10,6 +10,7 @@ from ltr.config.tree import Config
 from ltr.data.doctor import NOTABLE, Finding, check_part_names, examine, finding
 from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.prepare import Prepared, prepare
 from ltr.training.modality_dropout import check_parts
 
@@ -31,6 +32,7 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     last_fold: only the last of several, as tuning takes it. Raises InputError for bad input, and for a
     modality that the config takes away and the catalogue never had.
     """
+    check_tracking(config.tracking)
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")

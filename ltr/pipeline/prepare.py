@@ -97,7 +97,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
             got="none",
             cure="set data.judgements.path: the features are built for its pairs",
         )
-    store = FeatureStore(config.store.root, config.store.storage_options)
+    store = FeatureStore(config.store.address, config.store.options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)

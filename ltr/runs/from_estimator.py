@@ -9,7 +9,8 @@ import polars as pl
 from features.errors import InputError
 from ltr.config.tree import dump_config, parse_config
 from ltr.rankers.sklearn import RankerEstimator
-from ltr.runs.record import about, check_target, new_run, write_json
+from ltr.runs.record import about, check_target, new_run
+from ltr.runs.sums import write_about
 
 NOWHERE = "given.svm"  # a run names its data's files; arrays have none
 
@@ -34,7 +35,7 @@ def save_estimator(estimator: RankerEstimator, folder: Path) -> Path:
     with new_run(folder) as draft:
         (draft / "config.yaml").write_text(dump_config(config), encoding="utf-8")
         (draft / "features.json").write_text(estimator.schema_.to_json(), encoding="utf-8")
-        write_json(draft / "run.json", about("save_estimator", config.base, config.ranker.kind, {}))
+        write_about(draft, about("save_estimator", config.base, config.ranker.kind, {}))
         estimator.ranker_.save(draft / "model")
         unknown = pl.DataFrame(schema={"query_id": pl.String, "words": pl.String, "photo": pl.String})
         unknown.write_parquet(draft / "trained_on.parquet")
