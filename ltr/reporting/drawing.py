@@ -62,10 +62,18 @@ def draw(name: str, title: str, words: str, height: float, paint: Callable[[Axes
     with mpl.rc_context(_SETTINGS | {"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
-        paint(figure.subplots())
+        axes = figure.subplots()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(lambda value, _: _tick(value))
+        paint(axes)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata=_UNWANTED)
     return Plot(title, words, _inline(buffer.getvalue(), name, title, words))
+
+
+def _tick(value: float) -> str:
+    """A number of an axis, written as all figures are."""
+    return re.sub(r"^(−?)0\.", r"\1.", f"{round(value, 6):g}".replace("-", "−"))
 
 
 def _inline(svg: str, name: str, title: str, words: str) -> Markup:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from ltr.evaluation.notation import difference, figure, signed
+from ltr.reporting.words import aspect_in_words
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
@@ -23,5 +24,6 @@ def render(template: str, values: Mapping[str, object]) -> str:
         "signed": signed,
         "difference": difference,
         "grade": "{:g}".format,
+        "aspect": aspect_in_words,
     }
     return environment.get_template(f"{template}.j2").render(values)
