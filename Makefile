@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bare clean
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features
@@ -27,6 +27,17 @@ bench: .venv/installed
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch .venv/installed
+
+# The wheel in an environment with nothing but what it declares: trains and judges ready-made features.
+bare: .venv/installed
+	rm -rf build/bare && mkdir -p build/bare
+	$(BIN)/python -m build --wheel --no-isolation --outdir build/bare . >/dev/null
+	$(PYTHON) -m venv build/bare/venv
+	build/bare/venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/bare/*.whl
+	build/bare/venv/bin/python -m pip check
+	cd build/bare && ../../$(BIN)/python ../../tests/write_svmlight.py . \
+	  && venv/bin/python -m ltr.train --objective lambdarank --config ready.yaml \
+	  && venv/bin/python -m ltr.evaluate --run runs/ready-lightgbm
 
 clean:
 	rm -rf .venv build *.egg-info runs store cache

@@ -32,7 +32,7 @@ def main(words: list[str]) -> None:
 
 def measure(name: str, settings: list[str]) -> dict[str, Any]:
     """One comparison in a process of its own; further settings are those of ltr.compare_fusion."""
-    config = record.ROOT / "configs" / f"{name}.yaml"
+    config = record.config_path(name)
     folder = record.ROOT / "runs" / f"bench-{name}-fusion"
     with tempfile.TemporaryDirectory() as scratch:
         places = ["--store.root", f"{scratch}/store", "--run", str(folder)]
@@ -43,7 +43,7 @@ def measure(name: str, settings: list[str]) -> dict[str, Any]:
         seconds = time.perf_counter() - started
     found = read_json(folder / "fusion.json")
     return {
-        "config": f"configs/{name}.yaml",
+        "config": str(record.config_path(name).relative_to(record.ROOT)),
         "wall_seconds": round(seconds, 1),
         "peak_memory_mib": round(peak),
         **{key: found[key] for key in KEPT},

@@ -3,9 +3,9 @@
 Phone photo → shop product on the test queries of the grocery set, every product a candidate: cosines of several
 photo encoders, and LambdaMART over the towers' features. It reads three towers, fitted by
 
-    python -m ltr.fit_image_encoder --config configs/fashion_aligned.yaml
-    python -m ltr.fit_image_encoder --config configs/grocery_aligned.yaml
-    python -m ltr.fit_image_encoder --config configs/grocery_aligned.yaml --split.validation_share 0.5 \
+    python -m ltr.fit_encoder --config configs/fashion_aligned.yaml
+    python -m ltr.fit_encoder --config configs/grocery_aligned.yaml
+    python -m ltr.fit_encoder --config configs/grocery_aligned.yaml --split.validation_share 0.5 \
         --encoders.image.folder ../towers/grocery_half
 
 A tower knows the photos it was fitted on, so its cosines of training queries flatter it and a ranker would learn

@@ -33,8 +33,8 @@ from features.encoders.image.pretrained import TorchvisionEncoder
 from features.encoders.text import transformer
 from features.encoders.text.transformer import TransformerTextEncoder
 from features.feature_schema import KEYS
-from features.groups.lexical import LexicalIndex
-from features.groups.structured import StructuredIndex
+from features.groups.lexical import LexicalGroup
+from features.groups.structured import StructuredGroup
 from features.media import photos
 from features.media.columns import file_columns
 from features.media.files import read_bytes
@@ -59,10 +59,10 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
     ("encoding texts", TransformerTextEncoder, "encode"),
     ("encoding photos", TorchvisionEncoder, "encode"),
     ("looking vectors up, loading the image network", EmbeddingCache, "embed"),
-    ("lexical", LexicalIndex, "__init__"),
-    ("lexical", LexicalIndex, "features"),
-    ("structured", StructuredIndex, "__init__"),
-    ("structured", StructuredIndex, "features"),
+    ("lexical", LexicalGroup, "index"),
+    ("lexical", LexicalGroup, "block"),
+    ("structured", StructuredGroup, "index"),
+    ("structured", StructuredGroup, "block"),
     ("writing the table", FeatureStore, "write"),
 )
 
@@ -109,7 +109,7 @@ def chosen_config(path: str) -> Config:
     config = read_config(record.ROOT / path)
     if getattr(config.data, "kind", "") == "catalogue" and not record.have(config.name.split("_")[0]):
         print("on the demo shop instead")
-        return read_config(record.ROOT / "configs" / "demo.yaml")
+        return read_config(record.config_path("demo"))
     return config
 
 

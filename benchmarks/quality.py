@@ -45,7 +45,7 @@ def measure(name: str) -> None:
             places += ["--cache.folder", f"{scratch}/cache"]
         runs = {ranker: train(name, ranker, places) for ranker in RANKERS}
     figures = {
-        "config": f"configs/{name}.yaml",
+        "config": str(record.config_path(name).relative_to(record.ROOT)),
         "vectors_from_cache": name not in FROM_SCRATCH,
         "rankers": runs,
     }
@@ -55,7 +55,7 @@ def measure(name: str) -> None:
 def train(name: str, ranker: str, places: list[str]) -> dict[str, Any]:
     """One run in a process of its own, so that its peak memory is its own."""
     folder = record.ROOT / "runs" / f"bench-{name}-{ranker}"
-    config = record.ROOT / "configs" / f"{name}.yaml"
+    config = record.config_path(name)
     words = ["--config", str(config), "--ranker", ranker, "--objective", "lambdarank", "--run", str(folder)]
     started = time.perf_counter()
     peak = run_measured([sys.executable, "-m", "ltr.train", *words, *places])

@@ -11,8 +11,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ltr.config.command_line import DEMO_CONFIG
+
 RESULTS = Path(__file__).parent / "results"
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def config_path(name: str) -> Path:
+    """The config of that name: the demo shop's lies in the package, those of real sets in configs/."""
+    return DEMO_CONFIG if name == "demo" else ROOT / "configs" / f"{name}.yaml"
+
+
 DATA = Path(os.environ.get("LTR_SHARED_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -28,7 +37,7 @@ def have_tower(config: str) -> bool:
     """Whether the image encoder that `configs/CONFIG.yaml` names is fitted; says how where it is not."""
     if (ROOT / "towers" / "fashion").exists():
         return True
-    print(f"skipped: no tower; first python -m ltr.fit_image_encoder --config configs/{config}.yaml")
+    print(f"skipped: no tower; first python -m ltr.fit_encoder --config configs/{config}.yaml")
     return False
 
 

@@ -25,7 +25,7 @@ from sentence_transformers import SentenceTransformer
 from benchmarks import record
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import make_encoder
-from ltr import distil_text_encoder
+from ltr import fit_encoder
 from ltr.config.tree import Config, lay_over, parse_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
@@ -82,7 +82,7 @@ class Made:
     def __init__(self, name: str, scratch: Path, given: argparse.Namespace) -> None:
         self.scratch, self._given = scratch / name, given
         places = {"store.root": str(self.scratch / "store"), "ranker.threads": given.threads}
-        self.config = read_config(record.ROOT / "configs" / f"{name}.yaml", places)
+        self.config = read_config(record.config_path(name), places)
         self._text = {**self.config.encoders["text"].model_dump(), "threads": given.threads}
 
     @property
@@ -111,7 +111,7 @@ class Made:
             self.scratch.mkdir(exist_ok=True)
             path = self.scratch / f"{kind}.yaml"
             path.write_text(_as_yaml(self.config, {"text": encoder}, settings), encoding="utf-8")
-            distil_text_encoder.main(["--config", str(path)])
+            fit_encoder.main(["--config", str(path)])
 
     def records(self) -> dict[str, Any]:
         kinds = ("student", "static")

@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def read(name: str) -> Judged:
-    config = read_config(record.ROOT / "configs" / f"{name}.yaml")
+    config = read_config(record.config_path(name))
     prepared = prepare(config)
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     return Judged(config, prepared.collection.queries, data)

@@ -1,9 +1,13 @@
 """Features of query–product pairs for learning to rank; usable without `ltr`.
 
 build                 Feature groups in order → one table of features per query–product pair
+index                 A catalogue read once: the order of its products, and their vectors
+batch                 Pairs as row numbers, columns as one matrix: what a group is asked and answers
 feature_schema        What a feature table holds: names in order, kinds and category vocabularies
 disk                  Folders that take their name only when whole
 processes             Which process somebody is, and is it gone
+progress              How far a long piece of work is, said through logging
+installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
 errors                The one error that a person can mend
 sources/              The user's files or frames → clean canonical tables

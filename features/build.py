@@ -1,6 +1,6 @@
-"""Feature groups in order → one table of features per query–product pair.
+"""Groups of features in order → one table of features per query–product pair.
 
-The same `FeatureBuilder.build` makes the training rows and serves a single query, so the two cannot
+The same `FeatureBuilder.block` makes ten million training rows and serves a single query, so the two cannot
 drift apart.
 """
 
@@ -11,24 +11,56 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, field_validator
+from pydantic_core import PydanticKnownError
 
+from features.batch import Block, PairBatch, QueryBatch, rows_of
 from features.encoders.cache import EmbeddingCache
-from features.encoders.registry import Encoder
+from features.encoders.catalogue_vectors import EncodingStats
+from features.encoders.protocol import Encoder
 from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
-from features.groups.lexical import LexicalConfig, LexicalIndex
-from features.groups.shown_words import ShownWordsConfig, ShownWordsIndex
-from features.groups.similarity import SimilarityConfig, SimilarityIndex
-from features.groups.structured import StructuredConfig, StructuredIndex
-from features.words.tokens import TokenisedColumns
+from features.groups.lexical import LexicalConfig, LexicalGroup
+from features.groups.protocol import Group, known_groups, register
+from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
+from features.groups.similarity import SimilarityConfig, SimilarityGroup
+from features.groups.structured import StructuredConfig, StructuredGroup
+from features.index import CatalogueIndex
+
+__all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "register"]
+
+for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
+    register(_group)
+
+PAIRS_AT_ONCE = 200_000
+
+
+def _parse_others(value: object) -> dict[str, BaseModel]:
+    """Settings of registered groups by kind; looked up now, so that kinds registered later are known too."""
+    if not isinstance(value, Mapping):
+        raise PydanticKnownError("dict_type")
+    known = known_groups()
+    for kind in value:
+        if kind not in known or kind in FeaturesConfig.model_fields:
+            others = ", ".join(repr(k) for k in known if k not in FeaturesConfig.model_fields) or "none"
+            found = {"discriminator": "'others'", "tag": str(kind), "expected_tags": others}
+            raise PydanticKnownError("union_tag_invalid", found)
+    return {
+        kind: given if isinstance(given, BaseModel) else known[kind].settings.model_validate(given or {})
+        for kind, given in value.items()
+    }
+
+
+def _dump_others(others: Mapping[str, BaseModel]) -> dict[str, Any]:
+    return {kind: settings.model_dump(mode="json") for kind, settings in others.items()}
 
 
 class FeaturesConfig(BaseModel):
-    """Feature groups: a section of settings, or `false` to leave the group out."""
+    """Groups of features: a section of settings, or `false` to leave the group out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -36,11 +68,20 @@ class FeaturesConfig(BaseModel):
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
+    others: Annotated[
+        dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
+    ] = {}  # of groups that a user registered, by kind
 
-    @field_validator("*", mode="before")
+    @field_validator("lexical", "similarity", "shown_words", "structured", mode="before")
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value
+
+    @property
+    def wanted(self) -> dict[str, BaseModel]:
+        """The settings of each group that is switched on, by kind, in the order of registration."""
+        chosen = {**{kind: getattr(self, kind) for kind in type(self).model_fields}, **self.others}
+        return {kind: chosen[kind] for kind in known_groups() if chosen.get(kind) is not None}
 
 
 @dataclass(frozen=True)
@@ -56,7 +97,7 @@ class FeatureTable:
 
 
 class FeatureBuilder:
-    """The feature groups of one catalogue, each indexed once.
+    """The groups of features of one catalogue, each indexed once.
 
     encoders: by role; similarity pairs a query with a product field whenever both can be encoded.
     schema: of a run being scored; then exactly its features are made, in its order and with its category
@@ -72,31 +113,29 @@ class FeatureBuilder:
         schema: FeatureSchema | None = None,
     ) -> None:
         self.seconds: dict[str, float] = {}
-        self._config = config
         self._schema = schema
-        self.lexical = self.similarity = self.shown_words = self.structured = None
-        tokens = TokenisedColumns(products)
-        if config.lexical:
-            with self._timed("lexical"):
-                self.lexical = LexicalIndex(products, config.lexical, tokens)
-        if config.similarity:
-            with self._timed("similarity"):
-                self.similarity = SimilarityIndex(products, config.similarity, encoders, cache)
-        if config.shown_words and self.similarity:
-            with self._timed("shown words"):
-                self.shown_words = ShownWordsIndex(
-                    products, config.shown_words, self.similarity.media, tokens
-                )
-        if config.structured:
-            with self._timed("structured"):
-                self.structured = self._structured(products, config.structured)
+        similar = config.similarity
+        with self._timed("similarity"):
+            self.catalogue = CatalogueIndex.of(
+                products, encoders if similar else {}, cache, similar.text_fields if similar else ()
+            )
+        self.groups: dict[str, Group] = {}
+        for kind, settings in config.wanted.items():
+            with self._timed(kind):
+                group = known_groups()[kind].index(self.catalogue, settings)
+                self.groups[kind] = group if schema is None else group.for_schema(schema)
 
-    def _structured(self, products: pl.DataFrame, config: StructuredConfig) -> StructuredIndex:
-        nearest = self.similarity.searches if self.similarity else {}
-        if self._schema is None:
-            return StructuredIndex(products, config, nearest)
-        codes = {f.name: f.categories for f in self._schema.features if f.kind == "categorical"}
-        return StructuredIndex(products, config, nearest, codes, self._schema.names)
+    @property
+    def stats(self) -> EncodingStats:
+        """What the cache gave, what had to be encoded and what could not be, summed over all calls."""
+        return self.catalogue.vectors.stats
+
+    @property
+    def schema(self) -> FeatureSchema:
+        """The features that are made, in order."""
+        return self._schema or FeatureSchema(
+            tuple(f for group in self.groups.values() for f in group.features)
+        )
 
     def with_numbers(self, products: pl.DataFrame) -> FeatureBuilder:
         """The same groups over the same products, some of whose numbers (price, rating, …) are others.
@@ -105,58 +144,86 @@ class FeatureBuilder:
         """
         other = copy.copy(self)
         other.seconds = {}
-        if self.lexical:
-            other.lexical = self.lexical.with_prices(products)
-        if self._config.structured:
-            other.structured = other._structured(products, self._config.structured)
+        in_order = products[self.catalogue.catalogue_rows]
+        other.groups = {kind: group.with_numbers(in_order) for kind, group in self.groups.items()}
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
         """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
-        blocks = [pairs]
-        if self.lexical:
-            with self._timed("lexical"):
-                blocks.append(self.lexical.features(queries, pairs))
-        if self.similarity:
-            with self._timed("similarity"):
-                blocks.append(self.similarity.features(queries, pairs))
-        if self.shown_words:
-            with self._timed("shown words"):
-                blocks.append(self.shown_words.features(queries, pairs))
-        if self.structured:
-            with self._timed("structured"):
-                blocks.append(self.structured.features(queries, pairs))
-        frame = pl.concat(blocks, how="horizontal")
-        stats = self.similarity.stats if self.similarity else None
-        return FeatureTable(
-            frame if self._schema is None else _conformed(frame, self._schema, pairs.columns),
-            {name: seconds for name, seconds in self.seconds.items() if seconds},
-            stats.reused if stats else 0,
-            stats.encoded if stats else 0,
-            dict(stats.unreadable) if stats else {},
-        )
+        batch, order = self.batch(queries, pairs)
+        block = self.block(batch)
+        if order is not None:
+            back = np.empty_like(order)
+            back[order] = np.arange(len(order))
+            block = Block(block.features, block.matrix.T[:, back].T)
+        frame = pairs.hstack(block.frame()) if block.features else pairs
+        stats = self.stats
+        seconds = {name: seconds for name, seconds in self.seconds.items() if seconds}
+        return FeatureTable(frame, seconds, stats.reused, stats.encoded, dict(stats.unreadable))
+
+    def batch(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> tuple[PairBatch, np.ndarray | None]:
+        """Pairs by key as `PairBatch.of` gives them; InputError for one of an unknown query or product."""
+        query_rows = rows_of(pairs["query_id"], queries["query_id"])
+        return PairBatch.of(queries, query_rows, self.catalogue.rows_of(pairs["product_id"]))
+
+    def block(self, batch: PairBatch) -> Block:
+        """The features of a batch; those of the schema, where there is one."""
+        features = tuple(feature for group in self.groups.values() for feature in group.features)
+        made = Block.empty(features, len(batch))
+        start = 0
+        for kind, group in self.groups.items():
+            end = start + len(group.features)
+            if len(batch):
+                with self._timed(kind):
+                    group.block(batch, made.matrix[:, start:end])
+            start = end
+        return made if self._schema is None else made.select(self._schema)
 
     def embeddings(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, RowVectors]:
-        """The encoders' vectors by field, row-aligned with `pairs`; none where similarity is off."""
-        return self.similarity.embeddings(queries, pairs) if self.similarity else {}
+        """The encoders' vectors by field, row-aligned with `pairs`; none where similarity is off.
+
+        By column: title, description, category, brand, image (or another modality) of the product;
+        query_text and query_image. A column that two encoders read comes from the first.
+        """
+        catalogue = self.catalogue.vectors
+        query_rows = rows_of(pairs["query_id"], queries["query_id"])
+        product_rows = self.catalogue.rows_of(pairs["product_id"])
+        used, place = np.unique(query_rows, return_inverse=True)
+        asked = QueryBatch(queries[used])
+        named: dict[str, RowVectors] = {}
+        for one in catalogue.compared:
+            found = catalogue.of_queries(asked, one.query).take(place)
+            named.setdefault(f"query_{one.query.modality}", found)
+        for one in catalogue.compared:
+            side = one.product
+            name = side.column if side.modality == "text" else side.modality
+            named.setdefault(name, catalogue.of_products(side).take(product_rows))
+        return dict(reversed(named.items()))
 
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
         """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
-        found = [pl.DataFrame(schema={"query_id": pl.String, "product_id": pl.String})]
-        if self.lexical:
-            found.append(self.lexical.retrieve(queries, count).select("query_id", "product_id"))
-        if self.similarity:
-            found.append(self.similarity.nearest(queries, count).select("query_id", "product_id"))
-        return pl.concat(found).unique().sort("query_id", "product_id")
+        asked, rows = self.retrieve(QueryBatch(queries), count)
+        return pl.DataFrame(
+            {
+                "query_id": queries["query_id"].gather(asked),
+                "product_id": self.catalogue.product_ids.gather(rows),
+            }
+        ).sort("query_id", "product_id")
+
+    def retrieve(self, queries: QueryBatch, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of queries and of products, as `candidates`; each pair once, both rising."""
+        vectors = self.catalogue.vectors
+        hits = [vectors.nearest(queries, by, count) for by in vectors.searched.values()]
+        lexical = self.groups.get("lexical")
+        if isinstance(lexical, LexicalGroup):
+            hits.append(lexical.best(queries, count))
+        size = max(len(self.catalogue), 1)
+        none = np.zeros(0, dtype=np.int64)
+        pairs = np.unique(np.concatenate([none, *(found.queries * size + found.items for found in hits)]))
+        return pairs // size, pairs % size
 
     @contextmanager
     def _timed(self, group: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
         self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - started
-
-
-def _conformed(frame: pl.DataFrame, schema: FeatureSchema, keys: list[str]) -> pl.DataFrame:
-    """The schema's features in its order; one that this catalogue cannot fill is null."""
-    absent = [pl.lit(None, pl.Float32).alias(name) for name in schema.names if name not in frame.columns]
-    return frame.with_columns(absent).select(*keys, *schema.names)

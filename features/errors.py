@@ -14,8 +14,12 @@ class InputError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Survives a trip through a worker process (keyword-only arguments do not pickle)."""
-        return _rebuild, (self.where, self.expected, self.got, self.cure)
+        return _rebuild, (type(self), self.where, self.expected, self.got, self.cure)
 
 
-def _rebuild(where: str, expected: str, got: str, cure: str) -> InputError:
-    return InputError(where=where, expected=expected, got=got, cure=cure)
+class NotFittedError(InputError):
+    """An encoder that is fitted on a catalogue, and has not been; a caller knows by which command it would be."""
+
+
+def _rebuild(kind: type[InputError], where: str, expected: str, got: str, cure: str) -> InputError:
+    return kind(where=where, expected=expected, got=got, cure=cure)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticKnownError
+
+from features.installed import require
 
 
 class KindSettings(BaseModel):
     """The parent of a family's parent; a kind's own class narrows `kind` to one literal word, its default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    packages: ClassVar[tuple[str, ...]] = ()
+    """As imported: what this kind cannot do without; `extra` of the installation brings them."""
+    extra: ClassVar[str] = "all"
 
     kind: str
 
@@ -62,9 +68,13 @@ class Kinds(Generic[Settings, Made]):
         return self._known[kind][0]
 
     def make(self, settings: Settings, *more: Any) -> Made:
-        """What the settings describe, made by what was registered with their class."""
+        """What the settings describe, made by what was registered with their class.
+
+        Raises InputError where a package that the kind needs is not installed.
+        """
         if not isinstance(settings, self._known.get(settings.kind, ((),))[0]):
             raise TypeError(f"{type(settings).__name__} is not registered")
+        require(f"kind {settings.kind!r}", settings.packages, settings.extra)
         return self._known[settings.kind][1](settings, *more)
 
     def parse(self, value: object) -> Settings:

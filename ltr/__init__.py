@@ -9,9 +9,8 @@ rank                  One query's results
 explain               What each result's score is made of
 compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
+fit_encoder           An image encoder or a quick text encoder fitted on the shop's own catalogue
 experiment            Is a new ranker better for shoppers? Plans, A/B tests, interleaving, off-policy
-fit_image_encoder     An image encoder fitted on the shop's own photos
-distil_text_encoder   A smaller text encoder
 config/               One strict tree of settings, YAML, the command line
 data/                 Datasets, splits, gains, the data doctor's checks
 demo/                 The embedded shop whose right answers are known

@@ -2,119 +2,75 @@
 
 Products side by side, by their ids: what the catalogue says of each, and how alike every two of them are by
 photo, title, price and category. With --html, also a page with their photos, sounds and videos.
+
+python -m ltr.compare --like A [--weights.photo 2] [--config FILE]
+
+All other products by their likeness to one: the weighted mean of photos, titles, prices and categories, no model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
+from ltr.config import command_line, output
 
-from features.errors import InputError
-from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall
-from features.media.columns import media_columns, modality_of
-from ltr.config import command_line
-from ltr.config.command_line import say, show
-from ltr.pipeline.prepare import load_collection
-from ltr.reporting.clips import Clips, file_name
-from ltr.reporting.pages import render
-from ltr.reporting.thumbnails import thumbnail
-from ltr.runs.record import write_whole
-from ltr.serving.similar import make_likeness
+if TYPE_CHECKING:
+    import polars as pl
 
-_NOT_ATTRIBUTES = {"product_id", "image", "image_hash"}
-_PHOTO = (320, 320)  # pixels: large enough to look at, small enough for a page of many
-_ROOM = 4_000_000  # characters of the page for clips to play
-
-
-@dataclass(frozen=True)
-class Attribute:
-    """One line of the table: a column's value for each product; differs where two known values are unlike."""
-
-    name: str
-    values: tuple[str, ...]
-    differs: bool
+    from ltr.config.tree import Config
 
 
 def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
-    arguments = command_line.parser(__doc__)
-    arguments.add_argument("products", nargs="+", metavar="PRODUCT_ID", help="two or more products")
-    arguments.add_argument("--html", type=Path, help="the page to write")
-    given, config = command_line.read_settings(arguments, argv)
-    _check_asked(given.products)
-    products = load_collection(config).products
-    likeness = make_likeness(config, products)
-    chosen = products[likeness.rows_of(given.products)]
-    lines = attributes(chosen)
-    alike = pairwise(likeness, given.products)
-    show("", ["", *given.products], [(line.name, *line.values) for line in lines])
-    show("how alike, from 0 to 1", alike.columns, alike.rows())
-    if given.html:
-        write_whole(given.html, page(chosen, lines, alike))
-        say(f"page: {given.html}")
-    return alike
-
-
-def _check_asked(product_ids: Sequence[str]) -> None:
-    distinct = list(dict.fromkeys(product_ids))
-    if len(distinct) < max(2, len(product_ids)):
-        raise InputError(
-            where="command line",
-            expected="two or more different product ids",
-            got=" ".join(product_ids),
-            cure="name each product once",
-        )
-
-
-def attributes(chosen: pl.DataFrame) -> list[Attribute]:
-    """What is known of at least one of the products (k rows), column by column."""
-    found = []
-    files = media_columns(chosen.columns)
-    for column in chosen.columns:
-        if column in _NOT_ATTRIBUTES or chosen[column].null_count() == chosen.height:
-            continue
-        if column in files:
-            found.append(_files_line(modality_of(column), chosen[column]))
-            continue
-        values = tuple(_in_words(value) for value in chosen[column])
-        found.append(Attribute(column.replace("_", " "), values, len(set(values) - {"–"}) > 1))
+    made = _arguments()
+    given, config, weights = command_line.read_settings_and(made, argv, "weights")
+    command_line.refuse_both(given, "like", "products", "html")
+    if given.like is None and len(set(given.products)) < max(2, len(given.products)):
+        got = " ".join(given.products) or "none"
+        raise command_line.misuse("two or more different product ids", got, "name each product once")
+    found = _side_by_side(given, config) if given.like is None else _like(given, config, weights)
+    if given.json:
+        output.write_json(found.to_dicts())
     return found
 
 
-def _files_line(modality: str, files: pl.Series) -> Attribute:
-    """Files by name; two of one name or size may yet differ."""
-    names = tuple("–" if item is None else file_name(item) for item in files)
-    return Attribute(modality, names, files.drop_nulls().n_unique() > 1)
+def _arguments() -> argparse.ArgumentParser:
+    made = command_line.parser(__doc__, json=True)
+    made.add_argument("products", nargs="*", metavar="PRODUCT_ID", help="two or more products")
+    made.add_argument("--like", metavar="PRODUCT_ID", help="a product to find others like it")
+    made.add_argument("--top", type=command_line.one_or_more, default=20, help="how many --like prints")
+    made.add_argument("--html", type=Path, help="the page to write")
+    return made
 
 
-def _in_words(value: object) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.2f}".removesuffix(".00") if isinstance(value, float) else str(value)
+def _side_by_side(given: argparse.Namespace, config: Config) -> pl.DataFrame:
+    from features.disk import write_whole
+    from ltr.pipeline.prepare import load_collection
+    from ltr.reporting.product_page import attributes, page
+    from ltr.serving.similar import make_likeness, pairwise
+
+    products = load_collection(config).products
+    likeness = make_likeness(config, products)
+    chosen = products[likeness.rows_of(given.products)]
+    lines, alike = attributes(chosen), pairwise(likeness, given.products)
+    output.show("", ["", *given.products], [(line.name, *line.values) for line in lines])
+    output.show("how alike, from 0 to 1", alike.columns, alike.rows())
+    if given.html:
+        write_whole(given.html, page(chosen, lines, alike))
+        output.say(f"page: {given.html}")
+    return alike
 
 
-def pairwise(likeness: Likeness, product_ids: Sequence[str]) -> pl.DataFrame:
-    """a, b, PARTS and overall (by the default weights) of every two products."""
-    parts = likeness.between(product_ids)
-    return parts.with_columns(overall=overall(parts, LikenessWeights()).cast(pl.Float32))
+def _like(given: argparse.Namespace, config: Config, weights: dict[str, object]) -> pl.DataFrame:
+    from ltr.pipeline.prepare import load_collection
+    from ltr.serving.similar import like_by_weights, read_weights
 
-
-def page(chosen: pl.DataFrame, lines: Sequence[Attribute], alike: pl.DataFrame) -> str:
-    """The whole page; photos are embedded, and other files that browsers play, as long as there is room."""
-    clips = Clips(_ROOM)
-    products: list[Mapping[str, object]] = [
-        {
-            "id": row["product_id"],
-            "title": row.get("title") or row["product_id"],
-            "photo": thumbnail(row.get("image"), _PHOTO),
-            "clips": clips.of(row),
-        }
-        for row in chosen.iter_rows(named=True)
-    ]
-    values = {"products": products, "lines": lines, "parts": (*PARTS, "overall"), "alike": alike.to_dicts()}
-    return render("compare.html", values)
+    weighed = read_weights(weights)
+    ranked = like_by_weights(config, load_collection(config).products, given.like, weighed).head(given.top)
+    output.show(f"like {given.like}", ranked.columns, ranked.rows())
+    return ranked
 
 
 if __name__ == "__main__":

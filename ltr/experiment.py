@@ -12,12 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from features.disk import write_whole
 from ltr.config import command_line
-from ltr.config.command_line import say
 from ltr.config.options import add_options, from_options
+from ltr.config.output import say
 from ltr.experiments import KINDS, Planned, decision_record, keep_record, kept_to_plan, to_json
 from ltr.reporting.experiments import experiment_page, print_outcome
-from ltr.runs.record import write_whole
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -62,4 +62,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run(main, bad_input=2)
+    command_line.run(main)

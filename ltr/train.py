@@ -10,80 +10,41 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ltr.config import command_line
-from ltr.config.command_line import say
-from ltr.config.tree import Config
-from ltr.data.dataset import Dataset
-from ltr.evaluation.systems import measure
-from ltr.pipeline.fitting import check_settings, embed, score_systems, weigh
-from ltr.pipeline.robustness import Robustness, Trained, measure_robustness
-from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
-from ltr.reporting.console import (
-    print_measurement,
-    print_robustness,
-    read_data,
-)
-from ltr.reporting.report import write_report
-from ltr.reporting.run_report import report_of
-from ltr.runs.record import RunRecord, check_target, new_run, write_run
-from ltr.runs.sources import read_transfer
-from ltr.training.cross_fit import fit_on_all
+from ltr.config import command_line, output
 
 SHORTCUTS = ("objective", "ranker", "folds", "device", "threads", "seed")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:
-    arguments = command_line.parser(__doc__)
+    watch = output.Stopwatch()
+    arguments = command_line.parser(__doc__, json=True)
     command_line.add_shortcuts(arguments, SHORTCUTS)
     arguments.add_argument("--run", type=Path, help="the run folder to write; default: RUNS/NAME-RANKER")
     given, config = command_line.read_settings(arguments, argv)
+
+    from ltr.data.doctor import stop_on_failure
+    from ltr.pipeline.examination import read_data
+    from ltr.reporting import console
+    from ltr.reporting.run_report import save_run
+    from ltr.runs.record import check_target, figures
+    from ltr.runs.training import train
+
     target = given.run or Path(config.runs) / f"{config.name}-{config.ranker.kind}"
-    return train(config, target, "python -m ltr.train " + shlex.join(argv or []))
-
-
-def train(config: Config, target: Path, command: str) -> Path:
-    """Features, data doctor, cross-fitting, baselines, ladder, run folder; returns the folder."""
-    watch = command_line.Stopwatch()
     check_target(target)
-    prepared, folds, findings = read_data(config)
-    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
-    check_settings(config, data)
-    say(
-        f"training {config.ranker.kind} ({config.ranker.objective}): {len(folds)} split(s), {data.X.shape[1]} features"
-    )
-    rows = embed(config, prepared, data)
-    transfer = read_transfer(config, data, prepared.collection.queries)
-    catalogue = ThinnedCatalogue(config, prepared, rows)
-    learnt = catalogue.learnt()
-    fitted, scores = score_systems(config, rows, folds, transfer, learnt)
-    measured = measure(data.frame, scores, prepared.collection.queries, config.evaluation, config.ranker.kind)
-    print_measurement(measured, config.evaluation)
-    kept = (
-        fitted.last
-        if len(folds) == 1
-        else fit_on_all(rows, folds[0], config.ranker, config.embeddings, transfer, learnt)
-    )
-    weighed = weigh(config, rows, folds, fitted)
-    robustness = robustness_of(config, catalogue, Trained(rows, folds, fitted, transfer))
-    record = RunRecord(
-        command, prepared, folds, findings, data, scores, measured, fitted, kept, weighed, robustness
-    )
-    with new_run(target) as draft:
-        write_run(draft, config, record)
-        write_report(draft, report_of(config, record))
-    say(f"run: {target} ({watch})")
-    say(f"report: {target / 'report.html'}")
+    examined = read_data(config)
+    console.print_cleaning(examined.prepared.collection)
+    console.print_findings(examined.findings)
+    stop_on_failure(examined.findings)
+    record = train(config, examined, "python -m ltr.train " + shlex.join(argv or []))
+    console.print_measurement(record.measured, config.evaluation)
+    if record.robustness:
+        console.print_robustness(record.robustness)
+    save_run(target, record)
+    if given.json:
+        output.write_json({"run": str(target), **figures(record)})
+    output.say(f"run: {target} ({watch})")
+    output.say(f"report: {target / 'report.html'}")
     return target
-
-
-def robustness_of(config: Config, catalogue: ThinnedCatalogue, trained: Trained) -> Robustness | None:
-    """The ranker on catalogues that lack what the config drops; None where it drops nothing."""
-    if not config.robustness.drop:
-        return None
-    say(f"dropping {' and '.join(config.robustness.drop)} from the catalogue …")
-    found = measure_robustness(config, catalogue, trained)
-    print_robustness(found)
-    return found
 
 
 if __name__ == "__main__":

@@ -9,22 +9,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from features.encoders.protocol import Encoder, unit_rows
 from features.encoders.shards import KEY, ShardFolder, ShardWriter
 from features.media.files import content_hash, content_hashes
+from features.progress import progress
 
 Precision = Literal["float16", "float32"]
 
-_STEP_SECONDS = 2.0  # between two movements of the progress bar
+_STEP_SECONDS = 2.0  # that a step takes, about: shards are written and progress is told between two
 _FIRST_STEP, _LARGEST_STEP = 64, 4096
 
 
@@ -97,16 +95,24 @@ class EmbeddingCache:
         unreadable = int((rows < 0).sum()) - items.null_count()
         return Embeddings(vectors, rows, len(found), len(new), unreadable, encoder.space)
 
+    def encode_one(self, encoder: Encoder, item: str | bytes, modality: str) -> np.ndarray:
+        """(d,) the vector of a single item, as it would be read back, by the shortest way; NaN if it cannot be read.
+
+        Nothing is looked up or kept: a shopper's query is quicker encoded than found on a disk.
+        """
+        return self._rounded(encoder.encode([item], modality))[0]
+
     def _encode(
         self, work: _Work, shards: ShardFolder, keys: np.ndarray, new: np.ndarray, every: np.ndarray
     ) -> None:
         """Fill the rows `new` of `every`, writing shards on the way."""
-        with ShardWriter(shards) as writer, _ProgressBar(work) as progress:
+        told = progress(f"encoding {work.label}", len(work.costs), int(work.costs.sum()))
+        with ShardWriter(shards) as writer, told as step:
             for positions in work.steps():
                 rows = new[positions]
                 every[rows] = work.encode(positions)
                 writer.add(keys[rows], every[rows])
-                progress.advance(positions)
+                step(len(positions), int(work.costs[positions].sum()))
 
     def _shards_of(self, encoder: Encoder, modality: str) -> ShardFolder:
         name = f"{encoder.fingerprint}-{modality}-{self._precision}"
@@ -148,40 +154,6 @@ class _Work:
     def encode(self, positions: np.ndarray) -> np.ndarray:
         # Taken from the column step by step: its photos are never held in memory a second time.
         return self._encoder.encode(self._items.gather(self._at[positions]).to_list(), self._modality)
-
-
-class _ProgressBar:
-    """Items done, their rate and the time left, on stderr; shown only once the work has taken two seconds."""
-
-    def __init__(self, work: _Work) -> None:
-        self._costs = work.costs
-        self._done = 0
-        self._begun = time.monotonic()
-        self._bar = Progress(
-            TextColumn("encoding {task.description}"),
-            BarColumn(),
-            TextColumn(f"{{task.fields[done]}}/{len(work.costs)}, {{task.fields[rate]:.0f}}/s, left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        self._task = self._bar.add_task(work.label, total=int(work.costs.sum()), done=0, rate=0.0)
-
-    def __enter__(self) -> _ProgressBar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar.live.is_started:  # stopping a bar never shown would print an empty line
-            self._bar.stop()
-
-    def advance(self, positions: np.ndarray) -> None:
-        elapsed = time.monotonic() - self._begun
-        self._done += len(positions)
-        if elapsed > _STEP_SECONDS:
-            self._bar.start()
-        cost = int(self._costs[positions].sum())
-        self._bar.update(self._task, advance=cost, done=self._done, rate=self._done / elapsed)
 
 
 def _text_hashes(texts: pl.Series) -> pl.Series:

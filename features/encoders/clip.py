@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 class ClipConfig(PhotoSettings):
     """A CLIP, SigLIP or like model that encodes both texts and photos."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torch", "torchvision", "sentence_transformers")
+    extra: ClassVar[str] = "all"
 
     kind: Literal["clip"] = "clip"
     model: str = Field(description="a folder (relative to the config file) or a hub id")

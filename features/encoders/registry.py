@@ -58,7 +58,7 @@ def known_kinds() -> list[str]:
 def make_encoder(config: EncoderSettings, base: Path) -> Encoder:
     """The encoder a config describes; relative paths in it start from `base`.
 
-    Raises InputError for weights, files or a device that are not there.
+    Raises InputError for weights, files, packages or a device that are not there.
     """
     return ENCODERS.make(config, base)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 
 _PAIRS_AT_ONCE = 4096  # two gathered blocks of 384 floats stay within 13 MB, near the cache
 _QUERIES_AT_ONCE = 256  # times 50,000 items: a 51 MB block of cosines
@@ -23,13 +23,12 @@ class RowVectors(NamedTuple):
         return RowVectors(self.vectors, self.rows[rows])
 
 
-def of_pairs(left: RowVectors, right: RowVectors) -> pl.Series:
-    """The cosine of each row of `left` with the same row of `right`, (n,) Float32.
+def of_pairs(left: RowVectors, right: RowVectors) -> np.ndarray:
+    """The cosine of each row of `left` with the same row of `right`, (n,) float32.
 
-    Null where either side has no vector.
+    NaN where either side has no vector.
     """
-    found = dots(left, right)
-    return pl.Series(np.clip(found, -1.0, 1.0)).fill_nan(None)
+    return np.clip(dots(left, right), -1.0, 1.0)
 
 
 def dots(left: RowVectors, right: RowVectors) -> np.ndarray:
@@ -47,36 +46,69 @@ def dots(left: RowVectors, right: RowVectors) -> np.ndarray:
     return found
 
 
-def nearest(queries: RowVectors, items: RowVectors, n: int) -> pl.DataFrame:
-    """The n items of highest cosine per query: columns query, item (row numbers) and cosine.
+class Hits(NamedTuple):
+    """Items found for queries: three arrays (m,), sorted by query, then from near to far."""
+
+    queries: np.ndarray
+    items: np.ndarray
+    cosines: np.ndarray
+
+    def first(self, n: int) -> Hits:
+        """Of each query, the n nearest."""
+        place = np.arange(len(self.queries)) - np.searchsorted(self.queries, self.queries)
+        return Hits(*(part[place < n] for part in self))
+
+
+@dataclass(frozen=True, eq=False)
+class Holders:
+    """Which items have each vector: those of vector v are `items[starts[v] : starts[v + 1]]`, rising."""
+
+    starts: np.ndarray
+    items: np.ndarray
+
+    @classmethod
+    def of(cls, items: RowVectors) -> Holders:
+        there = np.flatnonzero(items.rows >= 0)
+        order = there[np.argsort(items.rows[there], kind="stable")]
+        return cls(np.searchsorted(items.rows[order], np.arange(len(items.vectors) + 1)), order)
+
+    @cached_property
+    def none(self) -> np.ndarray:
+        """Vectors that no item has."""
+        return np.flatnonzero(np.diff(self.starts) == 0)
+
+    def of_vectors(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All items of the vectors (m,), and the place in (m,) that each is of."""
+        sizes = self.starts[vectors + 1] - self.starts[vectors]
+        place = np.repeat(np.arange(len(vectors)), sizes)
+        within = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return self.items[self.starts[vectors[place]] + within], place
+
+
+def nearest(queries: RowVectors, items: RowVectors, n: int, holders: Holders | None = None) -> Hits:
+    """The n items of highest cosine per query: rows of queries and of items, and cosines.
 
     Only positive cosines count (above rounding, 1e-5): of items with nothing in common with the
     query none is near, so it may have fewer than n, or none. Equal cosines go to the lower item
-    row. Sorted by query, then from near to far.
+    row. holders: of the items, where they are at hand.
     """
     known = np.flatnonzero(queries.rows >= 0)
+    holders = holders or Holders.of(items)
     blocks = [known[at : at + _QUERIES_AT_ONCE] for at in range(0, len(known), _QUERIES_AT_ONCE)]
-    schema = {"query": pl.Int64, "item": pl.Int64, "cosine": pl.Float32}
-    return pl.concat([pl.DataFrame(schema=schema), *_nearest_of_blocks(blocks, queries, items, n)])
+    none = Hits(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float32)))
+    found = [none, *(_nearest_of(block, queries, items, n, holders) for block in blocks)]
+    return Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _nearest_of_blocks(
-    blocks: list[np.ndarray], queries: RowVectors, items: RowVectors, n: int
-) -> Iterator[pl.DataFrame]:
-    holders = pl.DataFrame({"vector": items.rows, "item": np.arange(len(items.rows))})
-    of_no_item = np.setdiff1d(np.arange(len(items.vectors)), items.rows)
-    for block in blocks:
-        scores = queries.vectors[queries.rows[block]] @ items.vectors.T
-        scores[:, of_no_item] = -1.0  # else they would take the places of items among the n nearest
-        query, vector = np.nonzero(_contenders(scores, n))
-        hits = pl.DataFrame({"query": block[query], "vector": vector}).join(holders, on="vector")
-        exact = of_pairs(queries.take(hits["query"].to_numpy()), items.take(hits["item"].to_numpy()))
-        yield (
-            hits.select("query", "item", exact.alias("cosine"))
-            .sort("query", "cosine", "item", descending=[False, True, False])
-            .group_by("query", maintain_order=True)
-            .head(n)
-        )
+def _nearest_of(block: np.ndarray, queries: RowVectors, items: RowVectors, n: int, holders: Holders) -> Hits:
+    scores = queries.vectors[queries.rows[block]] @ items.vectors.T
+    scores[:, holders.none] = -1.0  # else they would take the places of items among the n nearest
+    query, vector = np.nonzero(_contenders(scores, n))
+    item, place = holders.of_vectors(vector)
+    query = block[query[place]]
+    exact = np.clip(dots(queries.take(query), items.take(item)), -1.0, 1.0)
+    order = np.lexsort((item, -exact, query))
+    return Hits(query[order], item[order], exact[order]).first(n)
 
 
 def _contenders(scores: np.ndarray, n: int) -> np.ndarray:

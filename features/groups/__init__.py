@@ -6,13 +6,14 @@ lexical                What query and product say in the same words: BM25, cover
                        numbers, price limit
 likeness               How alike two products are: by photo, by title, by price and by category, and by
                        all of them together
-pair_rows              From the keys of pairs to rows of the tables they point into
+protocol               What a group of features is, and which there are: one list, which a user's own
+                       group joins by `register`
 shown_words            The words that a photo shows, told from its vector by linear probes fitted on
                        the catalogue itself
 similarity             Cosines of query and product by frozen encoders: text–text per field,
                        photo–photo, text–photo
-standings              Where a value stands among its query's candidates: rank share and z-score, as
-                       polars expressions
+standings              Where a value stands among its list: rank share and z-score, as operations on
+                       the starts of the lists
 structured             What a product's own columns say: price, discount, brand, category, rating, age,
                        what is missing
 word_probes            Ridge regressions from vectors to words, all at once, with what each leaves out

@@ -23,7 +23,7 @@ class EmbeddingFeatures:
     """Columns `embedding.FIELD_0 …` per field: (vector - mean) · axes.
 
     means: per field, (d,) float32; axes: per field, (columns, d) float32. A field is any name that
-    has vectors: title, image, query_text (see `SimilarityIndex.embeddings`).
+    has vectors: title, image, query_text (see `FeatureBuilder.embeddings`).
     """
 
     means: dict[str, np.ndarray]

@@ -10,34 +10,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
-from scipy import sparse
+from pydantic import Field
 
+from features.batch import PairBatch, QueryBatch
+from features.encoders.vectors import Hits
 from features.errors import InputError
-from features.groups.pair_rows import rows_of
-from features.groups.standings import rank_within, z_within
-from features.words.bm25 import Bm25
+from features.feature_schema import Feature
+from features.groups.protocol import Arrays, Group, GroupSettings
+from features.groups.standings import rank_share, z_score
+from features.index import CatalogueIndex
+from features.words.bm25 import Bm25, Postings
 from features.words.brand_names import BrandNames
 from features.words.measures import read_measures
-from features.words.price_limits import PricedText, split_price_limit
-from features.words.term_counts import PairTerms, TermLists, Vocabulary
-from features.words.tokens import TokenisedColumns, query_terms, tokenise
+from features.words.packed_strings import PackedStrings
+from features.words.query_words import QueryWords
+from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
+from features.words.tokens import tokenise
 
 _KINDS = ("terms", "numbers", "measures")
-_LONG = ("title", "all")  # texts in which a phrase or a measure of the query may stand
-_BY_STANDING = ("bm25_title", "bm25_all")
+_ALL = "all"
+_LONG = ("title", _ALL)  # texts in which a phrase or a measure of the query may stand
 
 Columns = Iterator[tuple[str, np.ndarray]]
 """Names without the group, and values of the pairs, (pairs,), NaN for missing."""
 
 
-class LexicalConfig(BaseModel):
+class LexicalConfig(GroupSettings):
     """Which product texts are searched, and BM25's two constants (defaults: Anserini's)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     fields: tuple[str, ...] = Field(
         ("title", "description", "brand", "category"),
@@ -48,202 +51,247 @@ class LexicalConfig(BaseModel):
     b: float = Field(0.4, ge=0, le=1, description="how far long texts are marked down, 0 to 1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Text:
-    """One field of every product, or all fields together: rows are products.
+    """One field of every product, or all fields together.
 
-    padded: the tokens with spaces around each, so that a phrase is found at whole tokens only;
-    counts: of each kind in `_KINDS`.
+    present: (n,) bool; padded: the tokens with a blank around each, so that a phrase is found at whole tokens
+    only, of long texts alone.
     """
 
     present: np.ndarray
-    padded: pl.Series
-    counts: Mapping[str, sparse.csr_array]
+    bm25: Bm25
+    padded: PackedStrings | None
 
 
-@dataclass(frozen=True)
-class _Queries:
-    """Queries, read once each: one entry a query. A price limit is cut out before all else is read."""
+class LexicalGroup(Group):
+    """`_rank` and `_z` are the standing in the list.
 
-    tokens: list[list[str]]
-    wanted: Mapping[str, list[list[str]]]
-    limits: list[PricedText]
-
-    @classmethod
-    def read(cls, texts: pl.Series) -> _Queries:
-        limits = [split_price_limit(text or "") for text in texts]
-        rest = pl.Series([limit.rest for limit in limits], dtype=pl.String)
-        found = _read(rest, tokenise(rest))
-        lists = {kind: column.to_list() for kind, column in found.items()}
-        return cls(
-            lists["terms"], lists | {"terms": [query_terms(query) for query in lists["terms"]]}, limits
-        )
-
-
-class LexicalIndex:
-    """The texts of one catalogue, tokenised and counted once.
-
-    products: product_id, the configured fields, and brand and price where there are any; tokens: of the
-    products, where another has read them.
-    Raises InputError for a configured field that is not a text column of `products`.
+    All are missing for a query without a word to search for, save those of its price limit; a field's are
+    missing where the product lacks the field, and 0 where it has it and nothing matches.
     """
 
-    def __init__(
-        self, products: pl.DataFrame, config: LexicalConfig, tokens: TokenisedColumns | None = None
-    ) -> None:
-        tokens = tokens or TokenisedColumns(products)
-        fields = {name: _text_column(products, name) for name in config.fields}
-        # In order of product_id, so that ties in a search do not hang on the catalogue's order.
-        order = products["product_id"].arg_sort()
-        self._products = products.select("product_id")[order]
-        lists = {
-            name: _read(field[order], tokens[name][order])
-            for name, field in fields.items()
-            if field.null_count() < len(field)
-        }
-        self._vocabularies = {kind: Vocabulary(*(found[kind] for found in lists.values())) for kind in _KINDS}
-        self._texts = {name: self._counted(found) for name, found in lists.items()}
-        if self._texts:
-            self._texts["all"] = _together(list(self._texts.values()))
-        self._bm25 = {
-            name: Bm25(text.counts["terms"], text.present, k1=config.k1, b=config.b)
-            for name, text in self._texts.items()
-        }
-        self._brands = BrandNames(tokenise(products["brand"][order])) if _has(products, "brand") else None
-        self._prices = _prices(products[order])
+    kind = "lexical"
+    settings: ClassVar[type[LexicalConfig]] = LexicalConfig
 
-    def with_prices(self, products: pl.DataFrame) -> LexicalIndex:
-        """The same index where the same products cost what `products` says."""
+    def __init__(
+        self,
+        texts: Mapping[str, _Text],
+        vocabularies: Mapping[str, Vocabulary],
+        counts: Mapping[str, FieldCounts],
+        postings: Postings | None,
+        brands: BrandNames | None,
+        prices: np.ndarray | None,
+    ) -> None:
+        """counts: of terms in each field but `all`, of numbers and measures in each long text."""
+        self._texts, self._vocabularies, self._counts = texts, vocabularies, counts
+        self._postings, self._brands, self._prices = postings, brands, prices
+        self._features = tuple(Feature(f"lexical.{name}") for name in self._names())
+
+    @classmethod
+    def index(cls, catalogue: CatalogueIndex, settings: LexicalConfig) -> Self:
+        """Raises InputError for a configured field that is not a text column of the products."""
+        products, tokens = catalogue.products, catalogue.tokens
+        fields = {name: _text_column(products, name) for name in settings.fields}
+        fields = {name: field for name, field in fields.items() if field.null_count() < len(field)}
+        found = {name: read_measures(field) for name, field in fields.items()}
+        lists = {
+            "terms": {name: tokens[name] for name in fields},
+            "numbers": {name: measures.numbers for name, measures in found.items()},
+            "measures": {name: measures.measures for name, measures in found.items()},
+        }
+        vocabularies = {kind: Vocabulary.of(*lists[kind].values()) for kind in _KINDS}
+        brands = BrandNames.of(tokenise(products["brand"])) if _has(products, "brand") else None
+        if not fields:
+            return cls({}, vocabularies, {}, None, brands, _prices(products))
+        present = {name: field.is_not_null().to_numpy() for name, field in fields.items()}
+        present[_ALL] = reduce(np.logical_or, present.values())
+        padded = {name: _padded(lists["terms"][name]) for name in fields}
+        padded[_ALL] = _joined(list(padded.values()))
+        counts, postings, texts = {}, None, {}
+        for kind in _KINDS:
+            by_field = {name: vocabularies[kind].counts(lists[kind][name]) for name in fields}
+            by_field[_ALL] = reduce(add, by_field.values())
+            if kind == "terms":
+                postings = Postings.of(by_field[_ALL])
+                for name, one in by_field.items():
+                    bm25 = Bm25.of(one, present[name], k1=settings.k1, b=settings.b)
+                    text = PackedStrings.of(padded[name]) if name in _LONG else None
+                    texts[name] = _Text(present[name], bm25, text)
+            kept = [one for name, one in by_field.items() if (name in _LONG) == (kind != "terms")]
+            if kind == "terms":
+                kept = [one for name, one in by_field.items() if name != _ALL]
+            counts[kind] = FieldCounts.of(kept)
+        return cls(texts, vocabularies, counts, postings, brands, _prices(products))
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        return self._features
+
+    def with_numbers(self, products: pl.DataFrame) -> Self:
+        """The same words where the products cost what `products` says."""
         other = copy.copy(self)
-        other._prices = _prices(products[products["product_id"].arg_sort()])
+        other._prices = _prices(products)
         return other
 
-    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-        """Lexical features of each pair, Float32, row-aligned with `pairs`.
+    def block(self, batch: PairBatch, out: np.ndarray) -> None:
+        words = _words_of(batch.queries)
+        column = 0
+        standing = {}
+        for part in (self._matches, self._brand, self._price_limit, self._lengths):
+            for name, values in part(words, batch):
+                out[:, column] = values
+                if name.startswith("bm25_") and name.removeprefix("bm25_") in _LONG:
+                    standing[name] = out[:, column]
+                column += 1
+        for values in standing.values():
+            out[:, column] = rank_share(values, batch.starts)
+            out[:, column + 1] = z_score(values, batch.starts)
+            column += 2
 
-        `_rank` and `_z` are the standing among the query's candidates in `pairs`. All are null for
-        a query without a word to search for, save those of its price limit; a field's are null where
-        the product lacks the field, and 0 where it has it and nothing matches. Raises InputError for
-        pairs of unknown queries or products.
+    def best(self, queries: QueryBatch, n: int) -> Hits:
+        """The n best products of the whole catalogue for each query by BM25 over all text, best first.
+
+        Fewer where fewer share a term with the query; ties go to the lower row. `cosines` are the scores.
         """
-        products = rows_of(pairs["product_id"], self._products)
-        used, place = np.unique(rows_of(pairs["query_id"], queries), return_inverse=True)
-        read = _Queries.read(queries["text"].cast(pl.String)[used])
-        columns = {
-            f"lexical.{name}": values
-            for part in (self._matches, self._brand, self._price_limit, self._lengths)
-            for name, values in part(read, products, place)
-        }
-        frame = pl.DataFrame(columns).cast(pl.Float32).with_columns(pl.all().fill_nan(None))
-        standing = [f"lexical.{name}" for name in _BY_STANDING if f"lexical.{name}" in frame.columns]
-        return (
-            frame.with_columns(pairs["query_id"])
-            .with_columns(within(name) for name in standing for within in (rank_within, z_within))
-            .drop("query_id")
-        )
+        none = Hits(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)))
+        if self._postings is None:
+            return none
+        terms = TermLists.of(_words_of(queries).wanted["terms"], self._vocabularies["terms"])
+        bm25 = self._texts[_ALL].bm25
+        hits = [self._postings.best(bm25, terms[place], n) for place in range(len(queries))]
+        rows, scores = ([none[1], *(rows for rows, _ in hits)], [none[2], *(scores for _, scores in hits)])
+        places = np.repeat(np.arange(len(queries)), [len(found) for found, _ in hits])
+        return Hits(places, np.concatenate(rows), np.concatenate(scores))
 
-    def retrieve(self, queries: pl.DataFrame, n: int) -> pl.DataFrame:
-        """The n best products of the whole catalogue by BM25 over all text: query_id, product_id, score.
-
-        Best first; fewer where fewer share a term with the query; ties go to the lower product_id.
-        """
-        read = _Queries.read(queries["text"].cast(pl.String))
-        terms = TermLists.of(read.wanted["terms"], self._vocabularies["terms"])
-        places = range(queries.height) if self._texts else ()
-        hits = [self._bm25["all"].top(terms[place], n) for place in places]
-        none = (np.zeros(0, dtype=np.int64), np.zeros(0))
-        rows, scores = (np.concatenate(part) for part in zip(none, *hits, strict=True))
-        place = np.repeat(np.asarray(places, dtype=np.int64), [len(found) for found, _ in hits])
-        return pl.DataFrame(
-            {
-                "query_id": queries["query_id"][place],
-                "product_id": self._products["product_id"][rows],
-                "score": scores,
-            }
-        )
-
-    def _counted(self, lists: Mapping[str, pl.Series]) -> _Text:
-        counts = {kind: self._vocabularies[kind].counts(lists[kind]) for kind in _KINDS}
-        return _Text(lists["terms"].is_not_null().to_numpy(), _padded(lists["terms"]), counts)
-
-    def _matches(self, read: _Queries, products: np.ndarray, place: np.ndarray) -> Columns:
-        """BM25, coverage, phrase, numbers and measures, field by field."""
-        at = {
-            kind: PairTerms.of(products, place, TermLists.of(read.wanted[kind], self._vocabularies[kind]))
-            for kind in _KINDS
-        }
-        phrases = _padded(pl.Series(read.tokens, dtype=pl.List(pl.String)))[place]
+    def arrays(self) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
         for name, text in self._texts.items():
-            missing = ~text.present[products] | at["terms"].empty
-            for feature, values in self._of_text(name, at):
+            found |= {f"text.{name}.present": text.present} | text.bm25.arrays(f"text.{name}.bm25")
+            found |= text.padded.arrays(f"text.{name}.padded") if text.padded else {}
+        for kind in _KINDS:
+            found |= self._vocabularies[kind].terms.arrays(f"{kind}.vocabulary")
+            found |= self._counts[kind].arrays(f"{kind}.counts") if kind in self._counts else {}
+        found |= self._postings.arrays("postings") if self._postings else {}
+        found |= self._brands.arrays("brands") if self._brands else {}
+        return found if self._prices is None else found | {"prices": self._prices}
+
+    @classmethod
+    def opened(cls, catalogue: CatalogueIndex, settings: LexicalConfig, arrays: Arrays) -> Self:  # noqa: ARG003
+        names = [name for name in (*settings.fields, _ALL) if f"text.{name}.present" in arrays]
+        texts = {
+            name: _Text(
+                arrays[f"text.{name}.present"],
+                Bm25.from_arrays(arrays, f"text.{name}.bm25"),
+                PackedStrings.from_arrays(arrays, f"text.{name}.padded") if name in _LONG else None,
+            )
+            for name in names
+        }
+        vocabularies = {
+            kind: Vocabulary(PackedStrings.from_arrays(arrays, f"{kind}.vocabulary")) for kind in _KINDS
+        }
+        counts = {kind: FieldCounts.from_arrays(arrays, f"{kind}.counts") for kind in _KINDS if texts}
+        postings = Postings.from_arrays(arrays, "postings") if texts else None
+        brands = BrandNames.from_arrays(arrays, "brands") if "brands.of_product" in arrays else None
+        return cls(texts, vocabularies, counts, postings, brands, arrays.get("prices"))
+
+    def _names(self) -> Iterator[str]:
+        """In the order in which `block` writes them."""
+        for name in self._texts:
+            yield from (f"bm25_{name}", f"covered_{name}")
+            yield from ["covered_idf"] if name == _ALL else []
+            yield from [f"{kind}_{name}" for kind in ("numbers", "measures", "phrase") if name in _LONG]
+        yield from ["brand_named"] if self._brands else []
+        yield from ["price_limit_satisfied", "price_limit_ratio"] if self._prices is not None else []
+        yield "query_terms"
+        yield from ["title_terms"] if "title" in self._texts else []
+        yield from [f"bm25_{name}_{end}" for name in _LONG if name in self._texts for end in ("rank", "z")]
+
+    def _matches(self, words: QueryWords, batch: PairBatch) -> Columns:
+        """BM25, coverage, numbers, measures and phrase, field by field."""
+        if not self._texts:
+            return
+        at, hits = {}, {}
+        for kind in _KINDS:
+            lists = TermLists.of(words.wanted[kind], self._vocabularies[kind])
+            at[kind] = PairTerms.of(batch.product_rows, batch.query_rows, lists)
+            hits[kind] = self._counts[kind].look_up(at[kind])
+        of_terms = np.vstack([hits["terms"], hits["terms"].sum(axis=0)])
+        long = [name for name in self._texts if name in _LONG]
+        for place, (name, text) in enumerate(self._texts.items()):
+            missing = ~text.present[batch.product_rows] | at["terms"].empty
+            for feature, values in self._of_text(name, text, at["terms"], of_terms[place]):
                 yield feature, np.where(missing, np.nan, values)
             if name in _LONG:
-                found = _contains(text.padded[products], phrases)
+                for kind in ("numbers", "measures"):
+                    covered = at[kind].covered(hits[kind][long.index(name)])
+                    yield f"{kind}_{name}", np.where(missing, np.nan, covered)
+                whole = at["terms"].having(of_terms[place]) == at["terms"].size
+                found = _phrases(text.padded, words.tokens, batch, np.flatnonzero(whole & ~missing))
                 yield f"phrase_{name}", np.where(missing, np.nan, found)
 
-    def _of_text(self, name: str, at: Mapping[str, PairTerms]) -> Columns:
-        counts, bm25 = self._texts[name].counts, self._bm25[name]
-        terms = at["terms"]
-        hits = terms.look_up(counts["terms"])
-        yield f"bm25_{name}", bm25.of_pairs(terms, hits)
+    @staticmethod
+    def _of_text(name: str, text: _Text, terms: PairTerms, hits: np.ndarray) -> Columns:
+        yield f"bm25_{name}", text.bm25.of_pairs(terms, hits)
         yield f"covered_{name}", terms.covered(hits)
-        if name == "all":
-            yield "covered_idf", terms.covered(hits, bm25.idf[terms.term])
-        if name in _LONG:
-            for kind in ("numbers", "measures"):
-                yield f"{kind}_{name}", at[kind].covered(at[kind].look_up(counts[kind]))
+        if name == _ALL:
+            yield "covered_idf", terms.covered(hits, text.bm25.idf[terms.term])
 
-    def _brand(self, read: _Queries, products: np.ndarray, place: np.ndarray) -> Columns:
+    def _brand(self, words: QueryWords, batch: PairBatch) -> Columns:
         if self._brands is not None:
-            named = [self._brands.named_in(query) for query in read.tokens]
-            yield "brand_named", self._brands.agreement(products, place, named)
+            named = [self._brands.named_in(query) for query in words.tokens]
+            yield "brand_named", self._brands.agreement(batch.product_rows, batch.query_rows, named)
 
-    def _price_limit(self, read: _Queries, products: np.ndarray, place: np.ndarray) -> Columns:
+    def _price_limit(self, words: QueryWords, batch: PairBatch) -> Columns:
         """Whether the price keeps the limit, and price / limit (the upper one, if there are two)."""
         if self._prices is None:
             return
-        price = self._prices[products]
-        low = np.array([limit.low for limit in read.limits], dtype=np.float64)[place]
-        high = np.array([limit.high for limit in read.limits], dtype=np.float64)[place]
+        price = self._prices[batch.product_rows]
+        low = np.array([limit.low for limit in words.limits], dtype=np.float64)[batch.query_rows]
+        high = np.array([limit.high for limit in words.limits], dtype=np.float64)[batch.query_rows]
         limit = np.where(np.isnan(high), low, high)
         kept = ~(price < low) & ~(price > high)  # comparison with a missing bound is false
         yield "price_limit_satisfied", np.where(np.isnan(price + limit), np.nan, kept)
         yield "price_limit_ratio", price / limit
 
-    def _lengths(self, read: _Queries, products: np.ndarray, place: np.ndarray) -> Columns:
+    def _lengths(self, words: QueryWords, batch: PairBatch) -> Columns:
         """Terms of the query and tokens of the title: what the other features are to be judged by."""
-        terms = np.array([len(query) or np.nan for query in read.wanted["terms"]], dtype=np.float64)[place]
+        asked = np.array([len(query) or np.nan for query in words.wanted["terms"]], dtype=np.float64)
+        terms = asked[batch.query_rows]
         yield "query_terms", terms
         if "title" in self._texts:
-            missing = ~self._texts["title"].present[products] | np.isnan(terms)
-            yield "title_terms", np.where(missing, np.nan, self._bm25["title"].lengths[products])
+            title = self._texts["title"]
+            missing = ~title.present[batch.product_rows] | np.isnan(terms)
+            yield "title_terms", np.where(missing, np.nan, title.bm25.lengths[batch.product_rows])
 
 
-def _read(texts: pl.Series, tokens: pl.Series) -> dict[str, pl.Series]:
-    """Lists of each kind in `_KINDS`, one a text, null for null."""
-    found = read_measures(texts)
-    return {"terms": tokens, "numbers": found.numbers, "measures": found.measures}
+def _words_of(queries: QueryBatch) -> QueryWords:
+    return queries.once("words", lambda: QueryWords.read(queries.texts))
 
 
-def _together(texts: Sequence[_Text]) -> _Text:
-    """All fields as one text; the bar between them keeps a phrase within one field."""
-    padded = pl.DataFrame([text.padded.alias(str(place)) for place, text in enumerate(texts)])
-    return _Text(
-        reduce(np.logical_or, [text.present for text in texts]),
-        padded.select(text=pl.concat_str(pl.all(), separator="|", ignore_nulls=True))["text"],
-        {kind: reduce(add, [text.counts[kind] for text in texts]) for kind in _KINDS},
-    )
+def _phrases(
+    texts: PackedStrings | None, tokens: Sequence[Sequence[str]], batch: PairBatch, rows: np.ndarray
+) -> np.ndarray:
+    """Whether each pair's text has the query's tokens one behind the other, (pairs,) bool; false but in `rows`.
+
+    rows: pairs whose text has every term of the query: no other can have the phrase.
+    """
+    found = np.zeros(len(batch), dtype=bool)
+    if texts is not None and len(rows):
+        padded = [f" {' '.join(query)} ".encode() for query in tokens]
+        pairs = zip(batch.query_rows[rows].tolist(), batch.product_rows[rows].tolist(), strict=True)
+        found[rows] = [padded[query] in texts[product] for query, product in pairs]
+    return found
 
 
 def _padded(tokens: pl.Series) -> pl.Series:
     return " " + tokens.list.join(" ") + " "
 
 
-def _contains(texts: pl.Series, phrases: pl.Series) -> np.ndarray:
-    """Whether each text contains the phrase beside it, (n,) bool; a null text does not."""
-    frame = pl.DataFrame({"text": texts, "phrase": phrases})
-    found = frame.select(pl.col("text").str.contains(pl.col("phrase"), literal=True))["text"]
-    return found.fill_null(value=False).to_numpy()
+def _joined(padded: Sequence[pl.Series]) -> pl.Series:
+    """All fields as one text; the bar between them keeps a phrase within one field."""
+    frame = pl.DataFrame([text.alias(str(place)) for place, text in enumerate(padded)])
+    return frame.select(text=pl.concat_str(pl.all(), separator="|", ignore_nulls=True))["text"]
 
 
 def _prices(products: pl.DataFrame) -> np.ndarray | None:

@@ -103,7 +103,8 @@ class Likeness:
             items = items.cast(pl.String)
         made = self._cache.embed(encoder, items, _MODALITIES[part], f"product {column}")
         used_rows = RowVectors(made.vectors, made.rows)
-        return vectors.of_pairs(used_rows.take(places[: len(left)]), used_rows.take(places[len(left) :]))
+        cosines = vectors.of_pairs(used_rows.take(places[: len(left)]), used_rows.take(places[len(left) :]))
+        return pl.Series(cosines, nan_to_null=True)
 
 
 def overall(parts: pl.DataFrame, weights: LikenessWeights) -> pl.Series:

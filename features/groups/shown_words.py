@@ -7,33 +7,37 @@ catalogue's own texts say of what its own photos show.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from operator import add
+from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+from scipy import sparse
 
+from features.batch import PairBatch
 from features.encoders import vectors
+from features.encoders.comparisons import Comparison, TextField
 from features.encoders.vectors import RowVectors
-from features.groups.pair_rows import rows_of
-from features.groups.similarity import MediaVectors, TextField
-from features.groups.standings import z_within
+from features.feature_schema import Feature
+from features.groups.protocol import Arrays, Group, GroupSettings
+from features.groups.standings import z_score
 from features.groups.word_probes import WordProbes
-from features.words.price_limits import split_price_limit
-from features.words.term_counts import PairTerms, TermLists, Vocabulary
-from features.words.tokens import STOP_WORDS, TokenisedColumns, query_terms, tokenise
+from features.index import CatalogueIndex
+from features.words.packed_strings import PackedStrings
+from features.words.query_words import QueryWords
+from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
+from features.words.tokens import STOP_WORDS, TokenisedColumns
 
 _NUMBER = r"^[\d.]+$"
 _NEVER = 1e-3  # a word's chance in a photo that does not show it: rarer than any word of the catalogue
 
 
-class ShownWordsConfig(BaseModel):
-    """From which texts of the catalogue the words are learnt that its photos show."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ShownWordsConfig(GroupSettings):
+    """From which texts of the catalogue the words come that its photos show."""
 
     fields: tuple[TextField, ...] = Field(
         ("title", "description"), min_length=1, description="those absent from the catalogue are left out"
@@ -41,137 +45,180 @@ class ShownWordsConfig(BaseModel):
     min_products: int = Field(20, ge=2, description="a word that fewer products say is not looked for")
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A modality of the catalogue: the vector of each product, and the probes read off them."""
-
-    modality: str
-    vectors: MediaVectors
-    texts: _Texts
-
-    @cached_property
-    def catalogue(self) -> RowVectors:
-        return self.vectors.catalogue()
-
-    @cached_property
-    def probes(self) -> WordProbes:
-        vectors, rows = self.catalogue
-        told = np.flatnonzero((rows >= 0) & self.texts.present)
-        return WordProbes.fit(vectors, rows[told], self.texts.says[told])
-
-
+@dataclass(frozen=True, eq=False)
 class _Texts:
-    """Which product says which of the words that are common enough, in any of its fields."""
+    """Which product says which of the words that are common enough, in any of its fields.
 
-    def __init__(self, columns: TokenisedColumns, fields: Collection[str], min_products: int) -> None:
-        tokens = [_words(columns[name]) for name in fields]
-        some = pl.any_horizontal(column.is_not_null() for column in tokens)
-        self.present = pl.select(some).to_series().to_numpy()
-        self._vocabulary = Vocabulary(*tokens)
-        counts = reduce(add, (self._vocabulary.counts(column) for column in tokens))
-        common = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= min_products)
-        self._place = np.full(self._vocabulary.size, -1)
-        self._place[common] = np.arange(len(common))
-        self.says = (counts[:, common] > 0).astype(np.float32)
+    present: (n,) bool, has a text at all; place: (terms,) the column of `says` of each term, -1 for rare ones.
+    """
 
-    def asked(self, queries: pl.Series) -> TermLists:
+    present: np.ndarray
+    vocabulary: Vocabulary
+    place: np.ndarray
+    says: FieldCounts
+
+    def asked(self, words: QueryWords) -> TermLists:
         """The words to look for, query by query, as columns of `says`: others, and a price limit's, are left out."""
-        texts = [split_price_limit(text or "").rest for text in queries.cast(pl.String)]
-        tokens = tokenise(pl.Series(texts, dtype=pl.String)).to_list()
-        terms = TermLists.of([query_terms(query) for query in tokens], self._vocabulary)
-        places = self._place[terms.codes]
+        terms = TermLists.of(words.wanted["terms"], self.vocabulary)
+        places = self.place[terms.codes]
         common = places >= 0
         return TermLists(places[common], np.concatenate([[0], np.cumsum(common)])[terms.starts])
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        own = {"present": self.present, "place": self.place}
+        return own | self.vocabulary.terms.arrays("vocabulary") | self.says.arrays("says")
 
-class ShownWordsIndex:
-    """What the photos of one catalogue show; probes are fitted when a pair first asks for them.
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> _Texts:
+        vocabulary = Vocabulary(PackedStrings.from_arrays(arrays, "vocabulary"))
+        return cls(arrays["present"], vocabulary, arrays["place"], FieldCounts.from_arrays(arrays, "says"))
 
-    media: by modality, the vectors of products and of queries (`SimilarityIndex.media`); tokens: of
-    the products, where another has read them. A catalogue without the configured texts, or without
-    media, makes no features.
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A modality of the catalogue: the probes read off its vectors, and what they say of each vector.
+
+    leverages: (u,) of the vectors; profiles: (u, d) see `WordProbes.profiles`.
     """
 
-    def __init__(
-        self,
-        products: pl.DataFrame,
-        config: ShownWordsConfig,
-        media: Mapping[str, MediaVectors],
-        tokens: TokenisedColumns | None = None,
-    ) -> None:
-        self._products = products.select("product_id")
+    by: Comparison
+    probes: WordProbes
+    leverages: np.ndarray
+    profiles: np.ndarray
+
+
+class ShownWordsGroup(Group):
+    """Per modality; `_z`: standing in the list.
+
+    words: mean log-probability that the product's photo shows the query's words (the geometric mean
+    of the chances); words_least: of the word it shows least, in standard deviations over the
+    catalogue; words_unsaid: mean of the words that the product's own text leaves out, likewise, missing
+    where it says all. All missing for a query without a known word. photo_words: cosine of what the
+    query's photo and the product's show, over all words. Missing where a photo is missing.
+
+    A catalogue without the configured texts, or without media, makes no features.
+    """
+
+    kind = "shown_words"
+    settings: ClassVar[type[ShownWordsConfig]] = ShownWordsConfig
+
+    def __init__(self, catalogue: CatalogueIndex, texts: _Texts | None, seen: list[_Seen]) -> None:
+        self._vectors, self._texts, self._seen = catalogue.vectors, texts, seen
+
+    @classmethod
+    def index(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig) -> Self:
+        products = catalogue.products
         fields = [
             name
-            for name in config.fields
+            for name in settings.fields
             if name in products.columns and products[name].null_count() < products.height
         ]
-        self._seen: list[_Seen] = []
-        if fields and media:
-            self._texts = _Texts(tokens or TokenisedColumns(products), fields, config.min_products)
-            if self._texts.says.shape[1]:
-                self._seen = [_Seen(name, vectors, self._texts) for name, vectors in media.items()]
+        media = _media(catalogue)
+        if not (fields and media):
+            return cls(catalogue, None, [])
+        present, vocabulary, place, says = _common_words(catalogue.tokens, fields, settings.min_products)
+        if not says.shape[1]:
+            return cls(catalogue, None, [])
+        # Fitted in the catalogue's own order: a part of the examples is drawn by their places.
+        own_order = np.argsort(catalogue.catalogue_rows)
+        seen = []
+        for by in media:
+            found, rows = catalogue.vectors.of_products(by.product)
+            examples = own_order[(rows >= 0)[own_order] & present[own_order]]
+            probes = WordProbes.fit(found, rows[examples], says[examples])
+            seen.append(_Seen(by, probes, probes.leverages(found), probes.profiles(found)))
+        return cls(catalogue, _Texts(present, vocabulary, place, FieldCounts.of([says])), seen)
 
     @property
-    def columns(self) -> list[str]:
-        return [
-            f"{seen.modality}.{name}{suffix}"
+    def features(self) -> tuple[Feature, ...]:
+        return tuple(
+            Feature(f"{seen.by.group}.{name}{suffix}")
             for seen in self._seen
-            for name in ("words", "words_least", "words_unsaid", f"{seen.vectors.word}_words")
+            for name in ("words", "words_least", "words_unsaid", f"{seen.by.word}_words")
             for suffix in ("", "_z")
-        ]
+        )
 
-    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-        """Per modality, Float32, row-aligned with `pairs`; `_z`: standing among the query's candidates.
-
-        words: mean log-probability that the product's photo shows the query's words (the geometric mean
-        of the chances); words_least: of the word it shows least, in standard deviations over the
-        catalogue; words_unsaid: mean of the words that the product's own text leaves out, likewise, null
-        where it says all. All null for a query without a known word. photo_words: cosine of what the
-        query's photo and the product's show, over all words. Null where a photo is missing.
-        """
-        if not self._seen:
-            return pl.DataFrame()
-        products = rows_of(pairs["product_id"], self._products)
-        used, place = np.unique(rows_of(pairs["query_id"], queries), return_inverse=True)
-        found: dict[str, np.ndarray | pl.Series] = {}
-        for seen in self._seen:
-            found |= {f"{seen.modality}.{n}": v for n, v in self._of(seen, queries[used], products, place)}
-        frame = pl.DataFrame(found).cast(pl.Float32).with_columns(pl.all().fill_nan(None))
-        standing = [z_within(name) for name in found]
-        return frame.with_columns(pairs["query_id"]).with_columns(standing).select(self.columns)
-
-    def _of(
-        self, seen: _Seen, queries: pl.DataFrame, products: np.ndarray, place: np.ndarray
-    ) -> Iterator[tuple[str, np.ndarray | pl.Series]]:
-        yield from self._worded(seen, queries, products, place)
-        theirs = seen.vectors.of_queries(queries)
-        name = f"{seen.vectors.word}_words"
-        if (theirs.rows < 0).all():  # and the probes are not fitted for nothing
-            yield name, np.full(len(products), np.nan)
-        else:
-            asked, offered = (
-                seen.probes.profiles(side) for side in (theirs.take(place), seen.catalogue.take(products))
-            )
-            yield name, vectors.of_pairs(asked, offered)
-
-    def _worded(
-        self, seen: _Seen, queries: pl.DataFrame, products: np.ndarray, place: np.ndarray
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Of each pair, what the product's photo shows of the query's words."""
-        none = pl.repeat(None, queries.height, dtype=pl.String, eager=True)
-        asked = self._texts.asked(queries["text"] if "text" in queries.columns else none)
-        at = PairTerms.of(products, place, asked)
-        said = at.look_up(self._texts.says)
-        if not len(said):
-            for name in ("words", "words_least", "words_unsaid"):
-                yield name, np.full(len(products), np.nan)
+    def block(self, batch: PairBatch, out: np.ndarray) -> None:
+        if self._texts is None:
             return
-        fitted = self._texts.present[at.document]
-        chance = seen.probes.chances(seen.catalogue.take(at.document), at.term, said, fitted)
+        words = batch.queries.once("words", lambda: QueryWords.read(batch.queries.texts))
+        at = PairTerms.of(batch.product_rows, batch.query_rows, self._texts.asked(words))
+        said = self._texts.says.look_up(at)[0]
+        column = 0
+        for seen in self._seen:
+            for values in (*self._worded(seen, at, said), self._alike(seen, batch)):
+                out[:, column] = values
+                out[:, column + 1] = z_score(out[:, column], batch.starts)
+                column += 2
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        if self._texts is None:
+            return {}
+        found = self._texts.arrays()
+        for seen in self._seen:
+            found |= seen.probes.arrays(f"{seen.by.group}.probes")
+            found |= {
+                f"{seen.by.group}.leverages": seen.leverages,
+                f"{seen.by.group}.profiles": seen.profiles,
+            }
+        return found
+
+    @classmethod
+    def opened(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig, arrays: Arrays) -> Self:  # noqa: ARG003
+        if "present" not in arrays:
+            return cls(catalogue, None, [])
+        seen = [
+            _Seen(
+                by,
+                WordProbes.from_arrays(arrays, f"{by.group}.probes"),
+                arrays[f"{by.group}.leverages"],
+                arrays[f"{by.group}.profiles"],
+            )
+            for by in _media(catalogue)
+        ]
+        return cls(catalogue, _Texts.from_arrays(arrays), seen)
+
+    def _worded(self, seen: _Seen, at: PairTerms, said: np.ndarray) -> Iterator[np.ndarray]:
+        """Of each pair, what the product's photo shows of the query's words."""
+        if not len(said) or self._texts is None:
+            yield from [np.full(at.pairs, np.nan)] * 3
+            return
+        products = self._vectors.of_products(seen.by.product).take(at.document)
+        leverage = np.where(self._texts.present[at.document], seen.leverages[products.rows], 0.0)
+        chance = seen.probes.chances(products, at.term, said, leverage)
         standing = seen.probes.standing(chance, at.term)
-        yield "words", at.mean(np.log(np.clip(chance, _NEVER, 1)))
-        yield "words_least", at.least(standing)
-        yield "words_unsaid", at.mean(standing, said == 0)
+        yield at.mean(np.log(np.clip(chance, _NEVER, 1)))
+        yield at.least(standing)
+        yield at.mean(standing, said == 0)
+
+    def _alike(self, seen: _Seen, batch: PairBatch) -> np.ndarray:
+        """Cosine of what the query's photo and the product's show."""
+        asked = self._vectors.of_queries(batch.queries, seen.by.query)
+        if not len(asked.vectors):
+            return np.full(len(batch), np.nan)
+        profiles = RowVectors(seen.probes.profiles(asked.vectors), asked.rows)
+        offered = RowVectors(seen.profiles, self._vectors.of_products(seen.by.product).rows)
+        return vectors.of_pairs(profiles.take(batch.query_rows), offered.take(batch.product_rows))
+
+
+def _media(catalogue: CatalogueIndex) -> list[Comparison]:
+    """The like-with-like cosines of photos and other modalities than text."""
+    return [by for group, by in catalogue.vectors.searched.items() if group != "text"]
+
+
+def _common_words(
+    columns: TokenisedColumns, fields: Collection[str], min_products: int
+) -> tuple[np.ndarray, Vocabulary, np.ndarray, sparse.csr_array]:
+    """present, vocabulary and place as in `_Texts`; and which product says each common word, 1 or 0."""
+    tokens = [_words(columns[name]) for name in fields]
+    some = pl.any_horizontal(column.is_not_null() for column in tokens)
+    present = pl.select(some).to_series().to_numpy()
+    vocabulary = Vocabulary.of(*tokens)
+    counts = reduce(add, (vocabulary.counts(column) for column in tokens))
+    common = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= min_products)
+    place = np.full(vocabulary.size, -1)
+    place[common] = np.arange(len(common))
+    return present, vocabulary, place, (counts[:, common] > 0).astype(np.float32)
 
 
 def _words(tokens: pl.Series) -> pl.Series:

@@ -6,31 +6,37 @@ catalogue at hand, never from grades or events, so they hold no answer to leak.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from features.batch import PairBatch, list_starts
+from features.encoders.catalogue_vectors import CatalogueVectors
+from features.encoders.comparisons import Comparison
 from features.errors import InputError
-from features.groups.pair_rows import rows_of
-from features.groups.standings import rank_share, rank_within, z_score, z_within
+from features.feature_schema import Feature, FeatureSchema
+from features.groups.protocol import Arrays, Group, GroupSettings
+from features.groups.standings import rank_share, z_score
+from features.index import CatalogueIndex
 from features.media.columns import file_columns
 from features.sources.schema import Products
-
-Nearest = Callable[[pl.DataFrame, int], pl.DataFrame]
-"""(queries, n) → query_id, product_id of the products nearest each query: `SimilarityIndex.searches`."""
+from features.words.packed_strings import PackedStrings
 
 OTHER = "(other)"
 _FLAGGED = ("price", "image", "description", "brand", "rating")
 _LEVELS = ("category", "category_top")
 _SECONDS_A_DAY = 86_400
+_PRICE, _LOG_PRICE = "structured.price", "structured.log_price"
 
 
-class StructuredConfig(BaseModel):
+class StructuredConfig(GroupSettings):
     """Extra columns of the catalogue that become features, and how categories are handled."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     numeric: tuple[str, ...] | None = Field(
         default=None, description="extra numeric columns, each made `extra.NAME`; null: all there are"
@@ -50,147 +56,273 @@ class StructuredConfig(BaseModel):
     )
 
 
-class StructuredIndex:
-    """Features of one catalogue's own columns; a column without any value makes no feature.
+@dataclass(frozen=True, eq=False)
+class _Category:
+    """A text column of the products: its distinct values, sorted, and each product's row in them, -1 for none."""
 
-    nearest: by feature group (text, image), a search for the query's nearest products by that
-    modality: they vote on its category, and each product gets its category's share of the votes, as
-    a feature of that group. It searches, and so encodes, the whole catalogue.
-    vocabularies: those of the run being scored, so that codes mean what the model learnt; the
-    categorical features are then exactly these.
-    columns: feature names of the run being scored; exactly these structured and extra ones are
-    made, all null where this catalogue has nothing for them.
+    values: PackedStrings
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, column: pl.Series) -> _Category:
+        values = column.drop_nulls().unique().sort()
+        rows = column.cast(pl.Enum(values)).to_physical().cast(pl.Int64).fill_null(-1)
+        return cls(PackedStrings.of(values), rows.to_numpy())
+
+    def most_frequent(self, most: int) -> tuple[str, ...]:
+        """Values that keep a code, sorted, and `(other)` last where some had to be left out; ties by value."""
+        counts = np.bincount(self.rows[self.rows >= 0], minlength=len(self.values))
+        ranked = np.argsort(-counts, kind="stable")
+        kept = [self.values[row].decode() for row in np.sort(ranked[:most])]
+        return (*kept, OTHER) if len(kept) < len(self.values) else tuple(kept)
+
+    def codes(self, categories: tuple[str, ...]) -> np.ndarray:
+        """(values + 1,) float32: the code of each value, `(other)`'s where there is such, else NaN; NaN for none."""
+        places = {value: code for code, value in enumerate(categories)}
+        rest = places.get(OTHER, np.nan)
+        found = [places.get(self.values[row].decode(), rest) for row in range(len(self.values))]
+        return np.array([*found, np.nan], dtype=np.float32)
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        return self.values.arrays(f"{name}.values") | {f"{name}.rows": self.rows}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, name: str) -> _Category:
+        return cls(PackedStrings.from_arrays(arrays, f"{name}.values"), arrays[f"{name}.rows"])
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """What is read of the products.
+
+    own: by feature, (n,) float64; flags of all that can be missing among them; categories: by column;
+    levels: (n,) rows of the category and of its top level, -1 for none; none at all without categories.
     """
 
-    def __init__(
-        self,
-        products: pl.DataFrame,
-        config: StructuredConfig,
-        nearest: Mapping[str, Nearest] | None = None,
-        vocabularies: Mapping[str, tuple[str, ...]] | None = None,
-        columns: Collection[str] | None = None,
-    ) -> None:
-        config = _with_extras(products, config)
+    own: Mapping[str, np.ndarray]
+    categories: Mapping[str, _Category]
+    levels: Mapping[str, np.ndarray]
+    shown: frozenset[str]  # features of `own` that this catalogue makes by itself
+
+    @classmethod
+    def read(cls, products: pl.DataFrame, settings: StructuredConfig) -> _Columns:
+        settings = _with_extras(products, settings)
         products = _with_top_level(products)
-        _check_extra(products, config)
-        filled = _filled(products)
-        has_category = "category" in filled
-        self._config = config
-        self._nearest = dict(nearest or {}) if has_category else {}
-        self._columns = columns
-        self.vocabularies = (
-            dict(vocabularies) if vocabularies is not None else _vocabularies(products, config)
+        _check_extra(products, settings)
+        filled = {column.name for column in products if column.null_count() < len(column)}
+        levels = {}
+        if "category" in filled:
+            levels = {name: _Category.of(products[name].cast(pl.String)).rows for name in _LEVELS}
+        own = dict(_own_features(products, filled, levels))
+        extra = {f"extra.{name}": products[name] for name in settings.numeric or () if name in filled}
+        own |= {name: column.cast(pl.Float64).to_numpy() for name, column in extra.items()}
+        categories = {
+            name: _Category.of(products[name].cast(pl.String)) for name in settings.categorical or ()
+        }
+        hidden = {name for name in _FLAGGED if name not in filled or not products[name].null_count()}
+        shown = frozenset(own) - {f"structured.missing_{name}" for name in hidden}
+        return cls(own, categories, levels, shown)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        found = {f"own.{name}": values for name, values in self.own.items()}
+        for name, category in self.categories.items():
+            found |= category.arrays(f"categories.{name}")
+        found |= {f"levels.{name}": rows for name, rows in self.levels.items()}
+        for what, names in (
+            ("own", self.own),
+            ("categories", self.categories),
+            ("shown", sorted(self.shown)),
+        ):
+            found |= PackedStrings.of(pl.Series(list(names), dtype=pl.String)).arrays(f"names.{what}")
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> _Columns:
+        own, categories, shown = (
+            PackedStrings.from_arrays(arrays, f"names.{what}").series().to_list()
+            for what in ("own", "categories", "shown")
         )
-        self._table = products.select(
-            "product_id",
-            *(_LEVELS if has_category else ()),
-            *_own_features(products, columns or ()),
-            *(pl.col(name).alias(f"extra.{name}") for name in config.numeric or () if name in filled),
-            *_coded(products, self.vocabularies),
+        return cls(
+            {name: arrays[f"own.{name}"] for name in own},
+            {name: _Category.from_arrays(arrays, f"categories.{name}") for name in categories},
+            {name: arrays[f"levels.{name}"] for name in _LEVELS if f"levels.{name}" in arrays},
+            frozenset(shown),
         )
 
-    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-        """Row-aligned with `pairs`: Float32, or Enum for categoricals; null where unknown.
 
-        Raises InputError for pairs of unknown products.
-        """
-        rows = rows_of(pairs["product_id"], self._table)
-        frame = self._table[rows].with_columns(pairs["query_id"])
-        if "structured.price" in frame.columns:
-            frame = frame.with_columns(rank_within("structured.price"), z_within("structured.log_price"))
-        asked = queries.join(pairs, on="query_id", how="semi")
-        votes = [
-            c for group, search in self._nearest.items() for c in self._agreement(group, search, asked, frame)
-        ]
-        found = frame.select(cs.starts_with("structured."), cs.starts_with("extra.")).with_columns(votes)
-        return self._conformed(found.with_columns(cs.numeric().cast(pl.Float32)))
+class StructuredGroup(Group):
+    """Features of the products' own columns; a column without any value makes no feature.
 
-    def _agreement(
-        self, group: str, search: Nearest, queries: pl.DataFrame, frame: pl.DataFrame
-    ) -> list[pl.Series]:
+    The products nearest the query, by title (text) and by what else it has (image), vote on its category, and
+    each product gets its category's share of the votes, as a feature of that modality's name.
+    """
+
+    kind = "structured"
+    settings: ClassVar[type[StructuredConfig]] = StructuredConfig
+
+    def __init__(self, vectors: CatalogueVectors, settings: StructuredConfig, columns: _Columns) -> None:
+        self._vectors, self._settings, self._columns = vectors, settings, columns
+        self._voting = list(vectors.searched.values()) if columns.levels else []
+        self._schema: FeatureSchema | None = None
+        self._lay_out()
+
+    @classmethod
+    def index(cls, catalogue: CatalogueIndex, settings: StructuredConfig) -> Self:
+        return cls(catalogue.vectors, settings, _Columns.read(catalogue.products, settings))
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        return self._features
+
+    @property
+    def vocabularies(self) -> dict[str, tuple[str, ...]]:
+        """By categorical feature, its values in the order of their codes."""
+        return {f.name: f.categories for f in self._features if f.kind == "categorical"}
+
+    def for_schema(self, schema: FeatureSchema) -> Self:
+        """With the run's categories and codes, and flags of what the run knew to be missing at times."""
+        other = copy.copy(self)
+        other._schema = schema
+        other._lay_out()
+        return other
+
+    def with_numbers(self, products: pl.DataFrame) -> Self:
+        other = copy.copy(self)
+        other._columns = _Columns.read(products, self._settings)
+        other._lay_out()
+        return other
+
+    def block(self, batch: PairBatch, out: np.ndarray) -> None:
+        for column, values in enumerate(self._values(batch)):
+            out[:, column] = values
+
+    def _values(self, batch: PairBatch) -> Iterator[np.ndarray]:
+        """In the order of the features."""
+        products = batch.product_rows
+        for name in self._own:
+            yield self._columns.own[name][products]
+        if _PRICE in self._own:
+            yield rank_share(self._columns.own[_PRICE][products], batch.starts)
+            yield z_score(self._columns.own[_LOG_PRICE][products], batch.starts)
+        for name in self._extra:
+            yield self._columns.own[name][products]
+        for name, codes in self._codes.items():
+            yield codes[self._columns.categories[name].rows[products]]
+        for by in self._voting:
+            yield from self._agreement(by, batch)
+
+    def _agreement(self, by: Comparison, batch: PairBatch) -> Iterator[np.ndarray]:
         """The share of the query's neighbours in the product's category, and in its top level.
 
-        Neighbours without a category have no vote; null where none votes or the product has none.
+        Neighbours without a category have no vote; missing where none votes or the product has none.
         """
-        near = search(queries, self._config.category_neighbours).select("query_id", "product_id")
-        votes = near.join(self._table.select("product_id", *_LEVELS), on="product_id").drop_nulls("category")
-        cast = frame.join(
-            votes.group_by("query_id").agg(cast=pl.len()), on="query_id", how="left", maintain_order="left"
-        )["cast"]
-        return [
-            _votes_for(level, frame, votes, cast).alias(f"{group}.{level}_agreement") for level in _LEVELS
-        ]
+        near = self._vectors.nearest(batch.queries, by, self._settings.category_neighbours)
+        voting = self._columns.levels["category"][near.items] >= 0
+        queries, items = near.queries[voting], near.items[voting]
+        cast = np.bincount(queries, minlength=len(batch.queries))[batch.query_rows]
+        for rows in self._columns.levels.values():
+            width = int(rows.max()) + 1
+            votes, won = np.unique(queries * width + rows[items], return_counts=True)
+            theirs = rows[batch.product_rows]
+            asked = batch.query_rows * np.int64(width) + theirs
+            place = np.minimum(np.searchsorted(votes, asked), max(len(votes) - 1, 0))
+            some = votes[place] == asked if len(votes) else np.zeros(len(batch), dtype=bool)
+            share = np.where(some, won[place] if len(votes) else 0, 0) / np.where(cast > 0, cast, np.nan)
+            yield np.where(theirs >= 0, share, np.nan)
 
-    def _conformed(self, found: pl.DataFrame) -> pl.DataFrame:
-        if self._columns is None:
-            return found
-        wanted = [
-            name
-            for name in self._columns
-            if name.startswith(("structured.", "extra.")) or name in found.columns
-        ]
-        absent = [
-            pl.lit(None, pl.Enum(self.vocabularies[name]) if name in self.vocabularies else pl.Float32).alias(
-                name
-            )
-            for name in wanted
-            if name not in found.columns
-        ]
-        return found.with_columns(absent).select(wanted)
+    def _lay_out(self) -> None:
+        """Which features there are: the catalogue's own, or those that a run knows of it."""
+        columns, schema = self._columns, self._schema
+        known = columns.shown | set(schema.names if schema else ())
+        self._own = [name for name in columns.own if name.startswith("structured.") and name in known]
+        self._extra = [name for name in columns.own if name.startswith("extra.")]
+        if schema is None:
+            frequent = {
+                n: c.most_frequent(self._settings.max_categories) for n, c in columns.categories.items()
+            }
+            chosen = {f"extra.{name}": values for name, values in frequent.items() if values}
+        else:
+            chosen = {f.name: f.categories for f in schema.features if f.kind == "categorical"}
+        self._codes, categorical = {}, []
+        for name, categories in chosen.items():
+            column = name.removeprefix("extra.")
+            if column in columns.categories:
+                self._codes[column] = columns.categories[column].codes(categories)
+                categorical.append(Feature(name, "categorical", categories))
+        standings = ["structured.price_rank", "structured.log_price_z"] if _PRICE in self._own else []
+        votes = [f"{by.group}.{level}_agreement" for by in self._voting for level in _LEVELS]
+        self._features = (
+            *(Feature(name) for name in (*self._own, *standings, *self._extra)),
+            *categorical,
+            *(Feature(name) for name in votes),
+        )
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self._columns.arrays()
+
+    @classmethod
+    def opened(cls, catalogue: CatalogueIndex, settings: StructuredConfig, arrays: Arrays) -> Self:
+        return cls(catalogue.vectors, settings, _Columns.from_arrays(arrays))
 
 
-def _votes_for(level: str, frame: pl.DataFrame, votes: pl.DataFrame, cast: pl.Series) -> pl.Series:
-    won = votes.group_by("query_id", level).agg(won=pl.len())
-    found = frame.join(won, on=["query_id", level], how="left", maintain_order="left").with_columns(cast)
-    share = pl.when(pl.col(level).is_not_null()).then(pl.col("won").fill_null(0) / pl.col("cast"))
-    return found.select(share.cast(pl.Float32)).to_series()
+def _own_features(
+    products: pl.DataFrame, filled: Collection[str], levels: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The features that hang on the product alone, of the columns that have any value, (n,) float64 each.
 
-
-def _own_features(products: pl.DataFrame, columns: Collection[str]) -> Iterator[pl.Expr]:
-    """The features that hang on the product alone, of the columns that have any value."""
-    filled = _filled(products)
-    for name, (needed, values) in _formulas().items():
-        if needed <= filled:
-            yield values.alias(f"structured.{name}")
+    Flags come of all columns that there are, for a run that knew some of them to be missing at times.
+    """
+    for name, (needed, values) in _formulas(levels.get("category")).items():
+        if needed <= set(filled):
+            yield f"structured.{name}", values(products)
     for name in _FLAGGED:
-        flag = f"structured.missing_{name}"
-        some_missing = name in filled and products[name].null_count() > 0
-        if some_missing or (flag in columns and name in products.columns):
-            yield pl.col(name).is_null().cast(pl.Float32).alias(flag)
+        if name in products.columns:
+            yield f"structured.missing_{name}", products[name].is_null().to_numpy().astype(np.float64)
 
 
-def _formulas() -> dict[str, tuple[set[str], pl.Expr]]:
+def _formulas(
+    category: np.ndarray | None,
+) -> dict[str, tuple[set[str], Callable[[pl.DataFrame], np.ndarray]]]:
     """By feature: the columns it needs, and its value for each product of the catalogue."""
-    price, list_price = pl.col("price"), pl.col("list_price")
+    price, list_price, log_price = pl.col("price"), pl.col("list_price"), pl.col("price").log1p()
     age = pl.col("listed_at").max() - pl.col("listed_at")  # by the catalogue's clock: today's would drift
+    discount = pl.when(list_price > 0).then((1 - price / list_price).clip(lower_bound=0))
     return {
-        "price": ({"price"}, price),
-        "log_price": ({"price"}, price.log1p()),
-        "discount": (
-            {"price", "list_price"},
-            pl.when(list_price > 0).then((1 - price / list_price).clip(lower_bound=0)),
-        ),
-        "price_rank_in_category": ({"price", "category"}, _among_peers(rank_share(price))),
-        "log_price_z_in_category": ({"price", "category"}, _among_peers(z_score(price.log1p()))),
-        "brand_frequency": ({"brand"}, _log_frequency("brand")),
-        "category_frequency": ({"category"}, _log_frequency("category")),
-        "rating": ({"rating"}, pl.col("rating")),
-        "rating_count": ({"rating_count"}, pl.col("rating_count").log1p()),
-        "age_days": ({"listed_at"}, age.dt.total_seconds(fractional=True) / _SECONDS_A_DAY),
+        "price": ({"price"}, _column(price)),
+        "log_price": ({"price"}, _column(log_price)),
+        "discount": ({"price", "list_price"}, _column(discount)),
+        "price_rank_in_category": ({"price", "category"}, _among_peers(rank_share, price, category)),
+        "log_price_z_in_category": ({"price", "category"}, _among_peers(z_score, log_price, category)),
+        "brand_frequency": ({"brand"}, _column(_log_frequency("brand"))),
+        "category_frequency": ({"category"}, _column(_log_frequency("category"))),
+        "rating": ({"rating"}, _column(pl.col("rating"))),
+        "rating_count": ({"rating_count"}, _column(pl.col("rating_count").log1p())),
+        "age_days": ({"listed_at"}, _column(age.dt.total_seconds(fractional=True) / _SECONDS_A_DAY)),
     }
+
+
+def _column(values: pl.Expr) -> Callable[[pl.DataFrame], np.ndarray]:
+    return lambda products: products.select(values.cast(pl.Float64)).to_series().to_numpy()
 
 
 def _log_frequency(name: str) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null()).then(pl.len().over(name).log())
 
 
-def _among_peers(standing: pl.Expr) -> pl.Expr:
+def _among_peers(
+    standing: Callable[[np.ndarray, np.ndarray], np.ndarray], values: pl.Expr, category: np.ndarray | None
+) -> Callable[[pl.DataFrame], np.ndarray]:
     """Within the leaf category; products without one have no peers, though they share a null."""
-    return pl.when(pl.col("category").is_not_null()).then(standing.over("category"))
 
+    def stand(products: pl.DataFrame) -> np.ndarray:
+        rows = np.zeros(products.height, dtype=np.int64) if category is None else category
+        order = np.argsort(rows, kind="stable")
+        found = np.empty(products.height)
+        found[order] = standing(_column(values)(products)[order], list_starts(rows[order]))
+        found[rows < 0] = np.nan
+        return found
 
-def _filled(products: pl.DataFrame) -> set[str]:
-    return {column.name for column in products if column.null_count() < len(column)}
+    return stand
 
 
 def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
@@ -200,44 +332,17 @@ def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
     return products.with_columns(category_top=top)
 
 
-def _with_extras(products: pl.DataFrame, config: StructuredConfig) -> StructuredConfig:
-    """The config with its columns named: where it names none, every column that is not canonical."""
+def _with_extras(products: pl.DataFrame, settings: StructuredConfig) -> StructuredConfig:
+    """The settings with their columns named: where they name none, every column that is not canonical."""
     known = [*pl.Schema(Products), *file_columns(products.columns)]
     extra = products.drop(known, strict=False)
     found = {"numeric": extra.select(cs.numeric()).columns, "categorical": extra.select(cs.string()).columns}
-    unset = {kind: tuple(names) for kind, names in found.items() if getattr(config, kind) is None}
-    return config.model_copy(update=unset)
+    unset = {kind: tuple(names) for kind, names in found.items() if getattr(settings, kind) is None}
+    return settings.model_copy(update=unset)
 
 
-def _vocabularies(products: pl.DataFrame, config: StructuredConfig) -> dict[str, tuple[str, ...]]:
-    """By feature: the most frequent values, sorted, and `(other)` last where some had to be left out."""
-    found = {}
-    for name in config.categorical or ():
-        counts = products[name].cast(pl.String).drop_nulls().value_counts(name="count")
-        ranked = counts.sort("count", name, descending=[True, False])[name].to_list()
-        kept = sorted(ranked[: config.max_categories])
-        if kept:
-            found[f"extra.{name}"] = (*kept, OTHER) if len(kept) < len(ranked) else tuple(kept)
-    return found
-
-
-def _coded(products: pl.DataFrame, vocabularies: Mapping[str, tuple[str, ...]]) -> Iterator[pl.Expr]:
-    for feature, values in vocabularies.items():
-        if feature.removeprefix("extra.") in products.columns:
-            yield _codes(feature, values)
-
-
-def _codes(feature: str, values: tuple[str, ...]) -> pl.Expr:
-    """The column as an Enum; a value without a code is `(other)` where there is such, else null."""
-    column = pl.col(feature.removeprefix("extra.")).cast(pl.String)
-    codes = column.cast(pl.Enum(values), strict=False)
-    if OTHER in values:
-        codes = pl.when(column.is_not_null()).then(codes.fill_null(OTHER))
-    return codes.alias(feature)
-
-
-def _check_extra(products: pl.DataFrame, config: StructuredConfig) -> None:
-    for name in (*(config.numeric or ()), *(config.categorical or ())):
+def _check_extra(products: pl.DataFrame, settings: StructuredConfig) -> None:
+    for name in (*(settings.numeric or ()), *(settings.categorical or ())):
         if name not in products.columns:
             raise InputError(
                 where="features.structured",
@@ -245,7 +350,7 @@ def _check_extra(products: pl.DataFrame, config: StructuredConfig) -> None:
                 got=f"{name!r}, which it lacks",
                 cure=f"name it under data.products or leave it out; there are {', '.join(products.columns)}",
             )
-    for name in config.numeric or ():
+    for name in settings.numeric or ():
         if not products[name].dtype.is_numeric():
             raise InputError(
                 where="features.structured.numeric",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +15,7 @@ _STRENGTHS = 10.0 ** np.arange(-4, 2)  # of the penalty, as shares of the mean e
 _LEVERAGE = 1 - 1e-6  # at most: an example that alone sets its own estimate says nothing when left out
 _ROUNDING = 1e-6  # a spread of chances below this is rounding
 _ROWS_AT_ONCE = 8192
+_ARRAYS = ("weights", "offset", "share", "spread", "mean", "inverse", "root")
 _TRIED_ROWS, _TRIED_WORDS = 4096, 256  # on which the strength is chosen
 
 
@@ -25,7 +26,8 @@ class WordProbes:
     weights: (w, d); offset: (w,), so that vector · weights + offset estimates the chance of the word;
     share: (w,) of the examples that have the word; spread: (w,) standard deviation of the estimates
     over the examples; mean: (d,) of the examples; penalty: on the squared weights; inverse: (d, d) of the
-    penalised scatter; examples: how many there were, 1 if none.
+    penalised scatter; root: (d, d), root · rootᵀ = Σ over words of weights · weightsᵀ / variance of the word;
+    examples: how many there were, 1 if none.
     """
 
     weights: np.ndarray
@@ -35,6 +37,7 @@ class WordProbes:
     mean: np.ndarray
     penalty: float
     inverse: np.ndarray
+    root: np.ndarray
     examples: int
 
     @classmethod
@@ -50,52 +53,61 @@ class WordProbes:
         along = (weights @ moments.axes) ** 2
         spread = np.sqrt(along @ moments.eigenvalues / moments.examples)
         offset = moments.share - weights @ moments.mean
-        return cls(weights, offset, moments.share, spread, moments.mean, penalty, inverse, moments.examples)
+        root = _root(weights, moments.share, moments.examples)
+        return cls(
+            weights, offset, moments.share, spread, moments.mean, penalty, inverse, root, moments.examples
+        )
 
-    def chances(self, at: RowVectors, words: np.ndarray, said: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    def chances(
+        self, at: RowVectors, words: np.ndarray, said: np.ndarray, leverages: np.ndarray
+    ) -> np.ndarray:
         """Estimated chance of a word in each item, (m,), not held to 0 … 1; NaN without a vector.
 
         at, words: (m,) each entry's vector and row of the probes; said: whether the item has the word;
-        fitted: whether it was an example. An example has no say in its own estimate, which is that of
-        probes fitted without it: by the closed form of ridge regression, (estimate - h · said) / (1 - h),
-        h its leverage.
+        leverages: (m,) of the item's vector where it was an example, else 0. An example has no say in its own
+        estimate, which is that of probes fitted without it: by the closed form of ridge regression,
+        (estimate - h · said) / (1 - h), h its leverage.
         """
         estimate = self.offset[words] + vectors.dots(at, RowVectors(self.weights, words))
-        leverage = self._leverages(at) * fitted
-        return (estimate - leverage * said) / (1 - leverage)
+        return (estimate - leverages * said) / (1 - leverages)
 
     def standing(self, chances: np.ndarray, words: np.ndarray) -> np.ndarray:
         """Chances (m,) of words (m,) in standard deviations above the word's mean; 0 where all are alike."""
         spread = np.where(self.spread > _ROUNDING, self.spread, np.inf)
         return (chances - self.share[words]) / spread[words]
 
-    def profiles(self, at: RowVectors) -> RowVectors:
-        """Unit vectors (u, d) whose dot products are cosines of the probes' answers, all words standardised.
+    def profiles(self, vectors: np.ndarray) -> np.ndarray:
+        """(u, d) float32 unit vectors whose dot products are cosines of the probes' answers, all words standardised.
 
         The answers of w probes to a vector x are (x - mean) · weightsᵀ; products of such answers need
         only the d × d matrix weightsᵀ · weights, so they are never written out.
         """
-        used, place = np.unique(at.rows, return_inverse=True)
-        there = used >= 0
-        answers = (at.vectors[used[there]] - self.mean) @ self._root
-        lengths = np.linalg.norm(answers, axis=1, keepdims=True)
-        unit = np.divide(answers, lengths, out=np.zeros_like(answers), where=lengths > 0)
-        return RowVectors(unit.astype(np.float32), np.where(there, np.cumsum(there) - 1, -1)[place])
+        found = np.empty(vectors.shape, dtype=np.float32)
+        for start in range(0, len(vectors), _ROWS_AT_ONCE):
+            answers = (vectors[start : start + _ROWS_AT_ONCE] - self.mean) @ self.root
+            lengths = np.linalg.norm(answers, axis=1, keepdims=True)
+            unit = np.divide(answers, lengths, out=np.zeros_like(answers), where=lengths > 0)
+            found[start : start + _ROWS_AT_ONCE] = unit
+        return found
 
-    @cached_property
-    def _root(self) -> np.ndarray:
-        """(d, d): root · rootᵀ = Σ over words of weights · weightsᵀ / variance of the word."""
-        scaled = self.weights / np.sqrt(_variance(self.share, self.examples))[:, np.newaxis]
-        values, axes = np.linalg.eigh((scaled.T @ scaled).astype(np.float64))
-        return axes * np.sqrt(np.maximum(values, 0))
+    def leverages(self, vectors: np.ndarray) -> np.ndarray:
+        """(u,) of each vector, were it an example; below 1."""
+        found = np.empty(len(vectors))
+        for start in range(0, len(vectors), _ROWS_AT_ONCE):
+            centred = vectors[start : start + _ROWS_AT_ONCE] - self.mean
+            found[start : start + _ROWS_AT_ONCE] = np.einsum("ij,ij->i", centred @ self.inverse, centred)
+        return np.minimum(found + 1 / self.examples, _LEVERAGE)
 
-    def _leverages(self, at: RowVectors) -> np.ndarray:
-        """(m,) below 1; 0 without a vector."""
-        used, place = np.unique(at.rows, return_inverse=True)
-        found = np.zeros(len(used))
-        centred = at.vectors[used[used >= 0]] - self.mean
-        found[used >= 0] = np.einsum("ij,ij->i", centred @ self.inverse, centred) + 1 / self.examples
-        return np.minimum(found, _LEVERAGE)[place]
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        found = {f"{name}.{part}": getattr(self, part) for part in _ARRAYS}
+        numbers = np.array([self.penalty, self.examples], dtype=np.float64)
+        return found | {f"{name}.numbers": numbers}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> WordProbes:
+        penalty, examples = arrays[f"{name}.numbers"].tolist()
+        parts = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
+        return cls(**parts, penalty=penalty, examples=int(examples))
 
 
 @dataclass(frozen=True)
@@ -150,3 +162,9 @@ class _Moments:
 def _variance(share: np.ndarray, examples: int) -> np.ndarray:
     """Of words that a share of the examples has; one that all or none has counts as had by a single one."""
     return np.maximum(share * (1 - share), 1 / examples)
+
+
+def _root(weights: np.ndarray, share: np.ndarray, examples: int) -> np.ndarray:
+    scaled = weights / np.sqrt(_variance(share, examples))[:, np.newaxis]
+    values, axes = np.linalg.eigh((scaled.T @ scaled).astype(np.float64))
+    return axes * np.sqrt(np.maximum(values, 0))

@@ -10,7 +10,7 @@ from features.errors import InputError
 from features.media.columns import media_columns, modality_of
 from features.sources import cleaning
 from features.sources import values as derive
-from features.sources.columns import Inputs, Source
+from features.sources.columns import Inputs, PriceRules, Source
 from features.sources.config import (
     CatalogueConfig,
     EventsConfig,
@@ -29,22 +29,25 @@ from features.sources.files import (
     settle_files,
     with_photos,
 )
+from features.sources.grades import by_rater, read_grades
+from features.sources.ids import nearly_known
 from features.sources.ledger import Ledger
+from features.sources.remarks import Said
 from features.sources.schema import Events, Judgements, Products, Queries, completed
+from features.sources.variants import with_group_texts
 
 _DATE = "date (ISO, as 2024-05-31)"
 
 
 def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
-    """product_id, grade, and what the file has of query_id, query and title; texts are clean."""
-    source = inputs.source("judgements", config.path, config.columns)
-    readable = "grade named in data.judgements.grades" if config.grades else "number"
-    mend = "give each of its values a number in data.judgements.grades"
-    grade = source.values("grade", lambda raw: _grades(raw, config.grades), readable, mend)
-    if grade is None:
-        grade = source.require("grade", "data.judgements.columns.grade")
-    columns = [*_query(source), source.needed_ids("product_id"), source.text("title"), grade]
-    frame = _frame(columns)
+    """product_id, grade, and what the file has of query_id, query and title; texts are clean.
+
+    Several columns of grades are several raters: a row each, where they gave one.
+    """
+    source = inputs.source("judgements", config, config.columns)
+    grades = read_grades(source, config.grades)
+    frame = _frame([*_query(source), source.needed_ids("product_id"), source.text("title")])
+    frame = by_rater(frame, grades, inputs.ledger)
     texts = [name for name in ("query", "title") if name in frame.columns]
     return cleaning.clean_text(frame, "judgements", texts, inputs.ledger)
 
@@ -55,13 +58,6 @@ def _query(source: Source) -> list[pl.Series | None]:
     if query_id is None and text is None:
         source.require("query_id", f"data.{source.table}.columns.query_id (or .query, the text)")
     return [query_id, text]
-
-
-def _grades(raw: pl.Series, names: dict[str | int, float] | None) -> pl.Series:
-    if not names:
-        return derive.numbers(raw)
-    grade_of = {str(name): grade for name, grade in names.items()}
-    return derive.identifiers(raw).replace_strict(grade_of, default=None, return_dtype=pl.Float64)
 
 
 def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:
@@ -94,36 +90,34 @@ def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: 
 
 
 def _read_products(config: ProductsConfig, photos: ImagesConfig | None, inputs: Inputs) -> pl.DataFrame:
-    source = inputs.source("products", config.path, config.columns)
+    source = inputs.source("products", config, config.columns)
+    source = with_group_texts(source)
     numeric = [
-        source.readable(name, derive.numbers, "number", "data.products.numeric") for name in config.numeric
+        source.readable(name, source.as_numbers(), "number", "data.products.numeric")
+        for name in config.numeric
     ]
     categories = [source.require(name, "data.products.categorical") for name in config.categorical]
+    prices = PriceRules(config.price_unit == "cents", config.currency)
     columns = [
         source.needed_ids("product_id"),
         source.text("title"),
         source.text("description"),
         source.text("brand"),
         source.category("category", config.category_separator),
-        _price(source, "price", config.price_unit),
-        _price(source, "list_price", config.price_unit),
-        source.values("rating", derive.numbers, "number"),
-        source.values("rating_count", derive.numbers, "number"),
+        source.price("price", prices),
+        source.price("list_price", prices),
+        source.number("rating"),
+        source.number("rating_count", whole=True),
         source.values("listed_at", derive.datetimes, _DATE),
         *(column.alias(name) for name, column in zip(config.numeric, numeric, strict=True)),
-        *(derive.joined_text([column]).alias(column.name) for column in categories),
+        *(
+            derive.joined_text([column]).alias(name)
+            for name, column in zip(config.categorical, categories, strict=True)
+        ),
         read_photo(source, photos, inputs),
         *read_media(source, config.media),
     ]
     return completed(Products, _frame(columns))
-
-
-def _price(source: Source, name: str, unit: str) -> pl.Series | None:
-    price = source.values(name, derive.prices, "price")
-    if price is None:
-        return None
-    source.note_ranges(name)
-    return price / 100 if unit == "cents" else price
 
 
 def _judged_products(judged: pl.DataFrame | None) -> pl.DataFrame:
@@ -170,7 +164,7 @@ def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: I
 
 
 def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
-    source = inputs.source("queries", config.path, config.columns)
+    source = inputs.source("queries", config, config.columns)
     columns = [
         source.needed_ids("query_id"),
         source.text("text"),
@@ -213,6 +207,7 @@ def match_judgements(
     frame = cleaning.reject_broken(frame, "judgements", Judgements, ledger)
     for key, known in (("product_id", products["product_id"]), ("query_id", queries["query_id"])):
         kept = cleaning.reject_unknown(frame, "judgements", key, known, ledger)
+        _remark_nearly_known(frame[key], known, key, ledger)
         if frame.height and not kept.height:
             raise InputError(
                 where=path,
@@ -231,11 +226,23 @@ def match_judgements(
     return cleaning.resolve_judgements(frame, ledger)
 
 
+def _remark_nearly_known(ids: pl.Series, known: pl.Series, key: str, ledger: Ledger) -> None:
+    """Say where ids are unknown only for the way they are written."""
+    unknown = ids.unique(maintain_order=True)
+    unknown = unknown.filter(~unknown.is_in(known.implode()))
+    count, way = nearly_known(unknown, known) if len(unknown) else (0, "")
+    if count:
+        share = f"{count:,} of {len(unknown):,} unknown values of {key}"
+        evidence = f"{share} would be known {way} (such as {unknown[0]!r})"
+        cure = "export both tables by one program, with the ids as text"
+        ledger.remark([Said("WARN", evidence, cure)], f"judgements: {key}", "data.judgements")
+
+
 def load_events(
     config: EventsConfig, products: pl.DataFrame, queries: pl.DataFrame, inputs: Inputs
 ) -> pl.DataFrame:
     """The canonical events; those of unknown products are only reported, as an old log has many."""
-    source = inputs.source("events", config.path, config.columns)
+    source = inputs.source("events", config, config.columns)
     columns = [
         *_query(source),
         source.needed_ids("product_id"),

@@ -7,6 +7,7 @@ a bad value in a good row becomes null.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -38,11 +39,15 @@ _ENOUGH_PRICES = 20
 _NAMES = ("title", "brand")
 
 
+LONGEST_TEXT = 50_000  # characters, HTML included: some 8,000 words, more than an encoder or a searcher reads
+
+
 def clean_text(frame: pl.DataFrame, table: str, columns: Sequence[str], ledger: Ledger) -> pl.DataFrame:
-    """HTML and control characters out, white space collapsed, empty text → null."""
+    """HTML and control characters out, white space collapsed, empty text → null, long text cut at `LONGEST_TEXT`."""
     if not columns:
         return frame
     stages = (
+        (f"text cut at {LONGEST_TEXT:,} characters", _cut),
         ("HTML tags and entities removed", _without_html),
         ("control characters removed", lambda column: column.str.replace_all(_CONTROLS, "")),
         ("white space tidied", lambda column: column.str.replace_all(r"\s+", " ").str.strip_chars()),
@@ -55,17 +60,31 @@ def clean_text(frame: pl.DataFrame, table: str, columns: Sequence[str], ledger: 
     return frame
 
 
+def _cut(column: pl.Series) -> pl.Series:
+    long = column.str.len_bytes() > LONGEST_TEXT  # bytes are counted already; characters are never more
+    return column.str.head(LONGEST_TEXT) if long.any() else column
+
+
 def _without_html(column: pl.Series) -> pl.Series:
     escaped = column.filter(column.str.contains(_ENTITY)).unique()
-    plain = pl.Series([_unescaped(value) for value in escaped], dtype=pl.String)
+    plain = pl.Series([unescaped(value) for value in escaped], dtype=pl.String)
     return column.replace(escaped, plain).str.replace_all(_HTML, " ")
 
 
-def _unescaped(text: str) -> str:
-    """Entities resolved until none is left: feeds escape twice ("&amp;nbsp;")."""
-    while (plain := html.unescape(text)) != text:
+# "&amp;amp;" and "&#38;#38;": an ampersand escaped many times is one; a number too long for any character is none.
+_AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
+_NO_CHARACTER = re.compile(r"&#(?:0*[1-9]\d{7,}|x0*[1-9a-f][0-9a-f]{6,});?", re.IGNORECASE)
+_ESCAPES = 10
+
+
+def unescaped(text: str) -> str:
+    """Entities resolved until none is left, as feeds escape twice ("&amp;nbsp;"); in time linear in the text."""
+    for _ in range(_ESCAPES):
+        plain = html.unescape(_NO_CHARACTER.sub("\ufffd", _AMPERSANDS.sub("&", text)))
+        if plain == text or "&" not in plain:
+            return plain
         text = plain
-    return text
+    return re.sub(_ENTITY, " ", text)
 
 
 def clean_numbers(frame: pl.DataFrame, table: str, ledger: Ledger) -> pl.DataFrame:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,11 +16,16 @@ from features.errors import InputError
 from features.media.files import content_hashes
 from features.media.photos import PhotoChecks
 from features.sources import values
-from features.sources.config import Names
+from features.sources.categories import category_paths
+from features.sources.config import Names, TableConfig
+from features.sources.ids import joint_ids, read_ids
 from features.sources.ledger import Ledger, shorten
-from features.sources.readers import read_table, sha256
+from features.sources.numerals import Mark, Reading
+from features.sources.prices import one_currency
+from features.sources.readers import read_rows, sha256
+from features.sources.remarks import Said
 
-Convert = Callable[[pl.Series], pl.Series]
+Convert = Callable[[pl.Series], "pl.Series | Reading"]
 
 _SHOWN = 20  # columns named in an error
 
@@ -37,25 +43,39 @@ class Source:
     frame: pl.DataFrame
     mapping: Mapping[str, Names]
     ledger: Ledger
+    decimal: Mark | None = None
 
     def ids(self, name: str) -> pl.Series | None:
-        found = self._one(name)
-        return None if found is None else values.identifiers(self.frame[found]).alias(name)
+        """Ids as text; several columns are one id together."""
+        found = self.named(name)
+        return self._ids(found, name) if found else None
 
     def needed_ids(self, name: str) -> pl.Series:
         """Like `ids`, but InputError where there is none."""
-        found = self._one(name) or name
-        return values.identifiers(self.require(found, self._setting(name))).alias(name)
+        return self._ids(self.named(name) or [name], name)
+
+    def _ids(self, columns: list[str], name: str) -> pl.Series:
+        parts = []
+        for column in columns:
+            where = f"{self.path}, column {column!r}"
+            read = read_ids(self.require(column, self._setting(name)), where)
+            self.remark(read.said, column)
+            parts.append(read.values)
+        return (parts[0] if len(parts) == 1 else joint_ids(parts, str(self.path))).alias(name)
 
     def text(self, name: str) -> pl.Series | None:
         """Text; several columns are joined."""
-        found = self._several(name)
+        found = self.named(name)
         return values.joined_text([self.frame[column] for column in found]).alias(name) if found else None
 
     def category(self, name: str, separator: str) -> pl.Series | None:
         """A path "A > B > C"; several columns are its levels."""
-        found = self._several(name)
-        return values.category_paths([self.frame[c] for c in found], separator).alias(name) if found else None
+        found = self.named(name)
+        if not found:
+            return None
+        read = category_paths([self.frame[column] for column in found], separator)
+        self.remark(read.said, ", ".join(found))
+        return read.values.alias(name)
 
     def values(
         self, name: str, convert: Convert, expected: str, mend: str = "mend this one"
@@ -66,11 +86,45 @@ class Source:
             return None
         return self.readable(found, convert, expected, self._setting(name), mend).alias(name)
 
-    def note_ranges(self, name: str) -> None:
-        """Count the prices that are ranges, of which the lower bound is taken."""
-        rows = self.frame.select(self._several(name))
-        ranges = rows.filter(values.is_range(rows.to_series()))
-        self.ledger.note(self.table, f"{name}: lower bound of a range taken", rows, ranges, "changed")
+    def price(self, name: str, rules: PriceRules) -> pl.Series | None:
+        """Prices in one currency, the lower bound of ranges; those of other currencies are null and counted."""
+        found = self._one(name)
+        if found is None:
+            return None
+        raw = self.require(found, self._setting(name))
+        read = values.prices(raw, decimal=self.decimal, cents=rules.cents)
+        self.remark(read.said, found)
+        price = self.readable(found, lambda _: read.values, "price", self._setting(name))
+        rows = self.frame.select(found)
+        self.ledger.note(
+            self.table, f"{name}: lower bound of a range taken", rows, rows.filter(read.ranges), "changed"
+        )
+        return self._in_one_currency(price, read.currency, found, rules.currency).alias(name)
+
+    def _in_one_currency(
+        self, price: pl.Series, written: pl.Series, column: str, wanted: str | None
+    ) -> pl.Series:
+        own = self._one("currency") if "currency" in self.mapping else None
+        if own is not None:
+            beside = values.currencies(self.frame[own])
+            written = pl.select(pl.coalesce(written, beside)).to_series()
+        kept = one_currency(written.set(price.is_null(), None), wanted)
+        self.remark(kept.said, column)
+        rows = self.frame.select(column)
+        step = f"{column}: in another currency than {kept.currency}, set to null"
+        if kept.others.any():
+            self.ledger.note(self.table, step, rows, rows.filter(kept.others), "changed")
+        return price.set(kept.others, None)
+
+    def number(self, name: str, *, whole: bool = False) -> pl.Series | None:
+        """Numbers; whole: they count something."""
+        return self.values(name, self.as_numbers(whole=whole), "number")
+
+    def as_numbers(self, *, whole: bool = False) -> Convert:
+        return lambda raw: values.numbers(raw, decimal=self.decimal, whole=whole)
+
+    def remark(self, said: Iterable[Said], column: str) -> None:
+        self.ledger.remark(said, f"{self.table}: {column}", f"data.{self.table}")
 
     def readable(
         self, column: str, convert: Convert, expected: str, setting: str, mend: str = "mend this one"
@@ -82,7 +136,10 @@ class Source:
         Raises InputError if it can read fewer than half of those present: then it is the wrong column.
         """
         raw = self.require(column, setting)
-        value = convert(raw)
+        read = convert(raw)
+        if isinstance(read, Reading):
+            self.remark(read.said, column)
+        value = read.values if isinstance(read, Reading) else read
         present = ~values.missing(raw)
         rows = self.frame.select(column).with_row_index("row", offset=1)
         bad = rows.filter(present & value.is_null())
@@ -100,8 +157,9 @@ class Source:
 
     def require(self, column: str, setting: str) -> pl.Series:
         """The source's column, or InputError naming the file, the column, those it has, the nearest."""
-        if column in self.frame.columns:
-            return self.frame[column]
+        found = self._alike(column)
+        if found is not None:
+            return self.frame[found]
         near = difflib.get_close_matches(column, self.frame.columns, n=1)
         nearest = f" (the nearest name is {near[0]!r})" if near else ""
         more = len(self.frame.columns) - _SHOWN
@@ -117,28 +175,58 @@ class Source:
         found = self._one(name)
         return None if found is None else self.frame[found]
 
-    def _several(self, name: str) -> list[str]:
+    def named(self, name: str) -> list[str]:
+        """The columns that the config names for it, else the one of its own name; none where there is none."""
         chosen = self.mapping[name]
         if chosen is None:
-            return [name] if name in self.frame.columns else []
+            return self.like(name)
         columns = [chosen] if isinstance(chosen, str) else list(chosen)
         for column in columns:
             self.require(column, self._setting(name))
-        return columns
+        return [self._alike(column) or column for column in columns]
+
+    def like(self, name: str) -> list[str]:
+        """The column that is called so, whatever the config says."""
+        found = self._alike(name)
+        return [] if found is None else [found]
+
+    def _alike(self, name: str) -> str | None:
+        """The column of that name, else the only one that differs in capitals, blanks, dashes and underscores."""
+        if name in self.frame.columns:
+            return name
+        alike = [column for column in self.frame.columns if _folded(column) == _folded(name)]
+        if len(alike) != 1:
+            return None
+        said = Said("PASS", f"read column {alike[0]!r} as {name!r}")
+        if said.of(f"{self.table}: columns", "") not in self.ledger.remarks:
+            self.ledger.remark([said], f"{self.table}: columns", "")
+        return alike[0]
 
     def _one(self, name: str) -> str | None:
-        found = self._several(name)
+        found = self.named(name)
         if len(found) > 1:
             raise InputError(
                 where=self._setting(name),
                 expected="one column",
                 got=", ".join(map(repr, found)),
-                cure="name one; only texts and the category can be joined from several",
+                cure="name one; only texts, ids, grades and the category can be made from several",
             )
         return found[0] if found else None
 
     def _setting(self, name: str) -> str:
         return f"data.{self.table}.columns.{name}"
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_-]+", "_", name.strip()).casefold()
+
+
+@dataclass(frozen=True)
+class PriceRules:
+    """cents: bare numbers are hundredths. currency: the one to keep; None: the most frequent."""
+
+    cents: bool = False
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -152,11 +240,18 @@ class Inputs:
     outside: bool = False
     """Whether photos and other files may lie outside their folder."""
 
-    def source(self, table: str, path: Path, columns: BaseModel | None = None) -> Source:
+    def source(self, table: str, file: TableConfig, columns: BaseModel | None = None) -> Source:
         """Read a table whose columns are called so."""
-        frame = read_table(self.base / path)
-        self.fingerprint(path)
-        return Source(table, self.base / path, frame, dict(columns or ()), self.ledger)
+        path = self.base / file.path
+        rows = read_rows(path, file.separator, file.encoding)
+        self.fingerprint(file.path)
+        self.ledger.remark(rows.said, f"{table}: file", f"data.{table}")
+        if rows.headers.height:
+            reason = "the header again"
+            whole = pl.concat([rows.frame, rows.headers])
+            self.ledger.note(table, reason, whole, rows.headers, "rejected")
+            self.ledger.keep_rejected(table, rows.headers.with_columns(reason=pl.lit(reason)))
+        return Source(table, path, rows.frame, dict(columns or ()), self.ledger, file.decimal)
 
     def fingerprint(self, path: Path) -> None:
         self.fingerprints[path.as_posix()] = sha256(self.base / path)

@@ -6,11 +6,12 @@ A canonical column is taken from the column named for it, else from one of its o
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from features.media.columns import hash_column
 
@@ -43,8 +44,35 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _known_encoding(name: str) -> str:
+    try:
+        codecs.lookup(name)
+    except LookupError as error:
+        raise ValueError(f"an encoding that Python knows, such as cp1252 or utf-16 (not {name!r})") from error
+    return name
+
+
+class TableConfig(_Strict):
+    """A file of rows, and how it is written where that cannot be read from the file itself."""
+
+    path: Path
+    separator: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="between the fields of a CSV file; none: as its header shows",
+    )
+    encoding: Annotated[str, AfterValidator(_known_encoding)] | None = Field(
+        None,
+        description="of a text file, such as cp1252; none: UTF-8, or UTF-16 where its first bytes say so",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="the decimal mark of numbers and prices written as text; none: decided per column"
+    )
+
+
 class ProductColumns(_Strict):
-    """The source's names of the product's columns; several are joined (text) or are levels (category)."""
+    """The source's names of the product's columns; several are joined (texts, ids) or are levels (category)."""
 
     product_id: Names = None
     title: Names = None
@@ -53,6 +81,12 @@ class ProductColumns(_Strict):
     category: Names = Field(default=None, description="a path, a list, or one column a level")
     price: Names = None
     list_price: Names = Field(default=None, description="the price before any discount")
+    currency: Names = Field(default=None, description="of the product's prices, where they do not name it")
+    group: Names = Field(
+        default=None,
+        description="what the rows of one product's variants share (Shopify's Handle): texts that a row lacks are "
+        "taken from the first of its group",
+    )
     rating: Names = None
     rating_count: Names = None
     listed_at: Names = None
@@ -61,20 +95,27 @@ class ProductColumns(_Strict):
     )
 
 
-class ProductsConfig(_Strict):
-    path: Path
+_HELPERS = {"currency", "group"}  # say how other columns are read; they are no columns of the products
+
+
+class ProductsConfig(TableConfig):
     columns: ProductColumns = ProductColumns()
     numeric: tuple[str, ...] = Field((), description="further columns that are numbers")
     categorical: tuple[str, ...] = Field((), description="further columns that are categories")
     media: Media = Field({}, description=_MEDIA)
     price_unit: Literal["units", "cents"] = "units"
+    currency: str | None = Field(
+        None,
+        pattern="^[A-Za-z]{3}$",
+        description="of the prices to keep, such as EUR; none: the most frequent one",
+    )
     category_separator: str = Field(">", min_length=1, description="between the levels of a category path")
 
     @model_validator(mode="after")
     def _own_names(self) -> Self:
         extra = (*self.numeric, *self.categorical)
-        ours = {*ProductColumns.model_fields, hash_column("image")}
-        taken = [name for name in extra if name in ours or extra.count(name) > 1]
+        canonical = {*ProductColumns.model_fields, hash_column("image")} - _HELPERS
+        taken = [name for name in extra if name in canonical or extra.count(name) > 1]
         if taken:
             raise ValueError(f"numeric and categorical to name other columns, each once (not {taken[0]!r})")
         return self
@@ -110,8 +151,7 @@ class QueryColumns(_Strict):
     at: Names = Field(default=None, description="when it was asked, for splits by time")
 
 
-class QueriesConfig(_Strict):
-    path: Path
+class QueriesConfig(TableConfig):
     columns: QueryColumns = QueryColumns()
     media: Media = Field({}, description=_MEDIA)
 
@@ -122,15 +162,30 @@ class JudgementColumns(_Strict):
         default=None, description="the query's text, where there is no query_id or no table of queries"
     )
     product_id: Names = None
-    grade: Names = None
+    grade: Names = Field(default=None, description="several columns are several raters")
     title: Names = Field(default=None, description="the product's title, where there is no table of products")
 
 
-class JudgementsConfig(_Strict):
-    path: Path
+def _plain_names(grades: object) -> object:
+    """YAML reads yes, on and true as one truth, and 1.0 as a number: names are text."""
+    if not isinstance(grades, dict):
+        return grades
+    return {_plain_name(name): grade for name, grade in grades.items()}
+
+
+def _plain_name(name: object) -> object:
+    if isinstance(name, bool):
+        return str(name).lower()
+    return f"{name:.17g}" if isinstance(name, int | float) else name
+
+
+Grades = Annotated[dict[str, float | None], BeforeValidator(_plain_names)]
+
+
+class JudgementsConfig(TableConfig):
     columns: JudgementColumns = JudgementColumns()
-    grades: dict[str | int, float] | None = Field(
-        default=None, description="the number that each text grade stands for"
+    grades: Grades | None = Field(
+        default=None, description="the number that each text grade stands for; null leaves its judgements out"
     )
     candidates: Literal["listed", "catalogue"] = Field(
         "listed",
@@ -147,8 +202,7 @@ class EventColumns(_Strict):
     at: Names = None
 
 
-class EventsConfig(_Strict):
-    path: Path
+class EventsConfig(TableConfig):
     columns: EventColumns = EventColumns()
 
 

@@ -15,7 +15,8 @@ from features.media.files import NOT_FOUND, look_at_files
 from features.media.folder import OUTSIDE, Folder
 from features.sources import values
 from features.sources.columns import Inputs, Source
-from features.sources.config import ImagesConfig
+from features.sources.config import ImagesConfig, TableConfig
+from features.sources.ids import read_ids
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".PNG")
@@ -66,8 +67,9 @@ def no_photos(height: int) -> pl.Series:
 
 def with_photos(products: pl.DataFrame, config: ImagesConfig, path: Path, inputs: Inputs) -> pl.DataFrame:
     """The products with the photos of a table of photos, all of a product's; what has no partner is reported."""
-    source = inputs.source("images", path)
-    ids = values.identifiers(source.require(config.key, "data.images.key"))
+    source = inputs.source("images", TableConfig(path=path))
+    where = f"{source.path}, column {config.key!r}"
+    ids = read_ids(source.require(config.key, "data.images.key"), where).values
     photos = pl.DataFrame(
         {"product_id": ids, "image": _as_named(source.require(config.column, "data.images.column"))}
     )

@@ -1,12 +1,15 @@
-"""What cleaning did: every step counted, every rejected row kept with its reason."""
+"""What cleaning did: every step counted, every rejected row kept with its reason, every guess said."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import polars as pl
+
+from features.sources.remarks import Remark, Said
 
 Action = Literal["rejected", "changed", "reported"]
 
@@ -25,14 +28,19 @@ class Step:
 
 @dataclass
 class Ledger:
-    """Steps in the order they were taken, and the rejected rows by table."""
+    """Steps in the order they were taken, remarks for the data doctor, and the rejected rows by table."""
 
     steps: list[Step] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
     _rejected: defaultdict[str, list[pl.DataFrame]] = field(default_factory=lambda: defaultdict(list))
 
     def note(self, table: str, step: str, frame: pl.DataFrame, hits: pl.DataFrame, action: Action) -> None:
         """Count a step: `hits` are the rows of `frame` it concerns; the first serves as the example."""
         self.steps.append(Step(table, step, frame.height, hits.height, action, example(hits)))
+
+    def remark(self, said: Iterable[Said], check: str, section: str) -> None:
+        """Pass on what was decided about a table or column; section: of its settings, for the cure."""
+        self.remarks += [one.of(check, section) for one in said]
 
     def note_changes(self, table: str, step: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         """Count the rows in which any column differs, with one change as the example; returns `after`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
 from features.sources.ledger import Ledger, Step, steps_frame
+from features.sources.remarks import Remark
 from features.sources.schema import Judgements, Products, Queries, completed
 from features.sources.svmlight import group_file, read_svmlight
 from features.sources.whole_catalogue import pair_with_catalogue
@@ -30,6 +31,7 @@ class Collection:
     given: ready-made features (query_id, product_id, given.*) of svmlight files, else None.
     rejected: the rows set apart, by table, with a `reason` column.
     fingerprints: SHA-256 of each input file, by its path in the config.
+    remarks: what the reader guessed or noticed, for the data doctor.
     """
 
     products: pl.DataFrame
@@ -40,6 +42,7 @@ class Collection:
     steps: list[Step]
     rejected: dict[str, pl.DataFrame]
     fingerprints: dict[str, str]
+    remarks: list[Remark] = field(default_factory=list)
 
     def summary(self) -> pl.DataFrame:
         """One row a cleaning step: table, step, rows, affected, action, example."""
@@ -138,5 +141,13 @@ def _collection(
 ) -> Collection:
     ledger = inputs.ledger
     return Collection(
-        products, queries, judgements, events, given, ledger.steps, ledger.rejected, inputs.fingerprints
+        products,
+        queries,
+        judgements,
+        events,
+        given,
+        ledger.steps,
+        ledger.rejected,
+        inputs.fingerprints,
+        ledger.remarks,
     )

@@ -1,8 +1,11 @@
-"""One file in, one frame out: Parquet, CSV, TSV and JSON lines, each also gzipped; text must be UTF-8."""
+"""One file in, one frame out: Parquet, CSV, TSV and JSON lines, each also gzipped.
+
+How a file is written is read from it where it shows (first bytes, header), else it is a setting of the table's.
+"""
 
 from __future__ import annotations
 
-import csv
+import codecs
 import gzip
 import hashlib
 import io
@@ -15,23 +18,52 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError
+from features.sources.csv_files import FileRows, read_csv
 
 _SUFFIXES = ".parquet, .csv, .tsv or .jsonl (each also with .gz)"
 _PARQUET = b"PAR1"  # a Parquet file begins and ends with it
+_NEW_LINE = b"\n"
+_MARKS = (  # the longer first: UTF-32's begins as UTF-16's
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# What is packed tighter than this, and large, is made to fill the memory of who unpacks it.
+_TIGHTEST = 200
+_UNPACKED_FREELY = 2**28
+_PARQUET_FREELY = 2**30
 
 
 def read_table(path: Path) -> pl.DataFrame:
+    """The rows of `read_rows` alone."""
+    return read_rows(path).frame
+
+
+def read_rows(path: Path, separator: str | None = None, encoding: str | None = None) -> FileRows:
     """Read a table by its extension.
 
     Columns of CSV and TSV stay text (so an id "007" keeps its zeros); the mapping to canonical columns
-    casts them. Raises InputError for a file that is missing, empty, damaged, or of an unknown kind.
+    casts them. separator, encoding: of a text file, where it does not show them itself.
+    Raises InputError for a file that is missing, empty, damaged, or of an unknown kind.
     """
     content = read_bytes(path)
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    frame = _parse(content, suffix.lower(), path)
-    if not frame.height:
+    suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
+    if suffix == ".parquet":
+        rows = FileRows(_parse_parquet(content, path))
+    elif suffix in {".csv", ".tsv"}:
+        rows = read_csv(
+            decode(content, path, encoding), path, separator or ("\t" if suffix == ".tsv" else None)
+        )
+    elif suffix in {".jsonl", ".ndjson"}:
+        rows = FileRows(_parse_json_lines(decode(content, path, encoding), path))
+    else:
+        cure = "save the table in one of these formats"
+        raise InputError(where=path, expected=_SUFFIXES, got=repr(suffix), cure=cure)
+    if not rows.frame.height:
         raise InputError(where=path, expected="rows", got="a header only", cure="check the file or its path")
-    return frame
+    return rows
 
 
 def read_bytes(path: Path) -> bytes:
@@ -44,8 +76,17 @@ def read_bytes(path: Path) -> bytes:
             got=got,
             cure="check the path (a config's paths start from its own folder)",
         )
+    content = _unzipped(path) if path.suffix == ".gz" else path.read_bytes()
+    if not content or content.isspace():
+        raise InputError(where=path, expected="rows", got="an empty file", cure="check the file or its path")
+    return content
+
+
+def _unzipped(path: Path) -> bytes:
+    most = max(_UNPACKED_FREELY, _TIGHTEST * path.stat().st_size)
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) as file:
+            content = file.read(most + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(
             where=path,
@@ -53,41 +94,39 @@ def read_bytes(path: Path) -> bytes:
             got=str(error)[:1].lower() + str(error)[1:],
             cure="fetch or pack it again; if it is not packed, take .gz off its name",
         ) from error
-    if not content or content.isspace():
-        raise InputError(where=path, expected="rows", got="an empty file", cure="check the file or its path")
+    if len(content) > most:
+        got = f"one that unpacks to over {_TIGHTEST} times its size"
+        raise InputError(where=path, expected="a table", got=got, cure="if you trust it, unpack it yourself")
     return content
 
 
-def decode(content: bytes, path: Path) -> str:
-    """UTF-8 text, without a byte-order mark; InputError naming the line of the first byte that is not."""
+def decode(content: bytes, path: Path, encoding: str | None = None) -> str:
+    """Text without a byte-order mark; InputError naming the line of the first byte that is wrong.
+
+    Without an encoding, the one that the first bytes name, or UTF-8.
+    """
+    chosen = encoding or marked_encoding(content) or "utf-8"
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        return content.decode(chosen).removeprefix("\ufeff")
+    except UnicodeError as error:
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
         raise InputError(
-            where=f"{path}, line {line}",
-            expected="UTF-8 text",
-            got=f"the byte 0x{content[error.start]:02x}",
-            cure="save the file as UTF-8",
+            where=f"{path}, line {content.count(_NEW_LINE, 0, start) + 1}",
+            expected=f"{chosen.upper()} text",
+            got=f"the byte 0x{content[start]:02x}",
+            cure="save the file as UTF-8, or set the table's encoding (such as cp1252, in which Excel writes)",
         ) from error
+
+
+def marked_encoding(content: bytes) -> str | None:
+    """The encoding that a file's first bytes name (a byte-order mark); None where they name none."""
+    return next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
 
 
 def sha256(path: Path) -> str:
     """The file's SHA-256 in hex, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _parse(content: bytes, suffix: str, path: Path) -> pl.DataFrame:
-    if suffix == ".parquet":
-        return _parse_parquet(content, path)
-    if suffix in {".csv", ".tsv"}:
-        return _parse_csv(decode(content, path), suffix, path)
-    if suffix in {".jsonl", ".ndjson"}:
-        return _parse_json_lines(decode(content, path), path)
-    raise InputError(
-        where=path, expected=_SUFFIXES, got=repr(suffix), cure="save the table in one of these formats"
-    )
 
 
 def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:
@@ -98,62 +137,19 @@ def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:
         got = "one that is cut off at its end"
         raise InputError(where=path, expected="a Parquet file", got=got, cure="fetch or write it again")
     try:
+        rows = pl.scan_parquet(io.BytesIO(content))
+        cells = rows.select(pl.len()).collect().item() * len(rows.collect_schema())
+        if 8 * cells > max(_PARQUET_FREELY, 1000 * len(content)):
+            got = f"{cells:,} values in {len(content):,} bytes"
+            raise InputError(
+                where=path, expected="a table", got=got, cure="if you trust it, write it again as CSV"
+            )
         return pl.read_parquet(io.BytesIO(content))
     except pl.exceptions.PolarsError as error:
         got = str(error).partition("\n")[0]
         raise InputError(
             where=path, expected="a Parquet file", got=got, cure="fetch or write it again"
         ) from error
-
-
-def _parse_csv(text: str, suffix: str, path: Path) -> pl.DataFrame:
-    separator = _separator(text, suffix)
-    try:
-        return pl.read_csv(text.encode(), separator=separator, infer_schema=False)
-    except pl.exceptions.PolarsError:
-        # Stricter than people are: a lone quote within a field (5" nail) is one of its letters.
-        header, *rows = _csv_rows(text, separator, path)
-    if len(set(header)) < len(header):
-        got = repr(next(name for name in header if header.count(name) > 1)) + " more than once"
-        raise InputError(where=path, expected="each column once", got=got, cure="rename or remove one")
-    padded = [[*row, *[""] * (len(header) - len(row))] for row in rows]
-    return pl.DataFrame(padded, dict.fromkeys(header, pl.String), orient="row").select(
-        pl.all().replace("", None)
-    )
-
-
-def _csv_rows(text: str, separator: str, path: Path) -> list[list[str]]:
-    """The header and the rows by Python's own reader; InputError naming the line of the first broken row."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[list[str]] = []
-    line = 1
-    try:
-        for row in reader:
-            if rows and len(row) > len(rows[0]):
-                raise InputError(
-                    where=f"{path}, line {line}",
-                    expected=f"{len(rows[0])} fields, as in the header",
-                    got=f"{len(row)}",
-                    cure=f"put fields that hold {separator!r} in double quotes",
-                )
-            rows += [row] if row else []
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(
-            where=f"{path}, line {line}",
-            expected="a closing quote for each opening one",
-            got=str(error),
-            cure="close it, or double a quote that is part of the text",
-        ) from error
-    return rows
-
-
-def _separator(text: str, suffix: str) -> str:
-    """Tab for .tsv; else the comma, or the semicolon that spreadsheets write where the comma is decimal."""
-    header = text.partition("\n")[0]
-    if suffix == ".tsv":
-        return "\t"
-    return ";" if ";" in header and "," not in header else ","
 
 
 def _parse_json_lines(text: str, path: Path) -> pl.DataFrame:
@@ -175,6 +171,10 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         got = f"{line[:30]!r} ({error.msg.removesuffix(' at')} at character {error.colno})"
         raise InputError(where=where, expected="a JSON object", got=got, cure=cure) from error
+    except (RecursionError, ValueError) as error:  # nested too deep, or a number of 4,300 digits
+        raise InputError(
+            where=where, expected="a JSON object", got=f"{line[:30]!r}, too deep or too long", cure=cure
+        ) from error
     if not isinstance(value, dict):
         raise InputError(where=where, expected="a JSON object", got=repr(line[:30]), cure=cure)
     return value

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
+from features.words.packed_strings import PackedStrings
 from features.words.tokens import STOP_WORDS
 
 _NO_BRAND = -1
 
 
+@dataclass(frozen=True, eq=False)
 class BrandNames:
-    """The brands of a catalogue as runs of tokens.
+    """The brands of a catalogue as runs of tokens. Brands that read the same are one.
 
-    tokens: those of each product's brand, null for none. Brands that read the same are one.
+    names: sorted, their tokens with a blank between; of_product: (n,) the row of each product's brand in `names`,
+    -1 for none.
     """
 
-    def __init__(self, tokens: pl.Series) -> None:
+    names: PackedStrings
+    of_product: np.ndarray
+
+    @classmethod
+    def of(cls, tokens: pl.Series) -> BrandNames:
+        """tokens: those of each product's brand, null for none."""
         names = pl.DataFrame({"name": tokens.list.join(" ")})
         distinct = [
             name for name in names["name"].drop_nulls().unique().sort() if set(name.split()) - STOP_WORDS
         ]
-        self._codes = {name: code for code, name in enumerate(distinct)}
-        self._longest = max((len(name.split()) for name in distinct), default=0)
-        codes = names["name"].replace_strict(self._codes, default=_NO_BRAND, return_dtype=pl.Int64)
-        self._of_product = codes.to_numpy()
+        codes = {name: code for code, name in enumerate(distinct)}
+        rows = names["name"].replace_strict(codes, default=_NO_BRAND, return_dtype=pl.Int64)
+        return cls(PackedStrings.of(pl.Series(distinct, dtype=pl.String)), rows.to_numpy())
+
+    @cached_property
+    def _codes(self) -> dict[str, int]:
+        return {self.names[row].decode(): row for row in range(len(self.names))}
+
+    @cached_property
+    def _longest(self) -> int:
+        return max((len(name.split()) for name in self._codes), default=0)
 
     def named_in(self, tokens: Sequence[str]) -> set[int]:
         """Codes of the brands that stand in a query's tokens; of two that overlap, the first and longest."""
@@ -53,9 +70,16 @@ class BrandNames:
         1 if the query names the product's brand, 0 if only others, NaN if it names none or the
         product has none. So 0 says that something else was asked for, which NaN does not.
         """
-        brands = self._of_product[products]
+        brands = self.of_product[products]
         width = len(self._codes)
         keys = [place * width + brand for place, brands_named in enumerate(named) for brand in brands_named]
         same = np.isin(queries * width + brands, np.asarray(keys, dtype=np.int64)).astype(np.float64)
         asked = np.fromiter(map(bool, named), dtype=bool, count=len(named))
         return np.where(asked[queries] & (brands != _NO_BRAND), same, np.nan)
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        return self.names.arrays(f"{name}.names") | {f"{name}.of_product": self.of_product}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> BrandNames:
+        return cls(PackedStrings.from_arrays(arrays, f"{name}.names"), arrays[f"{name}.of_product"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,22 +10,35 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
+from features.words.packed_strings import PackedStrings
+
+_FEW = 64  # terms looked up one by one: a request's
+_ENTRIES_AT_ONCE = 1 << 20
+
 
 class Vocabulary:
-    """The distinct terms of some columns of lists; a term's code is its place in sorted order.
+    """Distinct terms, sorted; a term's code is its place.
 
     All unknown terms share the last code, `size - 1`, which no document has.
     """
 
-    def __init__(self, *lists: pl.Series) -> None:
+    def __init__(self, terms: PackedStrings) -> None:
+        self.terms = terms
+        self.size = len(terms) + 1
+
+    @classmethod
+    def of(cls, *lists: pl.Series) -> Vocabulary:
+        """The terms of some columns of lists."""
         none = pl.Series(dtype=pl.String)
         distinct = (column.explode().drop_nulls().unique() for column in lists)
-        self._terms = pl.Enum(pl.concat([none, *distinct]).unique().sort())
-        self.size = len(self._terms.categories) + 1
+        return cls(PackedStrings.of(pl.concat([none, *distinct]).unique().sort()))
 
     def codes(self, terms: pl.Series) -> np.ndarray:
         """The code of each term, (n,) int64."""
-        known = terms.cast(self._terms, strict=False).to_physical()
+        if len(terms) <= _FEW:
+            found = np.fromiter(map(self.terms.find, terms), dtype=np.int64, count=len(terms))
+            return np.where(found < 0, self.size - 1, found)
+        known = terms.cast(self._enum, strict=False).to_physical()
         return known.cast(pl.Int64).fill_null(self.size - 1).to_numpy()
 
     def counts(self, lists: pl.Series) -> sparse.csr_array:
@@ -34,6 +47,68 @@ class Vocabulary:
         where = (long["document"].to_numpy().astype(np.int64), self.codes(long["term"]))
         ones = np.ones(long.height, dtype=np.float32)
         return sparse.coo_array((ones, where), shape=(len(lists), self.size)).tocsr()
+
+    @cached_property
+    def _enum(self) -> pl.Enum:
+        return pl.Enum(self.terms.series())
+
+
+@dataclass(frozen=True, eq=False)
+class FieldCounts:
+    """How often each document has each term in each of several fields.
+
+    Rows are documents; the entries of row i are `starts[i] : starts[i + 1]` of `columns` (rising; the term's
+    code + the field's place × width) and `counts` (float32).
+    """
+
+    fields: int
+    width: int
+    starts: np.ndarray
+    columns: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, fields: Sequence[sparse.csr_array]) -> FieldCounts:
+        """Of at least one field: documents × terms each."""
+        beside = sparse.csr_array(sparse.hstack(list(fields), format="csr"))
+        beside.sum_duplicates()
+        return cls(
+            len(fields), fields[0].shape[1], beside.indptr.astype(np.int64), beside.indices, beside.data
+        )
+
+    def look_up(self, at: PairTerms) -> np.ndarray:
+        """How often each entry's document has its term, field by field: (fields, m) float32."""
+        found = np.zeros((self.fields, len(at.term)), dtype=np.float32)
+        for start in range(0, len(at.term), _ENTRIES_AT_ONCE):
+            part = slice(start, start + _ENTRIES_AT_ONCE)
+            for field in range(self.fields):
+                found[field, part] = self._at(at.document[part], at.term[part] + field * self.width)
+        return found
+
+    def _at(self, documents: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Counts of (m,) entries, by bisection within their rows, all at once."""
+        low, end = self.starts[documents], self.starts[documents + 1]
+        high = end.copy()
+        for _ in range(int((high - low).max(initial=0)).bit_length()):
+            middle = (low + high) >> 1
+            before = (middle < high) & (self.columns[np.minimum(middle, len(self.columns) - 1)] < columns)
+            low = np.where(before, middle + 1, low)
+            high = np.where(before, high, middle)
+        place = np.minimum(low, max(len(self.columns) - 1, 0))
+        if not len(self.columns):
+            return np.zeros(len(documents), dtype=np.float32)
+        hit = (low < end) & (self.columns[place] == columns)
+        return np.where(hit, self.counts[place], np.float32(0))
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        shape = np.array([self.fields, self.width])
+        parts = {"shape": shape, "starts": self.starts, "columns": self.columns, "counts": self.counts}
+        return {f"{name}.{part}": array for part, array in parts.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> FieldCounts:
+        fields, width = arrays[f"{name}.shape"].tolist()
+        return cls(fields, width, *(arrays[f"{name}.{part}"] for part in ("starts", "columns", "counts")))
 
 
 @dataclass(frozen=True)
@@ -74,12 +149,6 @@ class PairTerms:
         within = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return cls(len(queries), pair, documents[pair], terms.codes[terms.starts[queries[pair]] + within])
 
-    def look_up(self, counts: sparse.csr_array) -> np.ndarray:
-        """How often each entry's document has its term, (m,)."""
-        if not len(self.term):
-            return np.zeros(0, dtype=np.float32)
-        return np.asarray(counts[self.document, self.term])
-
     def total(self, values: np.ndarray) -> np.ndarray:
         """Sums of entries by pair, (pairs,) float64; 0 for a pair without entries."""
         return np.bincount(self.pair, weights=values, minlength=self.pairs)
@@ -99,15 +168,25 @@ class PairTerms:
         return found
 
     @cached_property
+    def size(self) -> np.ndarray:
+        """How many terms each pair's query asks for, (pairs,)."""
+        return np.bincount(self.pair, minlength=self.pairs)
+
+    @property
     def empty(self) -> np.ndarray:
         """Pairs whose query asks for nothing, (pairs,) bool."""
-        return self.total(np.ones(len(self.pair))) == 0
+        return self.size == 0
+
+    def having(self, counts: np.ndarray) -> np.ndarray:
+        """How many of the query's terms the document has, (pairs,); counts: (m,) of one field."""
+        return np.bincount(self.pair[counts > 0], minlength=self.pairs)
 
     def covered(self, counts: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Share of the query's terms that the document has, (pairs,); NaN where it asks for none.
 
-        counts: as from `look_up`; weights: worth of each entry, equal if not given.
+        counts: (m,) of one field; weights: worth of each entry, equal if not given.
         """
-        worth = np.ones(len(self.pair)) if weights is None else weights
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN wanted
-            return self.total(worth * (counts > 0)) / self.total(worth)
+            if weights is None:
+                return self.having(counts) / self.size
+            return self.total(weights * (counts > 0)) / self.total(weights)

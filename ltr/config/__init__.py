@@ -4,6 +4,8 @@ command_line           What every command shares: `--config FILE --section.key V
                        on bad input
 group_names            Which feature groups and embeddings a config can name: the fixed ones, and those
                        of a shop's own modalities
+output                 What a command writes: results by `say` and `show`, and what libraries log,
+                       as plain lines on stdout
 options                Command-line options from a settings model
 tree                   One strict tree of settings, read from YAML; an unknown key is an error that
                        names its full path

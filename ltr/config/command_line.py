@@ -1,26 +1,27 @@
-"""What every command shares: `--config FILE --section.key VALUE …`, one clear line on bad input."""
+"""What every command shares: `--config FILE --section.key VALUE …`, one clear line on bad input, exit codes.
+
+Words are parsed before anything large is imported, so that `--help` and a typo are answered at once.
+"""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import re
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from features.errors import InputError
-from ltr.config.tree import DEMO_CONFIG, Config, read_config
-from ltr.config.yaml_files import parse_yaml
+from ltr.config import output
 
-# A pipe or a log has no width of its own: wide enough there for the tables.
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)
+if TYPE_CHECKING:
+    from ltr.config.tree import Config
+
+FINE, VERDICT_NO, CANNOT_JUDGE, STOPPED = 0, 1, 2, 130  # exit codes
+
+DEMO_CONFIG = Path(__file__).resolve().parents[1] / "demo" / "demo.yaml"
 
 # Short names of the settings that people change most.
 SHORTCUTS = {
@@ -37,16 +38,20 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as for any other input."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: command line: {message}; see --help\n")
+        self.exit(CANNOT_JUDGE, f"error: command line: {message}; see --help\n")
 
 
-def parser(doc: str | None, *, config: bool = True) -> argparse.ArgumentParser:
-    """An argument parser with --debug and, for commands that start from a config, --config."""
+def parser(doc: str | None, *, config: bool = True, json: bool = False) -> argparse.ArgumentParser:
+    """An argument parser with what all commands have; config: for those that start from one; json: that print it."""
     made = _Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
     if config:
         made.add_argument(
             "--config", type=Path, default=DEMO_CONFIG, help="a YAML file; default: the demo shop"
         )
+    if json:
+        made.add_argument("--json", action="store_true", help="print JSON for programs, all else on stderr")
+    made.add_argument("--quiet", action="store_true", help="print results and warnings alone")
+    made.add_argument("--verbose", action="store_true", help="print details on the way")
     made.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return made
 
@@ -61,39 +66,117 @@ def add_run(made: argparse.ArgumentParser) -> None:
     made.add_argument("--run", type=Path, default=Path("runs/demo-lightgbm"), help=help_text)
 
 
+def misuse(expected: str, got: str, cure: str) -> InputError:
+    """The error for words that a command cannot do anything with."""
+    return InputError(where="command line", expected=expected, got=got, cure=cure)
+
+
+def one_or_more(text: str) -> int:
+    """An argument's type: a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise misuse("a whole number of 1 or more", repr(text), "ask for one or more")
+    return int(text)
+
+
+def require(given: argparse.Namespace, needed: str, *others: str) -> None:
+    """Raise InputError where one of the others is given without what it needs."""
+    for other in others:
+        if getattr(given, other) not in (None, False) and getattr(given, needed) is None:
+            raise misuse(f"--{needed} beside --{other.replace('_', '-')}", "none", f"add --{needed}")
+
+
+def refuse_both(given: argparse.Namespace, one: str, *others: str) -> None:
+    """Raise InputError where one argument stands beside another that would go unheard."""
+    for other in others:
+        if getattr(given, one) is not None and getattr(given, other):
+            raise misuse(f"--{one} or --{other}", "both", "drop one")
+
+
+def read_words(
+    made: argparse.ArgumentParser, argv: Sequence[str] | None
+) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """Parse a command line, have what follows shown as it asks, and read its `--section.key VALUE` pairs."""
+    own, settings = _split(made, list(sys.argv[1:] if argv is None else argv))
+    given, odd = made.parse_known_args(own)
+    if odd:
+        raise misuse("--section.key VALUE", repr(odd[0]), "see --help")
+    output.install(
+        quiet=given.quiet, verbose=given.verbose, json_on_stdout=bool(getattr(given, "json", False))
+    )
+    return given, parse_overrides(settings)
+
+
+def _split(made: argparse.ArgumentParser, words: list[str]) -> tuple[list[str], list[str]]:
+    """The words that the parser knows, and `--section.key VALUE` pairs, whose values might pass for its own."""
+    known = made._option_string_actions
+    own: list[str] = []
+    settings: list[str] = []
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--") or word.partition("=")[0] in known:
+            own.append(word)
+            continue
+        settings += [word] if "=" in word or not words else [word, words.pop(0)]
+    return own, settings
+
+
+def read_given(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse the command line of a command that takes no settings: a run's were settled in training."""
+    given, overrides = read_words(made, argv)
+    if overrides:
+        name = f"--{next(iter(overrides))}"
+        known = [word for action in made._actions for word in action.option_strings]
+        near = difflib.get_close_matches(name, known, n=1)
+        cure = f"did you mean {near[0]}?" if near else "see --help"
+        raise misuse("an argument of this command", repr(name), cure)
+    return given
+
+
 def read_settings(
     made: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> tuple[argparse.Namespace, Config]:
     """Parse the command line of a command that starts from a config."""
-    given, rest = made.parse_known_args(argv)
-    overrides = parse_overrides(rest)
+    given, config, _ = read_settings_and(made, argv)
+    return given, config
+
+
+def read_settings_and(
+    made: argparse.ArgumentParser, argv: Sequence[str] | None, *sections: str
+) -> tuple[argparse.Namespace, Config, dict[str, Any]]:
+    """As `read_settings`; third, `--section.key VALUE` of sections that are the command's own, by key."""
+    from ltr.config.yaml_files import parse_yaml
+
+    given, overrides = read_words(made, argv)
+    own = [name for name in overrides if name.partition(".")[0] in sections]
+    kept = {name.partition(".")[2]: overrides.pop(name) for name in own}
     for name, dotted in SHORTCUTS.items():
         if getattr(given, name, None) is not None:
             overrides[dotted] = parse_yaml(getattr(given, name), f"command line, --{name}")
     if "split.folds" in overrides:
         overrides.setdefault("split.kind", "folds")
-    return given, read_config(given.config, overrides)
+
+    from ltr.config.tree import read_config  # all rankers and encoders: seconds
+
+    return given, read_config(given.config, overrides), kept
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     """`--section.key VALUE` pairs; values are read as YAML (`5`, `true`, `[1, 10]`)."""
+    from ltr.config.yaml_files import parse_yaml
+
     overrides: dict[str, Any] = {}
     queue = list(words)
     while queue:
         word = queue.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not (equals or queue):
-            raise InputError(
-                where="command line", expected="--section.key VALUE", got=repr(word), cure="see --help"
-            )
+            raise misuse("--section.key VALUE", repr(word), "see --help")
         overrides[name] = parse_yaml(value if equals else queue.pop(0), f"command line, --{name}")
     return overrides
 
 
-def run(
-    main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None, *, bad_input: int = 1
-) -> None:
-    """Run a command: InputError becomes one line and status `bad_input`; --debug shows where it came from."""
+def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None) -> None:
+    """Run a command: InputError becomes one line and status 2; --debug shows where it came from."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         main(words)
@@ -101,53 +184,14 @@ def run(
         if "--debug" in words:
             raise
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(bad_input)
+        sys.exit(CANNOT_JUDGE)
     except OSError as error:
         if "--debug" in words:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        told = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
-        sys.stderr.write(f"error: {where}{told}; check the path, your rights to it and the space left\n")
-        sys.exit(bad_input)
+        problem = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
+        sys.stderr.write(f"error: {where}{problem}; check the path, your rights to it and the space left\n")
+        sys.exit(CANNOT_JUDGE)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
-        sys.exit(130)
-
-
-def say(text: str = "") -> None:
-    console.print(text, markup=False)
-
-
-def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; numbers are right-aligned."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for position, column in enumerate(columns):
-        numeric = all(isinstance(row[position], int | float) or row[position] is None for row in rows)
-        table.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*("" if cell is None else _cell(cell) for cell in row))
-    console.print(table)
-
-
-def _cell(cell: object) -> str:
-    return f"{cell:,.4g}" if isinstance(cell, float) else f"{cell:,}" if isinstance(cell, int) else str(cell)
-
-
-@contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar with the time left on a terminal's stderr, gone when done; call what it yields after each step."""
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    terminal = Console(stderr=True)
-    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda: bar.advance(task)
-
-
-class Stopwatch:
-    """Seconds since it was made, for the line that closes a command."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __str__(self) -> str:
-        return f"{time.perf_counter() - self._start:.1f} s"
+        sys.exit(STOPPED)

@@ -39,8 +39,7 @@ from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.rankers import RANKERS, LightGBMConfig, RankerConfig, RankerSettings
-from ltr.training.modality_dropout import RobustnessConfig
-from ltr.training.settings import TrainConfig
+from ltr.training.modality_dropout import RobustnessConfig, TrainConfig
 from ltr.tuning.candidates import TuningConfig
 
 # Where pydantic's words for what was expected are not a shop engineer's.
@@ -58,8 +57,6 @@ _PLAINLY = {
 
 # Sections whose kinds are registered, and not all known beforehand.
 _FAMILIES: dict[type, Kinds[Any, Any]] = {EncoderSettings: ENCODERS, RankerSettings: RANKERS}
-
-DEMO_CONFIG = Path(__file__).resolve().parents[2] / "configs" / "demo.yaml"
 
 
 class StoreConfig(BaseModel):
@@ -80,10 +77,10 @@ class Config(BaseModel):
     data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]
     encoders: dict[str, EncoderConfig] = {}
     tower: AlignedTrainingConfig | None = Field(
-        None, description="how ltr.fit_image_encoder fits the `aligned` encoder among these"
+        None, description="how ltr.fit_encoder fits the `aligned` encoder among these"
     )
     distillation: DistillationConfig | None = Field(
-        None, description="how ltr.distil_text_encoder makes the `student` or `static` encoder among these"
+        None, description="how ltr.fit_encoder makes the `student` or `static` encoder among these"
     )
     features: FeaturesConfig = FeaturesConfig()
     embeddings: EmbeddingFusionConfig | None = None

@@ -6,14 +6,10 @@ doctor                 The data doctor: what in a table of judged pairs would sp
                        its measurement
 embedded               A dataset with the vectors of its rows beside it, for where the embeddings
                        themselves are features
-findings               One line of the data doctor's: a level, what was checked, the evidence, and the
-                       cure
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
 kinds                  The kind of a query is what it has: words, a photo, both, or files of another
                        modality
-leakage                The data doctor on a split: enough queries in each part, and none that looks
-                       like one in another
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
                        says its own
 splits                 Which queries train, stop the training early, and test: always whole queries,
@@ -21,8 +17,7 @@ splits                 Which queries train, stop the training early, and test: a
 """
 
 from ltr.data.dataset import Dataset
-from ltr.data.doctor import examine
-from ltr.data.findings import Finding
+from ltr.data.doctor import Finding, examine
 from ltr.data.gains import Gain, gains_of
 from ltr.data.limits import Limits
 from ltr.data.splits import (

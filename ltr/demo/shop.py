@@ -91,7 +91,7 @@ def collection(config: DemoShopConfig) -> Collection:
     shop = generate(config)
     tables = {"products": shop.products, "queries": shop.queries, "judgements": shop.judgements}
     fingerprints = {name: _fingerprint(table) for name, table in tables.items()}
-    return Collection(**tables, events=None, given=None, steps=[], rejected={}, fingerprints=fingerprints)
+    return Collection(shop.products, shop.queries, shop.judgements, None, None, [], {}, fingerprints)
 
 
 def _fingerprint(table: pl.DataFrame) -> str:

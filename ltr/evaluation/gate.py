@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import polars as pl
 
@@ -57,6 +58,13 @@ class Verdict:
         return found + [
             name for part in (self.kinds, self.segments) for name in part.filter(says="worse")["segment"]
         ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for programs."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        tests = {"overall": asdict(self.overall), "others": [asdict(test) for test in self.others]}
+        said = {"says": self.says, "failures": self.failures, "segments": self.segments.to_dicts()}
+        return found | tests | said
 
 
 def judge(

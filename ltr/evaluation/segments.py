@@ -146,7 +146,9 @@ def _named(asked: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     """What the words of a query name: a colour, a pattern, a price limit, a brand of the catalogue."""
     if "text" not in asked.columns:
         return pl.DataFrame()
-    brands = BrandNames(tokenise(products["brand"].cast(pl.String))) if "brand" in products.columns else None
+    brands = (
+        BrandNames.of(tokenise(products["brand"].cast(pl.String))) if "brand" in products.columns else None
+    )
     rows = [
         (query_id, "names", f"names a {what}")
         for query_id, text, tokens in zip(asked["query_id"], asked["text"], _tokens(asked), strict=True)

@@ -163,3 +163,17 @@ def _bisected(swapped: Callable[[float], bool], before: float, after: float, ste
 
 def _on_grid(value: float, step: float) -> float:
     return round(round(float(value) / step) * step, 12)
+
+
+def in_a_sentence(change: Change) -> str:
+    """ "B: price 129 → 98.99 (-23 %) puts it above A", or which range holds no such price."""
+    name = f"{change.product_id}: {change.column.replace('_', ' ')}"
+    low, high = sorted((change.now, change.end))
+    if change.value is None or change.lead_after is None:
+        return f"{name} {change.now:,.6g}: none from {low:,.6g} to {high:,.6g} swaps it with {change.rival}"
+    share = f" ({change.value / change.now - 1:+.1%})" if change.now else ""
+    side = "above" if change.lead < change.lead_after else "below"
+    return (
+        f"{name} {change.now:,.6g} → {change.value:,.6g}{share} puts it {side} {change.rival} "
+        f"(re-scored: {change.lead:+.4f} → {change.lead_after:+.4f})"
+    )

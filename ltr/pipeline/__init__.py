@@ -1,6 +1,7 @@
 """The steps that commands share: features prepared, strategies compared, robustness measured.
 
-diagnosis              The data doctor's call before training: what it is shown, and what stops the run
+examination            What training starts from: features, the split, and what the data doctor says
+                       of both
 fitting                A config's ranker fitted and scored beside baselines and rungs, and what it goes
                        by
 fusion_comparison      Strategies of fusion side by side: figures, every pair tested, and what that
@@ -9,7 +10,6 @@ prepare                From a config to its feature table: load the collection, 
                        reuse the stored ones
 robustness             What a trained ranker is worth once part of the catalogue has lost its photos or
                        descriptions
-robustness_points      One measurement of a ranker whose catalogue has lost part of a modality
 run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run of our
                        own
 strategies             The strategies of fusion, trained on the same splits: features joined, decisions

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
 
 from features.errors import InputError
-from ltr.config import command_line
-from ltr.config.command_line import say
+from features.progress import progress
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
@@ -19,6 +19,8 @@ from ltr.explanation.importance import Importance, importance
 from ltr.pipeline.prepare import Prepared, embedded_dataset, make_builder
 from ltr.training.anchoring import Transfer, describe
 from ltr.training.cross_fit import CrossFit, cross_fit
+
+log = logging.getLogger(__name__)
 
 
 def check_settings(config: Config, data: Dataset) -> None:
@@ -43,7 +45,7 @@ def weigh(
     try:
         return importance(held_out, config.evaluation, headline_metric(config.evaluation))
     except InputError as error:
-        say(f"no importance of features: {error}")
+        log.info("no importance of features: %s", error)
         return None
 
 
@@ -63,19 +65,18 @@ def score_systems(
     scores = held_out_baselines(data, folds, config.evaluation)
     ladder = rungs(data.schema, config.ladder)
     steps = len(ladder) + (2 if transfer else 1)
-    with command_line.progress("fitting", steps * len(folds)) as fold_done:
+    with progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
             part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, learnt or rows))
             fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, learnt=seen)
-            say(f"  {name}: {len(features.features)} features, {fitted.seconds:.1f} s")
+            log.info("  %s: %d features, %.1f s", name, len(features.features), fitted.seconds)
             scores[name] = fitted.scores
         fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, learnt=learnt)
         if transfer:
             scores[f"{config.ranker.kind} alone"] = fitted.scores
             fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, learnt)
             for model in fitted.models:
-                say(f"  transfer: {describe(model.ranker) or 'other sets'}")
-    say(
-        f"  all: {len(data.schema.features)} features, {fitted.seconds:.1f} s, trees {fitted.best_iterations}"
-    )
+                log.info("  transfer: %s", describe(model.ranker) or "other sets")
+    size, trees = len(data.schema.features), fitted.best_iterations
+    log.info("  all: %d features, %.1f s, trees %s", size, fitted.seconds, trees)
     return fitted, scores | {config.ranker.kind: fitted.scores}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -10,13 +11,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from features.encoders.vectors import RowVectors
+from features.progress import progress
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.data.splits import Fold
+from ltr.evaluation.baselines import held_out_baselines
 from ltr.evaluation.classification import pooled
 from ltr.evaluation.metrics import confusion_matrix
 from ltr.evaluation.notation import difference, figure, signed, with_interval
-from ltr.evaluation.per_query import EvaluationConfig, headline_metric
+from ltr.evaluation.per_query import EvaluationConfig, check_gain, headline_metric
 from ltr.evaluation.significance import bootstrap_interval, compare, holm
 from ltr.evaluation.systems import Measurement, measure, parts
-from ltr.pipeline.strategies import Outcome
+from ltr.pipeline.examination import Examined
+from ltr.pipeline.prepare import Prepared, make_builder
+from ltr.pipeline.strategies import Outcome, Strategy, choose_fields, choose_strategies, fit_strategies
+from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+
+log = logging.getLogger(__name__)
 
 PERMUTATIONS = 20_000  # Holm over 66 pairs of 12 systems multiplies the least p-value, 1/20,001, to .003
 
@@ -40,6 +53,68 @@ class Comparison:
     statements: dict[str, list[str]]
     left_out: list[str]
     alpha: float
+
+
+def compare_strategies(
+    config: Config, examined: Examined, components: int
+) -> tuple[Comparison, list[tuple[str, str]]]:
+    """Every strategy trained on every fold and compared; and (name, value) lines on how that was done."""
+    prepared, folds = examined.prepared, examined.folds
+    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    check_gain(data.grades, config.evaluation)
+    rows = EmbeddedDataset(data, _vectors(config, prepared, data))
+    seen = ThinnedCatalogue(config, prepared, rows).learnt()
+    embeddings, unread = choose_fields(seen, folds, components)
+    strategies, left_out = choose_strategies(config, data.schema, embeddings)
+    for reason in (*left_out, *unread):
+        log.info("left out: %s", reason)
+    log.info(
+        "training %d strategies on %d split(s), %d features", len(strategies), len(folds), data.X.shape[1]
+    )
+    with progress("fitting", len(strategies) * len(folds)) as done:
+        outcomes = fit_strategies(rows, folds, strategies, done, seen)
+    pairs, queries = rows.data.frame.select("query_id", "product_id", "grade"), prepared.collection.queries
+    baselines, reasons = held_out_baselines(rows.data, folds, config.evaluation), [*left_out, *unread]
+    comparison = compare_outcomes(pairs, outcomes, baselines, queries, config.evaluation, reasons)
+    return comparison, _facts(config, rows, folds, strategies)
+
+
+def _vectors(config: Config, prepared: Prepared, data: Dataset) -> Mapping[str, RowVectors]:
+    """Every embedding of the rows that catalogue and encoders give; none for ready-made features."""
+    if prepared.collection.given is not None:
+        return {}
+    return make_builder(config, prepared.collection.products).embeddings(
+        prepared.collection.queries, data.frame
+    )
+
+
+def _facts(
+    config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], strategies: Sequence[Strategy]
+) -> list[tuple[str, str]]:
+    data = rows.data
+    fields = next((", ".join(s.embeddings.fields) for s in strategies[1:] if s.embeddings), "none")
+    hidden = [f"{share:.0%} without {part}" for part, share in config.train.modality_dropout.items() if share]
+    return [
+        ("data", f"{len(data.X):,} judged pairs of {len(data.groups):,} queries; {data.X.shape[1]} features"),
+        (
+            "split",
+            " ".join(f"{name}={value}" for name, value in config.split.model_dump(mode="json").items()),
+        ),
+        ("splits", f"{len(folds)}; each strategy trains and tests on the same"),
+        *([("training queries", ", ".join(hidden))] if hidden else []),
+        ("embeddings", fields),
+        *((strategy.name, _settings(strategy)) for strategy in strategies),
+    ]
+
+
+def _settings(strategy: Strategy) -> str:
+    """What of the ranker's settings is no default, and what it sees."""
+    chosen = strategy.ranker.model_dump(mode="json", exclude_defaults=True)
+    sees = f"features {', '.join(strategy.groups)}" if strategy.groups else "all features"
+    if strategy.embeddings:
+        sees += f", embeddings by {strategy.embeddings.components} components each"
+    chosen_words = [f"{name} {value}" for name, value in {"kind": strategy.ranker.kind, **chosen}.items()]
+    return f"{', '.join(chosen_words)}; {sees}"
 
 
 def compare_outcomes(

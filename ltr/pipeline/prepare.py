@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,7 +16,7 @@ import polars as pl
 from features.build import FeatureBuilder, FeatureTable
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, make_encoder
-from features.errors import InputError
+from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
@@ -25,6 +26,8 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, choose_vectors
 from ltr.demo import shop
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ def load_collection(config: Config) -> Collection:
     return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
 
 
+def sizes_in_words(collection: Collection) -> str:
+    tables = ("products", "queries", "judgements")
+    return ", ".join(f"{getattr(collection, name).height:,} {name}" for name in tables)
+
+
 def make_builder(
     config: Config,
     products: pl.DataFrame,
@@ -58,7 +66,7 @@ def make_builder(
 
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     """The config's encoders by role; one that learns from texts (TF-IDF) is fitted on the catalogue's."""
-    encoders = {name: make_encoder(encoder, config.base) for name, encoder in config.encoders.items()}
+    encoders = {name: _make_encoder(config, name) for name in config.encoders}
     for encoder in encoders.values():
         if isinstance(encoder, Fittable) and not encoder.fitted:
             fields = [pl.col(name) for name in ("title", "description", "brand", "category")]
@@ -68,12 +76,22 @@ def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     return encoders
 
 
+def _make_encoder(config: Config, name: str) -> Encoder:
+    try:
+        return make_encoder(config.encoders[name], config.base)
+    except NotFittedError as error:
+        cure = f"{error.cure}: python -m ltr.fit_encoder --config FILE --role {name}"
+        raise InputError(where=error.where, expected=error.expected, got=error.got, cure=cure) from error
+
+
 def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     """Features of every judged pair, read from the store where the same ones were built before.
 
     The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
     """
+    log.info("reading %s …", config.name)
     collection = load_collection(config)
+    log.info("read: %s", sizes_in_words(collection))
     if not collection.judgements.height:
         raise InputError(
             where="data.judgements",

@@ -19,7 +19,6 @@ from ltr.data.splits import Fold
 from ltr.evaluation.notation import figure
 from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric, summarise
 from ltr.evaluation.significance import compare
-from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import CrossFit, cross_fit
@@ -27,6 +26,21 @@ from ltr.training.modality_dropout import Part
 
 ALL = "all features"
 LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class RobustnessPoint:
+    """The headline metric's mean and interval when a `share` (0 to 1) of the products has lost `dropped`.
+
+    dropped: what was taken away ("photos", "descriptions"); system: "all features", or "trained without photos".
+    """
+
+    dropped: str
+    share: float
+    system: str
+    mean: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)

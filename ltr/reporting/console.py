@@ -1,33 +1,26 @@
-"""What commands tell: of the data they read, of figures and verdicts."""
+"""What commands print: of the data they read, of features, figures and verdicts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import polars as pl
 
+from features.feature_schema import Feature
 from features.sources.load import Collection
-from ltr.config.command_line import say, show
-from ltr.config.tree import Config
+from ltr.config.output import say, show
 from ltr.data.doctor import Finding, to_text, worst
-from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.gate import LEVEL, Verdict, in_words, power_in_words
 from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
-from ltr.pipeline.diagnosis import diagnose, stop_on_failure
-from ltr.pipeline.prepare import Prepared, prepare
+from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import ALL, Robustness, RobustnessTest, trained_without
-from ltr.training.modality_dropout import check_parts
 
 
-def print_collection(collection: Collection) -> None:
-    counts = (
-        ("products", collection.products.height),
-        ("queries", collection.queries.height),
-        ("judgements", collection.judgements.height),
-    )
-    say("read: " + ", ".join(f"{count:,} {name}" for name, count in counts))
+def print_cleaning(collection: Collection) -> None:
+    """What loading changed or left out; nothing where it took everything as it was."""
     steps = [
         (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
     ]
@@ -125,15 +118,31 @@ def _test_cells(test: RobustnessTest | None) -> tuple[str, str]:
     return difference(asdict(test)), figure(test.p_value, 4)
 
 
-def read_data(config: Config) -> tuple[Prepared, list[Fold], list[Finding]]:
-    """Features, the split, and what the data doctor says of both; InputError where it fails them."""
-    say(f"reading {config.name} …")
-    prepared = prepare(config)
-    print_collection(prepared.collection)
-    check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
-    check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
-    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
-    findings = diagnose(config, prepared, folds)
-    print_findings(findings)
-    stop_on_failure(findings)
-    return prepared, folds, findings
+def print_table(prepared: Prepared, place: str) -> None:
+    """Rows, features, null shares, seconds per group, and what was reused; place: where it was written."""
+    table, schema = prepared.table, prepared.schema
+    rows = [
+        (
+            group,
+            sum(f.group == group for f in schema.features),
+            f"{_null_share(table.frame, [f for f in schema.features if f.group == group]):.1%}",
+            f"{table.seconds[group]:.1f}" if group in table.seconds else "",
+        )
+        for group in schema.groups
+    ]
+    show("features", ["group", "features", "null", "seconds"], rows)
+    if "similarity" in table.seconds:
+        say(f"groups of cosines together: {table.seconds['similarity']:.1f} s")
+    size = f"{table.frame.height:,} rows × {len(schema.features)} features"
+    if prepared.from_store:
+        say(f"reused: {size} from {place} (same fingerprint)")
+        return
+    say(f"wrote: {size} to {place}")
+    say(f"vectors: {table.encoded_vectors:,} encoded, {table.reused_vectors:,} reused from the cache")
+    for column, count in table.unreadable.items():
+        say(f"unreadable: {count:,} of {column} (their features are null)")
+
+
+def _null_share(frame: pl.DataFrame, features: Sequence[Feature]) -> float:
+    nulls = frame.select(pl.sum_horizontal(pl.col(f.name).null_count() for f in features)).item()
+    return nulls / max(frame.height * len(features), 1)

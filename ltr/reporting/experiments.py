@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ltr.config.command_line import say, show
+from ltr.config.output import say, show
 from ltr.experiments.outcome import Bar, Outcome, Table
 from ltr.reporting.drawing import Plot
 from ltr.reporting.pages import render

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ltr.config.output import say, show
+from ltr.evaluation.notation import figure, with_interval
+from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import shown_metrics
 from ltr.pipeline.fusion_comparison import Comparison, headlines, paired
 from ltr.reporting.pages import render
-from ltr.runs.record import write_json
+from ltr.runs.record import new_run, versions, write_json
 
 PAGES = ("fusion.md", "fusion.html")
 
@@ -26,6 +29,23 @@ class FusionReport:
     convention: str
     comparison: Comparison
     facts: Sequence[tuple[str, str]]
+
+
+def save_fusion(
+    target: Path,
+    name: str,
+    command: str,
+    evaluation: EvaluationConfig,
+    comparison: Comparison,
+    facts: Sequence[tuple[str, str]],
+) -> FusionReport:
+    """The folder with figures and pages; an earlier one of that name is set aside."""
+    libraries = ", ".join(f"{library} {number}" for library, number in versions().items())
+    every = [*facts, ("versions", libraries)]
+    report = FusionReport(f"{name}: strategies of fusion", command, convention(evaluation), comparison, every)
+    with new_run(target) as draft:
+        write_fusion_report(draft, report)
+    return report
 
 
 def write_fusion_report(folder: Path, report: FusionReport) -> None:
@@ -104,3 +124,36 @@ def _matrix(comparison: Comparison, segment: str, order: Sequence[str]) -> dict[
     names = [name for name in order if name in tested]
     cells = [[None if a == b else paired(tests, segment, a, b) for b in names] for a in names]
     return {"tested": names, "matrix": list(zip(names, cells, strict=True))}
+
+
+def print_comparison(report: FusionReport) -> None:
+    """One table a segment, best first, and what it says in plain words."""
+    comparison = report.comparison
+    say(report.convention)
+    metrics = shown_metrics(comparison.measurement)
+    for name in comparison.statements:
+        segment = segment_of(comparison, name, metrics)
+        rows = [_line(row) for row in segment["rows"]]
+        columns = ["system", "level", *metrics, "accuracy", "log-loss", "fit s", "µs/product"]
+        show(f"{name}: {segment['queries']} queries", columns, rows)
+        for sentence in segment["statements"]:
+            say(f"  {sentence}")
+
+
+def _line(row: Mapping[str, Any]) -> list[object]:
+    head, *others = row["figures"]
+    cost = row["cost"] or {
+        "level": "baseline",
+        "accuracy": None,
+        "log_loss": None,
+        "fit_seconds": None,
+        "microseconds": None,
+    }
+    accuracy = "" if cost["accuracy"] is None else figure(cost["accuracy"]["mean"])
+    loss = "" if cost["log_loss"] is None else figure(cost["log_loss"])
+    cells = [figure(other["mean"]) for other in others]
+    return [
+        *(row["system"], cost["level"], with_interval(head["mean"], head["low"], head["high"]), *cells),
+        *(accuracy, loss),
+        *(cost["fit_seconds"], cost["microseconds"]),
+    ]

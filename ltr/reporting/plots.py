@@ -1,4 +1,4 @@
-"""The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a search, curves."""
+"""The kinds of plots that a report has: intervals, bars, deciles, shares, a search, curves."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from ltr.data.findings import Finding
+from ltr.data.doctor import Finding
 from ltr.evaluation.classification import Classification
 from ltr.evaluation.gate import LEVEL, Verdict, in_words, power_in_words
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
 from ltr.explanation.importance import Importance
-from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.examples import Example
 from ltr.reporting.first_screen import AddedSource, VerdictLine
@@ -79,9 +79,9 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
         "measurement": measured,
         "metrics": shown,
         "segments": _tables(measured, shown),
-        "tests": _segment_rows(verdict) if verdict else [],
+        "tests": segment_rows(verdict) if verdict else [],
         "fallen": [
-            row for row in (_segment_rows(verdict) if verdict else []) if row["says"].startswith("falls")
+            row for row in (segment_rows(verdict) if verdict else []) if row["says"].startswith("falls")
         ],
         "overall": in_words(verdict.overall) if verdict else "",
         "power": power_in_words(verdict) if verdict else "",
@@ -141,7 +141,7 @@ def _system_row(
     }
 
 
-def _segment_rows(verdict: Verdict) -> list[dict[str, Any]]:
+def segment_rows(verdict: Verdict) -> list[dict[str, Any]]:
     """The tests by part, each with its interval's place on an axis common to all, in percent of the width."""
     rows = [*verdict.kinds.to_dicts(), *verdict.segments.to_dicts()]
     left = min([0.0, *(row["low"] for row in rows)])

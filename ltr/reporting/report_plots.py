@@ -10,7 +10,7 @@ import polars as pl
 from ltr.evaluation.notation import figure, with_interval
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
-from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting import plots
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.drawing import Plot

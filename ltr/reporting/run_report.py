@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import polars as pl
 from pydantic import BaseModel
@@ -10,7 +14,6 @@ from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.config import CatalogueConfig
-from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.evaluation.baselines import baseline_scores
@@ -27,25 +30,34 @@ from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Candidates, Example, Reasons, build_examples, choose_queries
 from ltr.reporting.first_screen import added_sources, verdict_lines
 from ltr.reporting.query_gains import query_gains, query_lines
-from ltr.reporting.report import Report
-from ltr.runs.record import RunRecord, commit_of, versions
+from ltr.reporting.report import Report, write_report
+from ltr.runs.record import RunRecord, commit_of, new_run, versions, write_json, write_run
 
 SEARCHED = 200  # candidates from BM25, and as many from each cosine: what `ltr.rank` orders
 
 
-def report_of(config: Config, record: RunRecord) -> Report:
-    collection, measured = record.prepared.collection, record.measured
+def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = None) -> None:
+    """The whole run folder with its report; more: JSON files beside, by name. An earlier run is set aside."""
+    with new_run(target) as draft:
+        write_run(draft, record)
+        for name, value in (more or {}).items():
+            write_json(draft / name, value)
+        write_report(draft, report_of(record))
+
+
+def report_of(record: RunRecord) -> Report:
+    config, collection, measured = record.config, record.prepared.collection, record.measured
     grades = record.data.grades
     gains = query_gains(measured)
-    verdict = _verdict(config, record, gains)
+    verdict = _verdict(record, gains)
     rows = embed(config, record.prepared, record.data)
     return Report(
         title=f"{config.name}: {config.ranker.kind} ({config.ranker.objective})",
         command=record.command,
         convention=convention(config.evaluation),
         measurement=measured,
-        facts=_facts(config, record),
-        about=_about(config, record),
+        facts=_facts(record),
+        about=_about(record),
         verdict=verdict,
         lines=verdict_lines(verdict, gains) if verdict else (),
         added=added_sources(measured, record.data.schema, config.ladder, config.evaluation),
@@ -59,14 +71,14 @@ def report_of(config: Config, record: RunRecord) -> Report:
         cleaning=[
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
-        examples=_examples(config, record, gains, rows),
+        examples=_examples(record, gains, rows),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
 
-def _about(config: Config, record: RunRecord) -> list[tuple[str, str]]:
+def _about(record: RunRecord) -> list[tuple[str, str]]:
     """When, of what, from which state of the files."""
-    collection = record.prepared.collection
+    config, collection = record.config, record.prepared.collection
     return [
         ("made", f"{record.made_at:%Y-%m-%d %H:%M} UTC"),
         ("commit", commit_of(config.base) or "none: the folder is not under git"),
@@ -78,11 +90,11 @@ def _about(config: Config, record: RunRecord) -> list[tuple[str, str]]:
     ]
 
 
-def _verdict(config: Config, record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
+def _verdict(record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
     """The model beside the best baseline of each query's kind; None where no query counts."""
     if not gains.height:
         return None
-    collection, metric = record.prepared.collection, record.measured.headline
+    config, collection, metric = record.config, record.prepared.collection, record.measured.headline
     judged = record.data.frame.join(gains, on="query_id", how="semi")
     segments = query_segments(
         collection.queries, judged, collection.products, config.evaluation.relevant_from
@@ -102,9 +114,9 @@ def _classified(record: RunRecord, rows: EmbeddedDataset) -> Classification | No
     return pooled(parts)
 
 
-def _examples(config: Config, record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> list[Example]:
+def _examples(record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> list[Example]:
     """None for a table of ready-made features (svmlight): it has no titles or photos to look at."""
-    collection, chosen = record.prepared.collection, choose_queries(gains)
+    config, collection, chosen = record.config, record.prepared.collection, choose_queries(gains)
     if collection.given is not None or not chosen:
         return []
     builder = make_builder(config, collection.products)
@@ -112,13 +124,11 @@ def _examples(config: Config, record: RunRecord, gains: pl.DataFrame, rows: Embe
     judged = Candidates(record.data.frame, record.scores, _reasons(record, rows, asked))
     shop = collection.queries, collection.products
     currency = (config.data.products.currency or "") if isinstance(config.data, CatalogueConfig) else ""
-    searched = _searched(config, record, builder, asked)
+    searched = _searched(record, builder, asked)
     return build_examples(chosen, record.measured.model, shop, judged, searched, currency)
 
 
-def _searched(
-    config: Config, record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame
-) -> Candidates | None:
+def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -> Candidates | None:
     """What retrieval gives for these queries, scored by the baselines and by the model that did not see the query.
 
     None where a query finds nothing at all.
@@ -129,7 +139,7 @@ def _searched(
     schema = record.data.schema
     table = builder.build(asked, pairs).frame.select(*KEYS, *schema.names)
     data = Dataset.from_frame(table, schema)
-    rows = embedded_dataset(config, data, asked, builder)
+    rows = embedded_dataset(record.config, data, asked, builder)
     scores = np.full(data.frame.height, np.nan)
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
         tested = [query for query in data.query_ids if query in set(fold.test)]
@@ -158,8 +168,9 @@ def _reasons(record: RunRecord, rows: EmbeddedDataset, asked: pl.DataFrame) -> R
     return found
 
 
-def _facts(config: Config, record: RunRecord) -> list[tuple[str, str]]:
-    collection, fitted, schema = record.prepared.collection, record.fitted, record.data.schema
+def _facts(record: RunRecord) -> list[tuple[str, str]]:
+    config, collection = record.config, record.prepared.collection
+    fitted, schema = record.fitted, record.data.schema
     return [
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
         ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),

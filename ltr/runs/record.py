@@ -19,7 +19,7 @@ import platform
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,6 +96,7 @@ class RunRecord:
     """
 
     command: str
+    config: Config
     prepared: Prepared
     folds: list[Fold]
     findings: list[Finding]
@@ -129,16 +130,17 @@ def commit_of(folder: Path) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that decide a result."""
-    return {name: version(name) for name in LIBRARIES}
+    """Versions of the libraries that decide a result, of those installed."""
+    installed = {distribution.name for distribution in distributions()}
+    return {name: version(name) for name in LIBRARIES if name in installed}
 
 
-def write_run(folder: Path, config: Config, record: RunRecord) -> None:
+def write_run(folder: Path, record: RunRecord) -> None:
     """Everything in the folder but the report."""
-    prepared, measured = record.prepared, record.measured
+    config, prepared, measured = record.config, record.prepared, record.measured
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
-    write_json(folder / "run.json", _about(config, record))
+    write_json(folder / "run.json", _about(record))
     record.kept.save(folder)
     _save_fitted_encoders(folder, config, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
@@ -147,7 +149,7 @@ def write_run(folder: Path, config: Config, record: RunRecord) -> None:
         folder / "scores.parquet"
     )
     _trained_on(record).write_parquet(folder / "trained_on.parquet")
-    write_json(folder / "metrics.json", _figures(config, record))
+    write_json(folder / "metrics.json", figures(record))
     if record.importance:
         write_json(folder / "importance.json", record.importance.to_dict())
     if record.robustness:
@@ -178,13 +180,13 @@ def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> N
             encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
 
 
-def _about(config: Config, record: RunRecord) -> dict[str, Any]:
+def _about(record: RunRecord) -> dict[str, Any]:
     return {
         "format": 1,
         "made_at": record.made_at.isoformat(timespec="seconds"),
-        "commit": commit_of(config.base),
+        "commit": commit_of(record.config.base),
         "command": record.command,
-        "base": str(config.base),
+        "base": str(record.config.base),
         "model": record.measured.model,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -193,8 +195,9 @@ def _about(config: Config, record: RunRecord) -> dict[str, Any]:
     }
 
 
-def _figures(config: Config, record: RunRecord) -> dict[str, Any]:
-    measured = record.measured
+def figures(record: RunRecord) -> dict[str, Any]:
+    """What metrics.json holds."""
+    config, measured = record.config, record.measured
     return {
         "convention": convention(config.evaluation),
         "split": " ".join(f"{name}={value}" for name, value in config.split.model_dump(mode="json").items()),

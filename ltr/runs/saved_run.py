@@ -68,17 +68,22 @@ class SavedRun:
         return pairs, scores
 
 
+def check_held_out(folder: Path) -> None:
+    """Raise InputError for a folder without held-out scores, before anything else is done."""
+    for name in ("run.json", "scores.parquet"):
+        if not (folder / name).is_file():
+            got = f"no {name} in it" if folder.is_dir() else "no such folder"
+            cure = "name a folder that ltr.train wrote"
+            raise InputError(where=folder, expected="a run with held-out scores", got=got, cure=cure)
+
+
 def held_out(folder: Path) -> tuple[str, pl.DataFrame, dict[str, np.ndarray]]:
     """The model's name, the judged pairs and each system's held-out scores (n,) of them.
 
     Of a run folder, or of two files of one, run.json and scores.parquet: enough for a baseline that others are
     compared with. Raises InputError where they are not there.
     """
-    for name in ("run.json", "scores.parquet"):
-        if not (folder / name).is_file():
-            got = f"no {name} in it" if folder.is_dir() else "no such folder"
-            cure = "name a folder that ltr.train wrote"
-            raise InputError(where=folder, expected="a run with held-out scores", got=got, cure=cure)
+    check_held_out(folder)
     table = read_table(folder / "scores.parquet")
     systems = [name for name in table.columns if name.startswith("score: ")]
     scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import polars as pl
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.readers import read_table
-from ltr.config.command_line import say
 from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
@@ -22,6 +22,8 @@ from ltr.rankers import RANKERS, Ranker
 from ltr.runs.saved_run import SavedRun
 from ltr.training.anchoring import Transfer, check_base
 from ltr.training.transfer import AlsoConfig, SourceSet, check_shared
+
+log = logging.getLogger(__name__)
 
 
 def read_transfer(
@@ -99,9 +101,9 @@ def _source(config: Config, also: AlsoConfig, data: Dataset, queries: pl.DataFra
     source = SourceSet.of(theirs.name, table.take(_drawn(unseen, also)), theirs.evaluation.gain, also.weight)
     check_shared(source, data.schema)
     left_out = prepared.collection.queries.height - len(unseen)
-    say(
-        f"learning also from {source.name}: {len(source.data.groups):,} queries, weight {also.weight:g} of this set's"
-        f" ({left_out:,} left out that are asked here too)"
+    log.info(
+        "learning also from %s: %s queries, weight %g of this set's (%s left out that are asked here too)",
+        *(source.name, f"{len(source.data.groups):,}", also.weight, f"{left_out:,}"),
     )
     return source
 
@@ -133,5 +135,7 @@ def _start(folder: Path, data: Dataset, queries: pl.DataFrame) -> Ranker:
         )
     known = queries.height - len(_unlike(looks(queries), read_table(folder / "trained_on.parquet")))
     if known:
-        say(f"WARN  train.start: {known:,} of these queries trained that run, so it flatters the figures")
+        log.warning(
+            "train.start: %s of these queries trained that run, so it flatters the figures", f"{known:,}"
+        )
     return run.model.ranker

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,11 +12,21 @@ import polars as pl
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
+from features.progress import progress
 from features.sources.load import Collection
 from ltr.data.embedded import EmbeddedDataset
-from ltr.explanation.contributions import Explanation, explain
-from ltr.explanation.counterfactual import Shelf
+from ltr.explanation.contributions import (
+    Explanation,
+    against_mean,
+    compare_products,
+    explain,
+    leading,
+    modality_sums,
+    sentences,
+)
+from ltr.explanation.counterfactual import Change, Shelf, changes, in_a_sentence
 from ltr.pipeline.prepare import embedded_dataset
+from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
 from ltr.serving.ranking import CANDIDATES, in_order, one_query
 
@@ -94,3 +106,87 @@ def _explained(
 
 def _no_candidates(asked: str, cure: str) -> InputError:
     return InputError(where="--query", expected="a query with candidates", got=repr(asked), cure=cure)
+
+
+def top_products(explained: Explained, top: int) -> list[dict[str, Any]]:
+    """The first products, each with its leading modalities: rank, product_id, title, score, reasons."""
+    names, values = explained.explanation.centred().by_modality()
+    return [
+        {
+            "rank": rank,
+            "product_id": product,
+            "title": explained.product(product).get("title"),
+            "score": score,
+            "reasons": [
+                {"modality": modality, "share": share} for modality, share in leading(names, values[row])
+            ],
+        }
+        for rank, row, product, score in explained.ranked.head(top)
+        .select("rank", "row", "product_id", "score")
+        .rows()
+    ]
+
+
+def one_product(explained: Explained, product: str) -> dict[str, Any]:
+    """What lifts or lowers a candidate against the query's others."""
+    row = explained.row(product)
+    table = against_mean(explained.explanation, row)
+    rank, score = explained.rank(product), float(explained.explanation.scores[row])
+    about = {"product": product, "rank": rank, "of": explained.ranked.height, "score": score}
+    return about | _parts(sentences(table, explained.product(product)), table)
+
+
+def two_products(
+    explained: Explained, ours: str, theirs: str, columns: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Why one stands above the other, and the smallest changes that would swap them.
+
+    columns: numeric ones to change; None for the price, where the catalogue has any.
+    """
+    table = compare_products(explained.explanation, explained.row(ours), explained.row(theirs))
+    found = {
+        "product": ours,
+        "over": theirs,
+        "ranks": {product: explained.rank(product) for product in (ours, theirs)},
+        "difference": float(table["difference"].sum()),
+    }
+    parts = _parts(sentences(table, explained.product(ours), explained.product(theirs)), table)
+    swaps = [
+        asdict(change) | {"says": in_a_sentence(change)}
+        for change in _swaps(explained, ours, theirs, columns)
+    ]
+    return found | parts | {"swaps": swaps}
+
+
+def _swaps(explained: Explained, ours: str, theirs: str, columns: Sequence[str] | None) -> Iterator[Change]:
+    """What would swap the two, of either; none where the catalogue has no price and nobody asked for more."""
+    shelf, products = explained.shelf, explained.products
+    if shelf is None or (columns is None and products["price"].null_count() == products.height):
+        return
+    with progress("trying other numbers", 2 * len(columns or ["price"])) as tried:
+        for column in columns or ["price"]:
+            for product, rival in ((ours, theirs), (theirs, ours)):
+                yield from changes(shelf, product, rival, column)
+                tried()
+
+
+def _parts(told: Sequence[str], table: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "sentences": list(told),
+        "modalities": modality_sums(table).to_dicts(),
+        "features": table.to_dicts(),
+    }
+
+
+def read_importance(run: Path) -> dict[str, Any]:
+    """What ltr.train found on held-out queries by the folds' own models."""
+    path = run / "importance.json"
+    if not path.is_file():
+        raise InputError(
+            where=run,
+            expected="importance.json, which ltr.train writes for rankers of trees",
+            got="none",
+            cure="train the run again, with ranker lightgbm or xgboost",
+        )
+    found: dict[str, Any] = read_json(path)
+    return found

@@ -13,6 +13,8 @@ from features.errors import InputError
 from features.media.columns import column_of
 from features.media.files import MEDIA_BYTES, MediaError, read_bytes
 from features.media.photos import decode
+from ltr.config.group_names import media_of
+from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
 
 CANDIDATES = 200  # from BM25, and as many from each cosine
@@ -65,6 +67,18 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
     return pl.DataFrame([row | files], schema=schema)
 
 
+def catalogue_of(run: SavedRun) -> pl.DataFrame:
+    """The products that the run was trained over."""
+    return load_collection(run.config).products
+
+
+def ask(run: SavedRun, text: str | None, image: Path | None, media: Sequence[str] = ()) -> pl.DataFrame:
+    """The run's catalogue ranked for words, a photo, and files of other modalities given as MODALITY=FILE."""
+    query = one_query(text, image, read_media(media, media_of(run.config.data)))
+    _check_asked(image, run)
+    return rank(run, catalogue_of(run), query)
+
+
 def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataFrame:
     """The candidates in the model's order: rank, product_id, title, brand, category, price, score."""
     builder = run.builder(products)
@@ -86,8 +100,7 @@ def in_order(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:
 
 def _refuse_unreadable(builder: FeatureBuilder) -> None:
     """Raise InputError for a file of the query that its encoder could not read; words it does not know are none."""
-    unreadable = builder.similarity.stats.unreadable if builder.similarity else {}
-    for column in unreadable:
+    for column in builder.stats.unreadable:
         what = column.removeprefix("query ")
         if what not in (column, "text"):
             raise InputError(
@@ -96,3 +109,22 @@ def _refuse_unreadable(builder: FeatureBuilder) -> None:
                 got="none that can be read",
                 cure="name a whole file",
             )
+
+
+def _check_asked(image: Path | None, run: SavedRun) -> None:
+    """Raise InputError for a run that compares nothing, or a photo that it would pass over without a word."""
+    comparing = {"lexical", "text", "image", *media_of(run.config.data)}
+    if run.schema.groups and not comparing & set(run.schema.groups):
+        raise InputError(
+            where=run.folder,
+            expected="a run that compares queries with products",
+            got=f"features of {', '.join(run.schema.groups)} only",
+            cure="switch on features.lexical or name an encoder, and train again",
+        )
+    if image and "image" not in run.schema.groups:
+        raise InputError(
+            where=run.folder,
+            expected="a run that looks at photos, for --image",
+            got=f"features of {', '.join(run.schema.groups)} only",
+            cure="name an image encoder under encoders and train again, or ask with --query alone",
+        )

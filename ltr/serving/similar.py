@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
+from pydantic import ValidationError
 
 from features.encoders.cache import EmbeddingCache
 from features.errors import InputError
@@ -52,6 +54,34 @@ def like_by_weights(
     parts = make_likeness(config, products).to(product_id)
     scored = parts.select("product_id", score=overall(parts, weights).cast(pl.Float64))
     return _told(scored.filter(pl.col("product_id") != product_id).drop_nulls(), parts, products)
+
+
+def read_weights(given: Mapping[str, object]) -> LikenessWeights:
+    """Weights of the parts of likeness by name; InputError where none is above 0 or one is no number."""
+    try:
+        weights = LikenessWeights.model_validate(given)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise InputError(
+            where=f"command line, --weights.{'.'.join(map(str, problem['loc']))}",
+            expected=f"a number of 0 or more for one of {', '.join(PARTS)}",
+            got=repr(problem["input"]),
+            cure="mend it, or leave it out",
+        ) from error
+    if not any(weights.model_dump().values()):
+        raise InputError(
+            where="command line, --weights",
+            expected="a part with a weight above 0",
+            got="none",
+            cure=f"weigh one of {', '.join(PARTS)}",
+        )
+    return weights
+
+
+def pairwise(likeness: Likeness, product_ids: Sequence[str]) -> pl.DataFrame:
+    """a, b, PARTS and overall (by the default weights) of every two products."""
+    parts = likeness.between(product_ids)
+    return parts.with_columns(overall=overall(parts, LikenessWeights()).cast(pl.Float32))
 
 
 def _told(scored: pl.DataFrame, parts: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,6 @@ fused_ranker           Feature-level fusion: the embeddings themselves, raw or r
                        the other features
 modality_dropout       Catalogues that lack photos or descriptions: what is taken away, from which
                        products, in which training lists
-settings               The `train` section of a config
 transfer               Judged queries of other sets as training rows of this one: features matched by
                        name, grades by their worth
 """

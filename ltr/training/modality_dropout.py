@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from features.errors import InputError
+from ltr.training.transfer import TransferConfig
 
 Part = Literal["photos", "descriptions"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,6 +27,23 @@ class RobustnessConfig(BaseModel):
         {}, description="shares of the products that lose it: {photos: [0.1, 0.5, 1]}; none: not measured"
     )
     seed: int = Field(0, ge=0)
+
+
+class TrainConfig(TransferConfig):
+    """What training leans on beside the set's own judgements, and what it is made to do without."""
+
+    modality_dropout: dict[Part, Share] = Field(
+        {},
+        description="share of the training queries that see products without photos, or without descriptions, "
+        "so that the model bears their absence: {photos: 0.3}; none by default, as many models bear it anyway",
+    )
+
+    @field_validator("modality_dropout")
+    @classmethod
+    def _each_query_once(cls, shares: dict[Part, float]) -> dict[Part, float]:
+        if sum(shares.values()) > 1:
+            raise ValueError("shares of the training queries that sum to 1 or less")
+        return shares
 
 
 def without(products: pl.DataFrame, part: Part, share: float, seed: int) -> pl.DataFrame:

@@ -100,7 +100,7 @@ class Shop:
 
 def told(ended: Ended) -> str:
     """Bad input's one line: where, what was expected, what came, and the cure."""
-    assert ended.status == 1, ended
+    assert ended.status == 2, ended
     assert re.fullmatch(r"error: [^\n]+: expected [^\n]+, got [^\n]+; [^\n]+\n", ended.err), ended.err
     return ended.err.replace(f"{BAD_INPUT}/", "")
 

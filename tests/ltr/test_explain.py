@@ -13,10 +13,10 @@ import pytest
 from features.errors import InputError
 from ltr import explain, train
 from ltr.explanation.aspects import modality_of
-from ltr.explanation.counterfactual import Change
+from ltr.explanation.counterfactual import Change, in_a_sentence
 from ltr.pipeline.prepare import load_collection
-from ltr.rank import one_query, rank
 from ltr.runs.saved_run import SavedRun
+from ltr.serving.ranking import one_query, rank
 from tests.ltr.conftest import Trained
 
 Explain = Callable[..., dict]
@@ -106,8 +106,8 @@ def test_why_one_stands_above_the_other_and_what_would_swap_them(run: Path) -> N
         (["--product", "p"], "expected --query beside --product, got none"),
         (["--query", "tee", "--over", "p"], "expected --product beside --over, got none"),
         (["--query", "tee", "--change", "price"], "expected --over beside --change, got none"),
-        (["--query", "tee", "--top", "0"], "expected --top of 1 or more, got 0"),
-        (["--query", "tee", "--product", "p", "--over", "p"], "expected another product than --product"),
+        (["--query", "tee", "--top", "0"], "expected a whole number of 1 or more, got '0'"),
+        (["--query", "tee", "--product", "p", "--over", "p"], "expected another product for --over"),
         (["--query", "tee", "--product", "nothing"], "got 'nothing', which is not in the catalogue; choose"),
     ],
 )
@@ -142,8 +142,8 @@ def test_a_run_without_importance_names_the_cure(trained: Trained, tmp_path: Pat
 
 def test_changes_are_told_in_a_sentence() -> None:
     found = Change("b", "a", "list_price", 129.0, 98.5, 10.0, -0.2, 0.01)
-    assert explain.in_a_sentence(found) == (
+    assert in_a_sentence(found) == (
         "b: list price 129 → 98.5 (-23.6%) puts it above a (re-scored: -0.2000 → +0.0100)"
     )
     none = Change("b", "a", "price", 129.0, None, 10.0, -0.2)
-    assert explain.in_a_sentence(none) == "b: price 129: none from 10 to 129 swaps it with a"
+    assert in_a_sentence(none) == "b: price 129: none from 10 to 129 swaps it with a"

@@ -20,6 +20,8 @@ from ltr.demo import shop as demo_shop
 from ltr.evaluation.systems import ALL
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
+from ltr.serving.ranking import one_query
+from ltr.serving.ranking import rank as rank_products
 from tests.ltr.conftest import Trained
 
 KEPT = (
@@ -124,7 +126,7 @@ def test_embeddings_as_features_are_fitted_saved_and_scored(trained: Trained) ->
     )
     run = SavedRun.open(train.main(words))
     products = load_collection(run.config).products
-    ranked = rank.rank(run, products, rank.one_query("red tee", None))
+    ranked = rank_products(run, products, one_query("red tee", None))
     assert ranked.height > 0
     assert not any(name.startswith("embedding.") for name in run.schema.names)
     assert any(name.startswith("embedding.") for name in run.model.ranker.schema.names)
@@ -173,8 +175,7 @@ def test_a_query_photo_finds_its_own_product_first_by_cosine(trained: Trained) -
         {"query_id": ["q"], "text": [None], "image": [shown["image"]]}, schema_overrides={"text": pl.String}
     )
     builder = run.builder(products)
-    assert builder.similarity is not None
-    assert builder.similarity.nearest(query, 1)["product_id"].to_list() == [shown["product_id"]]
+    assert builder.candidates(query, 1)["product_id"].to_list() == [shown["product_id"]]
 
 
 def test_evaluate_alone_repeats_the_held_out_figures(trained: Trained) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmarks import grocery
 from features.errors import InputError
-from ltr import check, evaluate, fit_image_encoder, train
+from ltr import check, evaluate, fit_encoder, train
 from ltr.config.tree import read_config
 from ltr.pipeline.prepare import load_collection
 
@@ -77,7 +77,7 @@ def shop(tmp_path: Path) -> Path:
 
 
 def fit(shop: Path, *more: str) -> dict:
-    fit_image_encoder.main(["--config", str(shop / "shop.yaml"), *more])
+    fit_encoder.main(["--config", str(shop / "shop.yaml"), *more])
     return json.loads((shop / "tower" / "fitting.json").read_text())
 
 

@@ -16,7 +16,7 @@ from features.encoders.registry import ENCODERS, register
 from features.errors import InputError
 from ltr import build_features, compare, evaluate, rank, train
 from ltr.config.tree import read_config
-from ltr.data.leakage import check_splits
+from ltr.data.doctor import check_splits
 from ltr.data.splits import Fold, looks
 from tests.ltr.tone_encoder import PITCHES, ToneConfig, ToneEncoder, tone
 

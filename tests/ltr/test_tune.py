@@ -14,12 +14,15 @@ import pytest
 from optuna.trial import TrialState, create_trial
 
 from features.errors import InputError
-from ltr import evaluate, rank, tune
+from ltr import evaluate, tune
+from ltr.pipeline.examination import read_data
 from ltr.pipeline.prepare import load_collection
 from ltr.rankers import CatBoostConfig, LightGBMConfig, XGBoostConfig, make_ranker
 from ltr.rankers.boosters import catboost_ranker
 from ltr.rankers.search_space import Choice, Range
 from ltr.runs.saved_run import SavedRun
+from ltr.runs.tuned import make_task
+from ltr.serving.ranking import one_query, rank
 from ltr.tuning.candidates import CandidateSpace, TuningConfig
 from ltr.tuning.pruning import EqualFoldsPruner
 from ltr.tuning.summary import (
@@ -249,7 +252,7 @@ def test_a_tuned_run_can_be_evaluated_and_asked(tuned: Path) -> None:
     run = SavedRun.open(tuned)
     assert {feature.group for feature in run.schema.features} == set(tuning_section(tuned)["groups"])  # type: ignore[index]
     assert evaluate.main(["--run", str(tuned)]).model == "tuned"
-    assert rank.rank(run, load_collection(run.config).products, rank.one_query("red tee", None)).height
+    assert rank(run, load_collection(run.config).products, one_query("red tee", None)).height
 
 
 def test_test_queries_are_seen_by_no_trial_and_measured_once(
@@ -260,7 +263,8 @@ def test_test_queries_are_seen_by_no_trial_and_measured_once(
     tune.main(words)
     assert "not measured a second time" in capsys.readouterr().out
     assert (tuned / "run.json").stat().st_mtime_ns == made
-    task = tune.read_task(SavedRun.open(tuned).config)
+    config = SavedRun.open(tuned).config
+    task = make_task(config, read_data(config, last_fold=True))
     inside = {
         query
         for fold in task.judge.folds
@@ -276,7 +280,7 @@ def test_test_queries_are_seen_by_no_trial_and_measured_once(
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (("--trials", "0"), "expected a number of trials"),
+        (("--trials", "0"), "expected a whole number of 1 or more"),
         (("--winner", "99"), "choose among 0"),
         (("--split.validation_share", "0"), "expected validation queries, to stop the training by"),
         (("--tuning.space", "{tees: [1, 2]}"), "did you mean 'trees'?"),

@@ -22,7 +22,7 @@ from features.encoders.protocol import (
     torch_device,
 )
 from features.encoders.text.model_files import hash_file
-from features.errors import InputError
+from features.errors import NotFittedError
 
 if TYPE_CHECKING:
     import torch
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from features.encoders.image.aligned_network import PhotoTower
 
 _WEIGHTS, _ABOUT, _RECORD = "tower.safetensors", "config.json", "fitting.json"
-_COMMAND = "fit one: python -m ltr.fit_image_encoder --config FILE"
+_CURE = "fit it on a catalogue first"
 
 
 class AlignedConfig(PhotoSettings):
-    """An image tower that `ltr.fit_image_encoder` has fitted to the space of a text encoder."""
+    """An image tower that was fitted (see `encoders.fitting`) to the space of a text encoder."""
 
     kind: Literal["aligned"] = "aligned"
     folder: str = Field(description="of the fitted tower; relative to the config file")
@@ -123,14 +123,14 @@ def read_shape(folder: Path) -> TowerShape:
     """What a saved tower is; InputError where there is none, or its files are damaged."""
     if not is_tower(folder):
         got = "no such folder" if not folder.is_dir() else f"no {_ABOUT} or no {_WEIGHTS} in it"
-        raise InputError(where=folder, expected="a fitted image tower", got=got, cure=_COMMAND)
+        raise NotFittedError(where=folder, expected="a fitted image tower", got=got, cure=_CURE)
     try:
         return TowerShape.model_validate_json((folder / _ABOUT).read_bytes())
     except ValidationError as error:
         problem = error.errors()[0]
         got = f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip()
-        raise InputError(
-            where=folder / _ABOUT, expected="the description of a tower", got=got, cure=_COMMAND
+        raise NotFittedError(
+            where=folder / _ABOUT, expected="the description of a tower", got=got, cure=_CURE
         ) from error
 
 
@@ -145,10 +145,10 @@ def load_tower(folder: Path, shape: TowerShape) -> PhotoTower:
     try:
         tower.load_state_dict(load_file(folder / _WEIGHTS))
     except (SafetensorError, RuntimeError) as error:  # RuntimeError: tensors that do not fit
-        raise InputError(
+        raise NotFittedError(
             where=folder / _WEIGHTS,
             expected=f"the weights of a {shape.backbone} tower",
             got=str(error).split("\n", 1)[0],
-            cure=_COMMAND,
+            cure=_CURE,
         ) from error
     return tower.eval()

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, nullcontext
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -36,6 +36,9 @@ _BATCHES_AHEAD = 2
 
 class PhotoSettings(TorchSettings):
     """How a network reads photos. `workers` does not change the vectors and stays out of the fingerprint."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torch", "torchvision")
+    extra: ClassVar[str] = "photos"
 
     workers: int = Field(
         4, ge=0, description="threads that read and shrink photos ahead of the network; 0: none"

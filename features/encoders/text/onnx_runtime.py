@@ -8,14 +8,12 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from features.encoders.text.token_batches import padded, token_batches
-from features.errors import InputError
 
 OnnxPrecision = Literal["float32", "int8"]
 
@@ -25,18 +23,6 @@ MODEL, TOKENIZER, ABOUT = "model.onnx", "tokenizer.json", "about.json"
 # Tokens of one batch of float32, padding included. One core was quicker with few than with many: the same texts
 # took 7.2 s in batches of 1,024, 8.7 s in batches of 4,096.
 _BATCH_TOKENS = 1_024
-
-
-def check_packages(kind: str) -> None:
-    """Raise InputError unless the extra `fast` is installed."""
-    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise InputError(
-            where=f"encoder {kind!r}, runtime",
-            expected="the packages onnx and onnxruntime",
-            got=f"no {' and no '.join(missing)}",
-            cure="pip install 'shop-ltr[fast]', or set runtime: torch",
-        )
 
 
 class OnnxText:

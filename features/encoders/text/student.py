@@ -11,17 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.encoders.text.model_files import hash_files
 from features.encoders.text.transformer import TransformerSettings, TransformerTextEncoder
-from features.errors import InputError
+from features.errors import NotFittedError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 _ABOUT, _RECORD = "student.json", "fitting.json"
-_COMMAND = "make one: python -m ltr.distil_text_encoder --config FILE"
+_CURE = "make it of a larger encoder first"
 
 
 class StudentConfig(TransformerSettings):
-    """A student that `ltr.distil_text_encoder` has made of a larger text encoder."""
+    """A student that was made (see `encoders.fitting`) of a larger text encoder."""
 
     kind: Literal["student"] = "student"
     folder: str = Field(description="of the student; relative to the config file")
@@ -70,12 +70,12 @@ def read_about(folder: Path) -> StudentAbout:
     """What a saved student is; InputError where there is none, or its description is damaged."""
     if not is_student(folder):
         got = f"no {_ABOUT} in it" if folder.is_dir() else "no such folder"
-        raise InputError(where=folder, expected="a student of a text encoder", got=got, cure=_COMMAND)
+        raise NotFittedError(where=folder, expected="a student of a text encoder", got=got, cure=_CURE)
     try:
         return StudentAbout.model_validate_json((folder / _ABOUT).read_bytes())
     except ValidationError as error:
         problem = error.errors()[0]
         got = f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip()
-        raise InputError(
-            where=folder / _ABOUT, expected="the description of a student", got=got, cure=_COMMAND
+        raise NotFittedError(
+            where=folder / _ABOUT, expected="the description of a student", got=got, cure=_CURE
         ) from error

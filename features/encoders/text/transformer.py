@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -21,9 +21,10 @@ from features.encoders.protocol import (
     unit_rows,
 )
 from features.encoders.text.model_files import load_model
-from features.encoders.text.onnx_runtime import ABOUT, OnnxPrecision, OnnxText, check_packages
+from features.encoders.text.onnx_runtime import ABOUT, OnnxPrecision, OnnxText
 from features.encoders.text.token_batches import token_batches
 from features.errors import InputError
+from features.installed import require
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -36,6 +37,9 @@ _RECIPE = 1  # to be raised when the way of exporting or rounding changes
 
 class TransformerSettings(TorchSettings):
     """How a transformer reads texts. Only `max_tokens`, bfloat16 and int8 change the vectors."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torch", "sentence_transformers")
+    extra: ClassVar[str] = "text"
 
     max_tokens: int | None = Field(None, ge=3, description="cut texts here; null: the model's own limit")
     batch_tokens: int = Field(0, ge=0, description="tokens of one batch; 0: as measured to be quick")
@@ -111,7 +115,9 @@ class TransformerTextEncoder:
         return unit_rows(vectors)
 
     def _check_onnx(self) -> None:
-        check_packages(self._config.kind)
+        require(
+            f"encoder {self._config.kind!r}, runtime", ["onnx", "onnxruntime"], "fast", "set runtime: torch"
+        )
         if self._config.device == "cuda":
             raise InputError(
                 where=f"encoder {self._config.kind!r}",

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,9 @@ Widths = tuple[int, ...]
 
 class NetworkConfig(RankerSettings):
     """Settings that mean the same to both networks."""
+
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
+    extra: ClassVar[str] = "networks"
 
     epochs: int = Field(40, ge=1, description="at most; early stopping may keep fewer")
     learning_rate: float = Field(1e-3, gt=0)

@@ -266,14 +266,14 @@ def test_a_shard_written_by_another_process_is_seen(tmp_path: Path) -> None:
     assert check(WordEncoder(), ["a", "b"], ours) == (2, 0)
 
 
-def test_progress_appears_only_when_it_takes_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_progress_is_logged_only_when_it_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", logger="features")
     texts = pl.Series([f"text {i}" for i in range(200)])
     EmbeddingCache(tmp_path / "quick").embed(WordEncoder(), texts, "text", "titles")
-    assert capfd.readouterr().err == ""
-    monkeypatch.setattr("features.encoders.cache._STEP_SECONDS", 0)
+    assert not caplog.messages
+    monkeypatch.setattr("features.progress.FIRST_LINE", 0)
     EmbeddingCache(tmp_path / "slow").embed(WordEncoder(), texts, "text", "titles")
-    shown = capfd.readouterr().err
-    assert "encoding titles" in shown
-    assert "200/200" in shown
+    assert caplog.messages[0].startswith("encoding titles: ")
+    assert caplog.messages[-1].startswith("encoding titles: 200 in ")

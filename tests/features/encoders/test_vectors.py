@@ -10,5 +10,5 @@ def test_a_vector_of_no_item_takes_no_place_among_the_nearest() -> None:
     query = RowVectors(vectors[:1], np.array([0]))
     part = RowVectors(vectors, np.array([0, 1, 2])).take(np.array([1, 2]))
     found = nearest(query, part, 1)
-    assert found.select("query", "item").rows() == [(0, 1)]
-    assert found["cosine"].to_list() == [vectors[2, 0]]
+    assert (found.queries.tolist(), found.items.tolist()) == ([0], [1])
+    assert found.cosines.tolist() == [vectors[2, 0]]

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from features.batch import QueryBatch
 from features.errors import InputError
-from features.groups.lexical import LexicalConfig, LexicalIndex
+from features.groups.lexical import LexicalConfig, LexicalGroup
+from tests.features.groups.asking import asked, catalogue_of
 
 SHARED = Path(os.environ.get("LTR_SHARED_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 TEXT = pl.String
@@ -47,7 +49,24 @@ def every_pair(queries: pl.DataFrame, products: pl.DataFrame = SHOP) -> pl.DataF
 
 def features(*texts: str | None, products: pl.DataFrame = SHOP) -> pl.DataFrame:
     queries = query_frame(*texts)
-    return LexicalIndex(products, LexicalConfig()).features(queries, every_pair(queries, products))
+    return Index(products).features(queries, every_pair(queries, products))
+
+
+class Index:
+    """The group over one catalogue."""
+
+    def __init__(self, products: pl.DataFrame = SHOP, settings: LexicalConfig | None = None) -> None:
+        self.catalogue = catalogue_of(products)
+        self.group = LexicalGroup.index(self.catalogue, settings or LexicalConfig())
+
+    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        return asked(self.group, self.catalogue, queries, pairs)
+
+    def retrieve(self, queries: pl.DataFrame, n: int) -> pl.DataFrame:
+        """query_id, product_id, score."""
+        hits = self.group.best(QueryBatch(queries), n)
+        ids = queries["query_id"][hits.queries], self.catalogue.product_ids[hits.items]
+        return pl.DataFrame({"query_id": ids[0], "product_id": ids[1], "score": hits.cosines})
 
 
 def column(text: str | None, name: str) -> list[float | None]:
@@ -152,7 +171,7 @@ def test_a_field_that_no_product_has_makes_no_feature(field: str) -> None:
 def test_a_shop_without_text_has_only_the_query_s_length() -> None:
     bare = SHOP.with_columns(pl.lit(None, dtype=TEXT).alias(name) for name in LexicalConfig().fields)
     assert features("red shoe", products=bare.drop("price")).columns == ["lexical.query_terms"]
-    assert LexicalIndex(bare, LexicalConfig()).retrieve(query_frame("red"), 3).is_empty()
+    assert Index(bare).retrieve(query_frame("red"), 3).is_empty()
 
 
 words = st.sampled_from(["red", "blue", "shoes", "dress", "acme", "10 ft", "2 pack", "for", "under 30"])
@@ -168,9 +187,9 @@ def test_a_pair_s_features_hang_neither_on_other_queries_nor_on_the_order_of_row
     pairs = every_pair(queries)
     rows = list(range(pairs.height))
     random.shuffle(rows)
-    index = LexicalIndex(SHOP, LexicalConfig())
+    index = Index()
     together = index.features(queries, pairs)
-    shuffled = LexicalIndex(SHOP.reverse(), LexicalConfig()).features(queries.reverse(), pairs[rows])
+    shuffled = Index(SHOP.reverse()).features(queries.reverse(), pairs[rows])
     assert_frame_equal(shuffled, together[rows])
     alone = [index.features(query, every_pair(query)) for query in queries.iter_slices(1)]
     assert_frame_equal(pl.concat(alone), together)
@@ -185,14 +204,14 @@ def test_columns_are_float32_and_named_alike_for_any_queries() -> None:
 
 def test_no_pairs_make_no_rows_but_all_columns() -> None:
     queries = query_frame("red")
-    none = LexicalIndex(SHOP, LexicalConfig()).features(queries, every_pair(queries).clear())
+    none = Index().features(queries, every_pair(queries).clear())
     assert none.columns == features("red").columns
     assert none.is_empty()
 
 
 def test_further_text_columns_are_searched_when_named() -> None:
     products = SHOP.with_columns(colour=pl.Series(["red", None, "red", "blue"]))
-    index = LexicalIndex(products, LexicalConfig(fields=("title", "colour")))
+    index = Index(products, LexicalConfig(fields=("title", "colour")))
     queries = query_frame("blue shoe")
     found = index.features(queries, every_pair(queries))
     assert found["lexical.covered_colour"].to_list() == [0, None, 0, 1 / 2]
@@ -202,17 +221,17 @@ def test_further_text_columns_are_searched_when_named() -> None:
 @pytest.mark.parametrize(("field", "got"), [("colour", "no such column"), ("price", "Float64")])
 def test_a_field_that_is_no_text_is_refused_by_name(field: str, got: str) -> None:
     with pytest.raises(InputError, match=rf"{field}.*{got}.*choose from .*title"):
-        LexicalIndex(SHOP, LexicalConfig(fields=(field,)))
+        Index(SHOP, LexicalConfig(fields=(field,)))
 
 
 def test_a_pair_of_an_unknown_product_is_refused() -> None:
     pairs = pl.DataFrame({"query_id": ["q0"], "product_id": ["z"]})
     with pytest.raises(InputError, match="'z'"):
-        LexicalIndex(SHOP, LexicalConfig()).features(query_frame("red"), pairs)
+        Index().features(query_frame("red"), pairs)
 
 
 def test_a_search_finds_the_best_of_the_whole_shop() -> None:
-    index = LexicalIndex(SHOP, LexicalConfig())
+    index = Index()
     queries = query_frame("red shoe under 20", None, "purple", "bolt")
     found = index.retrieve(queries, 3)
     scores = index.features(queries, every_pair(queries))["lexical.bm25_all"].to_list()
@@ -224,7 +243,7 @@ def test_a_search_finds_the_best_of_the_whole_shop() -> None:
 
 def test_equal_finds_come_by_product_id() -> None:
     twins = pl.DataFrame({"product_id": ["b", "c", "a"], "title": ["red shoe"] * 3})
-    index = LexicalIndex(twins, LexicalConfig(fields=("title",)))
+    index = Index(twins, LexicalConfig(fields=("title",)))
     assert index.retrieve(query_frame("red"), 2)["product_id"].to_list() == ["a", "b"]
 
 
@@ -236,7 +255,7 @@ def test_bm25_ranks_icecat_as_well_as_the_reference_prototype() -> None:
     judged = pl.read_parquet(SHARED / "icecat" / "judgments.parquet")
     pairs = judged.select(query_id="query", product_id="docid", grade=pl.col("rating").cast(pl.Float64))
     queries = pairs.select("query_id").unique().with_columns(text="query_id")
-    index = LexicalIndex(products, LexicalConfig(fields=("title", "description", "brand")))
+    index = Index(products, LexicalConfig(fields=("title", "description", "brand")))
     scores = index.features(queries, pairs)["lexical.bm25_all"]
     assert mean_ndcg(pairs.with_columns(scores), "lexical.bm25_all") > 0.747
 

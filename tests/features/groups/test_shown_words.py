@@ -7,16 +7,16 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from features.encoders.vectors import RowVectors
-from features.groups.shown_words import ShownWordsConfig, ShownWordsIndex
-from features.groups.similarity import MediaVectors
+from features.encoders.cache import Embeddings
+from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
+from tests.features.groups.asking import asked, catalogue_of
 
 COLOURS = ("red", "green", "blue")
 SILENT, LIAR, UNSEEN = "p900", "p901", "p902"
 
 
-def catalogue() -> tuple[pl.DataFrame, list[str | None]]:
-    """Products, and the colour that each one's photo shows: 40 of each colour that say so, and three odd ones."""
+def catalogue() -> pl.DataFrame:
+    """Products whose photos are named by the colour they show: 40 of each colour that say so, and three odd ones."""
     shown: list[str | None] = [colour for colour in COLOURS for _ in range(40)]
     titles = [f"{colour} shirt 7 for the {i}" for i, colour in enumerate(shown)]
     ids = [f"p{i:03}" for i in range(len(shown))]
@@ -24,41 +24,71 @@ def catalogue() -> tuple[pl.DataFrame, list[str | None]]:
     products = pl.DataFrame(
         {"product_id": [*ids, *odd], "title": [*titles, *(title for title, _ in odd.values())]}
     )
-    return products, [*shown, *(colour for _, colour in odd.values())]
+    shown += [colour for _, colour in odd.values()]
+    names = [None if colour is None else f"{colour} {i}" for i, colour in enumerate(shown)]
+    return products.with_columns(image=pl.Series(names, dtype=pl.String))
 
 
-def vectors(colours: Sequence[str | None]) -> RowVectors:
-    """One axis a colour; each photo a little its own."""
-    rng = np.random.default_rng(0)
-    known = [colour for colour in colours if colour is not None]
-    found = np.array([[colour == axis for axis in COLOURS] for colour in known], dtype=np.float64)
-    found = found.reshape(-1, 3) + 0.05 * rng.normal(size=(len(known), 3))
-    found /= np.linalg.norm(found, axis=1, keepdims=True)
-    there = np.array([colour is not None for colour in colours])
-    return RowVectors(found.astype(np.float32), np.where(there, np.cumsum(there) - 1, -1))
+NOISE = np.random.default_rng(0).normal(size=(123, len(COLOURS)))
 
 
-PRODUCTS, SHOWN = catalogue()
+class Eye:
+    """Sees the colour that a photo's name begins with: one axis a colour, each photo a little its own."""
+
+    modalities, dimensions = frozenset({"image"}), len(COLOURS)
+    space = fingerprint = "eye"
+
+    def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
+        return np.array([self._see(str(item)) for item in items], dtype=np.float32)
+
+    @staticmethod
+    def _see(name: str) -> np.ndarray:
+        colour, _, number = name.partition(" ")
+        vector = np.array([colour == axis for axis in COLOURS]) + 0.05 * NOISE[int(number)]
+        return vector / np.linalg.norm(vector)
+
+
+class Looks:
+    """What EmbeddingCache does, without a disk."""
+
+    def embed(self, encoder: Eye, items: pl.Series, modality: str, label: str = "") -> Embeddings:
+        there = items.is_not_null().to_numpy()
+        rows = np.where(there, np.cumsum(there) - 1, -1)
+        vectors = encoder.encode(items.drop_nulls().to_list(), modality).reshape(-1, encoder.dimensions)
+        return Embeddings(vectors, rows, 0, len(vectors), 0, encoder.space)
+
+    def encode_one(self, encoder: Eye, item: str, modality: str) -> np.ndarray:
+        vector: np.ndarray = encoder.encode([item], modality)[0]
+        return vector
+
+
+PRODUCTS = catalogue()
 QUERIES = pl.DataFrame(
     {
         "query_id": ["words", "unknown", "limit", "photo"],
         "text": ["the red shirt", "zebra 7", "red under 30 blue", None],
-        "shows": [None, None, None, "blue"],
+        "image": [None, None, None, "blue 0"],
     }
 )
 PAIRS = QUERIES.select("query_id").join(PRODUCTS.select("product_id"), how="cross")
-MEDIA = {
-    "image": MediaVectors(
-        "photo", lambda: vectors(SHOWN), lambda queries: vectors(queries["shows"].to_list())
-    )
-}
 NAMES = [
     f"image.{n}{end}" for n in ("words", "words_least", "words_unsaid", "photo_words") for end in ("", "_z")
 ]
 
 
-def index(products: pl.DataFrame = PRODUCTS, **settings: object) -> ShownWordsIndex:
-    return ShownWordsIndex(products, ShownWordsConfig.model_validate(settings), MEDIA)
+class Index:
+    """The group over one catalogue, whose photos are seen by an Eye, if it has one."""
+
+    def __init__(self, products: pl.DataFrame = PRODUCTS, *, eyes: bool = True, **settings: object) -> None:
+        self.catalogue = catalogue_of(products, {"eye": Eye()} if eyes else {}, Looks())
+        self.group = ShownWordsGroup.index(self.catalogue, ShownWordsConfig.model_validate(settings))
+        self.columns = self.group.names
+
+    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        return asked(self.group, self.catalogue, queries, pairs)
+
+
+index = Index
 
 
 @pytest.fixture(scope="module")
@@ -150,5 +180,5 @@ def test_without_words_there_are_no_features(products: pl.DataFrame, settings: d
 
 
 def test_without_media_there_are_no_features() -> None:
-    made = ShownWordsIndex(PRODUCTS, ShownWordsConfig(), {})
-    assert made.features(QUERIES, PAIRS).width == 0
+    assert index(eyes=False).features(QUERIES, PAIRS).width == 0
+    assert index(PRODUCTS.drop("image")).features(QUERIES, PAIRS).width == 0

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from features.batch import QueryBatch
+from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders import vectors as cosines
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
-from features.groups.similarity import SimilarityConfig, SimilarityIndex
+from features.groups.similarity import SimilarityConfig, SimilarityGroup
+from tests.features.groups.asking import asked, catalogue_of
 
 WORDS = ("red", "blue", "shoe", "shirt", "acme")
 BROKEN = "broken"
@@ -59,6 +62,12 @@ class MemoryCache:
     known: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     asked: list[tuple[str, int]] = field(default_factory=list)
 
+    def encode_one(self, encoder: CountsWords, item: str, modality: str) -> np.ndarray:
+        if item == BROKEN:
+            return np.full(encoder.dimensions, np.nan, dtype=np.float32)
+        vector: np.ndarray = encoder.encode([item])[0]
+        return vector
+
     def embed(self, encoder: CountsWords, items: pl.Series, modality: str, label: str) -> Embedded:
         assert modality in encoder.modalities
         assert modality == "image" or items.dtype == pl.String
@@ -69,7 +78,7 @@ class MemoryCache:
         vectors = np.array([self.known[encoder.fingerprint, item] for item in distinct], dtype=np.float32)
         rows = np.array([distinct.index(item) if item in distinct else -1 for item in items], dtype=np.int64)
         self.asked.append((label, len(items)))
-        unreadable = int(BROKEN in items.to_list())
+        unreadable = items.to_list().count(BROKEN)
         shaped = vectors.reshape(-1, encoder.dimensions)
         return Embedded(shaped, rows, len(distinct) - len(new), len(new), unreadable)
 
@@ -99,10 +108,38 @@ QUERIES = pl.DataFrame(
 PAIRS = QUERIES.select("query_id").join(PRODUCTS.select("product_id"), how="cross")
 
 
-def index(products: pl.DataFrame = PRODUCTS, **encoders: CountsWords) -> SimilarityIndex:
-    return SimilarityIndex(
-        products, SimilarityConfig(), encoders or {"text": TEXT, "image": PHOTO}, MemoryCache()
-    )
+class Index:
+    """The group over one catalogue."""
+
+    def __init__(
+        self, products: pl.DataFrame, settings: SimilarityConfig, encoders: dict[str, CountsWords]
+    ) -> None:
+        self.cache = MemoryCache()
+        self.catalogue = catalogue_of(products, encoders, self.cache, settings.text_fields)
+        self.group = SimilarityGroup.index(self.catalogue, settings)
+        self.columns, self.stats = self.group.names, self.catalogue.vectors.stats
+
+    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        return asked(self.group, self.catalogue, queries, pairs)
+
+    def nearest(self, queries: pl.DataFrame, n: int) -> pl.DataFrame:
+        """query_id, product_id, cosine: by title, then by photo."""
+        vectors = self.catalogue.vectors
+        hits = [vectors.nearest(QueryBatch(queries), by, n) for by in vectors.searched.values()]
+        return pl.concat(
+            pl.DataFrame(
+                {
+                    "query_id": queries["query_id"][found.queries],
+                    "product_id": self.catalogue.product_ids[found.items],
+                    "cosine": found.cosines,
+                }
+            )
+            for found in hits
+        )
+
+
+def index(products: pl.DataFrame = PRODUCTS, **encoders: CountsWords) -> Index:
+    return Index(products, SimilarityConfig(), encoders or {"text": TEXT, "image": PHOTO})
 
 
 def of_query(found: pl.DataFrame, query: str, name: str) -> list[float | None]:
@@ -177,17 +214,23 @@ def test_one_query_alone_and_rows_in_any_order_give_the_same_bits() -> None:
     assert_frame_equal(mixed.hstack(turned), whole, check_exact=True, check_row_order=False)
 
 
-def test_only_queries_and_products_of_the_pairs_are_encoded() -> None:
+def test_products_are_encoded_once_and_queries_when_a_pair_asks() -> None:
     made = index()
-    made.features(QUERIES, PAIRS.filter(query_id="words", product_id="p1"))
-    assert {size for _, size in made._cache.asked} == {1}
-    title, category, query = 1, 1, 0  # the query's text is the title's: one vector
-    photo = 1
-    assert made.stats.encoded == title + category + photo + query
-    before = made.stats.encoded
-    made.features(QUERIES, PAIRS.filter(query_id="words", product_id="p1"))
-    assert made.stats.encoded == before
-    assert made.stats.reused > 0
+    whole = made.stats.encoded
+    assert {size for _, size in made.cache.asked} == {PRODUCTS.height}
+    made.features(QUERIES, PAIRS.filter(pl.col("query_id") != "photo"))
+    assert {size for label, size in made.cache.asked if label.startswith("query")} == {2}
+    assert made.stats.encoded == whole, "their words and photos are those of products"
+    assert [label for label, _ in made.cache.asked].count("product title") == 1
+
+
+@pytest.mark.parametrize("image", [BROKEN, None])
+def test_a_single_query_that_cannot_be_read_is_counted(image: str | None) -> None:
+    made = index()
+    pairs = PAIRS.filter(query_id="photo")
+    found = made.features(QUERIES.with_columns(image=pl.lit(image)), pairs)
+    assert found["image.photo_photo"].null_count() == pairs.height
+    assert made.stats.unreadable.get("query image", 0) == (image is not None)
 
 
 def test_broken_photos_are_counted() -> None:
@@ -204,7 +247,7 @@ def test_a_pair_of_an_unknown_key_is_named(column: str) -> None:
 
 def test_fields_left_out_of_the_config_have_no_column() -> None:
     encoders = {"text": TEXT, "image": PHOTO}
-    made = SimilarityIndex(PRODUCTS, SimilarityConfig(text_fields=("category",)), encoders, MemoryCache())
+    made = Index(PRODUCTS, SimilarityConfig(text_fields=("category",)), encoders)
     assert {name.split("_")[0] for name in made.columns} == {"text.category", "image.photo"}
 
 
@@ -228,15 +271,24 @@ def test_nearest_breaks_ties_by_product_id_and_leaves_out_what_has_nothing_in_co
     assert made.nearest(query, 9)["product_id"].to_list() == ["a", "m", "z"]
 
 
-def test_features_are_the_same_once_the_whole_catalogue_is_in_memory() -> None:
-    made = index(both=JOINT)
-    before = made.features(QUERIES, PAIRS)
-    made.nearest(QUERIES, 2)
-    assert_frame_equal(made.features(QUERIES, PAIRS), before, check_exact=True)
+def test_neighbours_once_found_answer_for_fewer() -> None:
+    made, queries = index(), QueryBatch(QUERIES)
+    by = made.catalogue.vectors.searched["text"]
+    many, few = (made.catalogue.vectors.nearest(queries, by, n) for n in (3, 1))
+    fresh = made.catalogue.vectors.nearest(QueryBatch(QUERIES), by, 1)
+    assert [part.tolist() for part in few] == [part.tolist() for part in fresh]
+    assert len(many.items) > len(few.items)
+
+
+def embeddings(**encoders: CountsWords) -> dict[str, RowVectors]:
+    config = FeaturesConfig(lexical=None, shown_words=None, structured=None)
+    return FeatureBuilder(
+        PRODUCTS, config, encoders or {"text": TEXT, "image": PHOTO}, MemoryCache()
+    ).embeddings(QUERIES, PAIRS)
 
 
 def test_embeddings_are_row_aligned_with_the_pairs() -> None:
-    found = index().embeddings(QUERIES, PAIRS)
+    found = embeddings()
     assert set(found) == {"query_text", "query_image", "title", "description", "category", "image"}
     texts = PAIRS.join(QUERIES, on="query_id", maintain_order="left")["text"].to_list()
     for text, row in zip(texts, found["query_text"].rows, strict=True):
@@ -248,7 +300,7 @@ def test_embeddings_are_row_aligned_with_the_pairs() -> None:
 
 def test_embeddings_of_a_column_come_from_the_first_encoder_that_reads_it() -> None:
     backwards = CountsWords("other", frozenset({"image"}), tuple(reversed(WORDS)))
-    found = index(text=TEXT, image=backwards, joint=JOINT).embeddings(QUERIES, PAIRS)
+    found = embeddings(text=TEXT, image=backwards, joint=JOINT)
     for name in ("image", "query_image"):
         assert found[name].vectors[0] == pytest.approx(backwards.encode(["red shoe"])[0])
 
@@ -269,12 +321,12 @@ def test_cosines_of_pairs_agree_with_a_loop_in_blocks_of_any_size(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cosines, "_PAIRS_AT_ONCE", block)
-        found = cosines.of_pairs(left, right).to_list()
+        found = cosines.of_pairs(left, right).tolist()
     expected = [
-        None if -1 in (i, j) else float(left.vectors[i].astype(float) @ right.vectors[j].astype(float))
+        np.nan if -1 in (i, j) else float(left.vectors[i].astype(float) @ right.vectors[j].astype(float))
         for i, j in zip(left.rows, right.rows, strict=True)
     ]
-    assert found == pytest.approx(expected, abs=1e-6)
+    assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
 
 
 @settings(max_examples=40)
@@ -288,7 +340,7 @@ def test_nearest_agrees_with_sorting_everything(
     expected = []
     for query in range(9):
         row = RowVectors(queries.vectors, np.full(20, queries.rows[query]))
-        every = cosines.of_pairs(row, items).to_list()
-        far_to_near = sorted((-c, item) for item, c in enumerate(every) if c is not None and c > 1e-5)
+        every = cosines.of_pairs(row, items).tolist()
+        far_to_near = sorted((-c, item) for item, c in enumerate(every) if c > 1e-5)
         expected += [(query, item, -c) for c, item in far_to_near[:n]]
-    assert found.rows() == expected
+    assert list(zip(*(part.tolist() for part in found), strict=True)) == expected

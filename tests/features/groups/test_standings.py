@@ -8,15 +8,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.groups.standings import rank_within, z_within
+from features.batch import list_starts
+from features.groups.standings import rank_share, z_score
 
 VALUES = st.one_of(st.none(), st.sampled_from([0.0, 0.5, -3.0]), st.floats(-1e6, 1e6, width=32))
 LISTS = st.lists(st.tuples(st.sampled_from("abc"), VALUES), min_size=1, max_size=30)
 
 
 def standing(rows: list[tuple[str, float | None]]) -> pl.DataFrame:
+    """The rows with x_rank and x_z, of lists that need not lie together; as float32 and float64 they agree."""
     frame = pl.DataFrame(rows, schema={"query_id": pl.String, "x": pl.Float64}, orient="row")
-    return frame.with_columns(rank_within("x"), z_within("x"))
+    order = frame["query_id"].arg_sort(nulls_last=False)
+    values = frame["x"][order].to_numpy().astype(np.float64)
+    starts = list_starts(frame["query_id"][order].rank("dense").to_numpy())
+    found = {"x_rank": rank_share(values, starts), "x_z": z_score(values, starts)}
+    exact = values.astype(np.float32)
+    if (exact == values)[~np.isnan(values)].all():
+        np.testing.assert_array_equal(rank_share(exact, starts), found["x_rank"])
+    back = np.argsort(order.to_numpy())
+    columns = [pl.Series(name, of[back].astype(np.float32), nan_to_null=True) for name, of in found.items()]
+    return frame.with_columns(columns)
 
 
 def loop_rank(value: float, peers: list[float]) -> float:
@@ -64,6 +75,9 @@ def test_the_order_of_rows_changes_no_bit() -> None:
     assert standing(rows).sort("query_id", "x").equals(standing(shuffled).sort("query_id", "x"))
 
 
-def test_columns_are_float32_and_named_after_theirs() -> None:
-    assert standing([("q", 1.0)]).schema["x_rank"] == pl.Float32
-    assert standing([("q", 1.0)]).schema["x_z"] == pl.Float32
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_signed_zeros_are_equal_and_no_list_makes_nothing(kind: type) -> None:
+    starts = np.array([0, 3])
+    assert rank_share(np.array([0.0, -0.0, -1.0], dtype=kind), starts).tolist() == [2 / 3, 2 / 3, 0.5 / 3]
+    nothing = np.zeros(0, dtype=kind)
+    assert len(rank_share(nothing, np.array([0]))) == len(z_score(nothing, np.array([0]))) == 0

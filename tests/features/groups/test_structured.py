@@ -3,14 +3,21 @@
 from datetime import datetime
 from math import log, log1p, sqrt
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from features.batch import QueryBatch
+from features.encoders.catalogue_vectors import CatalogueVectors
+from features.encoders.comparisons import Comparison, Side
+from features.encoders.vectors import Hits
 from features.errors import InputError
-from features.groups.structured import OTHER, StructuredConfig, StructuredIndex
+from features.feature_schema import Feature, FeatureSchema
+from features.groups.structured import OTHER, StructuredConfig, StructuredGroup
+from tests.features.groups.asking import NoCache, asked, catalogue_of
 
 SHOES, SHIRTS = "Wear > Feet > Shoes", "Wear > Body > Shirts"
 PRODUCTS = pl.DataFrame(
@@ -36,17 +43,55 @@ PAIRS = QUERIES.select("query_id").join(PRODUCTS.select("product_id"), how="cros
 EXTRA = StructuredConfig(numeric=("weight",), categorical=("gender", "category_top"))
 
 
+NEAR = {"q1": ("p1", "p2", "p4", "p5")}  # two shoes, a shirt and a thing without category; q2 is near nothing
+
+
+class Neighbours(CatalogueVectors):
+    """A search by title whose answers are given; `asked` are the queries that it was asked for."""
+
+    def __init__(self, product_ids: pl.Series) -> None:
+        encoder = CountsLetters()
+        text, title = (Side(encoder, "letters", column) for column in ("text", "title"))
+        super().__init__([Comparison("text.title", text, title)], {}, NoCache())
+        self.places = {product: row for row, product in enumerate(product_ids)}
+        self.asked: list[str] = []
+
+    def nearest(self, queries: QueryBatch, by: Comparison, n: int) -> Hits:
+        self.asked += queries.frame["query_id"].to_list()
+        found = [
+            (place, self.places[product])
+            for place, query in enumerate(queries.frame["query_id"])
+            for product in NEAR.get(query, ())[:n]
+        ]
+        near = np.array(found, dtype=np.int64).reshape(-1, 2)
+        return Hits(near[:, 0], near[:, 1], np.ones(len(near), dtype=np.float32))
+
+
+class CountsLetters:
+    modalities = frozenset({"text"})
+
+
+class Index:
+    """The group over one catalogue; near: with a search by title."""
+
+    def __init__(self, products: pl.DataFrame, settings: StructuredConfig, *, near: bool = False) -> None:
+        self.catalogue = catalogue_of(products)
+        if near:
+            self.catalogue.vectors = Neighbours(self.catalogue.product_ids)
+        self.group = StructuredGroup.index(self.catalogue, settings)
+
+    def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+        return asked(self.group, self.catalogue, queries, pairs)
+
+    def for_schema(self, schema: FeatureSchema) -> "Index":
+        self.group = self.group.for_schema(schema)
+        return self
+
+
 def features(
-    products: pl.DataFrame = PRODUCTS, config: StructuredConfig = EXTRA, **more: object
+    products: pl.DataFrame = PRODUCTS, config: StructuredConfig = EXTRA, *, near: bool = False
 ) -> pl.DataFrame:
-    return StructuredIndex(products, config, **more).features(QUERIES, PAIRS)
-
-
-def nearest(queries: pl.DataFrame, n: int) -> pl.DataFrame:
-    """q1 is near two shoes, a shirt and a thing without category; q2 near nothing."""
-    rows = [("q1", product) for product in ("p1", "p2", "p4", "p5")][:n]
-    found = pl.DataFrame(rows, schema=["query_id", "product_id"], orient="row")
-    return found.join(queries, on="query_id", how="semi")
+    return Index(products, config, near=near).features(QUERIES, PAIRS)
 
 
 LOGS = [log1p(10), log1p(40), log1p(20)]
@@ -78,7 +123,7 @@ def test_values_are_those_worked_out_by_hand(name: str, expected: list[float | N
 
 
 def test_numbers_are_float32_without_nan() -> None:
-    numeric = features(nearest={"text": nearest}).drop("extra.gender", "extra.category_top")
+    numeric = features(near=True).drop("extra.gender", "extra.category_top")
     assert set(numeric.dtypes) == {pl.Float32}
     assert numeric.select(pl.all().is_finite().all()).row(0) == (True,) * numeric.width
 
@@ -108,7 +153,7 @@ def test_a_catalogue_of_titles_alone_has_no_structured_features() -> None:
 
 
 def test_the_nearest_products_vote_on_the_category() -> None:
-    found = PAIRS.hstack(features(nearest={"text": nearest}))
+    found = PAIRS.hstack(features(near=True))
     leaf, top = "text.category_agreement", "text.category_top_agreement"
     of_q1 = found.filter(query_id="q1")
     assert of_q1[leaf].to_list() == pytest.approx([2 / 3, 2 / 3, 2 / 3, 1 / 3, None])
@@ -121,69 +166,69 @@ def test_no_neighbours_asked_for_means_no_agreement() -> None:
 
 
 def test_only_queries_of_the_pairs_look_for_neighbours() -> None:
-    asked = []
-
-    def recorded(queries: pl.DataFrame, n: int) -> pl.DataFrame:
-        asked.extend(queries["query_id"])
-        return nearest(queries, n)
-
-    StructuredIndex(PRODUCTS, EXTRA, {"text": recorded}).features(QUERIES, PAIRS.filter(query_id="q2"))
-    assert asked == ["q2"]
+    made = Index(PRODUCTS, EXTRA, near=True)
+    made.features(QUERIES, PAIRS.filter(query_id="q2"))
+    assert made.catalogue.vectors.asked == ["q2"]
 
 
 def test_as_many_neighbours_vote_as_the_config_says() -> None:
-    found = features(config=StructuredConfig(category_neighbours=2), nearest={"text": nearest})
+    found = features(config=StructuredConfig(category_neighbours=2), near=True)
     shoes, shirts = found["text.category_agreement"][0], found["text.category_agreement"][3]
     assert (shoes, shirts) == (1.0, 0.0)
 
 
 def test_one_query_alone_and_rows_in_any_order_give_the_same_bits() -> None:
-    whole = PAIRS.hstack(features(nearest={"text": nearest}))
-    made = StructuredIndex(PRODUCTS.reverse(), EXTRA, {"text": nearest})
+    whole = PAIRS.hstack(features(near=True))
+    made = Index(PRODUCTS.reverse(), EXTRA, near=True)
     for query in QUERIES["query_id"]:
         pairs = PAIRS.filter(query_id=query).reverse()
         alone = pairs.hstack(made.features(QUERIES.filter(query_id=query), pairs))
         assert_frame_equal(alone, whole.filter(query_id=query).reverse(), check_exact=True)
 
 
+def schema_of(group: StructuredGroup) -> FeatureSchema:
+    return FeatureSchema(group.features)
+
+
 def test_codes_are_the_same_at_training_and_at_scoring() -> None:
-    trained = StructuredIndex(PRODUCTS, EXTRA)
-    assert trained.vocabularies == {"extra.gender": ("kids", "men", "women"), "extra.category_top": ("Wear",)}
+    trained = Index(PRODUCTS, EXTRA)
+    codes = {"extra.gender": ("kids", "men", "women"), "extra.category_top": ("Wear",)}
+    assert trained.group.vocabularies == codes
     later = PRODUCTS.with_columns(gender=pl.Series(["women", "unisex", None, "men", "men"]))
-    scored = StructuredIndex(later, EXTRA, vocabularies=trained.vocabularies).features(QUERIES, PAIRS)
+    scored = Index(later, EXTRA).for_schema(schema_of(trained.group)).features(QUERIES, PAIRS)
     assert scored.schema["extra.gender"] == trained.features(QUERIES, PAIRS).schema["extra.gender"]
     assert scored["extra.gender"].to_physical()[:5].to_list() == [2, None, None, 1, 1]
 
 
 def test_rare_values_share_a_code_and_so_do_unseen_ones() -> None:
     config = StructuredConfig(categorical=("gender",), max_categories=2)
-    trained = StructuredIndex(PRODUCTS, config)
-    assert trained.vocabularies == {"extra.gender": ("kids", "men", OTHER)}  # kids before women: a tie
-    assert trained.features(QUERIES, PAIRS)["extra.gender"][:5].to_list() == [
-        "men",
-        OTHER,
-        "men",
-        "kids",
-        None,
-    ]
+    trained = Index(PRODUCTS, config)
+    assert trained.group.vocabularies == {"extra.gender": ("kids", "men", OTHER)}  # kids before women: a tie
+    found = trained.features(QUERIES, PAIRS)["extra.gender"]
+    assert found[:5].to_list() == ["men", OTHER, "men", "kids", None]
     later = PRODUCTS.with_columns(gender=pl.lit("unisex"))
-    scored = StructuredIndex(later, config, vocabularies=trained.vocabularies).features(QUERIES, PAIRS)
+    scored = Index(later, config).for_schema(schema_of(trained.group)).features(QUERIES, PAIRS)
     assert scored["extra.gender"].unique().to_list() == [OTHER]
 
 
 def test_the_columns_of_a_run_are_made_from_another_catalogue() -> None:
-    trained = features()
+    trained = Index(PRODUCTS, EXTRA)
     whole = PRODUCTS.drop_nulls("price").with_columns(
         brand=pl.lit("Acme"), rating=pl.lit(None, pl.Float64), description=pl.concat_str("title", pl.lit("!"))
     )
     pairs = PAIRS.join(whole, on="product_id", how="semi")
-    vocabularies = StructuredIndex(PRODUCTS, EXTRA).vocabularies
-    made = StructuredIndex(whole, EXTRA, vocabularies=vocabularies, columns=trained.columns)
-    found = made.features(QUERIES, pairs)
-    assert found.schema == trained.schema
+    made = Index(whole, EXTRA)
+    assert not any("missing" in name for name in made.group.names)
+    found = made.for_schema(schema_of(trained.group)).features(QUERIES, pairs)
+    assert set(trained.group.names) - set(found.columns) == {"structured.rating"}
     assert found["structured.missing_price"].unique().to_list() == [0]
     assert found["structured.missing_rating"].unique().to_list() == [1]
-    assert found["structured.rating"].null_count() == pairs.height
+    assert found["extra.gender"].dtype == trained.features(QUERIES, PAIRS)["extra.gender"].dtype
+
+
+def test_a_category_that_the_run_does_not_know_is_no_feature_of_it() -> None:
+    schema = FeatureSchema((Feature("extra.gender", "categorical", ("men", "women")),))
+    assert Index(PRODUCTS, EXTRA).for_schema(schema).group.vocabularies == {"extra.gender": ("men", "women")}
 
 
 @pytest.mark.parametrize(
@@ -196,12 +241,12 @@ def test_the_columns_of_a_run_are_made_from_another_catalogue() -> None:
 )
 def test_a_column_the_config_names_wrongly_is_told(config: StructuredConfig, named: str) -> None:
     with pytest.raises(InputError, match=named):
-        StructuredIndex(PRODUCTS, config)
+        Index(PRODUCTS, config)
 
 
 def test_an_unknown_product_is_named() -> None:
     with pytest.raises(InputError, match="nowhere"):
-        StructuredIndex(PRODUCTS, EXTRA).features(QUERIES, PAIRS.with_columns(product_id=pl.lit("nowhere")))
+        Index(PRODUCTS, EXTRA).features(QUERIES, PAIRS.with_columns(product_id=pl.lit("nowhere")))
 
 
 PRICED = st.lists(
@@ -222,7 +267,7 @@ def test_price_standing_in_a_category_agrees_with_a_loop(rows: list[tuple[str | 
         }
     )
     pairs = products.select(query_id=pl.lit("q1"), product_id="product_id")
-    found = StructuredIndex(products, StructuredConfig()).features(QUERIES, pairs)
+    found = Index(products, StructuredConfig()).features(QUERIES, pairs)
     expected = []
     for category, price in rows:
         peers = [p for c, p in rows if c == category and p is not None]

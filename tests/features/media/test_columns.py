@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders.cache import EmbeddingCache
 from features.errors import InputError
-from features.groups.similarity import SimilarityConfig, SimilarityIndex
 from features.sources.config import ProductsConfig
 from features.sources.load import Collection, DataConfig, load
 
@@ -106,13 +106,11 @@ def test_words_find_sounds_where_they_share_a_space(tmp_path: Path) -> None:
     ).with_columns(pl.Series("media.audio", [b"hum", b"hiss", b"123", None]))
     queries = pl.DataFrame({"query_id": ["q", "silent"], "text": ["hiss", None]})
     pairs = queries.select("query_id").join(products.select("product_id"), how="cross")
-    made = SimilarityIndex(products, SimilarityConfig(), {"joint": SharedSpace()}, EmbeddingCache(tmp_path))
-    found = pairs.hstack(made.features(queries, pairs)).filter(query_id="q")
+    config = FeaturesConfig(lexical=None, shown_words=None, structured=None)
+    made = FeatureBuilder(products, config, {"joint": SharedSpace()}, EmbeddingCache(tmp_path))
+    found = made.build(queries, pairs).frame.filter(query_id="q")
     hum_and_hiss = 1 / np.sqrt(3 * 6)  # they share one h; hiss counts its s twice
     assert found["audio.text_audio"].to_list() == pytest.approx([hum_and_hiss, 1, None, None], abs=1e-6)
     assert found["audio.text_audio_rank"].null_count() == 2
     assert found["audio.audio_audio"].null_count() == found["audio.audio_title"].null_count() == 4
     assert made.stats.unreadable == {"product audio": 1}
-    before = made.stats.encoded
-    made.searches["audio"](queries, 2)
-    assert made.stats.encoded == before, "without a sound in the queries no catalogue need be heard"

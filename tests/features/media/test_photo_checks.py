@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.image.plain import ColoursConfig, ColoursEncoder
-from features.groups.similarity import SimilarityConfig, SimilarityIndex
 from features.media import files, photos
 from features.media.files import NOT_FOUND, content_hashes
 from features.media.photos import PhotoChecks, problems
 from features.sources.load import CatalogueConfig, load
-from ltr.data.leakage import check_splits
+from ltr.data.doctor import check_splits
 from ltr.data.splits import FoldsConfig, looks, make_folds
 
 
@@ -170,8 +170,8 @@ def test_a_file_is_read_once_for_hash_and_check_and_once_to_be_encoded(
     for _ in range(2):
         encoders = {"image": ColoursEncoder(ColoursConfig(), tmp_path)}
         cache = EmbeddingCache(tmp_path / "cache")
-        index = SimilarityIndex(found.products, SimilarityConfig(), encoders, cache)
-        index.features(found.queries, found.judgements)
+        config = FeaturesConfig(lexical=None, shown_words=None, structured=None)
+        FeatureBuilder(found.products, config, encoders, cache).build(found.queries, found.judgements)
     assert set(opened.values()) == {1}, "the first time, as products; queries and the second time by hash"
 
 

@@ -53,6 +53,7 @@ PRODUCTS = [
     {"sku": 2, "name": "Blue shoe", "text": None, "more": "dark", "cost": "10 - 12", "cat": []},
     {"sku": 3, "name": "Hat", "text": None, "more": None, "cost": "ask", "cat": None},
 ]
+GRADES = {"E": 3, "S": 2, "?": None}
 MAPPED = {
     "product_id": "sku",
     "title": "name",
@@ -72,7 +73,7 @@ def _shop(tmp_path: Path) -> dict[str, Any]:
     _write(tmp_path, products=PRODUCTS, judgements=judgements)
     return {
         "products": {"path": "products.parquet", "columns": MAPPED},
-        "judgements": {"path": "judgements.parquet", "grades": {"E": 3, "S": 2}},
+        "judgements": {"path": "judgements.parquet", "grades": GRADES},
     }
 
 
@@ -87,7 +88,6 @@ def test_a_shop_with_its_own_names(tmp_path: Path) -> None:
     assert shop.queries.select("query_id", "text").rows() == [("q1", "hat"), ("q2", "red shoe")]
     assert shop.judgements.rows() == [("q2", "1", 3.0), ("q1", "3", 2.0)]
     assert _affected(shop) == {
-        ("judgements", "grade: no grade named in data.judgements.grades, set to null"): 1,
         ("judgements", "white space tidied"): 1,
         ("products", "cost: no price, set to null"): 1,
         ("products", "price: lower bound of a range taken"): 1,
@@ -251,7 +251,7 @@ def test_events(tmp_path: Path) -> None:
                 "judgements": {
                     "path": "judgements.parquet",
                     "columns": {"query": []},
-                    "grades": {"E": 3, "S": 2},
+                    "grades": GRADES,
                 }
             },
             "expected a column 'query_id'",
@@ -273,7 +273,10 @@ def test_events(tmp_path: Path) -> None:
             {"images": {"folder": ".", "column": "name"}},
             "expected photos that can be read, got none in 3 (",
         ),
-        ({"judgements": {"path": "judgements.parquet", "grades": {"E": -1, "S": -1}}}, "got none in 4 rows"),
+        (
+            {"judgements": {"path": "judgements.parquet", "grades": {"E": -1, "S": -1, "?": None}}},
+            "got none in 4 rows",
+        ),
     ],
 )
 def test_a_wrong_config_is_told_in_one_line(tmp_path: Path, change: dict[str, Any], told: str) -> None:

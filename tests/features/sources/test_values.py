@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.sources import values
+from features.sources.categories import category_paths
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ from features.sources import values
     ],
 )
 def test_prices(text: str | None, price: float | None) -> None:
-    assert values.prices(pl.Series([text], dtype=pl.String)).to_list() == [price]
+    assert values.prices(pl.Series([text], dtype=pl.String)).values.to_list() == [price]
 
 
 @given(
@@ -50,7 +51,7 @@ def test_prices(text: str | None, price: float | None) -> None:
 def test_written_prices_are_read_back(cents: int, style: str) -> None:
     written = style.format(cents / 100)
     continental = written.translate(str.maketrans(",.", ".,")).replace("Rs,", "Rs.")
-    assert values.prices(pl.Series([written, continental])).to_list() == [cents / 100] * 2
+    assert values.prices(pl.Series([written, continental])).values.to_list() == [cents / 100] * 2
 
 
 @given(st.lists(st.floats(allow_nan=False) | st.none(), min_size=1))
@@ -58,15 +59,15 @@ def test_printed_numbers_are_read_back(given: list[float | None]) -> None:
     column = pl.Series(given, dtype=pl.Float64)
     printed = pl.Series([None if v is None else repr(v) for v in given], dtype=pl.String)
     for read in (values.numbers, values.prices):
-        assert read(printed).equals(column)
-        assert read(column).equals(column)
-    assert not values.is_range(printed).any()
+        assert read(printed).values.equals(column)
+        assert read(column).values.equals(column)
+    assert not values.prices(printed).ranges.any()
 
 
 def test_ranges_are_found() -> None:
     texts = pl.Series(["12 - 15", "$12.00-$15.00", "12", "-12", "1e-05", "12 15", None])
-    assert values.is_range(texts).to_list() == [True, True, *[False] * 5]
-    assert not values.is_range(pl.Series([1.0, -2.0])).any()
+    assert values.prices(texts).ranges.to_list() == [True, True, *[False] * 5]
+    assert not values.prices(pl.Series([1.0, -2.0])).ranges.any()
 
 
 @pytest.mark.parametrize(
@@ -87,14 +88,14 @@ def test_ranges_are_found() -> None:
     ],
 )
 def test_datetimes(column: pl.Series) -> None:
-    found = values.datetimes(column)
+    found = values.datetimes(column).values
     assert found.dtype == pl.Datetime("us")
     assert found.to_list() == [datetime(2018, 9, 20, 10, 11, 12), datetime(2018, 9, 20)]
 
 
 def test_dates_and_text_that_is_none() -> None:
-    assert values.datetimes(pl.Series([date(2018, 9, 20)]))[0] == datetime(2018, 9, 20)
-    assert values.datetimes(pl.Series(["soon", "20.09.2018", "2018", None])).null_count() == 4
+    assert values.datetimes(pl.Series([date(2018, 9, 20)])).values[0] == datetime(2018, 9, 20)
+    assert values.datetimes(pl.Series(["soon", "20.09.2018", "2018", None])).values.null_count() == 4
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_dates_and_text_that_is_none() -> None:
     ],
 )
 def test_category_paths(columns: list[pl.Series], separator: str) -> None:
-    assert values.category_paths(columns, separator).to_list() == ["A > B", None, None]
+    assert category_paths(columns, separator).values.to_list() == ["A > B", None, None]
 
 
 def test_ids_read_as_floats_are_whole_again() -> None:
@@ -128,15 +129,20 @@ def test_bytes_are_read_as_text() -> None:
 
 
 def test_whole_numbers() -> None:
-    assert values.whole_numbers(pl.Series(["3", "3.5", "x", None])).to_list() == [3, None, None, None]
-    assert values.whole_numbers(pl.Series([3.0, float("nan"), float("inf")])).to_list() == [3, None, None]
+    assert values.whole_numbers(pl.Series(["3", "3.5", "x", None])).values.to_list() == [3, None, None, None]
+    assert values.whole_numbers(pl.Series([3.0, float("nan"), float("inf")])).values.to_list() == [
+        3,
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("kind", [pl.Categorical(), pl.Enum(["12 - 15", "$9.50", "7", "ask"])])
 def test_categories_are_read_as_their_names(kind: pl.DataType) -> None:
     column = pl.Series(["12 - 15", "$9.50", "7", "ask", None])
-    for read in (values.prices, values.numbers, values.is_range, values.text):
-        assert read(column.cast(kind)).equals(read(column), null_equal=True)
+    assert values.text(column.cast(kind)).equals(values.text(column), null_equal=True)
+    for read in (values.prices, values.numbers):
+        assert read(column.cast(kind)).values.equals(read(column).values, null_equal=True)
 
 
 ODD = {
@@ -152,7 +158,7 @@ ODD = {
 
 @pytest.mark.parametrize("column", ODD.values(), ids=ODD)
 def test_no_type_of_column_is_an_error(column: pl.Series) -> None:
-    texts = (values.text(column), values.joined_text([column]), values.category_paths([column], ">"))
-    for read in (*texts, values.numbers(column), values.prices(column), values.datetimes(column)):
+    texts = (values.text(column), values.joined_text([column]), category_paths([column], ">").values)
+    for read in (*texts, *(of(column).values for of in (values.numbers, values.prices, values.datetimes))):
         assert len(read) == 2
         assert read[1] is None

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
-from features.words.bm25 import Bm25
-from features.words.term_counts import PairTerms, TermLists, Vocabulary
+from features.words.bm25 import Bm25, Postings
+from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
 
 Tokens = list[str]
 
@@ -25,16 +26,19 @@ def all_scores(
     corpus: Sequence[Tokens | None], asked: Sequence[Tokens], k1: float = 0.9, b: float = 0.4
 ) -> np.ndarray:
     """Queries × documents, by scoring every pair."""
-    vocabulary, bm25 = indexed(corpus, k1, b)
+    vocabulary, counts, bm25 = indexed(corpus, k1, b)
     query, document = (axis.ravel() for axis in np.indices((len(asked), len(corpus))))
     at = PairTerms.of(document, query, TermLists.of(asked, vocabulary))
-    return bm25.of_pairs(at, at.look_up(bm25.counts)).reshape(len(asked), len(corpus))
+    return bm25.of_pairs(at, FieldCounts.of([counts]).look_up(at)[0]).reshape(len(asked), len(corpus))
 
 
-def indexed(corpus: Sequence[Tokens | None], k1: float = 0.9, b: float = 0.4) -> tuple[Vocabulary, Bm25]:
+def indexed(
+    corpus: Sequence[Tokens | None], k1: float = 0.9, b: float = 0.4
+) -> tuple[Vocabulary, sparse.csr_array, Bm25]:
     lists = pl.Series(corpus, dtype=pl.List(pl.String))
-    vocabulary = Vocabulary(lists)
-    return vocabulary, Bm25(vocabulary.counts(lists), lists.is_not_null().to_numpy(), k1=k1, b=b)
+    vocabulary = Vocabulary.of(lists)
+    counts = vocabulary.counts(lists)
+    return vocabulary, counts, Bm25.of(counts, lists.is_not_null().to_numpy(), k1=k1, b=b)
 
 
 def formula(corpus: Sequence[Tokens], query: Tokens, document: Tokens, k1: float, b: float) -> float:
@@ -85,11 +89,11 @@ def test_a_product_without_the_text_is_no_document_of_the_corpus() -> None:
 def test_a_search_finds_the_best_scored_first_and_the_lower_row_among_equals(
     corpus: list[Tokens], asked: list[Tokens], n: int
 ) -> None:
-    vocabulary, bm25 = indexed(corpus)
+    vocabulary, counts, bm25 = indexed(corpus)
     lists = TermLists.of(asked, vocabulary)
     for place, scores in enumerate(all_scores(corpus, asked)):
         order = sorted(np.flatnonzero(scores), key=lambda row: (-scores[row], row))
-        rows, found = bm25.top(lists[place], n)
+        rows, found = Postings.of(counts).best(bm25, lists[place], n)
         assert rows.tolist() == order[:n]
         assert found == pytest.approx(scores[order[:n]])
 
@@ -115,20 +119,20 @@ def test_coverage_weighs_terms_by_their_worth() -> None:
 
 
 def looked_up(corpus: list[Tokens], query: Tokens) -> tuple[PairTerms, np.ndarray]:
-    vocabulary, bm25 = indexed(corpus)
+    vocabulary, counts, _ = indexed(corpus)
     at = PairTerms.of(np.array([0]), np.array([0]), TermLists.of([query], vocabulary))
-    return at, at.look_up(bm25.counts)
+    return at, FieldCounts.of([counts]).look_up(at)[0]
 
 
 def test_pairs_of_no_query_make_no_scores() -> None:
     none = np.zeros(0, dtype=np.int64)
-    vocabulary, bm25 = indexed([["red"]])
+    vocabulary, counts, bm25 = indexed([["red"]])
     at = PairTerms.of(none, none, TermLists.of([], vocabulary))
-    assert bm25.of_pairs(at, at.look_up(bm25.counts)).shape == (0,)
+    assert bm25.of_pairs(at, FieldCounts.of([counts]).look_up(at)[0]).shape == (0,)
 
 
 def test_ties_of_a_large_corpus_come_by_row() -> None:
     corpus = [["red"] * (1 + row % 3) + ["shoe"] * (3 - row % 3) for row in range(600)]
-    vocabulary, bm25 = indexed(corpus)
-    rows, _ = bm25.top(TermLists.of([["red"]], vocabulary)[0], 300)
+    vocabulary, counts, bm25 = indexed(corpus)
+    rows, _ = Postings.of(counts).best(bm25, TermLists.of([["red"]], vocabulary)[0], 300)
     assert rows.tolist() == [*range(2, 600, 3), *range(1, 600, 3)][:300]

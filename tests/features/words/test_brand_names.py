@@ -26,7 +26,7 @@ BRANDS = ["Nike", "Polo", "U.S. Polo Assn.", "NIKE", None, "The Who"]
 def test_a_named_brand_agrees_another_does_not_and_none_says_nothing(
     query: str, expected: list[int | None]
 ) -> None:
-    brands = BrandNames(tokenise(pl.Series(BRANDS)))
+    brands = BrandNames.of(tokenise(pl.Series(BRANDS)))
     named = [brands.named_in(tokenise(pl.Series([query]))[0].to_list())]
     products = np.arange(len(BRANDS))
     found = brands.agreement(products, np.zeros_like(products), named)
@@ -34,12 +34,12 @@ def test_a_named_brand_agrees_another_does_not_and_none_says_nothing(
 
 
 def test_a_brand_of_stop_words_only_is_never_named() -> None:
-    brands = BrandNames(tokenise(pl.Series(["It", "Nike"])))
+    brands = BrandNames.of(tokenise(pl.Series(["It", "Nike"])))
     assert brands.named_in(["is", "it", "nike"]) == brands.named_in(["nike"]) != set()
 
 
 def test_each_pair_is_judged_by_its_own_query() -> None:
-    brands = BrandNames(tokenise(pl.Series(["Nike", "Polo"])))
+    brands = BrandNames.of(tokenise(pl.Series(["Nike", "Polo"])))
     named = [brands.named_in(["nike"]), brands.named_in(["polo"])]
     found = brands.agreement(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), named)
     assert found.tolist() == [1, 0, 0, 1]

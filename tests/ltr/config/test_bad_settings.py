@@ -92,7 +92,7 @@ def test_a_setting_that_cannot_be_used_is_told_in_one_line(shop: Shop, words: st
 def test_a_file_where_a_folder_should_be(shop: Shop) -> None:
     (shop.folder / "cache").write_text("")
     ended = shop.run("build_features --encoders.text.kind tfidf")
-    assert ended.status == 1
+    assert ended.status == 2
     assert re.fullmatch(r"error: cache/\S+: Not a directory; check the path, .+\n", ended.err)
 
 
@@ -101,10 +101,13 @@ def test_a_file_where_a_folder_should_be(shop: Shop) -> None:
     [
         (
             "--run x --top many",
-            "error: command line: argument --top: invalid int value: 'many'; see --help\n",
+            "error: command line: expected a whole number of 1 or more, got 'many'; ask for one or more\n",
         ),
         ("--query", "error: command line: argument --query: expected one argument; see --help\n"),
-        ("--run x --tops 3", "error: command line: unrecognized arguments: --tops 3; see --help\n"),
+        (
+            "--run x --tops 3",
+            "error: command line: expected an argument of this command, got '--tops'; did you mean --top?\n",
+        ),
     ],
 )
 def test_wrong_words_are_told_in_one_line_too(shop: Shop, words: str, line: str) -> None:
@@ -141,5 +144,5 @@ def test_the_command_as_typed_writes_one_line(shop: Shop, words: str, line: str)
         text=True,
         check=False,
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert re.fullmatch(rf"error: .*{re.escape(line)}[^\n]*\n", ended.stderr), ended.stderr

@@ -38,10 +38,10 @@ def fail(words: object) -> None:
     raise InputError(where="shop.csv", expected="a price", got="'abc'", cure="mend row 3")
 
 
-def test_bad_input_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         command_line.run(fail, [])
-    assert stopped.value.code == 1
+    assert stopped.value.code == 2
     assert capsys.readouterr().err == "error: shop.csv: expected a price, got 'abc'; mend row 3\n"
 
 

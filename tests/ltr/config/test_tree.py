@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from features.errors import InputError
-from ltr.config.tree import DEMO_CONFIG, dump_config, parse_config, read_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import dump_config, parse_config, read_config
 
-CONFIGS = sorted(DEMO_CONFIG.parent.glob("*.yaml"))
+ROOT = Path(__file__).resolve().parents[3]
+CONFIGS = [DEMO_CONFIG, *sorted((ROOT / "configs").glob("*.yaml"))]
 
 
 def write(folder: Path, text: str) -> Path:

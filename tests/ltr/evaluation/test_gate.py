@@ -135,10 +135,10 @@ def test_a_run_is_no_worse_than_itself(trained: Trained) -> None:
     ("words", "told"),
     [
         ("--baseline nowhere", "nowhere: expected a run with held-out scores, got no such folder"),
-        ("--fail-if-worse", "expected --baseline beside --fail-if-worse and --markdown, got none"),
+        ("--fail-if-worse", "expected --baseline beside --fail-if-worse, got none"),
     ],
 )
 def test_bad_baselines_are_refused(trained: Trained, shop: Shop, words: str, told: str) -> None:
     ended = shop.run(f"evaluate --run {trained.run} {words}")
-    assert ended.status == 1
+    assert ended.status == 2
     assert told in ended.err

@@ -15,6 +15,7 @@ from features.feature_schema import KEYS, FeatureSchema
 from features.sources.load import Collection
 from features.sources.schema import Products, completed
 from ltr import train
+from ltr.config import command_line
 from ltr.config.tree import Config, parse_config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
@@ -26,13 +27,13 @@ from ltr.pipeline.prepare import Prepared, make_builder, prepare
 from ltr.pipeline.robustness import (
     ALL,
     Robustness,
+    RobustnessPoint,
     RobustnessTest,
     Trained,
     held_out_scores,
     measure_robustness,
     trained_without,
 )
-from ltr.pipeline.robustness_points import RobustnessPoint
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import CrossFit, cross_fit
@@ -53,8 +54,8 @@ def lacking(products: pl.DataFrame, part: Part) -> set[str]:
 @pytest.fixture(scope="module")
 def demo(trained: Run) -> tuple[Config, Prepared, Trained, ThinnedCatalogue]:
     """The demo shop of `trained`, with its folds' models."""
-    _, config = train.command_line.read_settings(
-        train.command_line.parser(None),
+    _, config = command_line.read_settings(
+        command_line.parser(None),
         trained.words("--robustness.drop", "{photos: [1], descriptions: [0.5]}"),
     )
     prepared = prepare(config)

@@ -11,14 +11,14 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from ltr.data.findings import Finding
+from ltr.data.doctor import Finding
 from ltr.evaluation.classification import classification
 from ltr.evaluation.gate import judge
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import measure
 from ltr.explanation.importance import Importance
-from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Candidates, Example, build_examples, choose_queries
 from ltr.reporting.first_screen import AddedSource, verdict_lines

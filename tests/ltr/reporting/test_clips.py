@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from features.groups.likeness import PARTS
-from ltr import compare
 from ltr.reporting.clips import Clips, kind_of
+from ltr.reporting.product_page import attributes, page
 from ltr.reporting.query_gains import query_text
 from ltr.reporting.report import write_report
 from tests.ltr.reporting import report_world
@@ -117,11 +117,11 @@ def test_products_side_by_side_are_heard(tmp_path: Path) -> None:
             "media.video": [b"12345678", b"12345678"],
         }
     )
-    lines = {line.name: line for line in compare.attributes(chosen)}
+    lines = {line.name: line for line in attributes(chosen)}
     assert (lines["audio"].values, lines["audio"].differs) == (("hum.wav", "hum.wav"), True)
     assert (lines["video"].values, lines["video"].differs) == (("8 bytes", "8 bytes"), False)
     alike = pl.DataFrame({"a": ["1"], "b": ["2"]} | {name: [None] for name in (*PARTS, "overall")})
-    page = compare.page(chosen, list(lines.values()), alike)
-    assert page.count("<audio controls") == page.count("data:audio/wav") == 2
-    assert page.count("<video") == 0
-    assert SCRIPT not in page
+    written = page(chosen, list(lines.values()), alike)
+    assert written.count("<audio controls") == written.count("data:audio/wav") == 2
+    assert written.count("<video") == 0
+    assert SCRIPT not in written

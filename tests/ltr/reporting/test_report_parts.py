@@ -14,7 +14,7 @@ import pytest
 from ltr.evaluation.notation import figure, signed
 from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import Measurement, best_baselines
-from ltr.pipeline.robustness_points import RobustnessPoint
+from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting import plots
 from ltr.reporting.calibration import Calibration, calibrate
 from ltr.reporting.drawing import STAND_INS, Plot

@@ -85,8 +85,8 @@ def test_a_run_whose_scores_are_lost(
 REFUSED_SEARCHES = [
     ("", "command line: expected --query or --image, got neither; say what to look for"),
     ("--query ' '", "command line: expected --query or --image, got neither; say what to look for"),
-    ("--query hat --top 0", "command line: expected --top of 1 or more, got 0"),
-    ("--query hat --top -3", "command line: expected --top of 1 or more, got -3"),
+    ("--query hat --top 0", "command line: expected a whole number of 1 or more, got '0'"),
+    ("--query hat --top -3", "command line: expected a whole number of 1 or more, got '-3'"),
     ("--image absent.jpg", "absent.jpg: expected a photo, got none that can be read (file not found); name a"),
     ("--image BAD/photos/text.jpg", "expected a photo, got none that can be read (not an image); name a whole JPEG"),
     ("--image BAD/photos/cut.jpg", "expected a photo, got none that can be read (truncated); name a whole JPEG"),
@@ -131,7 +131,7 @@ REFUSED_MEASUREMENTS = [
     ("--judgements BAD/other_queries.csv", "expected values of query_id as in the other tables ('q01', 'q02', 'q03')"),
     ("--judgements BAD/other_products.csv", "expected values of product_id as in the other tables ('p01', 'p02', 'p0"),
     ("--judgements BAD/wrong_columns.csv", "wrong_columns.csv: expected a column 'grade', got the columns sku, name"),
-    ("--queries BAD/queries.csv", "command line: expected --judgements beside --queries, got none; name the file"),
+    ("--queries BAD/queries.csv", "command line: expected --judgements beside --queries, got none; add --judgements"),
     ("--ranker.trees 3", "expected --evaluation.KEY VALUE (all else was settled in training), got --ranker.trees"),
     ("--evaluation.cutoffs [0]", "key 'evaluation.cutoffs.0': expected a number greater than or equal to 1, got 0"),
     ("--evaluation.cutofs [1]", "expected a known key, got 'evaluation.cutofs'; did you mean 'evaluation.cutoffs'?"),
@@ -168,7 +168,8 @@ KILLED = """
 import os, signal, sys
 from ltr import train
 from ltr.config import command_line
-train.write_report = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from ltr.reporting import run_report
+run_report.write_report = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 command_line.run(train.main, sys.argv[1:])
 """
 

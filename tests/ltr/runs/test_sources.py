@@ -54,7 +54,7 @@ def test_a_run_that_leans_on_all_three_is_saved_whole(
     systems = saved.held_out()[1]
     assert {"lightgbm", "lightgbm alone", "text cosine"} <= set(systems)
     assert not np.array_equal(systems["lightgbm"], systems["lightgbm alone"])
-    assert "WARN  train.start: " in capfd.readouterr().out
+    assert "WARNING: train.start: " in capfd.readouterr().out
     rank.main(["--run", str(run), "--query", "striped tee"])
 
 

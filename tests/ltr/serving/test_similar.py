@@ -11,8 +11,9 @@ import pytest
 from features.groups.likeness import PARTS
 from ltr import compare, rank
 from ltr.pipeline.prepare import load_collection
+from ltr.reporting.product_page import attributes, page
 from ltr.runs.saved_run import SavedRun
-from tests.ltr.conftest import BAD_INPUT, Shop, Trained, told
+from tests.ltr.conftest import Shop, Trained, told
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_the_model_ranks_products_like_another(
 def weighed(trained: Trained, product_id: str, **weights: float) -> pl.DataFrame:
     config = trained.run / "config.yaml"
     words = [word for part in PARTS for word in (f"--weights.{part}", str(weights.get(part, 0)))]
-    return rank.main(["--config", str(config), "--like", product_id, "--top", "100", *words])
+    return compare.main(["--config", str(config), "--like", product_id, "--top", "100", *words])
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -77,7 +78,7 @@ def test_what_differs_is_marked_and_what_nobody_has_is_left_out() -> None:
             "description": pl.Series([None, None], dtype=pl.String),
         }
     )
-    lines = {line.name: line for line in compare.attributes(chosen)}
+    lines = {line.name: line for line in attributes(chosen)}
     assert "description" not in lines
     assert {name: line.differs for name, line in lines.items()} == {
         "title": True,
@@ -87,21 +88,21 @@ def test_what_differs_is_marked_and_what_nobody_has_is_left_out() -> None:
     }
     assert lines["price"].values == ("1,250.50", "3")
     alike = pl.DataFrame({"a": ["1"], "b": ["2"]} | {name: [None] for name in (*PARTS, "overall")})
-    page = compare.page(chosen, list(lines.values()), alike)
-    assert "<b>x</b>" not in page
-    assert "&lt;b&gt;x&lt;/b&gt;" in page
-    assert "not known" in page
+    written = page(chosen, list(lines.values()), alike)
+    assert "<b>x</b>" not in written
+    assert "&lt;b&gt;x&lt;/b&gt;" in written
+    assert "not known" in written
 
 
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("rank --like p01 --config BAD/shop.yaml --weights.photos 1", "photos: expected a number"),
-        ("rank --like p01 --config BAD/shop.yaml --weights.photo -1", "photo: expected a number"),
-        ("rank --like nope --config BAD/shop.yaml", "the id of a product"),
-        ("rank --like p01 --query boots", "expected --like, or --query and --image, got both"),
-        ("rank --query boots --config BAD/shop.yaml", "expected --like beside --config"),
-        ("rank --like p01 --config BAD/shop.yaml --top 0", "--top of 1 or more"),
+        ("compare --like p01 --weights.photos 1", "photos: expected a number"),
+        ("compare --like p01 --weights.photo -1", "photo: expected a number"),
+        ("compare --like nope", "the id of a product"),
+        ("rank --like p01 --query boots", "expected --like or --query, got both"),
+        ("compare --like p01 p02", "expected --like or --products, got both"),
+        ("compare --like p01 --top 0", "a whole number of 1 or more"),
         ("compare p01 --config BAD/shop.yaml", "two or more different product ids"),
         ("compare p01 p01 --config BAD/shop.yaml", "two or more different product ids"),
         ("compare p01 nope --config BAD/shop.yaml", "the id of a product"),
@@ -113,5 +114,5 @@ def test_bad_questions_are_refused(shop: Shop, line: str, problem: str) -> None:
 
 def test_all_weights_at_zero_weigh_nothing(shop: Shop) -> None:
     words = " ".join(f"--weights.{part} 0" for part in PARTS)
-    line = f"rank --like p01 --config {BAD_INPUT}/shop.yaml {words}"
+    line = f"compare --like p01 {words}"
     assert "a part with a weight above 0" in shop.refused(line)

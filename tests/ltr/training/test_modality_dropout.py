@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
-from ltr.config.tree import DEMO_CONFIG, read_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import read_config
 from ltr.training.modality_dropout import COLUMN, Part, check_parts, lists_without, without
 from tests.ltr.conftest import Shop
 

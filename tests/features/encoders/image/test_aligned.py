@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
+from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, TowerShape, save_tower
 from features.encoders.image.aligned_network import SMALL, make_tower, to_pixels
 from features.errors import InputError
-from features.groups.similarity import SimilarityConfig, SimilarityIndex
 
 DIMENSIONS = 4
 
@@ -83,8 +83,9 @@ def test_photos_are_compared_with_texts_of_the_same_space_only(tower: Path, spac
     products = pl.DataFrame({"product_id": ["p"], "title": ["a red shirt"], "image": [photo("red")]})
     queries = pl.DataFrame({"query_id": ["q"], "text": ["red"], "image": [photo("blue")]})
     encoders = {"text": Words(space), "image": encoder_of(tower)}
-    index = SimilarityIndex(products, SimilarityConfig(), encoders, EmbeddingCache(tower.parent / "cache"))
-    found = index.features(queries, pl.DataFrame({"query_id": ["q"], "product_id": ["p"]}))
+    config = FeaturesConfig(lexical=None, shown_words=None, structured=None)
+    builder = FeatureBuilder(products, config, encoders, EmbeddingCache(tower.parent / "cache"))
+    found = builder.build(queries, pl.DataFrame({"query_id": ["q"], "product_id": ["p"]})).frame
     assert ("image.text_photo" in found.columns) == there
     assert ("image.photo_title" in found.columns) == there
     assert "image.photo_photo" in found.columns
@@ -106,7 +107,7 @@ def test_a_photo_is_seen_whole_on_white() -> None:
 
 
 def test_a_tower_that_is_not_there_names_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such folder; fit one: python -m ltr\.fit_image_encoder"):
+    with pytest.raises(InputError, match=r"no such folder; fit it on a catalogue first"):
         encoder_of(tmp_path / "none")
 
 

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import torch
 
+from features import installed
 from features.encoders.fitting.distillation_settings import DistillationConfig
 from features.encoders.fitting.static_distillation import frequent_words, make_static
 from features.encoders.fitting.text_distillation import (
@@ -21,7 +22,6 @@ from features.encoders.fitting.text_distillation import (
 )
 from features.encoders.protocol import Encoder
 from features.encoders.registry import make_encoder
-from features.encoders.text import onnx_runtime, static
 from features.encoders.text.model_files import load_model
 from features.encoders.text.sentence_encoders import SentenceTransformerConfig
 from features.encoders.text.static import StaticConfig, save_static
@@ -109,7 +109,7 @@ def test_an_export_that_gives_other_vectors_is_refused(
 def test_without_the_extra_the_cure_is_named(
     teacher: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
 ) -> None:
-    monkeypatch.setattr(onnx_runtime, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None if name == "onnxruntime" else name)
     with pytest.raises(InputError, match=r"got no onnxruntime; pip install 'shop-ltr\[fast\]'"):
         encoder(teacher, runtime=runtime)
 
@@ -193,7 +193,7 @@ def test_a_saved_student_has_its_teachers_space(teacher: Path, tmp_path: Path, e
 
 @pytest.mark.parametrize("config", [StudentConfig(folder="none"), StaticConfig(folder="none")])
 def test_using_before_making_names_the_command(config: StudentConfig | StaticConfig, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no such folder; make one: python -m ltr\.distil_text_encoder"):
+    with pytest.raises(InputError, match=r"no such folder; make it of a larger encoder first"):
         make_encoder(config, tmp_path)
 
 
@@ -235,7 +235,7 @@ def test_a_table_holds_the_teachers_reading_of_each_token(teacher: Path, tmp_pat
 
 
 def test_static_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(static, "find_spec", lambda name: None)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"package model2vec.*pip install 'shop-ltr\[fast\]'"):
         make_encoder(StaticConfig(folder="any"), Path())
 

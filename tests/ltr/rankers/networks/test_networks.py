@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from features.errors import InputError
-from ltr.config.tree import DEMO_CONFIG, read_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import read_config
 from ltr.data.dataset import Dataset
 from ltr.rankers import LogisticConfig, MLPConfig, NeuralConfig, load_ranker, make_ranker
 from ltr.rankers.lists import mean_ndcg

@@ -1,15 +1,9 @@
-"""python -m ltr.fit_image_encoder --config FILE [--tower.minutes 20] [--encoders.image.threads 2]
-
-Fit an image encoder on the catalogue's own photos, in the space of its text encoder: photo and text
-become comparable, without any download and without a single judgement. With `tower.pairs: judgements` (or
-both) the photos of training queries, with the texts of their best products, take part; those of other
-queries never do. The tower is written to the folder that the config's encoder of `kind: aligned` names.
-Killed and run again, it goes on where it was.
-"""
+"""The image encoder of `kind: aligned` fitted on a catalogue's own photos, in the space of its text encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import math
 from pathlib import Path
 
 import polars as pl
@@ -17,63 +11,35 @@ import polars as pl
 from features.encoders.cache import EmbeddingCache
 from features.encoders.fitting.aligned_training import Fitted, Progress, fit_tower
 from features.encoders.fitting.pair_sampling import Pairs, catalogue_photos, judged_photos, make_pairs
-from features.encoders.image.aligned import AlignedConfig, TowerShape, is_tower, save_tower
+from features.encoders.image.aligned import AlignedConfig, TowerShape, save_tower
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import torch_device
 from features.encoders.registry import Encoder
 from features.errors import InputError
+from features.progress import clock
 from features.sources.load import Collection
-from ltr.config import command_line
-from ltr.config.command_line import say
 from ltr.config.tree import Config
 from ltr.data.splits import make_folds
 from ltr.pipeline.prepare import load_collection, make_encoders
 from ltr.runs.record import new_run, versions
 
+log = logging.getLogger(__name__)
 
-def main(argv: Sequence[str] | None = None) -> Path:
-    watch = command_line.Stopwatch()
-    _, config = command_line.read_settings(command_line.parser(__doc__), argv)
-    aligned, settings = _aligned_encoder(config), config.tower or AlignedTrainingConfig()
-    target = (config.base / aligned.folder).resolve()
-    _check_target(target)
+
+def fit_aligned(config: Config, encoder: AlignedConfig, target: Path) -> str:
+    """Fit it and write it to `target`; what came of it, in a sentence. Killed and run again, it goes on."""
+    settings = config.tower or AlignedTrainingConfig()
     pairs = _pairs(config, settings)
-    say(f"{_told(pairs, settings)}; fitting a {settings.backbone} network")
+    log.info("%s; fitting a %s network", _in_words(pairs, settings), settings.backbone)
     checkpoint = target.with_name(f"{target.name}.checkpoint")
-    device = torch_device(aligned)
+    device = torch_device(encoder)
     fitted = fit_tower(pairs, settings, device, checkpoint, lambda at: _tell(at, settings), config.base)
     _save(target, fitted, pairs, settings)
     checkpoint.unlink(missing_ok=True)
-    say(
+    return (
         f"recall@{settings.recall_at} of {fitted.held_out:,} held-out pairs: {fitted.recall:.3f}, "
         f"after {fitted.epochs} epochs in {fitted.seconds / 60:.1f} minutes"
     )
-    say(f"tower: {target} ({watch})")
-    return target
-
-
-def _aligned_encoder(config: Config) -> AlignedConfig:
-    for encoder in config.encoders.values():
-        if isinstance(encoder, AlignedConfig):
-            return encoder
-    raise InputError(
-        where="encoders",
-        expected="one of kind aligned: its folder is where the tower is written",
-        got=", ".join(encoder.kind for encoder in config.encoders.values()) or "none",
-        cure="add image: {kind: aligned, folder: ../towers/NAME}",
-    )
-
-
-def _check_target(target: Path) -> None:
-    """Before an hour of fitting: is the folder new, or an earlier tower, which will be set aside?"""
-    if target.exists() and not is_tower(target):
-        raise InputError(
-            where=target,
-            expected="a new folder, or an earlier tower",
-            got="a folder that is no tower" if target.is_dir() else "a file",
-            cure="name another folder in the config: this one would be moved away",
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _pairs(config: Config, settings: AlignedTrainingConfig) -> Pairs:
@@ -102,7 +68,7 @@ def _training_queries(config: Config, collection: Collection) -> list[str]:
     return folds[0].train
 
 
-def _told(pairs: Pairs, settings: AlignedTrainingConfig) -> str:
+def _in_words(pairs: Pairs, settings: AlignedTrainingConfig) -> str:
     asked = 0 if pairs.asked is None else int(pairs.asked.sum())
     own = f"{len(pairs) - asked:,} products with a photo and a {settings.text}"
     photos = f"{asked:,} photos of training queries"
@@ -148,12 +114,9 @@ def _save(target: Path, fitted: Fitted, pairs: Pairs, settings: AlignedTrainingC
 
 def _tell(at: Progress, settings: AlignedTrainingConfig) -> None:
     recall = "" if at.recall is None else f", held-out recall@{settings.recall_at} {at.recall:.3f}"
-    minutes, seconds = divmod(round(at.seconds_left), 60)
-    say(
-        f"  epoch {at.epoch}/{settings.epochs}, step {at.step:,}/{at.steps:,}: loss {at.loss:.3f}, "
-        f"temperature {at.temperature:.3f}{recall}, {minutes}:{seconds:02} left"
+    loss = "" if math.isnan(at.loss) else f"loss {at.loss:.3f}, "
+    log.info(
+        "  epoch %d/%d, step %s/%s: %stemperature %.3f%s, %s left",
+        *(at.epoch, settings.epochs, f"{at.step:,}", f"{at.steps:,}", loss, at.temperature, recall),
+        clock(at.seconds_left),
     )
-
-
-if __name__ == "__main__":
-    command_line.run(main)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from ltr.data.findings import Finding
-from ltr.data.leakage import check_splits
+from ltr.data.doctor import Finding, check_splits
 from ltr.data.splits import Fold
 
 QUERIES, ROWS = 120, 5

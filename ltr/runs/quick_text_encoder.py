@@ -1,14 +1,10 @@
-"""python -m ltr.distil_text_encoder --config FILE [--distillation.layers 2] [--distillation.minutes 20]
-
-Make a quick text encoder of a larger one, on the catalogue's own texts and without a judgement: a student
-with fewer layers, or a table of token vectors. Which of them, and where it is written, says the config's
-encoder of `kind: student` or `kind: static`. What the teacher has read is kept in the cache.
-"""
+"""The text encoder of `kind: student` or `kind: static` made of a larger one, on the catalogue's own texts."""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,64 +18,32 @@ from features.encoders.protocol import Encoder, torch_device
 from features.encoders.registry import make_encoder
 from features.encoders.text.model_files import load_model
 from features.encoders.text.sentence_encoders import find_model
-from features.encoders.text.static import StaticConfig, check_package, is_static, save_static
-from features.encoders.text.student import StudentAbout, StudentConfig, is_student, save_student
-from features.errors import InputError
-from ltr.config import command_line
-from ltr.config.command_line import say
+from features.encoders.text.static import StaticConfig, save_static
+from features.encoders.text.student import StudentAbout, StudentConfig, save_student
+from features.progress import clock, progress
 from ltr.config.tree import Config
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.record import new_run, versions
 
+log = logging.getLogger(__name__)
 
-def main(argv: Sequence[str] | None = None) -> Path:
-    watch = command_line.Stopwatch()
-    _, config = command_line.read_settings(command_line.parser(__doc__), argv)
-    encoder, settings = _quick_encoder(config), config.distillation or DistillationConfig()
-    target = (config.base / encoder.folder).resolve()
-    _check_target(target)
+
+def make_quick(config: Config, encoder: StudentConfig | StaticConfig, target: Path) -> str:
+    """Make it and write it to `target`; what came of it, in a sentence. The teacher's vectors stay in the cache."""
+    settings = config.distillation or DistillationConfig()
     texts = catalogue_texts(load_collection(config).products, settings)
     teacher = make_encoder(settings.teacher, config.base)
     if isinstance(encoder, StudentConfig):
-        _make_student(target, encoder, texts, teacher, config)
-    else:
-        _make_static(target, texts, teacher, config)
-    say(f"{encoder.kind} text encoder: {target} ({watch})")
-    return target
-
-
-def _quick_encoder(config: Config) -> StudentConfig | StaticConfig:
-    for encoder in config.encoders.values():
-        if isinstance(encoder, StudentConfig | StaticConfig):
-            if isinstance(encoder, StaticConfig):
-                check_package()
-            return encoder
-    raise InputError(
-        where="encoders",
-        expected="one of kind student or static: its folder is where it is written",
-        got=", ".join(encoder.kind for encoder in config.encoders.values()) or "none",
-        cure="add text: {kind: student, folder: ../students/NAME}",
-    )
-
-
-def _check_target(target: Path) -> None:
-    """Before the work: is the folder new, or one of ours, which will be set aside?"""
-    if target.exists() and not (is_student(target) or is_static(target)):
-        raise InputError(
-            where=target,
-            expected="a new folder, or an earlier student or static encoder",
-            got="another folder" if target.is_dir() else "a file",
-            cure="name another folder in the config: this one would be moved away",
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
+        return _make_student(target, encoder, texts, teacher, config)
+    return _make_static(target, texts, teacher, config)
 
 
 def _make_student(
     target: Path, encoder: StudentConfig, texts: pl.Series, teacher: Encoder, config: Config
-) -> None:
+) -> str:
     settings = config.distillation or DistillationConfig()
     source, _ = find_model(settings.teacher.model, config.base)
-    say(f"{len(texts):,} texts; fitting a student of {settings.layers} layers")
+    log.info("%s texts; fitting a student of %d layers", f"{len(texts):,}", settings.layers)
     vectors = _vectors(teacher, texts, config)
     fitted = fit_student(texts.to_list(), vectors, source, settings, torch_device(encoder), _tell)
     record = {
@@ -91,27 +55,32 @@ def _make_student(
     with new_run(target) as draft:
         about = StudentAbout(layers=settings.layers, space=teacher.space)
         save_student(draft, fitted.model, about, record | _how(settings))
-    say(
+    return (
         f"cosine to the teacher, mean of {fitted.held_out:,} held-out texts: {fitted.cosine:.4f}, "
         f"after {fitted.seconds / 60:.1f} minutes"
     )
 
 
-def _make_static(target: Path, texts: pl.Series, teacher: Encoder, config: Config) -> None:
+def _make_static(target: Path, texts: pl.Series, teacher: Encoder, config: Config) -> str:
     settings = config.distillation or DistillationConfig()
     source, _ = find_model(settings.teacher.model, config.base)
-    say(f"{len(texts):,} texts; the teacher reads every token and the {settings.words:,} most frequent words")
+    words = f"{settings.words:,}"
+    log.info(
+        "%s texts; the teacher reads every token and the %s most frequent words", f"{len(texts):,}", words
+    )
     held = texts.head(held_out_count(len(texts), settings))
     begun = time.monotonic()
-    with command_line.progress("tokens", 100) as step:
-        network = load_model(source, torch_device(settings.teacher))
+    network = load_model(source, torch_device(settings.teacher))
+    with progress("tokens, in hundredths", 100) as step:
         model = make_static(texts.slice(len(held)).to_list(), network, settings, _Hundredths(step))
     seconds = time.monotonic() - begun
     correlation = _agreement(_vectors(teacher, held, config), model.encode(held.to_list()))
     figures = {"correlation of cosines": round(correlation, 4), "held_out": len(held)}
     with new_run(target) as draft:
         save_static(draft, model, figures | {"seconds": round(seconds)} | _how(settings))
-    say(f"cosines of pairs of {len(held):,} held-out texts: correlation {correlation:.3f} with the teacher's")
+    return (
+        f"cosines of pairs of {len(held):,} held-out texts: correlation {correlation:.3f} with the teacher's"
+    )
 
 
 class _Hundredths:
@@ -144,9 +113,6 @@ def _how(settings: DistillationConfig) -> dict[str, object]:
 
 
 def _tell(at: Progress) -> None:
-    minutes, seconds = divmod(round(at.seconds_left), 60)
-    say(f"  step {at.step:,}/{at.steps:,}: loss {at.loss:.4f}, {minutes}:{seconds:02} left")
-
-
-if __name__ == "__main__":
-    command_line.run(main)
+    log.info(
+        "  step %s/%s: loss %.4f, %s left", f"{at.step:,}", f"{at.steps:,}", at.loss, clock(at.seconds_left)
+    )

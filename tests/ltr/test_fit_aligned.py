@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError
-from ltr import fit_image_encoder
-from ltr.config.tree import DEMO_CONFIG, Config, lay_over, parse_config
+from ltr import fit_encoder
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import Config, lay_over, parse_config
 from ltr.pipeline.prepare import load_collection, make_builder
 
 TEXT = {"kind": "tfidf", "dimensions": 16}
@@ -34,7 +35,7 @@ def config_of(folder: Path, text: dict) -> Config:
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fitted")
-    fit_image_encoder.main(words(folder))
+    fit_encoder.main(words(folder))
     return folder
 
 
@@ -70,18 +71,18 @@ def test_the_folder_tells_how_it_was_made(fitted: Path) -> None:
 def test_progress_and_result_are_told(
     fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit_image_encoder.main(words(tmp_path))
+    fit_encoder.main(words(tmp_path))
     told = capsys.readouterr().out
     assert "products with a photo and a title; fitting a small network" in told
     assert "epoch 2/2" in told
     assert "held-out recall@10" in told
-    assert f"tower: {tmp_path / 'tower'}" in told
+    assert f"aligned encoder: {tmp_path / 'tower'}" in told
 
 
 def test_an_earlier_tower_is_set_aside(tmp_path: Path) -> None:
-    fit_image_encoder.main(words(tmp_path))
+    fit_encoder.main(words(tmp_path))
     before = (tmp_path / "tower" / "tower.safetensors").read_bytes()
-    fit_image_encoder.main([*words(tmp_path), "--tower.seed", "1"])
+    fit_encoder.main([*words(tmp_path), "--tower.seed", "1"])
     aside = next(tmp_path.glob("tower@*"))
     assert (aside / "tower.safetensors").read_bytes() == before
     assert (tmp_path / "tower" / "tower.safetensors").read_bytes() != before
@@ -91,24 +92,26 @@ def test_an_earlier_tower_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_config_without_an_aligned_encoder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected one of kind aligned.*got tfidf; add image"):
-        fit_image_encoder.main(words(tmp_path, {"text": TEXT}))
+    with pytest.raises(
+        InputError, match=r"expected one that is fitted on the catalogue.*got text: tfidf; add one"
+    ):
+        fit_encoder.main(words(tmp_path, {"text": TEXT}))
 
 
 def test_a_config_without_a_text_encoder(tmp_path: Path) -> None:
     image = {"kind": "aligned", "folder": str(tmp_path / "tower")}
     with pytest.raises(InputError, match="expected a text encoder"):
-        fit_image_encoder.main(words(tmp_path, {"image": image}))
+        fit_encoder.main(words(tmp_path, {"image": image}))
 
 
 def test_a_folder_that_is_something_else_is_not_moved_away(tmp_path: Path) -> None:
     (tmp_path / "tower").mkdir()
     (tmp_path / "tower" / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="a folder that is no tower"):
-        fit_image_encoder.main(words(tmp_path))
+    with pytest.raises(InputError, match="got another folder"):
+        fit_encoder.main(words(tmp_path))
 
 
 def test_training_before_fitting_names_the_command(tmp_path: Path) -> None:
     config = config_of(tmp_path, TEXT)
-    with pytest.raises(InputError, match=r"fit one: python -m ltr\.fit_image_encoder"):
+    with pytest.raises(InputError, match=r"fit it on a catalogue first: python -m ltr\.fit_encoder"):
         make_builder(config, load_collection(config).products)

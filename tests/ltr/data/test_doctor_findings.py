@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ltr.data.findings import Finding, to_frame, to_text, worst
+from ltr.data.doctor import Finding, to_frame, to_text, worst
 
 SAMPLE = [
     Finding("PASS", "rows per query", "min 3, median 28, max 54"),

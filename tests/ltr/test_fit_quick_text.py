@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError
-from ltr import distil_text_encoder
-from ltr.config.tree import DEMO_CONFIG, lay_over, parse_config
+from ltr import fit_encoder
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import lay_over, parse_config
 from ltr.pipeline.prepare import load_collection, make_builder
 from tests.features.encoders.tiny_teacher import build_teacher
 
@@ -42,8 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_made_gives_text_features(
     folder: Path, kind: str, figure: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    target = distil_text_encoder.main(words(folder, kind))
-    assert f"{kind} text encoder: {target}" in capsys.readouterr().out
+    target = fit_encoder.main(words(folder, kind))
+    assert f"{kind} encoder: {target}" in capsys.readouterr().out
     record = json.loads((target / "fitting.json").read_text())
     assert -1 <= record[figure] <= 1
     assert 0 < record["held_out"] <= 10
@@ -57,18 +58,20 @@ def test_what_is_made_gives_text_features(
 
 def test_an_earlier_one_is_set_aside(folder: Path) -> None:
     for _ in range(2):
-        distil_text_encoder.main(words(folder, "static"))
+        fit_encoder.main(words(folder, "static"))
     assert list(folder.glob("static@*"))
     assert not list(folder.glob(".draft-*"))
 
 
 def test_a_config_without_such_an_encoder() -> None:
-    with pytest.raises(InputError, match=r"expected one of kind student or static.*got tfidf; add text"):
-        distil_text_encoder.main(["--encoders", "{text: {kind: tfidf}}"])
+    with pytest.raises(
+        InputError, match=r"expected one that is fitted on the catalogue.*got text: tfidf; add one"
+    ):
+        fit_encoder.main(["--encoders", "{text: {kind: tfidf}}"])
 
 
 def test_a_folder_that_is_something_else_is_not_moved_away(tmp_path: Path) -> None:
     (tmp_path / "static").mkdir()
     (tmp_path / "static" / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="name another folder in the config"):
-        distil_text_encoder.main(words(tmp_path, "static"))
+        fit_encoder.main(words(tmp_path, "static"))

@@ -1,0 +1,99 @@
+"""What a group of features is, and which there are: one list, which a user's own group joins by `register`.
+
+A group reads a catalogue once (`index`), is saved as arrays (`arrays`) and opened again without reading any text or
+photo (`opened`), and answers for pairs (`block`): ten million training rows or the candidates of one request.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from features.batch import PairBatch
+from features.feature_schema import Feature, FeatureSchema
+from features.index import CatalogueIndex
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class GroupSettings(BaseModel):
+    """The parent of every group's settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Group(ABC):
+    """A group of features over one catalogue.
+
+    kind: names it in a config (`features.KIND`). settings: the class of its section. Its features may be of
+    several names' groups (`text.title`, `image.photo_photo`).
+    """
+
+    kind: ClassVar[str]
+    settings: ClassVar[type[BaseModel]]
+
+    @classmethod
+    @abstractmethod
+    def index(cls, catalogue: CatalogueIndex, settings: Any) -> Self:
+        """Read the catalogue's products (`catalogue.products`, rows in the index's order) once.
+
+        Raises InputError for settings that do not fit the catalogue.
+        """
+
+    @property
+    @abstractmethod
+    def features(self) -> tuple[Feature, ...]:
+        """In order; they hang on catalogue and settings alone, never on the queries at hand."""
+
+    @abstractmethod
+    def block(self, batch: PairBatch, out: np.ndarray) -> None:
+        """Write the features of each pair into `out`, (pairs, features) float32 of the caller's; NaN is missing.
+
+        What it needs of the queries it reads through `batch.queries.once`. Must not hang on which other
+        queries are in the batch; standings are of the lists between `batch.starts`.
+        """
+
+    @abstractmethod
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that was read, by names fit for files: numbers, booleans and bytes, no objects."""
+
+    @classmethod
+    @abstractmethod
+    def opened(cls, catalogue: CatalogueIndex, settings: Any, arrays: Arrays) -> Self:
+        """The group that gave these arrays, which may be mapped from a disk and are not to be written."""
+
+    @property
+    def names(self) -> list[str]:
+        return [feature.name for feature in self.features]
+
+    def for_schema(self, schema: FeatureSchema) -> Self:  # noqa: ARG002 - what most groups need of it: nothing
+        """The group as a run of this schema wants it: with its codes of categories."""
+        return self
+
+    def with_numbers(self, products: pl.DataFrame) -> Self:  # noqa: ARG002
+        """The group where the same products, in the index's order, have other numbers (price, rating, …)."""
+        return self
+
+
+_REGISTRY: dict[str, type[Group]] = {}
+
+
+def register(group: type[Group]) -> None:
+    """Make a kind of group known to every config read from now on; they stand in the order of registration.
+
+    Raises ValueError for a kind taken by another class.
+    """
+    taken = _REGISTRY.get(group.kind)
+    if taken is not None and taken is not group:
+        raise ValueError(f"the kind {group.kind!r} is taken by {taken.__name__}")
+    _REGISTRY[group.kind] = group
+
+
+def known_groups() -> dict[str, type[Group]]:
+    """By kind, in the order in which their features stand."""
+    return dict(_REGISTRY)

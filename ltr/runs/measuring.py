@@ -1,0 +1,175 @@
+"""A saved run measured without training: its held-out scores again, its model on new files, beside a baseline run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+import yaml
+from pydantic import BaseModel
+
+from features.errors import InputError
+from features.feature_schema import KEYS
+from features.media.photos import PhotoChecks
+from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
+from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
+from ltr.config.tree import Config, dump_config, lay_over, parse_config
+from ltr.data.splits import looks
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.gate import Verdict, judge, same_judgements
+from ltr.evaluation.per_query import EvaluationConfig, evaluate
+from ltr.evaluation.segments import query_segments
+from ltr.evaluation.systems import Measurement, measure
+from ltr.pipeline.prepare import load_collection
+from ltr.runs.saved_run import SavedRun, held_out
+
+log = logging.getLogger(__name__)
+
+Table = TypeVar("Table", JudgementsConfig, QueriesConfig, ProductsConfig)
+
+
+@dataclass(frozen=True)
+class NewFiles:
+    """Files to measure on; what is not given stays the run's. Without judgements, its held-out scores count."""
+
+    judgements: Path | None = None
+    queries: Path | None = None
+    products: Path | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Judged pairs of a collection with each system's scores (n,) of them; name: the model among the systems."""
+
+    name: str
+    collection: Collection
+    pairs: pl.DataFrame
+    scores: Mapping[str, np.ndarray]
+
+    def measure(self, config: EvaluationConfig) -> Measurement:
+        return measure(self.pairs, dict(self.scores), self.collection.queries, config, self.name)
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """query_id, product_id, grade and the model's score, where it has one."""
+        scored = self.pairs.select(*KEYS, "grade").with_columns(score=pl.Series(self.scores[self.name]))
+        return scored.filter(pl.col("score").is_not_nan())
+
+
+def score_run(run: SavedRun, config: Config, files: NewFiles) -> Scored:
+    """The run's held-out scores, or its model's on new judgements; config: the run's, perhaps by other conventions."""
+    if files.judgements is None:
+        collection = load_collection(config)
+        pairs, scores = run.held_out()
+        log.info("held-out scores of %s", run.folder)
+        return Scored(run.name, collection, pairs, scores)
+    collection = _new_collection(run, files, files.judgements)
+    _warn_of_seen(run, collection)
+    return Scored(run.name, collection, *score_new(run, collection))
+
+
+def score_baseline(folder: Path, ours: Scored, files: NewFiles) -> Scored:
+    """The baseline's scores of the same judged pairs: its held-out ones, or its model's where files are given."""
+    if files.judgements is None:
+        name, pairs, scores = held_out(folder)
+        return Scored(name, ours.collection, pairs, scores)
+    baseline = SavedRun.open(folder)
+    _warn_of_seen(baseline, ours.collection)
+    return Scored(baseline.name, ours.collection, *score_new(baseline, ours.collection))
+
+
+def judge_runs(names: tuple[str, str], ours: Scored, theirs: Scored, config: EvaluationConfig) -> Verdict:
+    """How the run stands to the baseline, on the queries whose judged lists are the same in both."""
+    tables = [ours.rows, theirs.rows]
+    shared, left_out = same_judgements(*tables)
+    tables = [table.filter(pl.col("query_id").is_in(shared.implode())) for table in tables]
+    run, baseline = ((name, evaluate(table, config)) for name, table in zip(names, tables, strict=True))
+    shop = ours.collection
+    segments = query_segments(shop.queries, tables[0], shop.products, config.relevant_from)
+    return judge(run, baseline, segments, config, left_out)
+
+
+def score_new(run: SavedRun, collection: Collection) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
+    """Judged pairs of a collection that the run was not trained on; scores of plain baselines and of its model."""
+    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
+    if collection.given is not None:
+        table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
+        # svmlight leaves zeros out: a feature that the new file never names is 0 in all of it.
+        unnamed = [pl.lit(0.0).alias(name) for name in run.schema.names if name not in table.columns]
+        data = run.dataset(table.with_columns(unnamed).select(*pairs.columns, *_in_order(run, table)))
+        scores = run.score_dataset(data)
+    else:
+        builder = run.builder(collection.products)
+        data = run.dataset(builder.build(collection.queries, pairs).frame)
+        scores = run.score_dataset(data, collection.queries, builder)
+    return data.frame, baseline_scores(data) | {run.name: scores}
+
+
+def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:
+    """The run's features, then those of the table that it lacks, for the schema check to name."""
+    known = {*KEYS, "grade", *run.schema.names}
+    return [*run.schema.names, *(name for name in table.columns if name not in known)]
+
+
+def _warn_of_seen(run: SavedRun, collection: Collection) -> None:
+    """Say how many of the queries look like ones that the model was trained on."""
+    own = pl.read_parquet(run.folder / "trained_on.parquet").select("words", "photo").unique()
+    judged = collection.queries.join(collection.judgements, on="query_id", how="semi")
+    some_look = pl.col("words").is_not_null() | pl.col("photo").is_not_null()
+    seen = looks(judged).filter(some_look).join(own, on=["words", "photo"], how="semi", nulls_equal=True)
+    if seen.height:
+        log.warning(
+            "%s of %s queries look like ones the model was trained on: their figures flatter it",
+            *(f"{seen.height:,}", f"{judged.height:,}"),
+        )
+
+
+def with_conventions(run: SavedRun, overrides: Mapping[str, Any]) -> Config:
+    """The run's config under other conventions; nothing else may change after training."""
+    others = [name for name in overrides if not name.startswith("evaluation.")]
+    if others:
+        raise InputError(
+            where="command line",
+            expected="--evaluation.KEY VALUE (all else was settled in training)",
+            got=f"--{others[0]}",
+            cure="train another run",
+        )
+    tree = lay_over(yaml.safe_load(dump_config(run.config)), overrides)
+    return parse_config(tree, run.config.base, "command line")
+
+
+def _new_collection(run: SavedRun, files: NewFiles, judgements: Path) -> Collection:
+    """The new files, read with the run's own column mapping; what is not given stays the run's."""
+    config = run.config
+    if isinstance(config.data, SvmlightConfig):
+        return load(SvmlightConfig(files={"new": judgements.absolute()}), config.base)
+    mapped = config.data if isinstance(config.data, CatalogueConfig) else _canonical(run)
+    changes: dict[str, BaseModel] = {"judgements": _moved(mapped.judgements, JudgementsConfig, judgements)}
+    if files.queries:
+        changes["queries"] = _moved(mapped.queries, QueriesConfig, files.queries)
+    if files.products:
+        changes["products"] = _moved(mapped.products, ProductsConfig, files.products)
+    products = None if files.products or mapped is config.data else load_collection(config).products
+    checks = PhotoChecks(Path(config.cache.folder))
+    return load(mapped.model_copy(update=changes), config.base, products, checks)
+
+
+def _canonical(run: SavedRun) -> CatalogueConfig:
+    """For a run on the demo shop: files with canonical column names, and the extra ones the model learnt."""
+    extra = [feature for feature in run.schema.features if feature.group == "extra"]
+    names = {
+        kind: tuple(f.name.removeprefix("extra.") for f in extra if f.kind == kind)
+        for kind in ("numeric", "categorical")
+    }
+    return CatalogueConfig(products=ProductsConfig(path=Path(), **names))
+
+
+def _moved(mapping: Table | None, kind: type[Table], path: Path) -> Table:
+    """The table's mapping, reading another file."""
+    moved = {"path": path.absolute()}
+    return mapping.model_copy(update=moved) if mapping else kind.model_validate(moved)

@@ -1,0 +1,49 @@
+"""A config's ranker trained and measured: what `ltr.train` leaves in a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+from ltr.config.tree import Config
+from ltr.data.dataset import Dataset
+from ltr.evaluation.systems import measure
+from ltr.pipeline.examination import Examined
+from ltr.pipeline.fitting import check_settings, embed, score_systems, weigh
+from ltr.pipeline.robustness import Trained, measure_robustness
+from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+from ltr.runs.record import RunRecord
+from ltr.runs.sources import read_transfer
+from ltr.training.cross_fit import fit_on_all
+
+log = logging.getLogger(__name__)
+
+
+def train(config: Config, examined: Examined, command: str) -> RunRecord:
+    """Cross-fitting beside baselines and ladder, the model that is kept, its importance and its robustness."""
+    prepared, folds = examined.prepared, examined.folds
+    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    check_settings(config, data)
+    kind, objective = config.ranker.kind, config.ranker.objective
+    log.info("training %s (%s): %d split(s), %d features", kind, objective, len(folds), data.X.shape[1])
+    rows = embed(config, prepared, data)
+    queries = prepared.collection.queries
+    transfer = read_transfer(config, data, queries)
+    catalogue = ThinnedCatalogue(config, prepared, rows)
+    seen = catalogue.learnt()
+    fitted, scores = score_systems(config, rows, folds, transfer, seen)
+    measured = measure(data.frame, scores, queries, config.evaluation, kind)
+    kept = (
+        fitted.last
+        if len(folds) == 1
+        else fit_on_all(rows, folds[0], config.ranker, config.embeddings, transfer, seen)
+    )
+    importance = weigh(config, rows, folds, fitted)
+    record = RunRecord(
+        command, config, prepared, folds, examined.findings, data, scores, measured, fitted, kept, importance
+    )
+    if not config.robustness.drop:
+        return record
+    log.info("dropping %s from the catalogue …", " and ".join(config.robustness.drop))
+    robustness = measure_robustness(config, catalogue, Trained(rows, folds, fitted, transfer))
+    return dataclasses.replace(record, robustness=robustness)
