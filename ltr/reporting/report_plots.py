@@ -43,8 +43,8 @@ def ladder_plots(measured: Measurement) -> list[Plot]:
 
 def gain_plots(lines: Sequence[QueryLine]) -> list[Plot]:
     """Per kind of query, a bar a query; one plot where there is one kind."""
-    drawn, every = [], [line.gain for line in lines]
-    ends = min(0.0, *every), max(0.0, *every)
+    drawn, every = [], [0.0, *(line.gain for line in lines)]
+    ends = min(every), max(every)
     for number, kind in enumerate(sorted({line.kind for line in lines})):
         mine = [(row, line) for row, line in enumerate(lines, 1) if line.kind == kind]
         outcomes = [line.outcome for _, line in mine]

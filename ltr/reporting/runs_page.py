@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,20 +27,20 @@ from ltr.runs.measuring import Scored
 
 
 def runs_page(history: History, folder: Path) -> str:
-    """runs/index.html: every run with its figures, newest first; groups that can be compared, each with its trend."""
+    """The page to lie in `folder`: every run, newest first, in groups that can be compared, each with its trend."""
     groups = [
         {
             "title": group[-1].data[0],
             "split": group[-1].data[1],
             "convention": group[-1].data[2],
             "headline": group[-1].headline,
-            "parts": list(dict.fromkeys(part for run in group for part in run.means))[1:],
+            "parts": list(group[-1].means)[1:],
             "runs": [_line(run, before, folder) for run, before in _with_previous(group)][::-1],
             "plot": _trend(number, group),
         }
         for number, group in enumerate(history.groups)
     ]
-    return render("runs.html", {"folder": folder.name, "groups": groups, "unread": history.unread})
+    return render("runs.html", {"folder": folder.resolve().name, "groups": groups, "unread": history.unread})
 
 
 def _with_previous(group: Sequence[PastRun]) -> list[tuple[PastRun, PastRun | None]]:
@@ -50,7 +51,7 @@ def _line(run: PastRun, before: PastRun | None, folder: Path) -> dict[str, Any]:
     report = run.folder / "report.html"
     return {
         "run": run,
-        "link": report.relative_to(folder).as_posix() if report.is_file() else "",
+        "link": Path(os.path.relpath(report, folder)).as_posix() if report.is_file() else "",
         "step": None if before is None else run.overall["mean"] - before.overall["mean"],
         "before": before.name if before else "",
         "changed": differences(run, before) if before else [],

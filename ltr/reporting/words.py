@@ -63,7 +63,7 @@ _STANDINGS = {
     "_rank": ", place within the list",
     "_z": ", against the list's mean",
 }
-_FIELDS = {"all": "any text", "title": "the title", "words": "the shown words", "image": "photo"}
+_FIELDS = {"all": "any text", "title": "the title", "words": "the shown words", "image": "the photo"}
 
 
 def system_in_words(name: str) -> str:
