@@ -6,14 +6,18 @@ decision       The decision record: tried, planned, seen, decided
 estimates      An estimate with each unit's influence on it; differences and intervals
 kinds          The kinds of experiments by name: settings, analysis, help
 metrics        What is measured: means, shares, ratios of sums, quantiles
+off_policy/    What a new policy would have earned, from another's log, or why that cannot be known
 outcome        What every analysis ends in: verdict, checks, assumptions, tables
+plan/          Units and days for an effect, from known rates or the shop's own past
 """
 
 from ltr.experiments.ab_test import AbSettings, analyse_ab
 from ltr.experiments.columns import Columns
 from ltr.experiments.decision import Planned, decision_record, keep_record, kept_to_plan, to_json
 from ltr.experiments.kinds import KINDS, Kind
+from ltr.experiments.off_policy import OffPolicySettings, judge_off_policy
 from ltr.experiments.outcome import Check, Outcome
+from ltr.experiments.plan import PlanSettings, plan_test
 
 __all__ = [
     "KINDS",
@@ -21,11 +25,15 @@ __all__ = [
     "Check",
     "Columns",
     "Kind",
+    "OffPolicySettings",
     "Outcome",
+    "PlanSettings",
     "Planned",
     "analyse_ab",
     "decision_record",
+    "judge_off_policy",
     "keep_record",
     "kept_to_plan",
+    "plan_test",
     "to_json",
 ]

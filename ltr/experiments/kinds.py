@@ -9,7 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from ltr.experiments.ab_test import AbSettings, analyse_ab
+from ltr.experiments.off_policy import OffPolicySettings, judge_off_policy
 from ltr.experiments.outcome import Outcome
+from ltr.experiments.plan import PlanSettings, plan_test
 
 
 @dataclass(frozen=True)
@@ -22,5 +24,9 @@ class Kind:
 
 
 KINDS = {
+    "plan": Kind(PlanSettings, plan_test, "how many units and days an A/B test needs"),
     "ab": Kind(AbSettings, analyse_ab, "arms of an A/B test compared, after the sample-ratio check"),
+    "off-policy": Kind(
+        OffPolicySettings, judge_off_policy, "what a new policy would have earned, from the log of another"
+    ),
 }

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from features.encoders.protocol import Bounded
 from ltr.config.tree import Config
-from ltr.data.doctor import Finding, examine
+from ltr.data.doctor import NOTABLE, Finding, check_part_names, examine, finding
+from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.prepare import Prepared, prepare
 from ltr.training.modality_dropout import check_parts
+
+_COUNTED = 1000  # descriptions whose tokens are counted
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     last_fold: only the last of several, as tuning takes it. Raises InputError for bad input, and for a
     modality that the config takes away and the catalogue never had.
     """
+    check_tracking(config.tracking)
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
@@ -36,10 +42,35 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
 
 
 def diagnose(config: Config, prepared: Prepared, folds: Sequence[Fold]) -> list[Finding]:
-    return examine(
-        prepared.table.frame,
-        prepared.collection.queries,
-        folds,
-        relevant_from=config.evaluation.relevant_from,
-        limits={config.ranker.kind: config.ranker.limits},
+    queries = prepared.collection.queries
+    return [
+        *examine(
+            prepared.table.frame,
+            queries,
+            folds,
+            relevant_from=config.evaluation.relevant_from,
+            limits={config.ranker.kind: config.ranker.limits},
+        ),
+        *check_part_names(config.split, queries, prepared.table.frame["query_id"]),
+        *examine_reading(prepared.collection),
+        *_check_reach(prepared),
+    ]
+
+
+def _check_reach(prepared: Prepared) -> Iterator[Finding]:
+    """Whether text encoders read descriptions to their end; of many, a sample is counted."""
+    products = prepared.collection.products
+    if "description" not in products.columns or not products["description"].count():
+        return
+    texts = (
+        products["description"].drop_nulls().gather_every(max(1, products["description"].count() // _COUNTED))
     )
+    for name, encoder in prepared.encoders.items():
+        if isinstance(encoder, Bounded) and "text" in encoder.modalities and encoder.longest is not None:
+            count = int(encoder.cuts(texts.to_list()).sum())
+            yield finding(
+                "WARN" if count > NOTABLE * len(texts) else "PASS",
+                f"descriptions longer than encoder {name!r} reads",
+                f"{count:,} of {len(texts):,} looked at have more than {encoder.longest} tokens: the rest is cut off",
+                f"put what matters first, or set encoders.{name} to a model that reads further",
+            )

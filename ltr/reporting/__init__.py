@@ -17,7 +17,8 @@ fusion_report          fusion.json, fusion.md and fusion.html: the strategies of
                        contained page
 gain_bars              The gains of queries as bars that lead to their query: an SVG of our own, since
                        matplotlib's bars lead nowhere
-pages                  How pages are filled in: jinja2, everything escaped, a missing value is an error
+pages                  How pages are filled in: jinja2, everything escaped for HTML or Markdown, a
+                       missing value is an error
 plots                  The kinds of plots that a report has: intervals, bars, deciles, shares, a search,
                        curves
 product_page           Products side by side: the lines that tell them apart, and a page with their

@@ -12,7 +12,7 @@ import polars as pl
 
 from ltr.data.doctor import Finding
 from ltr.evaluation.classification import Classification
-from ltr.evaluation.gate import LEVEL, Verdict, in_words, power_in_words
+from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
@@ -83,7 +83,7 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
         "fallen": [
             row for row in (segment_rows(verdict) if verdict else []) if row["says"].startswith("falls")
         ],
-        "overall": in_words(verdict.overall) if verdict else "",
+        "overall": str(verdict.overall) if verdict else "",
         "power": power_in_words(verdict) if verdict else "",
         "outcomes": Counter(line.outcome for line in report.gains),
         "baselines": dict.fromkeys((line.kind or "all", line.baseline) for line in report.gains),

@@ -20,6 +20,7 @@ from ltr.reporting.calibration import Calibration, calibrate
 from ltr.reporting.drawing import STAND_INS, Plot
 from ltr.reporting.examples import SHOWN, Candidates, build_examples, choose_queries
 from ltr.reporting.gain_bars import MOST, gain_bars
+from ltr.reporting.pages import as_markdown
 from ltr.reporting.plots import Curve, Interval
 from ltr.reporting.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
 from ltr.reporting.report import write_report
@@ -330,7 +331,10 @@ def test_the_markdown_says_what_is_worse(tmp_path: Path) -> None:
     write_report(tmp_path, type(report)(**{**vars(report), "verdict": fallen}))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     told = text.partition("## What is worse")[2].partition("##")[0]
-    assert [f"- **worse beyond noise:** {name}" in told for name in worse["segment"]] == [True, True]
+    assert [f"- **worse beyond noise:** {as_markdown(name)}" in told for name in worse["segment"]] == [
+        True,
+        True,
+    ]
     assert f"{report.verdict.overall.losses} of {report.verdict.overall.queries} queries lost" in told
     assert report.convention in text
 
