@@ -128,9 +128,15 @@ def _examples(record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> 
     asked = collection.queries.filter(pl.col("query_id").is_in([choice.query_id for choice in chosen]))
     judged = Candidates(record.data.frame, record.scores, _reasons(record, rows, asked))
     shop = collection.queries, collection.products
-    currency = (config.data.products.currency or "") if isinstance(config.data, CatalogueConfig) else ""
+    currency = _currency(config.data)
     searched = _searched(record, builder, asked)
     return build_examples(chosen, record.measured.model, shop, judged, searched, currency)
+
+
+def _currency(data: object) -> str:
+    """What the catalogue's prices are in, where its settings say."""
+    products = data.products if isinstance(data, CatalogueConfig) else None
+    return (products.currency if products else None) or ""
 
 
 def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -> Candidates | None:
