@@ -14,6 +14,8 @@ kinds                  The kind of a query is what it has: words, a photo, both,
                        modality
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
                        says its own
+reading                The data doctor on how the files were read: every guess, and what was left out,
+                       unreadable or odd
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows
 """

@@ -11,7 +11,6 @@ from features.sources.load import Collection
 from features.words.price_limits import split_price_limit
 from ltr.data.doctor import Finding, Level, finding
 
-DROPPED, MOSTLY_DROPPED = 0.05, 0.5  # shares of the judgements: a WARN, a FAIL
 FEW, MANY = (
     0.5,
     0.9,
@@ -25,9 +24,8 @@ CATALOGUE = ("description", "brand", "category", "price", "image")
 
 
 def examine_collection(collection: Collection, *, relevant_from: float = 1.0) -> list[Finding]:
-    """What the reader noticed, then each column of the catalogue, the ids, the queries and the judgements."""
-    found = [finding(one.level, one.check, one.evidence, one.cure) for one in collection.remarks]
-    found += _check_dropped(collection)
+    """Each column of the catalogue, the ids and the judgements; how they were read, `examine_reading` says."""
+    found: list[Finding] = []
     if collection.given is None:
         found += [
             *_check_columns(collection.products),
@@ -36,23 +34,6 @@ def examine_collection(collection: Collection, *, relevant_from: float = 1.0) ->
         ]
     found += _check_ids(collection.products["product_id"])
     return [*found, *_check_judgements(collection.judgements, relevant_from)]
-
-
-def _check_dropped(collection: Collection) -> Iterator[Finding]:
-    """The share of each table's rows that loading set apart, and why."""
-    for table in ("products", "queries", "judgements"):
-        steps = [s for s in collection.steps if s.table == table and s.action == "rejected" and s.affected]
-        dropped, kept = sum(step.affected for step in steps), getattr(collection, table).height
-        share = dropped / max(dropped + kept, 1)
-        level: Level = "FAIL" if share > MOSTLY_DROPPED else "WARN" if share > DROPPED else "PASS"
-        first = max(steps, key=lambda step: step.affected, default=None)
-        why = f"; {first.affected:,} for {first.step}, such as {first.example}" if first else ""
-        yield finding(
-            level,
-            f"{table} kept",
-            f"{kept:,} of {kept + dropped:,} rows{why}",
-            f"look at the rows set apart, with their reasons: check data.{table}, and that the ids are the same",
-        )
 
 
 def _check_columns(products: pl.DataFrame) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ltr.data.doctor import Finding
-from ltr.evaluation.gate import Verdict, in_words, power_in_words
+from ltr.evaluation.gate import Verdict, power_in_words
 from ltr.evaluation.systems import Measurement, shown_metrics
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
@@ -73,7 +73,7 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
         "metrics": shown,
         "segments": _tables(measured, shown),
         "tests": _segment_rows(verdict) if verdict else [],
-        "overall": in_words(verdict.overall) if verdict else "",
+        "overall": str(verdict.overall) if verdict else "",
         "power": power_in_words(verdict) if verdict else "",
         "outcomes": Counter(line.outcome for line in report.gains),
         "baselines": dict.fromkeys((line.kind or "all", line.baseline) for line in report.gains),

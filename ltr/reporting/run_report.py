@@ -14,6 +14,7 @@ from ltr.data.embedded import EmbeddedDataset
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
+from ltr.evaluation.tracking import track
 from ltr.explanation.contributions import reasons_for
 from ltr.pipeline.prepare import embedded_dataset, make_builder
 from ltr.reporting.calibration import calibrate
@@ -24,12 +25,16 @@ from ltr.runs.record import RunRecord, new_run, versions, write_json, write_run
 
 
 def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = None) -> None:
-    """The whole run folder with its report; more: JSON files beside, by name. An earlier run is set aside."""
+    """The whole run folder with its report; more: JSON files beside, by name. An earlier run is set aside.
+
+    Then its figures go to MLflow, where the config names an address.
+    """
     with new_run(target) as draft:
         write_run(draft, record)
         for name, value in (more or {}).items():
             write_json(draft / name, value)
         write_report(draft, report_of(record))
+    track(target, record.config.tracking, record.config.name)
 
 
 def report_of(record: RunRecord) -> Report:

@@ -12,6 +12,7 @@ import pytest
 from features.sources.load import CatalogueConfig, Collection, load
 from ltr.data.collection_checks import examine_collection
 from ltr.data.doctor import Finding
+from ltr.data.reading import examine_reading
 from tests.ltr.conftest import Shop as Commands
 
 Tables = dict[str, pl.DataFrame]
@@ -56,13 +57,17 @@ def read(tables: Tables, folder: Path) -> Collection:
     return load(CatalogueConfig.model_validate(tree), folder)
 
 
+def examined(collection: Collection) -> list[Finding]:
+    return [*examine_reading(collection), *examine_collection(collection)]
+
+
 def notable(findings: list[Finding]) -> dict[str, Finding]:
     return {finding.check: finding for finding in findings if finding.level != "PASS"}
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_sound_shop_passes(seed: int, tmp_path: Path) -> None:
-    assert not notable(examine_collection(read(small_shop(seed), tmp_path)))
+    assert not notable(examined(read(small_shop(seed), tmp_path)))
 
 
 def on(table: str, *columns: pl.Expr) -> Change:
@@ -91,7 +96,7 @@ FAULTS: dict[str, tuple[str, str, Change]] = {
     ),
     "one category": ("distinct values of category", "WARN", on("products", pl.lit("Shop").alias("category"))),
     "judged products unknown": (
-        "judgements kept",
+        "judgements left out",
         "FAIL",
         on(
             "judgements",
@@ -99,7 +104,7 @@ FAULTS: dict[str, tuple[str, str, Change]] = {
         ),
     ),
     "some judged products unknown": (
-        "judgements kept",
+        "judgements left out",
         "WARN",
         on(
             "judgements",
@@ -126,7 +131,7 @@ FAULTS: dict[str, tuple[str, str, Change]] = {
         ),
     ),
     "queries of nothing": (
-        "queries kept",
+        "queries left out",
         "WARN",
         on("queries", pl.when(row % 5 > 0).then("text").alias("text")),
     ),
@@ -137,19 +142,10 @@ FAULTS: dict[str, tuple[str, str, Change]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_fault_is_found_with_a_cure(fault: str, seed: int, tmp_path: Path) -> None:
     check, level, change = FAULTS[fault]
-    found = notable(examine_collection(read(change(small_shop(seed)), tmp_path)))
+    found = notable(examined(read(change(small_shop(seed)), tmp_path)))
     assert check in found, found
     assert found[check].level == level
     assert found[check].cure
-
-
-def test_what_the_reader_noticed_is_passed_on(tmp_path: Path) -> None:
-    tables = small_shop()
-    prices = pl.Series([f"{n + 1}.{100 + n}" for n in range(PRODUCTS)])
-    collection = read(tables | {"products": tables["products"].with_columns(price=prices)}, tmp_path)
-    assert collection.remarks
-    evidence = [finding.evidence for finding in examine_collection(collection)]
-    assert set(evidence) >= {remark.evidence for remark in collection.remarks}
 
 
 def test_the_command_makes_no_features_unless_asked(shop: Commands) -> None:
