@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from features.errors import InputError
-from ltr.config.tree import dump_config, parse_config
+from ltr.config.tree import Config, dump_config, parse_config
 from ltr.rankers.sklearn import RankerEstimator
-from ltr.runs.record import about, check_target, new_run
+from ltr.runs.record import check_target, new_run, versions
 from ltr.runs.sums import write_about
 
 NOWHERE = "given.svm"  # a run names its data's files; arrays have none
@@ -35,8 +37,21 @@ def save_estimator(estimator: RankerEstimator, folder: Path) -> Path:
     with new_run(folder) as draft:
         (draft / "config.yaml").write_text(dump_config(config), encoding="utf-8")
         (draft / "features.json").write_text(estimator.schema_.to_json(), encoding="utf-8")
-        write_about(draft, about("save_estimator", config.base, config.ranker.kind, {}))
+        write_about(draft, _about(config))
         estimator.ranker_.save(draft / "model")
-        unknown = pl.DataFrame(schema={"query_id": pl.String, "words": pl.String, "photo": pl.String})
-        unknown.write_parquet(draft / "trained_on.parquet")
+        # Queries of arrays have neither words nor photos to be known by.
+        looks = pl.DataFrame({"query_id": ["unknown"], "words": [None], "photo": [None]})
+        looks.cast(pl.String).write_parquet(draft / "trained_on.parquet")
     return folder
+
+
+def _about(config: Config) -> dict[str, Any]:
+    return {
+        "format": 2,
+        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "command": "save_estimator",
+        "base": str(config.base),
+        "model": config.ranker.kind,
+        "versions": versions(),
+        "fingerprints": {},
+    }

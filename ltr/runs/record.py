@@ -16,7 +16,8 @@ import datetime as dt
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -98,6 +99,26 @@ class RunRecord:
     kept: FusedRanker
     importance: Importance | None = None
     robustness: Robustness | None = None
+    made_at: dt.datetime = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that the folder is at, marked where files differ from it; None where git does not know it."""
+    try:
+        words = [
+            "git",
+            "-C",
+            str(folder),
+            "describe",
+            "--always",
+            "--dirty=, changed since",
+            "--abbrev=10",
+            "--exclude=*",
+        ]
+        found = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
 
 
 def versions() -> dict[str, str]:
@@ -111,8 +132,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
     config, prepared, measured = record.config, record.prepared, record.measured
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
-    inputs = prepared.collection.fingerprints
-    write_about(folder, about(record.command, config.base, measured.model, inputs))
+    write_about(folder, _about(record))
     record.kept.save(folder)
     _save_fitted_encoders(folder, config, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
@@ -152,18 +172,18 @@ def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> N
             encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
 
 
-def about(command: str, base: Path, model: str, fingerprints: Mapping[str, str]) -> dict[str, Any]:
-    """What run.json holds."""
+def _about(record: RunRecord) -> dict[str, Any]:
     return {
         "format": 2,
-        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "command": command,
-        "base": str(base),
-        "model": model,
+        "made_at": record.made_at.isoformat(timespec="seconds"),
+        "commit": commit_of(record.config.base),
+        "command": record.command,
+        "base": str(record.config.base),
+        "model": record.measured.model,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
-        "fingerprints": dict(fingerprints),
+        "fingerprints": record.prepared.collection.fingerprints,
     }
 
 
