@@ -23,6 +23,7 @@ from ltr.rankers.boosters.boosted import (
     monotone_signs,
     thread_count,
 )
+from ltr.rankers.boosters.lightgbm_text import checked_text
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.protocol import Limits, OnTree
 from ltr.rankers.registry import register
@@ -150,10 +151,15 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
         booster.save_model(path)  # up to the best iteration only
 
     @staticmethod
-    def _read(path: Path) -> lgb.Booster:
+    def _checked(path: Path, features: int, /) -> bytes:
+        return checked_text(path.read_bytes(), features)
+
+    @classmethod
+    def _read(cls, path: Path, features: int) -> lgb.Booster:
+        text = cls._checked(path, features).decode()
         try:
             with silent_library():
-                return lgb.Booster(model_file=path)
+                return lgb.Booster(model_str=text)
         except lgb.basic.LightGBMError as error:
             raise ValueError(str(error)) from error
 
