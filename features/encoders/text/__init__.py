@@ -6,6 +6,8 @@ onnx_export            A sentence-transformers model → a folder for ONNX Runti
                        tokenizer, what it takes
 onnx_runtime           Text → vectors by ONNX Runtime on a CPU, from a model exported beforehand; needs
                        no torch once that is done
+safe_folder            A model's folder from anywhere, looked through before a library opens it: no
+                       code, no pickles, nothing outside
 sentence_encoders      Text → vectors: a sentence-transformers model, or TF-IDF with latent semantic
                        analysis
 static                 Text → the mean of its tokens' fixed vectors: no network is left, so a text
