@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import polars as pl
 
 from features.build import FeatureBuilder, FeatureTable
 from features.encoders.cache import EmbeddingCache
-from features.encoders.registry import Encoder, Fittable, make_encoder
+from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, FeatureSchema
 from features.media.photos import PhotoChecks
@@ -39,12 +39,28 @@ class Prepared:
     schema: FeatureSchema
     from_store: bool
     version: int
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
 
 def load_collection(config: Config) -> Collection:
     if isinstance(config.data, shop.DemoShopConfig):
         return shop.collection(config.data)
     return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
+
+
+def read_collection(config: Config) -> Collection:
+    """As `load_collection`, saying what was read; InputError for one without a judgement."""
+    log.info("reading %s …", config.name)
+    collection = load_collection(config)
+    log.info("read: %s", sizes_in_words(collection))
+    if not collection.judgements.height:
+        raise InputError(
+            where="data.judgements",
+            expected="a table of graded pairs",
+            got="none",
+            cure="set data.judgements.path: rankers learn from its pairs",
+        )
+    return collection
 
 
 def sizes_in_words(collection: Collection) -> str:
@@ -69,10 +85,7 @@ def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     encoders = {name: _make_encoder(config, name) for name in config.encoders}
     for encoder in encoders.values():
         if isinstance(encoder, Fittable) and not encoder.fitted:
-            fields = [pl.col(name) for name in ("title", "description", "brand", "category")]
-            encoder.fit(
-                products.select(pl.concat_str(fields, separator=" ", ignore_nulls=True)).to_series().to_list()
-            )
+            fit_on_products(encoder, products)
     return encoders
 
 
@@ -89,17 +102,8 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
 
     The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
     """
-    log.info("reading %s …", config.name)
-    collection = load_collection(config)
-    log.info("read: %s", sizes_in_words(collection))
-    if not collection.judgements.height:
-        raise InputError(
-            where="data.judgements",
-            expected="a table of graded pairs",
-            got="none",
-            cure="set data.judgements.path: the features are built for its pairs",
-        )
-    store = FeatureStore(config.store.root, config.store.storage_options)
+    collection = read_collection(config)
+    store = FeatureStore(config.store.address, config.store.options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)
@@ -107,7 +111,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
         schema = FeatureSchema.from_json(store.metadata(view)["features"])
         frame = _restore(store.read(view), schema)
-        return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view))
+        return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view), encoders)
     table = _build(config, collection, encoders)
     schema = FeatureSchema.of(table.frame)
     written = store.write(
@@ -116,7 +120,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
         mode="overwrite",
         metadata={"fingerprint": fingerprint, "features": schema.to_json()},
     )
-    return Prepared(collection, table, schema, False, written)
+    return Prepared(collection, table, schema, False, written, encoders)
 
 
 def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:

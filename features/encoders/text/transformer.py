@@ -22,6 +22,7 @@ from features.encoders.protocol import (
 )
 from features.encoders.text.model_files import load_model
 from features.encoders.text.onnx_runtime import ABOUT, OnnxPrecision, OnnxText
+from features.encoders.text.reach import cut_texts, token_limit
 from features.encoders.text.token_batches import token_batches
 from features.errors import InputError
 from features.installed import require
@@ -113,6 +114,17 @@ class TransformerTextEncoder:
         if readable:
             vectors[readable] = self._engine.encode([texts[row] for row in readable])
         return unit_rows(vectors)
+
+    @property
+    def longest(self) -> int | None:
+        """The tokens that are read of a text; None: unknown."""
+        return token_limit(self._folder, self._config.max_tokens)
+
+    def cuts(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) bool: texts of which the end is never read."""
+        if self.longest is None:
+            return np.zeros(len(texts), dtype=bool)
+        return cut_texts(self._folder, self.longest, texts)
 
     def _check_onnx(self) -> None:
         require(

@@ -17,9 +17,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from features.disk import sha256
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
-from features.sources.readers import sha256
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
 from ltr.rankers.boosters.trial_load import is_known, remember, try_out
@@ -215,6 +215,11 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
                 f"none in {len(validation.groups)} queries: nothing tells when to stop",
                 "raise split.validation_share, or set ranker.early_stopping_rounds: 0",
             )
+
+    def _rows_of_a_tree(self, train: Dataset) -> float:
+        """The share of rows that each tree sees; all, where the share asked for would leave none."""
+        share = self.config.bagging_fraction
+        return share if len(train.X) * share >= 1 else 1.0
 
     @abstractmethod
     def _train(self, train: Dataset, validation: Dataset | None) -> tuple[list[Booster], list[list[float]]]:

@@ -103,7 +103,7 @@ class CatBoostRanker(BoostedRanker[CatBoostConfig, Any]):
             "l2_leaf_reg": config.l2,
             "rsm": config.feature_fraction,
             "bootstrap_type": "Bernoulli",
-            "subsample": config.bagging_fraction,
+            "subsample": self._rows_of_a_tree(train),
             "one_hot_max_size": 255,  # no statistics of grades by category: each value for itself
             "thread_count": thread_count(config.threads, train.X),
             "allow_const_label": True,

@@ -98,7 +98,7 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
             "min_data_in_leaf": config.min_rows_per_leaf,
             "lambda_l2": config.l2,
             "feature_fraction": config.feature_fraction,
-            "bagging_fraction": config.bagging_fraction,
+            "bagging_fraction": self._rows_of_a_tree(train),
             "bagging_freq": config.bagging_freq,
             "device_type": LIGHTGBM_NAMES[config.device],
             "num_threads": thread_count(config.threads, train.X),
@@ -148,7 +148,8 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
 
     @staticmethod
     def _write(booster: lgb.Booster, path: Path) -> None:
-        booster.save_model(path)  # up to the best iteration only
+        # Up to the best iteration only; by Python, since the library does not say when the disk is full.
+        path.write_text(booster.model_to_string(), encoding="utf-8")
 
     @staticmethod
     def _checked(path: Path, features: int, /) -> bytes:
