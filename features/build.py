@@ -22,6 +22,7 @@ from features.batch import Block, PairBatch, QueryBatch, rows_of
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder
+from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
 from features.groups.lexical import LexicalConfig, LexicalGroup
@@ -95,11 +96,15 @@ class FeatureTable:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """By column (`product image`): items that an encoder could not read, whose features are null."""
 
+    def _repr_html_(self) -> str:
+        return self.frame._repr_html_()
+
 
 class FeatureBuilder:
     """The groups of features of one catalogue, each indexed once.
 
-    encoders: by role; similarity pairs a query with a product field whenever both can be encoded.
+    encoders: by role; similarity pairs a query with a product field whenever both can be encoded. Without,
+    TF-IDF of the products' own texts. cache: without, vectors are kept in memory.
     schema: of a run being scored; then exactly its features are made, in its order and with its category
     codes, null where this catalogue has nothing for them.
     """
@@ -107,11 +112,14 @@ class FeatureBuilder:
     def __init__(
         self,
         products: pl.DataFrame,
-        config: FeaturesConfig,
-        encoders: Mapping[str, Encoder],
-        cache: EmbeddingCache,
+        config: FeaturesConfig | None = None,
+        encoders: Mapping[str, Encoder] | None = None,
+        cache: EmbeddingCache | None = None,
         schema: FeatureSchema | None = None,
     ) -> None:
+        config = config or FeaturesConfig()
+        encoders = default_encoders(products) if encoders is None else encoders
+        cache = EmbeddingCache() if cache is None else cache
         self.seconds: dict[str, float] = {}
         self._schema = schema
         similar = config.similarity

@@ -66,10 +66,11 @@ def load(
     if isinstance(config, SvmlightConfig):
         return _load_svmlight(config, Inputs(base, checks=checks))
     inputs = Inputs(base, checks=checks, outside=config.files_outside)
-    return _load_catalogue(config, inputs, products)
+    return load_catalogue(config, inputs, products)
 
 
-def _load_catalogue(config: CatalogueConfig, inputs: Inputs, products: pl.DataFrame | None) -> Collection:
+def load_catalogue(config: CatalogueConfig, inputs: Inputs, products: pl.DataFrame | None) -> Collection:
+    """The tables that the inputs give, mapped and cleaned by the config; see `load`."""
     judged = catalogue.read_judgements(config.judgements, inputs) if config.judgements else None
     if products is None:
         products = catalogue.load_products(config, judged, inputs)

@@ -7,8 +7,6 @@ in columns. Grades follow from all of them, so each source holds a part that the
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.errors import InputError
+from features.sources.frames import fingerprint
 from features.sources.load import Collection
 from ltr.demo.photos import COLOURS, PATTERNS, render
 from ltr.demo.words import BRANDS, KINDS, description, query_text, title
@@ -90,14 +89,8 @@ def collection(config: DemoShopConfig) -> Collection:
     """The generated shop as `features.load.load` would give it; nothing in it needs cleaning."""
     shop = generate(config)
     tables = {"products": shop.products, "queries": shop.queries, "judgements": shop.judgements}
-    fingerprints = {name: _fingerprint(table) for name, table in tables.items()}
+    fingerprints = {name: fingerprint(table) for name, table in tables.items()}
     return Collection(shop.products, shop.queries, shop.judgements, None, None, [], {}, fingerprints)
-
-
-def _fingerprint(table: pl.DataFrame) -> str:
-    buffer = io.BytesIO()
-    table.write_ipc(buffer)
-    return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
 
 def _make(rows: Iterator[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
