@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
 import io
 import json
 import zlib
@@ -121,12 +120,6 @@ def decode(content: bytes, path: Path, encoding: str | None = None) -> str:
 def marked_encoding(content: bytes) -> str | None:
     """The encoding that a file's first bytes name (a byte-order mark); None where they name none."""
     return next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
-
-
-def sha256(path: Path) -> str:
-    """The file's SHA-256 in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:

@@ -10,12 +10,15 @@ import difflib
 import io
 import os
 import re
+import shlex
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from features.errors import InputError, visible
+from features.secrets import MASK, masked_address, scrub
 from ltr.config import output
 from ltr.config.settings import check_names, choices, settings
 
@@ -41,7 +44,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as for any other input."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(CANNOT_JUDGE, f"error: command line: {visible(message)}; see --help\n")
+        self.exit(CANNOT_JUDGE, f"error: command line: {visible(scrub(message))}; see --help\n")
 
 
 def parser(doc: str | None, *, config: bool = True, json: bool = False) -> argparse.ArgumentParser:
@@ -204,6 +207,25 @@ def read_settings_and(
     return given, read_config(given.config, overrides), kept
 
 
+def as_typed(module: str, argv: Sequence[str] | None) -> str:
+    """The command for people to read and repeat: without the secrets among its words."""
+    words: list[str] = []
+    masked = False
+    for word in argv or []:
+        name, equals, value = word.partition("=")
+        given = name + equals if word.startswith("--") else ""
+        rest = value if given else word
+        shown = masked_address(rest) if "://" in rest else scrub(rest)
+        words.append(MASK if masked else given + (MASK if equals and _is_secret(name) else shown))
+        masked = not masked and _is_secret(name) and not equals
+    return f"python -m {module} {shlex.join(words)}"
+
+
+def _is_secret(name: str) -> bool:
+    """Whether what is given by this name may hold a secret in any form."""
+    return name == "--store" or name.startswith("--store.storage_options")
+
+
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
     """`--section.key VALUE` pairs; values are read as YAML (`5`, `true`, `[1, 10]`)."""
     from ltr.config.yaml_files import parse_yaml
@@ -215,7 +237,9 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not (equals or queue):
             raise misuse("--section.key VALUE", repr(word), "see --help")
-        overrides[name] = parse_yaml(value if equals else queue.pop(0), f"command line, --{name}")
+        value = value if equals else queue.pop(0)
+        literal = name.startswith("store.storage_options.")  # no password is YAML
+        overrides[name] = value if literal else parse_yaml(value, f"command line, --{name}")
     return overrides
 
 
@@ -227,20 +251,23 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
             stream.reconfigure(errors="backslashreplace")  # an ASCII terminal, too, shows what it can
     try:
         main(words)
-    except InputError as error:
-        if "--debug" in words:
-            raise
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(CANNOT_JUDGE)
-    except OSError as error:
-        if "--debug" in words:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        problem = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
-        sys.stderr.write(
-            f"error: {visible(where + problem)}; check the path, your rights to it and the space left\n"
-        )
-        sys.exit(CANNOT_JUDGE)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
         sys.exit(STOPPED)
+    except Exception as error:
+        if isinstance(error, InputError | OSError) and "--debug" not in words:
+            sys.stderr.write(f"error: {visible(scrub(_in_a_line(error)))}\n")
+            sys.exit(CANNOT_JUDGE)
+        trace = traceback.format_exc()
+        if scrub(trace) == trace:
+            raise
+        sys.stderr.write(scrub(trace))
+        sys.exit(CANNOT_JUDGE)
+
+
+def _in_a_line(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    problem = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
+    return f"{where}{problem}; check the path, your rights to it and the space left"

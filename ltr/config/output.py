@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from features.errors import visible, visible_json
 from features.progress import At, clock
+from features.secrets import scrub
 
 ROOMS = ("features", "ltr")  # loggers whose records are shown
 WIDTH = 150  # of a pipe or a log, which have none of their own: wide enough for the tables
@@ -43,7 +44,7 @@ class _Lines(logging.Handler):
     def line(self, text: str) -> None:
         """One line; whatever a terminal would obey is shown as an escape."""
         self.take_bar_away()
-        self.stream.write(visible(text) + "\n")
+        self.stream.write(visible(scrub(text)) + "\n")
         self.stream.flush()
 
     def _draw(self, at: At) -> None:

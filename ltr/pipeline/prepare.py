@@ -48,6 +48,21 @@ def load_collection(config: Config) -> Collection:
     return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
 
 
+def read_collection(config: Config) -> Collection:
+    """As `load_collection`, saying what was read; InputError for one without a judgement."""
+    log.info("reading %s …", config.name)
+    collection = load_collection(config)
+    log.info("read: %s", sizes_in_words(collection))
+    if not collection.judgements.height:
+        raise InputError(
+            where="data.judgements",
+            expected="a table of graded pairs",
+            got="none",
+            cure="set data.judgements.path: rankers learn from its pairs",
+        )
+    return collection
+
+
 def sizes_in_words(collection: Collection) -> str:
     tables = ("products", "queries", "judgements")
     return ", ".join(f"{getattr(collection, name).height:,} {name}" for name in tables)
@@ -87,17 +102,8 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
 
     The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
     """
-    log.info("reading %s …", config.name)
-    collection = load_collection(config)
-    log.info("read: %s", sizes_in_words(collection))
-    if not collection.judgements.height:
-        raise InputError(
-            where="data.judgements",
-            expected="a table of graded pairs",
-            got="none",
-            cure="set data.judgements.path: the features are built for its pairs",
-        )
-    store = FeatureStore(config.store.root, config.store.storage_options)
+    collection = read_collection(config)
+    store = FeatureStore(config.store.address, config.store.options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from features.disk import sha256
 from features.errors import InputError
-from features.sources.readers import sha256
 
 Arrays = dict[str, np.ndarray]
 

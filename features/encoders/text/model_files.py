@@ -7,10 +7,10 @@ The fingerprint is taken from the files, so that a run whose vectors are all cac
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.disk import sha256
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,13 +53,7 @@ def hash_files(folder: Path) -> dict[str, str]:
             got="no such file",
             cure="save the model with save_pretrained (pickled weights are not read)",
         )
-    return {path.relative_to(folder).as_posix(): hash_file(path) for path in files}
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 in hex of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in files}
 
 
 def load_model(folder: Path, device: torch.device) -> SentenceTransformer:

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
+from features.disk import sha256
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
-from features.sources.readers import sha256
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
 from ltr.rankers.devices import Device

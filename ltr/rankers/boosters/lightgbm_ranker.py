@@ -147,7 +147,8 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
 
     @staticmethod
     def _write(booster: lgb.Booster, path: Path) -> None:
-        booster.save_model(path)  # up to the best iteration only
+        # Up to the best iteration only; by Python, since the library does not say when the disk is full.
+        path.write_text(booster.model_to_string(), encoding="utf-8")
 
     @staticmethod
     def _read(path: Path) -> lgb.Booster:

@@ -168,7 +168,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
 
     @staticmethod
     def _write(booster: xgb.Booster, path: Path) -> None:
-        booster.save_model(path)
+        path.write_bytes(booster.save_raw("json"))  # by Python, which says when the disk is full
 
     @staticmethod
     def _read(path: Path) -> xgb.Booster:
