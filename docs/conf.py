@@ -31,7 +31,7 @@ autodoc_mock_imports = [
     "onnxruntime",
 ]
 apidoc_modules = [
-    {"path": f"../{package}", "destination": f"api/{package}", "max_depth": 2, "no_headings": False, "module_first": True}
+    {"path": f"../{package}", "destination": f"api/{package}", "max_depth": 2, "module_first": True}
     for package in ("features", "ltr")
 ]
 exclude_patterns = ["_build", "api/*/modules.rst"]
