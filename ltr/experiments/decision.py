@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,10 @@ def _no_plan(path: Path, got: str) -> InputError:
     )
 
 
-def kept_to_plan(plan: Planned, outcome: Outcome) -> Outcome:
+def kept_to_plan(plan: Planned | None, outcome: Outcome) -> Outcome:
     """The outcome with checks of whether the test was run as planned: its deciding metric and its size."""
+    if plan is None:
+        return outcome
     figures = outcome.figures
     units = sum(figures.get("units", {}).values())
     deciding = (figures.get("metrics") or [{}])[0].get("metric")
@@ -83,7 +86,7 @@ def decision_record(
     }
 
 
-def keep_record(run: Path, record: dict[str, Any], page: str) -> Path:
+def keep_record(run: Path, record: Mapping[str, Any], page: str) -> Path:
     """Write the record and its page into the run's `decisions` folder; returns the JSON's path."""
     if not (run / "run.json").is_file():
         raise InputError(
