@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from pydantic_core import PydanticKnownError
 from features.batch import Block, PairBatch, QueryBatch, rows_of
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
-from features.encoders.protocol import Encoder
+from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
 from features.groups.lexical import LexicalConfig, LexicalGroup
@@ -29,14 +30,14 @@ from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.groups.similarity import SimilarityConfig, SimilarityGroup
 from features.groups.structured import StructuredConfig, StructuredGroup
-from features.index import CatalogueIndex
+from features.index import CatalogueIndex, open_index, products_key, save_index
 
-__all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "register"]
+__all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "index_key", "products_key", "register"]
 
 for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
-PAIRS_AT_ONCE = 200_000
+_INDEXES = "index"
 
 
 def _parse_others(value: object) -> dict[str, BaseModel]:
@@ -113,17 +114,69 @@ class FeatureBuilder:
         schema: FeatureSchema | None = None,
     ) -> None:
         self.seconds: dict[str, float] = {}
-        self._schema = schema
         similar = config.similarity
         with self._timed("similarity"):
             self.catalogue = CatalogueIndex.of(
                 products, encoders if similar else {}, cache, similar.text_fields if similar else ()
             )
-        self.groups: dict[str, Group] = {}
+        groups: dict[str, Group] = {}
         for kind, settings in config.wanted.items():
             with self._timed(kind):
-                group = known_groups()[kind].index(self.catalogue, settings)
-                self.groups[kind] = group if schema is None else group.for_schema(schema)
+                groups[kind] = known_groups()[kind].index(self.catalogue, settings)
+        self._take(groups, schema)
+
+    @classmethod
+    def kept(
+        cls,
+        products: pl.DataFrame,
+        config: FeaturesConfig,
+        encoders: Mapping[str, Encoder],
+        cache: EmbeddingCache,
+        schema: FeatureSchema | None = None,
+    ) -> FeatureBuilder:
+        """As made anew, from the index that the cache's folder keeps of this catalogue; one not there is kept."""
+        key = index_key(products_key(products), config, encoders)
+        found = cls.opened(key, config, encoders, cache, schema)
+        if found is None:
+            found = cls(products, config, encoders, cache)
+            arrays = {kind: group.arrays() for kind, group in found.groups.items()}
+            save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
+            found._take(found.groups, schema)
+        return found
+
+    @classmethod
+    def opened(
+        cls,
+        key: str,
+        config: FeaturesConfig,
+        encoders: Mapping[str, Encoder],
+        cache: EmbeddingCache,
+        schema: FeatureSchema | None = None,
+    ) -> FeatureBuilder | None:
+        """From the index of this key, without the products; None where it is not kept, or damaged.
+
+        key: see `index_key`.
+        """
+        index = open_index(cache.folder / _INDEXES / key, key, encoders, cache)
+        if index is None:
+            return None
+        made = cls.__new__(cls)
+        made.seconds, (made.catalogue, arrays) = {}, index
+        try:
+            groups = {
+                kind: known_groups()[kind].opened(made.catalogue, settings, arrays[kind])
+                for kind, settings in config.wanted.items()
+            }
+        except (KeyError, ValueError):  # arrays that the group does not know
+            return None
+        made._take(groups, schema)
+        return made
+
+    def _take(self, groups: Mapping[str, Group], schema: FeatureSchema | None) -> None:
+        self._schema = schema
+        self.groups = {
+            kind: group if schema is None else group.for_schema(schema) for kind, group in groups.items()
+        }
 
     @property
     def stats(self) -> EncodingStats:
@@ -227,3 +280,14 @@ class FeatureBuilder:
         started = time.perf_counter()
         yield
         self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - started
+
+
+def index_key(products: str, config: FeaturesConfig, encoders: Mapping[str, Encoder]) -> str:
+    """Names the index of a catalogue (`products`: its `products_key`) under these settings and encoders."""
+    parts = {
+        "products": products,
+        "features": config.model_dump(mode="json"),
+        "encoders": {name: [encoder.fingerprint, encoder.space] for name, encoder in encoders.items()},
+        "package": version("shop-ltr"),
+    }
+    return fingerprint_of(parts)

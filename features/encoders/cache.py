@@ -59,7 +59,7 @@ class EmbeddingCache:
     """Vectors of any number of encoders under one folder."""
 
     def __init__(self, folder: Path, precision: Precision = "float32") -> None:
-        self._folder = folder
+        self.folder = folder
         self._precision = precision
         self._shards: dict[str, ShardFolder] = {}
 
@@ -117,7 +117,7 @@ class EmbeddingCache:
     def _shards_of(self, encoder: Encoder, modality: str) -> ShardFolder:
         name = f"{encoder.fingerprint}-{modality}-{self._precision}"
         if name not in self._shards:
-            self._shards[name] = ShardFolder(self._folder / name, self._precision)
+            self._shards[name] = ShardFolder(self.folder / name, self._precision)
         return self._shards[name]
 
     def _rounded(self, vectors: np.ndarray) -> np.ndarray:

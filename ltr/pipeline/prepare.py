@@ -8,12 +8,13 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 
-from features.build import FeatureBuilder, FeatureTable
+from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, make_encoder
 from features.errors import InputError, NotFittedError
@@ -26,24 +27,35 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, choose_vectors
 from ltr.demo import shop
+from ltr.pipeline.known_catalogues import known_products, photos_unchanged, remember_products
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A collection with the features of its judged pairs (query_id, product_id, grade, features…)."""
+    """A collection with the features of its judged pairs (query_id, product_id, grade, features…).
 
+    encoders: by role, made once for all that the command does; none for ready-made features.
+    """
+
+    config: Config
     collection: Collection
+    encoders: Mapping[str, Encoder]
     table: FeatureTable
     schema: FeatureSchema
     from_store: bool
     version: int
 
+    @cached_property
+    def builder(self) -> FeatureBuilder:
+        """Over the collection's catalogue, by the same encoders."""
+        return make_builder(self.config, self.collection.products, encoders=self.encoders)
+
 
 def load_collection(config: Config) -> Collection:
     if isinstance(config.data, shop.DemoShopConfig):
-        return shop.collection(config.data)
+        return shop.collection(config.data, Path(config.cache.folder))
     return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
 
 
@@ -58,10 +70,30 @@ def make_builder(
     schema: FeatureSchema | None = None,
     encoders: Mapping[str, Encoder] | None = None,
 ) -> FeatureBuilder:
-    """The config's feature groups over a catalogue; `schema`: of the run that is to score."""
-    cache = EmbeddingCache(Path(config.cache.folder), config.cache.precision)
+    """The config's feature groups over a catalogue, by its kept index; `schema`: of the run that is to score."""
     encoders = make_encoders(config, products) if encoders is None else encoders
-    return FeatureBuilder(products, config.features, encoders, cache, schema)
+    return FeatureBuilder.kept(products, config.features, encoders, cache_of(config), schema)
+
+
+def cache_of(config: Config) -> EmbeddingCache:
+    return EmbeddingCache(Path(config.cache.folder), config.cache.precision)
+
+
+def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
+    """A run's features over its own catalogue: the kept index, without reading the catalogue if no file changed."""
+    cache, encoders = cache_of(config), None
+    products = known_products(config.data, config.base, cache.folder)
+    if products is not None:
+        encoders = make_encoders(config, pl.DataFrame())
+        key = index_key(products, config.features, encoders)
+        found = FeatureBuilder.opened(key, config.features, encoders, cache, schema)
+        if found is not None and photos_unchanged(
+            found.catalogue.products, config.data, config.base, cache.folder
+        ):
+            return found
+    collection = load_collection(config)
+    remember_products(collection, config.data, config.base, cache.folder)
+    return make_builder(config, collection.products, schema, encoders)
 
 
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
@@ -103,11 +135,15 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)
+    if collection.given is None:
+        remember_products(collection, config.data, config.base, Path(config.cache.folder))
     fingerprint = _fingerprint(config, collection, encoders)
     if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
         schema = FeatureSchema.from_json(store.metadata(view)["features"])
         frame = _restore(store.read(view), schema)
-        return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view))
+        return Prepared(
+            config, collection, encoders, FeatureTable(frame, {}), schema, True, store.version(view)
+        )
     table = _build(config, collection, encoders)
     schema = FeatureSchema.of(table.frame)
     written = store.write(
@@ -116,7 +152,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
         mode="overwrite",
         metadata={"fingerprint": fingerprint, "features": schema.to_json()},
     )
-    return Prepared(collection, table, schema, False, written)
+    return Prepared(config, collection, encoders, table, schema, False, written)
 
 
 def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:

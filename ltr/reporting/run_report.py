@@ -15,7 +15,7 @@ from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
 from ltr.explanation.contributions import reasons_for
-from ltr.pipeline.prepare import embedded_dataset, make_builder
+from ltr.pipeline.prepare import embedded_dataset
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Choice, Example, Reasons, build_examples, choose_queries
 from ltr.reporting.query_gains import query_gains, query_lines
@@ -92,8 +92,7 @@ def _reasons(record: RunRecord, chosen: list[Choice]) -> Reasons:
     config, collection = record.config, record.prepared.collection
     rows = EmbeddedDataset(record.data)
     if config.embeddings is not None:
-        builder = make_builder(config, collection.products)
-        rows = embedded_dataset(config, record.data, collection.queries, builder)
+        rows = embedded_dataset(config, record.data, collection.queries, record.prepared.builder)
     wanted = {choice.query_id for choice in chosen}
     found: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for model, fold in zip(record.fitted.models, record.folds, strict=True):

@@ -36,7 +36,7 @@ from ltr.data.splits import Fold, looks
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
-from ltr.pipeline.prepare import Prepared, make_encoders
+from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import Robustness
 from ltr.training.cross_fit import CrossFit
 from ltr.training.fused_ranker import FusedRanker
@@ -121,7 +121,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
     write_json(folder / "run.json", _about(record))
     record.kept.save(folder)
-    _save_fitted_encoders(folder, config, prepared)
+    _save_fitted_encoders(folder, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
     scores = {f"score: {name}": pl.Series(values) for name, values in record.scores.items()}
     record.data.frame.select("query_id", "product_id", "grade").with_columns(**scores).write_parquet(
@@ -152,9 +152,9 @@ def _trained_on(record: RunRecord) -> pl.DataFrame:
     return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(seen.implode())))
 
 
-def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> None:
-    """What an encoder learnt from this catalogue, so that scoring another one does not change it."""
-    for name, encoder in make_encoders(config, prepared.collection.products).items():
+def _save_fitted_encoders(folder: Path, prepared: Prepared) -> None:
+    """The very encoders that made the features, where they learnt from this catalogue: none is to learn anew."""
+    for name, encoder in prepared.encoders.items():
         if isinstance(encoder, Fittable):
             encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
 
