@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, choose_vectors
 from ltr.demo import shop
 from ltr.pipeline.known_catalogues import known_products, photos_unchanged, remember_products
+from ltr.pipeline.known_encoders import known_encoder
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +82,13 @@ def cache_of(config: Config) -> EmbeddingCache:
 
 def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
     """A run's features over its own catalogue: the kept index, without reading the catalogue if no file changed."""
-    cache, encoders = cache_of(config), None
+    cache = cache_of(config)
     products = known_products(config.data, config.base, cache.folder)
     if products is not None:
-        encoders = make_encoders(config, pl.DataFrame())
+        encoders = {
+            name: known_encoder(settings, config.base, cache.folder, partial(_make_encoder, config, name))
+            for name, settings in config.encoders.items()
+        }
         key = index_key(products, config.features, encoders)
         found = FeatureBuilder.opened(key, config.features, encoders, cache, schema)
         if found is not None and photos_unchanged(
@@ -93,7 +97,7 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
             return found
     collection = load_collection(config)
     remember_products(collection, config.data, config.base, cache.folder)
-    return make_builder(config, collection.products, schema, encoders)
+    return make_builder(config, collection.products, schema)
 
 
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:

@@ -8,6 +8,8 @@ onnx_runtime           Text → vectors by ONNX Runtime on a CPU, from a model e
                        no torch once that is done
 sentence_encoders      Text → vectors: a sentence-transformers model, or TF-IDF with latent semantic
                        analysis
+single_text            One text through a small BERT in numpy: a shopper's query is encoded before
+                       torch is even imported
 static                 Text → the mean of its tokens' fixed vectors: no network is left, so a text
                        takes microseconds
 student                Text → the space of a larger text encoder: a student of it, fitted on the shop's
