@@ -19,7 +19,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, field_validator
 from pydantic_core import PydanticKnownError
 
-from features.batch import Block, PairBatch, QueryBatch, rows_of
+from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
@@ -37,6 +37,7 @@ __all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "index_key", "pro
 for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
+PAIRS_AT_ONCE = 200_000
 _INDEXES = "index"
 
 
@@ -203,21 +204,40 @@ class FeatureBuilder:
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
         """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
-        batch, order = self.batch(queries, pairs)
+        return self.table(self._frame(queries, pairs, *self.rows_of(queries, pairs)))
+
+    def stream(
+        self, queries: pl.DataFrame, pairs: pl.DataFrame, after: int = 0, at_once: int = PAIRS_AT_ONCE
+    ) -> Iterator[pl.DataFrame]:
+        """`build`, part by part, of whole lists of about so many pairs together: memory is that of a part.
+
+        pairs: sorted by query. after: pairs that were built before; where no part ends there, all are built.
+        """
+        rows = self.rows_of(queries, pairs)
+        for start, end in parts(rows[0], after, at_once):
+            yield self._frame(queries, pairs[start:end], *(of[start:end] for of in rows))
+
+    def table(self, frame: pl.DataFrame) -> FeatureTable:
+        """A built frame with what the building took and met."""
+        seconds = {name: seconds for name, seconds in self.seconds.items() if seconds}
+        stats = self.stats
+        return FeatureTable(frame, seconds, stats.reused, stats.encoded, dict(stats.unreadable))
+
+    def rows_of(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Of each pair the row in `queries` and in the index; InputError for an unknown query or product."""
+        query_rows = rows_of(pairs["query_id"], queries["query_id"])
+        return query_rows, self.catalogue.rows_of(pairs["product_id"])
+
+    def _frame(
+        self, queries: pl.DataFrame, pairs: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
+    ) -> pl.DataFrame:
+        batch, order = PairBatch.of(queries, query_rows, product_rows)
         block = self.block(batch)
         if order is not None:
             back = np.empty_like(order)
             back[order] = np.arange(len(order))
             block = Block(block.features, block.matrix.T[:, back].T)
-        frame = pairs.hstack(block.frame()) if block.features else pairs
-        stats = self.stats
-        seconds = {name: seconds for name, seconds in self.seconds.items() if seconds}
-        return FeatureTable(frame, seconds, stats.reused, stats.encoded, dict(stats.unreadable))
-
-    def batch(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> tuple[PairBatch, np.ndarray | None]:
-        """Pairs by key as `PairBatch.of` gives them; InputError for one of an unknown query or product."""
-        query_rows = rows_of(pairs["query_id"], queries["query_id"])
-        return PairBatch.of(queries, query_rows, self.catalogue.rows_of(pairs["product_id"]))
+        return pairs.hstack(block.frame()) if block.features else pairs
 
     def block(self, batch: PairBatch) -> Block:
         """The features of a batch; those of the schema, where there is one."""
@@ -239,8 +259,7 @@ class FeatureBuilder:
         query_text and query_image. A column that two encoders read comes from the first.
         """
         catalogue = self.catalogue.vectors
-        query_rows = rows_of(pairs["query_id"], queries["query_id"])
-        product_rows = self.catalogue.rows_of(pairs["product_id"])
+        query_rows, product_rows = self.rows_of(queries, pairs)
         used, place = np.unique(query_rows, return_inverse=True)
         asked = QueryBatch(queries[used])
         named: dict[str, RowVectors] = {}
@@ -280,6 +299,17 @@ class FeatureBuilder:
         started = time.perf_counter()
         yield
         self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - started
+
+
+def parts(query_rows: np.ndarray, after: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """Where parts of whole lists begin and end: those from pair `after` on, or all where none begins there."""
+    starts = list_starts(query_rows)
+    ends = [0]
+    while ends[-1] < len(query_rows):
+        most = np.searchsorted(starts, ends[-1] + at_once, side="right") - 1
+        ends.append(int(max(starts[most], starts[np.searchsorted(starts, ends[-1], side="right")])))
+    first = ends.index(after) if after in ends else 0
+    yield from zip(ends[first:-1], ends[first + 1 :], strict=True)
 
 
 def index_key(products: str, config: FeaturesConfig, encoders: Mapping[str, Encoder]) -> str:

@@ -21,7 +21,7 @@ from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
-from features.store.delta import FeatureStore, FeatureView
+from features.store.delta import FeatureStore, FeatureView, WriteMode
 from ltr.config.group_names import media_of
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
@@ -142,21 +142,57 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     if collection.given is None:
         remember_products(collection, config.data, config.base, Path(config.cache.folder))
     fingerprint = _fingerprint(config, collection, encoders)
-    if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
-        schema = FeatureSchema.from_json(store.metadata(view)["features"])
-        frame = _restore(store.read(view), schema)
-        return Prepared(
-            config, collection, encoders, FeatureTable(frame, {}), schema, True, store.version(view)
-        )
-    table = _build(config, collection, encoders)
-    schema = FeatureSchema.of(table.frame)
-    written = store.write(
-        view,
-        table.frame,
-        mode="overwrite",
-        metadata={"fingerprint": fingerprint, "features": schema.to_json()},
-    )
-    return Prepared(config, collection, encoders, table, schema, False, written)
+    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
+    there = None if rebuild else _restore(store, view, fingerprint)
+    if there is not None and there[1].height == pairs.height:
+        schema, frame = there
+        table, written = FeatureTable(frame, {}), store.version(view)
+        return Prepared(config, collection, encoders, table, schema, True, written)
+    if collection.given is not None:
+        frame = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
+        schema = FeatureSchema.of(frame)
+        written = store.write(view, frame, mode="overwrite", metadata=_metadata(fingerprint, schema))
+        return Prepared(config, collection, encoders, FeatureTable(frame, {}), schema, False, written)
+    builder = make_builder(config, collection.products, encoders=encoders)
+    parts = _Parts(store, view, _metadata(fingerprint, builder.schema))
+    done = 0 if there is None else _beginning(there[1], pairs)
+    table, written = parts.build(builder, collection.queries, pairs, done)
+    return Prepared(config, collection, encoders, table, builder.schema, False, written)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A feature table written part by part, so that a build that was killed goes on where it was."""
+
+    store: FeatureStore
+    view: FeatureView
+    metadata: dict[str, str]
+
+    def build(
+        self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame, after: int
+    ) -> tuple[FeatureTable, int]:
+        """after: pairs that stand in the store. Returns the whole table and its version."""
+        parts = builder.stream(queries, pairs, after)
+        frame, written = pairs.clear(), 0
+        for number, frame in enumerate(parts):
+            first = number == 0 and frame["query_id"][0] == pairs["query_id"][0]
+            mode: WriteMode = "overwrite" if first else "append"
+            written = self.store.write(self.view, frame, mode=mode, metadata=self.metadata)
+        if frame.height < pairs.height:
+            frame = _with_categories(self.store.read(self.view), builder.schema)
+        if frame.height < pairs.height:  # another process began anew meanwhile
+            frame = builder.build(queries, pairs).frame
+            written = self.store.write(self.view, frame, mode="overwrite", metadata=self.metadata)
+        return builder.table(frame), written
+
+
+def _beginning(there: pl.DataFrame, pairs: pl.DataFrame) -> int:
+    """How many of the pairs stand in the store, which must be the first ones; else 0."""
+    return there.height if there.select(KEYS).equals(pairs.select(KEYS).head(there.height)) else 0
+
+
+def _metadata(fingerprint: str, schema: FeatureSchema) -> dict[str, str]:
+    return {"fingerprint": fingerprint, "features": schema.to_json()}
 
 
 def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
@@ -172,18 +208,27 @@ def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
         )
 
 
-def _build(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> FeatureTable:
-    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
-    if collection.given is not None:
-        return FeatureTable(pairs.join(collection.given, on=KEYS, how="left", maintain_order="left"), {})
-    builder = make_builder(config, collection.products, encoders=encoders)
-    return builder.build(collection.queries, pairs)
+def _restore(
+    store: FeatureStore, view: FeatureView, fingerprint: str
+) -> tuple[FeatureSchema, pl.DataFrame] | None:
+    """What the store holds of this fingerprint, in key order: perhaps the beginning only; None for nothing."""
+    if not store.exists(view):
+        return None
+    metadata = store.metadata(view)
+    if metadata.get("fingerprint") != fingerprint:
+        return None
+    schema = FeatureSchema.from_json(metadata["features"])
+    return schema, _with_categories(store.read(view), schema)
 
 
-def _restore(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
-    """Delta has no Enum: the vocabularies come back from the view's metadata, the rows into key order."""
+def _with_categories(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Delta has no Enum: the vocabularies come back from the view's metadata, the rows into key order.
+
+    Two processes that build the same at once may both write a part: it counts once.
+    """
     casts = {f.name: pl.Enum(list(f.categories)) for f in schema.features if f.kind == "categorical"}
-    return frame.select(*KEYS, "grade", *schema.names).cast(casts).sort(KEYS)  # type: ignore[arg-type]
+    chosen = frame.select(*KEYS, "grade", *schema.names).cast(casts)  # type: ignore[arg-type]
+    return chosen.unique(KEYS, keep="first").sort(KEYS)
 
 
 def embedded_dataset(
