@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
-    os.environ.setdefault(_name, "1")  # before the libraries are imported
 
 import numpy as np
 import polars as pl
@@ -42,6 +41,7 @@ from ltr.runs.saved_run import SavedRun
 from ltr.serving.ranking import one_query, rank
 from ltr.training.fused_ranker import FusedRanker
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 CANDIDATES, MADE, JUDGED = 100, 200_000, 3000
 SHARES = (50, 95, 99)
 
@@ -68,6 +68,9 @@ def main() -> None:
     arguments.add_argument("--requests", type=int, default=300)
     arguments.add_argument("--runtime", default="torch", choices=("torch", "onnx-int8"))
     given = arguments.parse_args()
+    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):  # read when libraries load
+        command = [sys.executable, "-m", "benchmarks.request", *sys.argv[1:]]
+        raise SystemExit(subprocess.run(command, env=os.environ | ONE_THREAD, check=False).returncode)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     found = {}

@@ -91,11 +91,15 @@ def generate(config: DemoShopConfig) -> DemoShop:
     return DemoShop(products, queries, judgements, stock, wishes, truth)
 
 
-def collection(config: DemoShopConfig, folder: Path) -> Collection:
+def collection(config: DemoShopConfig, folder: Path | None = None) -> Collection:
     """The generated shop as `features.sources.load` would give it; nothing in it needs cleaning.
 
-    Kept under the folder, and read from there once it is.
+    Kept under the folder, if one is given, and read from there once it is.
     """
+    if folder is None:
+        shop = generate(config)
+        tables = shop.products, shop.queries, shop.judgements
+        return Collection(*tables, None, None, [], {}, _fingerprints(shop))
     kept = folder / f"demo-{shop_key(config)}"
     if not kept.is_dir():
         _keep(generate(config), kept)
@@ -118,16 +122,18 @@ def _keep(shop: DemoShop, folder: Path) -> None:
         tables = {name: getattr(shop, name) for name in _TABLES}
         for name, table in tables.items():
             table.write_ipc(draft / f"{name}.arrow")
-        marks = {name: _fingerprint(table) for name, table in tables.items()}
-        (draft / "fingerprints.json").write_text(json.dumps(marks), encoding="utf-8")
+        (draft / "fingerprints.json").write_text(json.dumps(_fingerprints(shop)), encoding="utf-8")
         with suppress(OSError):  # another process has made the same meanwhile
             draft.replace(folder)
 
 
-def _fingerprint(table: pl.DataFrame) -> str:
-    buffer = io.BytesIO()
-    table.write_ipc(buffer)
-    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+def _fingerprints(shop: DemoShop) -> dict[str, str]:
+    found = {}
+    for name in _TABLES:
+        buffer = io.BytesIO()
+        getattr(shop, name).write_ipc(buffer)
+        found[name] = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    return found
 
 
 def _make(rows: Iterator[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[pl.DataFrame, pl.DataFrame]:
