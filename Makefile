@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
-.PHONY: demo test lint bench bare clean
+.PHONY: demo test lint bench bare settings clean
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features
 	$(BIN)/python -m ltr.train --objective lambdarank --ranker xgboost
 	$(BIN)/python -m ltr.train --objective lambdarank --ranker lightgbm
 	@echo "open runs/demo-lightgbm/report.html and runs/demo-xgboost/report.html"
+
+settings: .venv/installed
+	$(BIN)/python -c "from pathlib import Path; from ltr.config.settings_schema import write; write(Path('docs/settings.md'))"
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n $(THREADS)

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks import record
+from ltr.runs.sums import seal, write_about
 
 RUN = record.ROOT / "runs" / "demo-lightgbm"
 KEPT = record.ROOT / "benchmarks" / "baseline" / RUN.name
@@ -25,8 +26,8 @@ def main(run: Path = RUN, kept: Path = KEPT) -> None:
     scores.select("query_id", "product_id", "grade", f"score: {about['model']}").write_parquet(
         kept / "scores.parquet"
     )
-    told = json.dumps({name: about[name] for name in ABOUT}, indent=1)
-    (kept / "run.json").write_text(told + "\n", encoding="utf-8")
+    write_about(kept, {name: about[name] for name in ABOUT})
+    seal(kept)
     print(f"wrote {kept.relative_to(record.ROOT)}")
 
 

@@ -4,8 +4,9 @@ build                 Feature groups in order → one table of features per quer
 index                 A catalogue read once: the order of its products, and their vectors
 batch                 Pairs as row numbers, columns as one matrix: what a group is asked and answers
 feature_schema        What a feature table holds: names in order, kinds and category vocabularies
-disk                  Folders that take their name only when whole
+disk                  Files and folders that take their name only when whole
 processes             Which process somebody is, and is it gone
+secrets               Secrets in addresses and options: never told or written down
 progress              How far a long piece of work is, said through logging
 installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
@@ -17,3 +18,18 @@ encoders/             Frozen encoders: text or photo → vector, each distinct c
 groups/               Groups of features: index a catalogue once, answer for pairs
 store/                Delta tables per feature view, read as of a time or a version
 """
+
+from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
+from features.errors import InputError
+from features.feature_schema import Feature, FeatureSchema
+from features.sources.frames import Shop
+
+__all__ = [
+    "Feature",
+    "FeatureBuilder",
+    "FeatureSchema",
+    "FeatureTable",
+    "FeaturesConfig",
+    "InputError",
+    "Shop",
+]

@@ -23,6 +23,7 @@ from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
+from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
 from features.groups.lexical import LexicalConfig, LexicalGroup
@@ -97,11 +98,15 @@ class FeatureTable:
     unreadable: Mapping[str, int] = field(default_factory=dict)
     """By column (`product image`): items that an encoder could not read, whose features are null."""
 
+    def _repr_html_(self) -> str:
+        return self.frame._repr_html_()
+
 
 class FeatureBuilder:
     """The groups of features of one catalogue, each indexed once.
 
-    encoders: by role; similarity pairs a query with a product field whenever both can be encoded.
+    encoders: by role; similarity pairs a query with a product field whenever both can be encoded. Without,
+    TF-IDF of the products' own texts. cache: without, vectors are kept in memory.
     schema: of a run being scored; then exactly its features are made, in its order and with its category
     codes, null where this catalogue has nothing for them.
     """
@@ -109,11 +114,14 @@ class FeatureBuilder:
     def __init__(
         self,
         products: pl.DataFrame,
-        config: FeaturesConfig,
-        encoders: Mapping[str, Encoder],
-        cache: EmbeddingCache,
+        config: FeaturesConfig | None = None,
+        encoders: Mapping[str, Encoder] | None = None,
+        cache: EmbeddingCache | None = None,
         schema: FeatureSchema | None = None,
     ) -> None:
+        config = config or FeaturesConfig()
+        encoders = default_encoders(products) if encoders is None else encoders
+        cache = EmbeddingCache() if cache is None else cache
         self.seconds: dict[str, float] = {}
         similar = config.similarity
         with self._timed("similarity"):
@@ -136,6 +144,8 @@ class FeatureBuilder:
         schema: FeatureSchema | None = None,
     ) -> FeatureBuilder:
         """As made anew, from the index that the cache's folder keeps of this catalogue; one not there is kept."""
+        if cache.folder is None:
+            return cls(products, config, encoders, cache, schema)
         key = index_key(products_key(products), config, encoders)
         found = cls.opened(key, config, encoders, cache, schema)
         if found is None:
@@ -158,7 +168,7 @@ class FeatureBuilder:
 
         key: see `index_key`.
         """
-        index = open_index(cache.folder / _INDEXES / key, key, encoders, cache)
+        index = open_index(cache.folder / _INDEXES / key, key, encoders, cache) if cache.folder else None
         if index is None:
             return None
         made = cls.__new__(cls)

@@ -9,6 +9,7 @@ rank                  One query's results
 explain               What each result's score is made of
 compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
+settings              Every setting, its default and what it is
 fit_encoder           An image encoder or a quick text encoder fitted on the shop's own catalogue
 experiment            Is a new ranker better for shoppers? Plans, A/B tests, interleaving, off-policy
 config/               One strict tree of settings, YAML, the command line

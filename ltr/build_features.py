@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from features.secrets import masked_address
 from ltr.config import command_line, output
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> Prepared:
 
     prepared = prepare(config, rebuild=given.rebuild)
     print_cleaning(prepared.collection)
-    print_table(prepared, f"{config.store.root}, view {config.name}_pairs, version {prepared.version}")
+    print_table(
+        prepared, f"{masked_address(config.store.root)}, view {config.name}_pairs, version {prepared.version}"
+    )
     output.say(f"done in {watch}")
     return prepared
 

@@ -24,12 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
-    made = _arguments()
-    given, config, weights = command_line.read_settings_and(made, argv, "weights")
-    command_line.refuse_both(given, "like", "products", "html")
-    if given.like is None and len(set(given.products)) < max(2, len(given.products)):
-        got = " ".join(given.products) or "none"
-        raise command_line.misuse("two or more different product ids", got, "name each product once")
+    given, config, weights = command_line.read_settings_and(_arguments(), argv, "weights", check=_check)
     found = _side_by_side(given, config) if given.like is None else _like(given, config, weights)
     if given.json:
         output.write_json(found.to_dicts())
@@ -43,6 +38,13 @@ def _arguments() -> argparse.ArgumentParser:
     made.add_argument("--top", type=command_line.one_or_more, default=20, help="how many --like prints")
     made.add_argument("--html", type=Path, help="the page to write")
     return made
+
+
+def _check(given: argparse.Namespace) -> None:
+    command_line.refuse_both(given, "like", "products", "html")
+    if given.like is None and len(set(given.products)) < max(2, len(given.products)):
+        got = " ".join(given.products) or "none"
+        raise command_line.misuse("two or more different product ids", got, "name each product once")
 
 
 def _side_by_side(given: argparse.Namespace, config: Config) -> pl.DataFrame:

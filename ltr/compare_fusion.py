@@ -7,7 +7,6 @@ RUNS/NAME-fusion with one table, a matrix of paired tests, and a plain statement
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     print_findings(examined.findings)
     stop_on_failure(examined.findings)
     comparison, facts = compare_strategies(config, examined, given.components)
-    command = "python -m ltr.compare_fusion " + shlex.join(argv or [])
+    command = command_line.as_typed("ltr.compare_fusion", argv)
     report = save_fusion(target, config.name, command, config.evaluation, comparison, facts)
     print_comparison(report)
     output.say(f"written: {target} ({watch})")

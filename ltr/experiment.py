@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from features.disk import write_whole
+from features.errors import visible_json
 from ltr.config import command_line
 from ltr.config.options import add_options, from_options
 from ltr.config.output import say
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     page = experiment_page(outcome, command)
     if given.json == "-":
-        sys.stdout.write(to_json(record))
+        sys.stdout.write(visible_json(to_json(record)))
     else:
         print_outcome(outcome)
     for path, text in ((given.json, to_json(record)), (given.html, page)):

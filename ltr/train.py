@@ -6,7 +6,6 @@ feature groups, and write a run folder with model, figures and report. With no c
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     console.print_cleaning(examined.prepared.collection)
     console.print_findings(examined.findings)
     stop_on_failure(examined.findings)
-    record = train(config, examined, "python -m ltr.train " + shlex.join(argv or []))
+    record = train(config, examined, command_line.as_typed("ltr.train", argv))
     console.print_measurement(record.measured, config.evaluation)
     if record.robustness:
         console.print_robustness(record.robustness)

@@ -13,7 +13,6 @@ Several processes may work on one study, on many machines with --storage postgre
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,17 +33,20 @@ def main(argv: Sequence[str] | None = None) -> Path | None:
     from ltr.reporting import tuned_run
     from ltr.runs.record import check_target
     from ltr.runs.tuned import open_search
+    from ltr.tuning.study_storage import storage_errors
 
     target = given.run or Path(config.runs) / f"{config.name}-tuned"
     check_target(target)
     task = _read_task(config)
-    search = open_search(task, given.study or config.name, given.storage, given.trials, given.timeout)
-    search.run()
-    if given.search_only:
-        output.say(f"searched ({watch})")
-        return None
-    command = "python -m ltr.tune " + shlex.join(argv or [])
-    found = tuned_run.finish(task, search.study, given.winner, target, command)
+    name = given.study or config.name
+    with storage_errors(given.storage, Path(config.runs) / "studies" / name):
+        search = open_search(task, name, given.storage, given.trials, given.timeout)
+        search.run()
+        if given.search_only:
+            output.say(f"searched ({watch})")
+            return None
+        command = command_line.as_typed("ltr.tune", argv)
+        found = tuned_run.finish(task, search.study, given.winner, target, command)
     if given.json:
         output.write_json({"run": str(target), **found})
     output.say(f"run: {target} ({watch})")

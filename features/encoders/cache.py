@@ -16,7 +16,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from features.encoders.protocol import Encoder, unit_rows
-from features.encoders.shards import KEY, ShardFolder, ShardWriter
+from features.encoders.shards import KEY, MemoryShards, ShardFolder, ShardWriter
 from features.media.files import content_hash, content_hashes
 from features.progress import progress
 
@@ -56,9 +56,9 @@ class Embeddings:
 
 
 class EmbeddingCache:
-    """Vectors of any number of encoders under one folder."""
+    """Vectors of any number of encoders under one folder; without a folder in memory."""
 
-    def __init__(self, folder: Path, precision: Precision = "float32") -> None:
+    def __init__(self, folder: Path | None = None, precision: Precision = "float32") -> None:
         self.folder = folder
         self._precision = precision
         self._shards: dict[str, ShardFolder] = {}
@@ -117,7 +117,9 @@ class EmbeddingCache:
     def _shards_of(self, encoder: Encoder, modality: str) -> ShardFolder:
         name = f"{encoder.fingerprint}-{modality}-{self._precision}"
         if name not in self._shards:
-            self._shards[name] = ShardFolder(self.folder / name, self._precision)
+            self._shards[name] = (
+                ShardFolder(self.folder / name, self._precision) if self.folder else MemoryShards()
+            )
         return self._shards[name]
 
     def _rounded(self, vectors: np.ndarray) -> np.ndarray:

@@ -71,6 +71,18 @@ class Fittable(Protocol):
     def save(self, path: Path) -> None: ...
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """What an encoder adds that reads only so many tokens of a text."""
+
+    @property
+    def longest(self) -> int | None: ...
+
+    def cuts(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) bool: texts of which the end is never read."""
+        ...
+
+
 class EncoderSettings(KindSettings):
     """The parent of every encoder's config class; a subclass narrows `kind` to one literal word."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import polars as pl
 from pydantic import PlainValidator, SerializeAsAny
 
 from features.encoders.clip import ClipConfig, ClipEncoder
@@ -32,6 +33,8 @@ __all__ = [
     "EncoderConfig",
     "EncoderSettings",
     "Fittable",
+    "default_encoders",
+    "fit_on_products",
     "known_kinds",
     "make_encoder",
     "register",
@@ -61,6 +64,24 @@ def make_encoder(config: EncoderSettings, base: Path) -> Encoder:
     Raises InputError for weights, files, packages or a device that are not there.
     """
     return ENCODERS.make(config, base)
+
+
+def fit_on_products(encoder: Fittable, products: pl.DataFrame) -> None:
+    """Fit on the products' own texts, all fields together."""
+    fields = [pl.col(name) for name in ("title", "description", "brand", "category")]
+    encoder.fit(
+        products.select(pl.concat_str(fields, separator=" ", ignore_nulls=True)).to_series().to_list()
+    )
+
+
+def default_encoders(products: pl.DataFrame) -> dict[str, Encoder]:
+    """TF-IDF of the products' own texts, by role; none where no product has a text."""
+    texts = products.select("title", "description", "brand", "category")
+    if all(column.null_count() == texts.height for column in texts):
+        return {}
+    encoder = TfidfEncoder(TfidfConfig(), Path())
+    fit_on_products(encoder, products)
+    return {"text": encoder}
 
 
 # A field of this type reads a dict by its `kind` and writes every setting of that kind.

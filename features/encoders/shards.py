@@ -12,9 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import os
 import time
-import uuid
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +20,9 @@ from types import TracebackType
 import numpy as np
 import polars as pl
 
+from features.disk import sweep, whole_file
+
 KEY = ["high", "low"]  # the two halves of a 128-bit content hash
-_STALE_SECONDS = 3600
 _FULL = 1024  # rows; a shard of fewer is small
 _MOST_SMALL = 64  # more small shards than that are joined
 _JOINED = 4096  # rows of a joined shard, about: what is held in memory at once
@@ -94,13 +93,9 @@ class ShardFolder:
         buffer = io.BytesIO()
         np.save(buffer, records, allow_pickle=False)
         data = buffer.getvalue()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        unfinished = self._folder / f"{uuid.uuid4().hex}.tmp"
-        unfinished.write_bytes(data)
-        with unfinished.open("r+b") as file:  # on the disk before what it replaces is removed from there
-            os.fsync(file.fileno())
         name = f"{_digest(data)}.npy"
-        unfinished.replace(self._folder / name)
+        with whole_file(self._folder / name) as unfinished:
+            unfinished.write_bytes(data)
         return name
 
     def _there(self) -> set[str]:
@@ -108,7 +103,7 @@ class ShardFolder:
 
     def _refresh(self) -> None:
         """Index the shards that are there now, whoever wrote or joined them."""
-        self._sweep()
+        sweep(self._folder)
         seen: set[str] | None = None
         # Until two looks see the same: where others join shards, one look may find neither the old nor the new.
         while (there := self._there()) != seen:
@@ -132,15 +127,6 @@ class ShardFolder:
             self._index = self._index.filter(~pl.col("shard").is_in(gone))
             self._names = {n: name for n, name in self._names.items() if name in there}
 
-    def _sweep(self) -> None:
-        """Remove what killed writers left behind; a live one needs its file for a moment only."""
-        for path in self._folder.glob("*.tmp"):
-            try:
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink()
-            except FileNotFoundError:  # finished, or swept by another process
-                continue
-
     def _gather(self, shards: np.ndarray, rows: np.ndarray) -> np.ndarray:
         places, parts = [], []
         for shard in np.unique(shards):
@@ -148,6 +134,34 @@ class ShardFolder:
             places.append(np.flatnonzero(shards == shard))
             parts.append(records["vector"][rows[places[-1]]].astype(np.float32, copy=False))
         return np.concatenate(parts)[np.argsort(np.concatenate(places))]
+
+
+class MemoryShards(ShardFolder):
+    """The same without a folder: kept as long as the object lives."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty((0, 2), dtype=np.uint64)
+        self._vectors: np.ndarray | None = None
+
+    def find(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """As of a folder."""
+        if self._vectors is None:
+            return np.empty(0, dtype=np.int64), None
+        wanted = pl.DataFrame(keys, schema=dict.fromkeys(KEY, pl.UInt64), orient="row")
+        hits = wanted.with_row_index("position").join(_index_of(self._keys, 0), on=KEY, how="inner")
+        hits = hits.unique("position").sort("position")
+        if hits.is_empty():
+            return np.empty(0, dtype=np.int64), None
+        return hits["position"].to_numpy().astype(np.int64), self._vectors[hits["row"].to_numpy()]
+
+    def write(self, keys: np.ndarray, vectors: np.ndarray) -> None:
+        """As of a folder."""
+        before = np.empty((0, vectors.shape[1]), np.float32) if self._vectors is None else self._vectors
+        self._keys = np.concatenate([self._keys, keys])
+        self._vectors = np.concatenate([before, vectors.astype(np.float32)])
+
+    def join_small(self) -> None:
+        """There is nothing to join."""
 
 
 class ShardWriter:

@@ -14,6 +14,8 @@ csv_files              CSV as people's programs write it: separators, Excel's `s
 dates                  Dates → Datetime: ISO 8601 in all its forms, stamps since 1970, 20240501
 files                  A shop's photos and other files, found by the config's columns and folders;
                        those that cannot be read are counted
+frames                 A shop's tables at hand as frames of polars, pandas or Arrow: read by the same
+                       rules as files
 grades                 Grades: numbers, or names that the config gives numbers; one column a rater,
                        whose agreement is measured
 ids                    Ids as text, without what Excel, pandas and Unicode did to them

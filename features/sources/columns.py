@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel
 
+from features.disk import sha256
 from features.errors import InputError
 from features.media.files import content_hashes
 from features.media.photos import PhotoChecks
@@ -22,7 +23,7 @@ from features.sources.ids import joint_ids, read_ids
 from features.sources.ledger import Ledger, shorten
 from features.sources.numerals import Mark, Reading
 from features.sources.prices import one_currency
-from features.sources.readers import read_rows, sha256
+from features.sources.readers import read_rows
 from features.sources.remarks import Said
 
 Convert = Callable[[pl.Series], "pl.Series | Reading"]

@@ -14,7 +14,7 @@ from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
 from features.sources.ledger import Ledger, Step, steps_frame
-from features.sources.remarks import Remark
+from features.sources.remarks import Remark, Said
 from features.sources.schema import Judgements, Products, Queries, completed
 from features.sources.svmlight import group_file, read_svmlight
 from features.sources.whole_catalogue import pair_with_catalogue
@@ -66,10 +66,11 @@ def load(
     if isinstance(config, SvmlightConfig):
         return _load_svmlight(config, Inputs(base, checks=checks))
     inputs = Inputs(base, checks=checks, outside=config.files_outside)
-    return _load_catalogue(config, inputs, products)
+    return load_catalogue(config, inputs, products)
 
 
-def _load_catalogue(config: CatalogueConfig, inputs: Inputs, products: pl.DataFrame | None) -> Collection:
+def load_catalogue(config: CatalogueConfig, inputs: Inputs, products: pl.DataFrame | None) -> Collection:
+    """The tables that the inputs give, mapped and cleaned by the config; see `load`."""
     judged = catalogue.read_judgements(config.judgements, inputs) if config.judgements else None
     if products is None:
         products = catalogue.load_products(config, judged, inputs)
@@ -102,7 +103,9 @@ def _read_parts(config: SvmlightConfig, inputs: Inputs) -> pl.DataFrame:
     parts: dict[str, pl.DataFrame] = {}
     for split, path in config.files.items():
         # Running numbers start anew in each file: the part's name keeps them apart.
-        parts[split] = read_svmlight(inputs.base / path, prefix=f"{split}-" if len(config.files) > 1 else "")
+        prefix, said = f"{split}-" if len(config.files) > 1 else "", list[Said]()
+        parts[split] = read_svmlight(inputs.base / path, prefix, said)
+        inputs.ledger.remark(said, f"{path.name}: ids", "data")
         inputs.fingerprint(path)
         groups = group_file(inputs.base / path)
         if groups is not None:

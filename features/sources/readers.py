@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import hashlib
 import io
 import json
 import zlib
@@ -123,12 +122,6 @@ def marked_encoding(content: bytes) -> str | None:
     return next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
 
 
-def sha256(path: Path) -> str:
-    """The file's SHA-256 in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:
     if not content.startswith(_PARQUET):
         got, cure = f"one that starts with {content[:10]!r}", "name the file by the format it is in"
@@ -161,7 +154,7 @@ def _parse_json_lines(text: str, path: Path) -> pl.DataFrame:
         lines = enumerate(text.split("\n"), start=1)
         rows = [_json_object(line, f"{path}, line {number}") for number, line in lines if line.strip()]
     names = dict.fromkeys(name for row in rows for name in row)
-    return pl.DataFrame([_one_kind(name, [row.get(name) for row in rows]) for name in names])
+    return pl.DataFrame([one_kind(name, [row.get(name) for row in rows]) for name in names])
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:
@@ -180,7 +173,8 @@ def _json_object(line: str, where: str) -> dict[str, Any]:
     return value
 
 
-def _one_kind(name: str, values: Sequence[Any]) -> pl.Series:
+def one_kind(name: str, values: Sequence[Any]) -> pl.Series:
+    """A column of values of one kind, or of their texts."""
     try:
         return pl.Series(name, values)
     except (TypeError, OverflowError):

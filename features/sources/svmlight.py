@@ -13,6 +13,7 @@ import polars as pl
 
 from features.errors import InputError
 from features.sources.readers import decode, read_bytes
+from features.sources.remarks import Said
 
 # Lines parsed at once: a line's tokens take some ten times its bytes.
 _CHUNK = 10_000
@@ -20,13 +21,14 @@ _CHUNK = 10_000
 _MAX_INDEX = 10_000
 
 
-def read_svmlight(path: Path, prefix: str = "") -> pl.DataFrame:
+def read_svmlight(path: Path, prefix: str = "", said: list[Said] | None = None) -> pl.DataFrame:
     """Rows in file order: query_id, product_id, grade, then `given.f1`, `given.f2`, … (Float64).
 
     Features keep the file's own indices (from 0 or from 1). `query_id` is the qid, or with a `.query` file
-    `q` and a running number; `product_id` is the `docid` of the comment where all lines have one and it is
-    unique within the query, else `r` and the running number of the row. `prefix` goes before running numbers,
-    which are zero-padded: sorting by both keys then gives back the file's order.
+    `q` and a running number; `product_id` is the `docid` of the comment, or its first word, where all lines have
+    one and it is unique within the query, else `r` and the running number of the row. `prefix` goes before running
+    numbers, which are zero-padded: sorting by both keys then gives back the file's order. What became of the
+    comments is added to `said`.
     Raises InputError naming file and line for a bad token, a query whose lines are not together, or group
     sizes that do not add up.
     """
@@ -35,7 +37,7 @@ def read_svmlight(path: Path, prefix: str = "") -> pl.DataFrame:
     keys = pl.concat([chunk for chunk, _ in chunks])
     query_ids = _query_ids(keys, path, prefix)
     _check_contiguous(query_ids, keys["line"], path)
-    product_ids = _product_ids(query_ids, keys["docid"], prefix)
+    product_ids = _product_ids(query_ids, keys["docid"], prefix, [] if said is None else said)
     features = _stacked([matrix for _, matrix in chunks])
     return pl.DataFrame([query_ids, product_ids, keys["grade"], *features])
 
@@ -51,7 +53,9 @@ def _lines(path: Path) -> pl.DataFrame:
     """Lines that hold data: their number, what comes before `#`, and the docid after it."""
     text = pl.Series("text", decode(read_bytes(path), path).split("\n"))
     parts = text.str.splitn("#", 2).struct.unnest()
+    # LETOR writes "docid = X", RankLib and Quepid the id alone, and what they like behind it.
     docid = parts["field_1"].str.extract(r"docid\s*=\s*(\S+)")
+    docid = docid.fill_null(parts["field_1"].str.extract(r"^\s*(\S+)"))
     lines = pl.DataFrame({"body": parts["field_0"], "docid": docid}).with_row_index("line", offset=1)
     lines = lines.filter(pl.col("body").str.contains(r"\S"))
     if not lines.height:
@@ -152,10 +156,17 @@ def _check_contiguous(query_ids: pl.Series, lines: pl.Series, path: Path) -> Non
         )
 
 
-def _product_ids(query_ids: pl.Series, docids: pl.Series, prefix: str) -> pl.Series:
+def _product_ids(query_ids: pl.Series, docids: pl.Series, prefix: str, said: list[Said]) -> pl.Series:
     pairs = pl.DataFrame({"query_id": query_ids, "docid": docids})
-    if not docids.has_nulls() and not pairs.is_duplicated().any():
+    twice = pairs.is_duplicated().any()
+    if not docids.has_nulls() and not twice:
+        said.append(Said("PASS", f"products are called as the comments call them: {docids[0]!r} …"))
         return docids.alias("product_id")
+    if docids.count():
+        why = "some are there twice for a query" if twice else f"{docids.null_count():,} rows have none"
+        evidence = f"ids in the comments, such as {docids.drop_nulls()[0]!r}, are not used: {why}"
+        cure = "give each row of a query its own id; until then a product of two queries is two products"
+        said.append(Said("WARN", evidence, cure))
     return _padded(f"{prefix}r", np.arange(1, len(docids) + 1)).alias("product_id")
 
 

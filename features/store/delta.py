@@ -9,18 +9,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, create_table_with_add_actions
 
+from features import secrets
+from features.disk import set_aside
 from features.errors import InputError
 from features.store.as_of import join_as_of, newest_per_key
-from features.store.commits import Record, commit_as, commits_of, find_version, record_at
+from features.store.commits import Record, commit_as, commits_of, content_of, find_version, record_at
+from features.store.files import TableFiles
 from features.store.view import WRITTEN_BY, FeatureView
 
 __all__ = ["FeatureStore", "FeatureView", "WriteMode"]
@@ -43,6 +50,9 @@ class FeatureStore:
     def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
         self._root = str(root).rstrip("/")
         self._options = dict(storage_options) if storage_options else None
+        # What the library says of an address or an option may hold them.
+        secrets.remember(secrets.secrets_of(self._root))
+        secrets.remember(secrets.secrets_of_options(self._options or {}))
 
     def exists(self, view: FeatureView) -> bool:
         return DeltaTable.is_deltatable(self._address(view), self._options)
@@ -72,12 +82,20 @@ class FeatureStore:
         Delta lacks, and (but for overwrite) other columns or another fingerprint than the table's.
         """
         rows = view.storable(frame)
-        for wait in _WAITS:
-            try:
-                return self._commit(view, rows, mode, dict(metadata or {}))
-            except CommitFailedError:
-                time.sleep(wait)
-        return self._commit(view, rows, mode, dict(metadata or {}))
+        try:
+            for wait in _WAITS:
+                try:
+                    return self._commit(view, rows, mode, dict(metadata or {}))
+                except CommitFailedError:
+                    time.sleep(wait)
+            return self._commit(view, rows, mode, dict(metadata or {}))
+        except (DeltaError, OSError, pl.exceptions.ComputeError) as error:
+            raise InputError(
+                where=f"feature store {self._shown(self._root)}",
+                expected="a place where tables can be written",
+                got=_told(error),
+                cure="check store.root, your rights to it and the space left",
+            ) from None  # the library's own words may hold what an address or an option keeps
 
     def read(self, view: FeatureView, version: int | datetime | None = None) -> pl.DataFrame:
         """All rows of the newest version, of a given one, or of the one that was newest at a time.
@@ -86,21 +104,16 @@ class FeatureStore:
         A datetime without a zone is taken as UTC. Raises InputError where there is no such version.
         """
         table = self._open(view, version)
-        _check_same_view(view, record_at(table))
-        # Not pl.read_delta: it finds no file under a folder with a blank or an umlaut in its name.
-        try:
-            frame = pl.DataFrame(table.scan())
-        except pl.exceptions.ComputeError as error:
-            raise self._damaged(view, error) from error
-        return frame.sort(WRITTEN_BY, maintain_order=True).drop(WRITTEN_BY)
+        self._check_whole(view, table)
+        return self._scan(view, table).sort(WRITTEN_BY, maintain_order=True).drop(WRITTEN_BY)
 
     def history(self, view: FeatureView) -> pl.DataFrame:
         """One row a version, newest first: its number, time (UTC), mode, rows written, metadata as JSON."""
         rows = [
-            (version, written_at, record.mode, record.rows, json.dumps(record.metadata))
-            if record
-            else (version, written_at, "by another tool", None, None)
-            for version, written_at, record in commits_of(self._open(view))
+            (c.version, c.written_at, c.record.mode, c.record.rows, json.dumps(c.record.metadata))
+            if c.record
+            else (c.version, c.written_at, "by another tool", None, None)
+            for c in commits_of(self._open(view))
         ]
         schema = {
             "version": pl.Int64(),
@@ -163,28 +176,69 @@ class FeatureStore:
         return f"{self._root}/{view.name}"
 
     def _open(self, view: FeatureView, version: int | datetime | None = None) -> DeltaTable:
-        try:
-            table = DeltaTable(self._address(view), storage_options=self._options)
-        except TableNotFoundError as error:
-            raise InputError(
-                where=f"feature store {self._root}",
-                expected=f"a view {view.name!r}",
-                got="none of that name",
-                cure="write it first, or correct the store's root",
-            ) from error
-        except DeltaError as error:
-            raise self._damaged(view, error) from error
-        if version is not None:
-            table.load_as_version(find_version(table, version))
-        return table
+        with self._library_errors(view):
+            try:
+                table = DeltaTable(self._address(view), storage_options=self._options)
+            except TableNotFoundError as error:
+                raise InputError(
+                    where=f"feature store {self._shown(self._root)}",
+                    expected=f"a view {view.name!r}",
+                    got="none of that name",
+                    cure="write it first, or correct the store's root",
+                ) from error
+            if version is not None:
+                table.load_as_version(find_version(table, version))
+            return table
 
-    def _damaged(self, view: FeatureView, error: Exception) -> InputError:
+    @contextmanager
+    def _library_errors(self, view: FeatureView) -> Iterator[None]:
+        """Raise as InputError what the libraries raise of a table that is damaged."""
+        try:
+            yield
+        except (InputError, CommitFailedError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            # Rust's panics are no Exceptions.
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            raise self._damaged(view, _told(error)) from None
+
+    def _check_whole(self, view: FeatureView, table: DeltaTable) -> None:
+        """Raise InputError for another view's table, and for one that is not, byte by byte, as it was written.
+
+        Files that other tools wrote (compaction) have no sums.
+        """
+        with self._library_errors(view):
+            commits = [commit for commit in commits_of(table) if commit.version <= table.version()]
+            files, schema = _names_of(table), table.schema().to_json()
+        newest = next(commit.record for commit in commits if commit.record)
+        _check_same_view(view, newest)
+        if commits[0].record and content_of(files, schema) != newest.content:
+            raise self._damaged(view, "its log names other files or columns")
+        sums = {name: written for c in commits if c.record for name, written in c.record.files.items()}
+        live = {name: sums[name] for name in files if name in sums}
+        if name := self._files(view).damaged(live):
+            raise self._damaged(view, name)
+
+    def _scan(self, view: FeatureView, table: DeltaTable) -> pl.DataFrame:
+        with self._library_errors(view):
+            # Not pl.read_delta: it finds no file under a folder with a blank or an umlaut in its name.
+            return pl.DataFrame(table.scan())
+
+    def _files(self, view: FeatureView) -> TableFiles:
+        return TableFiles(self._address(view), self._options)
+
+    def _damaged(self, view: FeatureView, told: str) -> InputError:
         return InputError(
-            where=self._address(view),
+            where=self._shown(self._address(view)),
             expected="a whole Delta table",
-            got=f"one with a missing or damaged file ({str(error).partition(chr(10))[0]})",
+            got=f"one with a missing or damaged file ({told})",
             cure="restore it, or remove it and build the features again",
         )
+
+    @staticmethod
+    def _shown(address: str) -> str:
+        return secrets.scrub(address)
 
     def _commit(
         self, view: FeatureView, rows: pl.DataFrame, mode: WriteMode, metadata: dict[str, str]
@@ -192,70 +246,122 @@ class FeatureStore:
         """One attempt to write the next version; CommitFailedError if another process came first."""
         if view.fingerprint is not None:
             metadata = metadata | {"fingerprint": view.fingerprint}
-        if not self.exists(view):
+        table = self._to_write(view, mode)
+        if table is None:
             return self._create(view, rows, mode, metadata)
-        table = self._open(view)
         if mode != "overwrite":
             before = record_at(table)
             _check_same_view(view, before)
             stored = pl.scan_delta(table).drop(WRITTEN_BY).collect_schema()
             view.check_schema(rows, stored)
             rows, metadata = rows.select(stored.names()), before.metadata | metadata
-        version = table.version() + 1
-        numbered, commit = _prepare(view, rows, version, mode, metadata)
+        kept = pl.DataFrame()
         if mode == "upsert":
-            _merge(table, view, numbered, commit)
-        else:
-            whole = mode == "overwrite"
-            write_deltalake(
-                table,
-                numbered,
-                mode=mode,
-                schema_mode="overwrite" if whole else None,
-                commit_properties=commit,
+            self._check_whole(view, table)
+            kept = self._scan(view, table).join(rows, on=view.index, how="anti", maintain_order="left")
+        draft = _prepare(view, rows, table.version() + 1, mode, metadata)
+        added, draft = self._write_files(
+            view, pl.concat([kept, _numbered(rows, draft)], how="diagonal"), draft
+        )
+        whole = mode != "append"
+        schema = table.schema() if mode != "overwrite" else _schema_of(rows)
+        names = [action.path for action in added]
+        names += [] if whole else _names_of(table)
+        commit = commit_as(replace(draft, content=content_of(names, schema.to_json())))
+        with self._unnamed_removed(view, draft):
+            table.create_write_transaction(
+                [*added], "overwrite" if whole else "append", schema, commit_properties=commit
             )
-        return version
+        return draft.version
+
+    def _to_write(self, view: FeatureView, mode: WriteMode) -> DeltaTable | None:
+        """The table as it stands, None where there is none yet; a damaged one is set aside to be written over."""
+        try:
+            return self._open(view) if self.exists(view) else None
+        except InputError as error:
+            folder = self._files(view).folder
+            if mode != "overwrite" or folder is None:
+                raise
+            set_aside(folder)
+            warnings.warn(
+                f"feature store: {error.where} is damaged; it is set aside and made anew", stacklevel=2
+            )
+            return None
 
     def _create(
         self, view: FeatureView, rows: pl.DataFrame, mode: WriteMode, metadata: dict[str, str]
     ) -> int:
-        numbered, commit = _prepare(view, rows, 0, mode, metadata)
-        try:
-            write_deltalake(
-                self._address(view),
-                numbered,
-                mode="error",
-                configuration=_KEEP_HISTORY,
-                storage_options=self._options,
-                commit_properties=commit,
-            )
-        except DeltaError as error:
-            if self.exists(view):  # another process made it since we looked
-                raise CommitFailedError(str(error)) from error
-            raise InputError(
-                where=f"feature store {self._root}",
-                expected="a place where tables can be written",
-                got=" ".join(str(error).split()),
-                cure="check store.root, your rights to it and the space left",
-            ) from error
+        draft = _prepare(view, rows, 0, mode, metadata)
+        added, draft = self._write_files(view, _numbered(rows, draft), draft)
+        schema = _schema_of(rows)
+        content = content_of([action.path for action in added], schema.to_json())
+        with self._unnamed_removed(view, draft):
+            try:
+                create_table_with_add_actions(
+                    self._address(view),
+                    schema,
+                    added,
+                    mode="error",
+                    configuration=_KEEP_HISTORY,
+                    storage_options=self._options,
+                    commit_properties=commit_as(replace(draft, content=content)),
+                )
+            except DeltaError as error:
+                if self.exists(view):  # another process made it since we looked
+                    raise CommitFailedError(str(error)) from error
+                raise
         return 0
+
+    def _write_files(
+        self, view: FeatureView, rows: pl.DataFrame, draft: Record
+    ) -> tuple[list[AddAction], Record]:
+        added, sums = self._files(view).write(rows)
+        return added, replace(draft, files=sums)
+
+    @contextmanager
+    def _unnamed_removed(self, view: FeatureView, draft: Record) -> Iterator[None]:
+        """Remove the files of a commit that fails."""
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError, DeltaError):
+                self._files(view).remove(draft.files)
+            raise
 
 
 def _prepare(
     view: FeatureView, rows: pl.DataFrame, version: int, mode: str, metadata: dict[str, str]
-) -> tuple[pl.DataFrame, CommitProperties]:
-    """Rows that carry their version's number, and a commit that can only become that version.
+) -> Record:
+    """The record of a commit that can only become that version, before its files are written.
 
     Retries are therefore made here and not by deltalake, which would keep the old number in the rows.
     """
-    record = Record(version, mode, rows.height, list(view.keys), view.available_at, metadata)
-    return rows.with_columns(pl.lit(version, pl.Int64).alias(WRITTEN_BY)), commit_as(record)
+    now = int(time.time() * 1000)
+    return Record(version, mode, rows.height, list(view.keys), view.available_at, metadata, now, {}, "")
 
 
-def _merge(table: DeltaTable, view: FeatureView, rows: pl.DataFrame, commit: CommitProperties) -> None:
-    equal = " AND ".join(f"old.`{name}` = new.`{name}`" for name in view.index)
-    merger = table.merge(rows, equal, source_alias="new", target_alias="old", commit_properties=commit)
-    merger.when_matched_update_all().when_not_matched_insert_all().execute()
+def _numbered(rows: pl.DataFrame, draft: Record) -> pl.DataFrame:
+    """Rows that carry their version's number."""
+    return rows.with_columns(pl.lit(draft.version, pl.Int64).alias(WRITTEN_BY))
+
+
+def _names_of(table: DeltaTable) -> list[str]:
+    """The data files that the table has at its version."""
+    return [str(name) for name in table.get_add_actions()["path"].to_pylist()]
+
+
+def _schema_of(rows: pl.DataFrame) -> Schema:
+    return Schema.from_arrow(
+        rows.clear().with_columns(pl.lit(0, pl.Int64).alias(WRITTEN_BY)).to_arrow().schema
+    )
+
+
+def _told(error: BaseException) -> str:
+    """The first line of a library's words, without secrets."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"Could not create {error.filename} ({error.strerror})"
+    said = " ".join(str(error).partition("\n")[0].split()) or type(error).__name__
+    return secrets.scrub(said)
 
 
 def _check_same_view(view: FeatureView, record: Record) -> None:

@@ -136,8 +136,13 @@ def _read(match: str) -> tuple[str | None, str | None]:
     return _written(value), f"{_written(value * factor)} {unit}"
 
 
+_LONGEST_NUMBER = 15  # digits; what has more measures nothing, and may not fit a float
+
+
 def _value(digits: str) -> Fraction | None:
-    """ "7 1/2", "7-1/2", "1,000.5", ".5" as a number; None for a fraction of nothing ("1/0")."""
+    """ "7 1/2", "7-1/2", "1,000.5", ".5" as a number; None for a fraction of nothing ("1/0") and for endless digits."""
+    if len(digits) > 2 * _LONGEST_NUMBER:
+        return None
     try:
         return sum((Fraction(part) for part in re.split("[ -]", digits.replace(",", ""))), Fraction(0))
     except ZeroDivisionError:

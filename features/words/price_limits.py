@@ -12,14 +12,32 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from features.words.currencies import CURRENCY_OF, FACTORS, THREE_DECIMALS, alternatives
 from features.words.measures import UNIT
 
+# A point or a comma before three digits parts thousands, in whatever country: nobody limits to a tenth of a cent.
+_PARTED = (
+    r"\d{1,3}(?:[ ']\d{3})+(?:[.,]\d{1,2})?|\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|"
+    r"[1-9]\d{0,2}(?:\.\d{3})+(?:,\d{1,2})?|\d+,\d{1,2}|\d+(?:\.\d+)?|\.\d+"
+)
 # The group is atomic, or "100 ft" would be tried again as the price 10 followed by "0 ft".
-_NUMBER = r"(?<![\w/])(?<!\d[.,])(?>(?:\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)(?:\.\d+)?(?:k\b)?)(?!/\w|\d|[.,]\d)"
-_CURRENCY_BEFORE = r"(?:(?:\brs\.?|\binr|\bus\$|\busd|\beur|\bgbp|[$€£¥₹])\s*)"
-_CURRENCY_AFTER = r"(?:\s*(?:(?:rs|inr|usd|eur|gbp|dollars?|bucks|euros?|rupees?)\b|[$€£¥₹]|/-))"
+_WORDS_BEHIND = [word for word in FACTORS if word.isascii() and len(word) > 1]
+_NUMBER = rf"(?<![\w/])(?<!\d[.,])(?>(?:{_PARTED})(?:\s?(?:{alternatives(_WORDS_BEHIND)}|k)\b|m\b)?)(?!/\w|\d|[.,]\d)"
+# Of the currencies' codes and words those that mean nothing else in a query ("all", "top", "pen", "20 pounds").
+_SAFE = """
+    usd eur gbp inr jpy cny rmb chf sek nok dkk pln czk huf bgn uah aud cad nzd sgd hkd twd krw thb vnd idr myr php pkr
+    bdt lkr npr aed qar kwd bhd omr jod egp ils zar kes ngn ghs tnd brl mxn clp cop kr kr. kd kč zł rs rs. rupee rupees
+    dollar dollars bucks euro euros yen yuan dirham dirhams dinar dinars riyal riyals krona kronor kroner baht rupiah
+    ringgit taka zloty forint rand sterling quid
+"""
+_SIGNS = [written for written in CURRENCY_OF if not written[0].isalpha()]
+_DOLLARS = [written for written in CURRENCY_OF if written[0].isalpha() and written.endswith(("$", "¥"))]
+_BY_WORD, _BY_SIGN = alternatives([*_SAFE.split(), *_DOLLARS]), alternatives(_SIGNS)
+_COIN = r"(?:cents?|pence|paise|paisa)\b|¢"
+_CURRENCY_BEFORE = rf"(?:(?:\b{_BY_WORD}|{_BY_SIGN})\s*)"
+_CURRENCY_AFTER = rf"(?:\s*(?:{_BY_WORD}(?!\w)|{_BY_SIGN}|{_COIN}|/-))"
 _COUNTED = (
-    r"adults?|books?|calories|cards?|carats?|colou?rs?|cubic|cups?|floors?|games?|gen|grit|holes?|karats?|kids|"
+    r"p|c|adults?|books?|calories|cards?|carats?|colou?rs?|cubic|cups?|floors?|games?|gen|grit|holes?|karats?|kids|"
     r"layers?|lights?|miles?|mph|pages?|people|persons?|players?|ply|points?|ports?|seats?|sheets?|sizes?|speeds?|"
     r"square|stars?|steps?|stud(?:s|ded)?|threads?|tiers?|times|tons?|weeks?|wheels?|x"
 )
@@ -32,6 +50,7 @@ _AFTER_A_NAME = re.compile(rf"\b{_NAMES_A_NUMBER}\W*$", re.IGNORECASE)
 _AFTER_A_PERSON = re.compile(rf"\b{_HAS_AN_AGE}\W*$", re.IGNORECASE)
 _LONGEST_WORD = 20
 _OLDEST = 99
+_NO_PRICE = 1e12  # such numbers are codes
 
 _FOR = r"(?:\b(?:for|price[ds]?|costs?|costing)\s+)?"
 _LESS = r"less|under|below|cheaper|lower"
@@ -76,7 +95,7 @@ def split_price_limit(text: str) -> PricedText:
         for match in reversed(list(rule.pattern.finditer(rest))):
             if not _is_price(rule, match):
                 continue
-            amounts = sorted(_value(match[name]) for name in _names(match))
+            amounts = sorted(_value(match, name) for name in _names(match))
             if rule.bound != "high":
                 low = max(amounts[0], low or 0.0)
             if rule.bound != "low":
@@ -86,11 +105,13 @@ def split_price_limit(text: str) -> PricedText:
 
 
 def _is_price(rule: _Rule, match: re.Match[str]) -> bool:
-    amounts = [_value(match[name]) for name in _names(match)]
-    if min(amounts) <= 0:
+    amounts = [_value(match, name) for name in _names(match)]
+    if min(amounts) <= 0 or max(amounts) >= _NO_PRICE or any(_glued(match, name) for name in _names(match)):
         return False
     if any(match[f"{name}_before"] or match[f"{name}_after"] for name in _names(match)):
         return True
+    if any(match[name][-1] in "mM" for name in _names(match)):
+        return False
     if rule.needs_currency or any(match[f"{name}_unit"] for name in _names(match)):
         return False
     before = match.string[max(0, match.start() - _LONGEST_WORD) : match.start()]
@@ -102,9 +123,30 @@ def _names(match: re.Match[str]) -> list[str]:
     return [name for name in ("a", "b") if name in match.re.groupindex]
 
 
-def _value(digits: str) -> float:
-    thousands = digits[-1] in "kK"
-    return float(digits.rstrip("kK").replace(",", "")) * (1000 if thousands else 1)
+def _glued(match: re.Match[str], name: str) -> bool:
+    """Whether a letter touches the number, which no factor or currency accounts for ("$20x")."""
+    behind = match.string[match.end(name) : match.end(name) + 1]
+    return behind.isalpha() and not match[f"{name}_after"]
+
+
+def _value(match: re.Match[str], name: str) -> float:
+    """The amount in whole units of its currency."""
+    digits, factor = re.fullmatch(r"([\d.,' ]*[\d])\s?([a-z]*)\.?", match[name].lower()).groups()  # type: ignore[union-attr]
+    before, after = ((match[f"{name}_{side}"] or "").strip().lower() for side in ("before", "after"))
+    coin = 100 if re.fullmatch(_COIN, after) else 1
+    dinars = (CURRENCY_OF.get(before) or CURRENCY_OF.get(after)) in THREE_DECIMALS
+    return _number(digits, dinars=dinars) * FACTORS.get(factor, 1.0) / coin
+
+
+def _number(digits: str, *, dinars: bool) -> float:
+    digits = re.sub("[ ']", "", digits)
+    lone = re.fullmatch(r"\d{1,3}[.,]\d{3}", digits)
+    if (lone and dinars) or re.fullmatch(r"(?:\d{1,3}(?:\.\d{3})+|\d+),\d{1,2}", digits):
+        whole, _, decimals = digits.replace(",", ".").rpartition(".")
+        return float(f"{whole.replace('.', '')}.{decimals}")
+    if re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", digits):
+        return float(digits.replace(".", ""))
+    return float(digits.replace(",", ""))
 
 
 def _amount(name: str) -> str:

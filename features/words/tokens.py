@@ -1,11 +1,14 @@
-"""Text → tokens: case, accents, possessives and plurals folded away, for English.
+"""Text → tokens: case, accents, possessives and plurals folded away, for English; pairs of signs where no blank
+parts words.
 
-Works on whole columns in polars; nothing here loops over texts in Python.
+Works on whole columns in polars; only texts in scripts without blanks are looped over, each distinct one once.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -21,8 +24,31 @@ STOP_WORDS = frozenset(_LUCENE.split())
 _WORD = r"\d+(?:\.\d+)+|[\p{L}\p{M}\p{N}]+"
 
 
+# Letters that Unicode does not take apart, as people without that key write them.
+_ONE_LETTER = {
+    "ß": "ss", "ø": "o", "ł": "l", "œ": "oe", "æ": "ae", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ı": "i", "ŧ": "t",
+    "ŋ": "n", "ĳ": "ij", "ς": "σ",
+}  # fmt: skip
+
+# Chinese, Japanese, Thai, Lao, Khmer and Burmese put no blank between words.
+_BLANKLESS = (
+    "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecd\u0edc-\u0edf\u1780-\u17d3\u1000-\u109f\uaa60-\uaa7f"
+)
+BLANKLESS = f"[{_BLANKLESS}]"
+"""A regular expression (Python's and Rust's) for a letter of a script without blanks between words."""
+_RUN = re.compile(f"{BLANKLESS}+")
+# A letter with the vowel and tone signs on it, which are no letters of their own.
+_SIGN = re.compile(
+    "[^\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u17b6-\u17d3\u102b-\u103e\u3099\u309a]"
+    "[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd\u17b6-\u17d3\u102b-\u103e\u3099\u309a]*"
+)
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+
+
 def fold(text: pl.Expr) -> pl.Expr:
-    """Lower-case text in Unicode's NFKC, accents of Latin letters dropped: "Café 7½″" → "cafe 7 1/2′′"."""
+    """Lower-case text in Unicode's NFKC, accents and other marks of Latin letters dropped: "Café 7½″ Straße" →
+    "cafe 7 1/2′′ strasse"."""
     return (
         text.str.replace_all(r"(\d)([¼-¾⅐-⅞])", "$1 $2")
         .str.to_lowercase()
@@ -30,6 +56,7 @@ def fold(text: pl.Expr) -> pl.Expr:
         .str.replace_all(r"[\u0300-\u036f]", "")
         .str.normalize("NFKC")
         .str.replace_all("⁄", "/", literal=True)
+        .str.replace_many(list(_ONE_LETTER), list(_ONE_LETTER.values()))
     )
 
 
@@ -39,9 +66,30 @@ def tokenise(texts: pl.Series) -> pl.Series:
     Each distinct text is read once.
     """
     distinct = texts.unique()
-    words = _singular(_closed_up(fold(pl.col("text"))))
-    tokens = pl.select(text=distinct).with_columns(tokens=words.str.extract_all(_WORD))
+    plain = pl.select(text=distinct).with_columns(plain=_singular(_closed_up(fold(pl.col("text")))))
+    blankless = plain["plain"].str.contains(BLANKLESS).fill_null(value=False)
+    if blankless.any():
+        parted = pl.Series([in_pairs(text) for text in plain["plain"].filter(blankless)], dtype=pl.String)
+        plain = plain.with_columns(plain=plain["plain"].scatter(blankless.arg_true(), parted))
+    tokens = plain.select("text", tokens=pl.col("plain").str.extract_all(_WORD))
     return pl.select(text=texts).join(tokens, on="text", how="left", maintain_order="left")["tokens"]
+
+
+def in_pairs(text: str) -> str:
+    """Runs of a script without blanks as their overlapping pairs of signs, Chinese signs also one by one:
+
+    "红色鞋 xl" → "红 色 鞋 红色 色鞋 xl". A word of two signs is found so in any text that holds it, and one of three
+    by its two pairs; what a dictionary would add is not known here.
+    """
+    return _RUN.sub(lambda run: f" {' '.join(_pairs(run[0]))} ", text)
+
+
+def _pairs(run: str) -> list[str]:
+    signs = _SIGN.findall(run)
+    if len(signs) < 2:
+        return signs
+    single = [sign for sign in signs if _HAN.match(sign)]
+    return [*single, *(one + other for one, other in pairwise(signs))]
 
 
 class TokenisedColumns:

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
+import os
 import re
+import shlex
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from features.errors import InputError
+from features.errors import InputError, visible
+from features.secrets import MASK, masked_address, scrub
 from ltr.config import output
+from ltr.config.settings import check_names, choices, settings
 
 if TYPE_CHECKING:
     from ltr.config.tree import Config
@@ -38,12 +44,17 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, as for any other input."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(CANNOT_JUDGE, f"error: command line: {message}; see --help\n")
+        self.exit(CANNOT_JUDGE, f"error: command line: {visible(scrub(message))}; see --help\n")
 
 
 def parser(doc: str | None, *, config: bool = True, json: bool = False) -> argparse.ArgumentParser:
     """An argument parser with what all commands have; config: for those that start from one; json: that print it."""
-    made = _Parser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    made = _Parser(
+        prog=_program(doc),
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     if config:
         made.add_argument(
             "--config", type=Path, default=DEMO_CONFIG, help="a YAML file; default: the demo shop"
@@ -56,9 +67,19 @@ def parser(doc: str | None, *, config: bool = True, json: bool = False) -> argpa
     return made
 
 
+def _program(doc: str | None) -> str | None:
+    """The command as typed: `shop-ltr train`, or what its description begins with."""
+    if sys.argv[0].startswith("shop-ltr "):
+        return sys.argv[0]
+    found = re.match(r"python -m [\w.]+", doc or "")
+    return found[0] if found else None
+
+
 def add_shortcuts(made: argparse.ArgumentParser, names: Sequence[str]) -> None:
     for name in names:
-        made.add_argument(f"--{name}", help=f"short for --{SHORTCUTS[name]}")
+        words = choices(SHORTCUTS[name])
+        among = f": {', '.join(words)}" if words else ""
+        made.add_argument(f"--{name}", help=f"short for --{SHORTCUTS[name]}{among}")
 
 
 def add_run(made: argparse.ArgumentParser) -> None:
@@ -82,42 +103,57 @@ def require(given: argparse.Namespace, needed: str, *others: str) -> None:
     """Raise InputError where one of the others is given without what it needs."""
     for other in others:
         if getattr(given, other) not in (None, False) and getattr(given, needed) is None:
-            raise misuse(f"--{needed} beside --{other.replace('_', '-')}", "none", f"add --{needed}")
+            said = f"--{needed} beside --{other}".replace("_", "-")
+            raise misuse(said, "none", f"add --{needed}".replace("_", "-"))
 
 
 def refuse_both(given: argparse.Namespace, one: str, *others: str) -> None:
     """Raise InputError where one argument stands beside another that would go unheard."""
     for other in others:
         if getattr(given, one) is not None and getattr(given, other):
-            raise misuse(f"--{one} or --{other}", "both", "drop one")
+            raise misuse(f"--{one} or --{other}".replace("_", "-"), "both", "drop one")
 
 
 def read_words(
     made: argparse.ArgumentParser, argv: Sequence[str] | None
 ) -> tuple[argparse.Namespace, dict[str, Any]]:
     """Parse a command line, have what follows shown as it asks, and read its `--section.key VALUE` pairs."""
-    own, settings = _split(made, list(sys.argv[1:] if argv is None else argv))
+    if "_ARGCOMPLETE" in os.environ:
+        _complete(made)
+    own, pairs = _split(made, list(sys.argv[1:] if argv is None else argv))
     given, odd = made.parse_known_args(own)
     if odd:
         raise misuse("--section.key VALUE", repr(odd[0]), "see --help")
     output.install(
         quiet=given.quiet, verbose=given.verbose, json_on_stdout=bool(getattr(given, "json", False))
     )
-    return given, parse_overrides(settings)
+    return given, parse_overrides(pairs)
+
+
+def _complete(made: argparse.ArgumentParser) -> None:
+    """Answer the shell, which asks what could come next: arguments, and settings by their dotted names."""
+    import argcomplete
+
+    if any(action.dest == "config" for action in made._actions):
+        for one in {one.name: one for one in settings()}.values():
+            made.add_argument(
+                f"--{one.name}", help=one.about.replace("%", "%%"), choices=choices(one.name) or None
+            )
+    argcomplete.autocomplete(made)
 
 
 def _split(made: argparse.ArgumentParser, words: list[str]) -> tuple[list[str], list[str]]:
     """The words that the parser knows, and `--section.key VALUE` pairs, whose values might pass for its own."""
     known = made._option_string_actions
     own: list[str] = []
-    settings: list[str] = []
+    pairs: list[str] = []
     while words:
         word = words.pop(0)
         if not word.startswith("--") or word.partition("=")[0] in known:
             own.append(word)
             continue
-        settings += [word] if "=" in word or not words else [word, words.pop(0)]
-    return own, settings
+        pairs += [word] if "=" in word or not words else [word, words.pop(0)]
+    return own, pairs
 
 
 def read_given(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
@@ -141,12 +177,19 @@ def read_settings(
 
 
 def read_settings_and(
-    made: argparse.ArgumentParser, argv: Sequence[str] | None, *sections: str
+    made: argparse.ArgumentParser,
+    argv: Sequence[str] | None,
+    *sections: str,
+    check: Callable[[argparse.Namespace], None] = lambda _: None,
 ) -> tuple[argparse.Namespace, Config, dict[str, Any]]:
-    """As `read_settings`; third, `--section.key VALUE` of sections that are the command's own, by key."""
-    from ltr.config.yaml_files import parse_yaml
+    """As `read_settings`; third, `--section.key VALUE` of sections that are the command's own, by key.
+
+    check: raises InputError for arguments that cannot be used, before the settings are read.
+    """
+    from ltr.config.yaml_files import parse_yaml, read_yaml
 
     given, overrides = read_words(made, argv)
+    check(given)
     own = [name for name in overrides if name.partition(".")[0] in sections]
     kept = {name.partition(".")[2]: overrides.pop(name) for name in own}
     for name, dotted in SHORTCUTS.items():
@@ -155,9 +198,32 @@ def read_settings_and(
     if "split.folds" in overrides:
         overrides.setdefault("split.kind", "folds")
 
+    if "ltr.config.tree" not in sys.modules:  # a typo is answered before that is imported
+        check_names(overrides, "command line")
+        read_yaml(given.config)
+
     from ltr.config.tree import read_config  # all rankers and encoders: seconds
 
     return given, read_config(given.config, overrides), kept
+
+
+def as_typed(module: str, argv: Sequence[str] | None) -> str:
+    """The command for people to read and repeat: without the secrets among its words."""
+    words: list[str] = []
+    masked = False
+    for word in argv or []:
+        name, equals, value = word.partition("=")
+        given = name + equals if word.startswith("--") else ""
+        rest = value if given else word
+        shown = masked_address(rest) if "://" in rest else scrub(rest)
+        words.append(MASK if masked else given + (MASK if equals and _is_secret(name) else shown))
+        masked = not masked and _is_secret(name) and not equals
+    return f"python -m {module} {shlex.join(words)}"
+
+
+def _is_secret(name: str) -> bool:
+    """Whether what is given by this name may hold a secret in any form."""
+    return name == "--store" or name.startswith("--store.storage_options")
 
 
 def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
@@ -171,27 +237,37 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not (equals or queue):
             raise misuse("--section.key VALUE", repr(word), "see --help")
-        overrides[name] = parse_yaml(value if equals else queue.pop(0), f"command line, --{name}")
+        value = value if equals else queue.pop(0)
+        literal = name.startswith("store.storage_options.")  # no password is YAML
+        overrides[name] = value if literal else parse_yaml(value, f"command line, --{name}")
     return overrides
 
 
 def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | None = None) -> None:
     """Run a command: InputError becomes one line and status 2; --debug shows where it came from."""
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal, too, shows what it can
     try:
         main(words)
-    except InputError as error:
-        if "--debug" in words:
-            raise
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(CANNOT_JUDGE)
-    except OSError as error:
-        if "--debug" in words:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        problem = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
-        sys.stderr.write(f"error: {where}{problem}; check the path, your rights to it and the space left\n")
-        sys.exit(CANNOT_JUDGE)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
         sys.exit(STOPPED)
+    except Exception as error:
+        if isinstance(error, InputError | OSError) and "--debug" not in words:
+            sys.stderr.write(f"error: {visible(scrub(_in_a_line(error)))}\n")
+            sys.exit(CANNOT_JUDGE)
+        trace = traceback.format_exc()
+        if scrub(trace) == trace:
+            raise
+        sys.stderr.write(scrub(trace))
+        sys.exit(CANNOT_JUDGE)
+
+
+def _in_a_line(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    problem = " ".join(re.sub(r"\x1b\[\d+m|↳", "", error.strerror or str(error)).split())
+    return f"{where}{problem}; check the path, your rights to it and the space left"

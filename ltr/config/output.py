@@ -12,7 +12,9 @@ import time
 from collections.abc import Sequence
 from typing import Any, TextIO
 
+from features.errors import visible, visible_json
 from features.progress import At, clock
+from features.secrets import scrub
 
 ROOMS = ("features", "ltr")  # loggers whose records are shown
 WIDTH = 150  # of a pipe or a log, which have none of their own: wide enough for the tables
@@ -40,14 +42,15 @@ class _Lines(logging.Handler):
             self.line(warning + record.getMessage())
 
     def line(self, text: str) -> None:
+        """One line; whatever a terminal would obey is shown as an escape."""
         self.take_bar_away()
-        self.stream.write(text + "\n")
+        self.stream.write(visible(scrub(text)) + "\n")
         self.stream.flush()
 
     def _draw(self, at: At) -> None:
         left = "" if at.seconds_left is None else f", {clock(at.seconds_left)} left"
         bar = "━" * round(_BAR * at.share)
-        sys.stderr.write(f"\r\x1b[K{at.label} {bar:<{_BAR}} {at.done:,}/{at.total:,}{left}")
+        sys.stderr.write(f"\r\x1b[K{visible(at.label)} {bar:<{_BAR}} {at.done:,}/{at.total:,}{left}")
         self._bar_shown = True
         if at.share >= 1:
             self.take_bar_away()
@@ -87,20 +90,24 @@ def say(text: str = "") -> None:
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table of the result; numbers are right-aligned."""
+    """A table of the result; numbers are right-aligned. Cells are text, whatever they hold, as in a line."""
     from rich.console import Console  # a tenth of a second, which a command without a table need not pay
     from rich.table import Table
+    from rich.text import Text
 
     _lines.take_bar_away()
     stream = _lines.stream
     width = None if stream.isatty() else WIDTH
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    head = Text(visible(title)) if title else None
+    table = Table(title=head, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = all(isinstance(row[position], int | float) or row[position] is None for row in rows)
-        table.add_column(column, justify="right" if numeric and rows else "left", overflow="fold")
+        table.add_column(
+            Text(visible(column)), justify="right" if numeric and rows else "left", overflow="fold"
+        )
     for row in rows:
-        table.add_row(*("" if cell is None else _cell(cell) for cell in row))
-    Console(file=stream, highlight=False, soft_wrap=True, markup=False, width=width).print(table)
+        table.add_row(*(Text("" if cell is None else visible(_cell(cell))) for cell in row))
+    Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False, width=width).print(table)
 
 
 def _cell(cell: object) -> str:
@@ -110,7 +117,7 @@ def _cell(cell: object) -> str:
 def write_json(value: Any) -> None:
     """The result for programs, on stdout whatever else is said."""
     _lines.take_bar_away()
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(visible_json(json.dumps(value, ensure_ascii=False, default=str)) + "\n")
 
 
 class Stopwatch:

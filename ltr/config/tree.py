@@ -17,13 +17,16 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SecretStr,
     ValidationError,
     ValidationInfo,
+    field_serializer,
     field_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from features import secrets
 from features.build import FeaturesConfig
 from features.encoders.cache import CacheConfig
 from features.encoders.fitting.distillation_settings import DistillationConfig
@@ -38,6 +41,7 @@ from ltr.data.embedded import EmbeddingFusionConfig
 from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
+from ltr.evaluation.tracking import TrackingConfig
 from ltr.rankers import RANKERS, LightGBMConfig, RankerConfig, RankerSettings
 from ltr.training.modality_dropout import RobustnessConfig, TrainConfig
 from ltr.tuning.candidates import TuningConfig
@@ -60,12 +64,62 @@ _FAMILIES: dict[type, Kinds[Any, Any]] = {EncoderSettings: ENCODERS, RankerSetti
 
 
 class StoreConfig(BaseModel):
-    """Where feature tables lie: a folder, or an object store's address with its options."""
+    """Where feature tables lie: a folder, or an object store's address with its options.
+
+    `${NAME}` stands for a variable of the environment. Of what is given otherwise, secrets are not written down.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     root: str = "store"
-    storage_options: dict[str, str] = {}
+    storage_options: dict[str, SecretStr] = {}
+
+    @field_validator("root", "storage_options", mode="before")
+    @classmethod
+    def _remembered(cls, value: Any, info: ValidationInfo) -> Any:
+        """Numbers and switches are what YAML made of an option's text."""
+        if info.field_name == "root" and isinstance(value, str):
+            secrets.remember(secrets.secrets_of(value))
+        if info.field_name != "storage_options" or not isinstance(value, Mapping):
+            return value
+        options = {name: _as_text(option) for name, option in value.items()}
+        secrets.remember(secrets.secrets_of_options({n: o for n, o in options.items() if isinstance(o, str)}))
+        return options
+
+    @field_serializer("root")
+    def _masked_root(self, root: str) -> str:
+        return secrets.masked_address(root)
+
+    @field_serializer("storage_options")
+    def _masked_options(self, options: dict[str, SecretStr]) -> dict[str, str]:
+        return {
+            name: secrets.masked_option(name, option.get_secret_value()) for name, option in options.items()
+        }
+
+    @property
+    def address(self) -> str:
+        return secrets.resolve(self.root)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """As the store takes them. Raises InputError for a secret that a saved run does not hold."""
+        for name, option in self.storage_options.items():
+            if secrets.MASK in option.get_secret_value():
+                raise InputError(
+                    where=f"config key 'store.storage_options.{name}'",
+                    expected="a value",
+                    got="a secret that was not written down",
+                    cure="write ${NAME} there, and set that variable of the environment",
+                )
+        return {
+            name: secrets.resolve(option.get_secret_value()) for name, option in self.storage_options.items()
+        }
+
+
+def _as_text(option: Any) -> Any:
+    if isinstance(option, bool):
+        return str(option).lower()
+    return str(option) if isinstance(option, int) else option
 
 
 class Config(BaseModel):
@@ -96,6 +150,7 @@ class Config(BaseModel):
     cache: CacheConfig = CacheConfig()
     store: StoreConfig = StoreConfig()
     runs: str = "runs"
+    tracking: TrackingConfig = TrackingConfig()
 
     _base: Path = PrivateAttr(default_factory=Path.cwd)
 
@@ -201,7 +256,9 @@ def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> Inp
         if path[-1] in known_keys:
             cure = "remove it, or choose another kind: this one has no such setting"
         return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
-    got = "nothing" if problem["type"] == "missing" else repr(problem["input"])[:80]
+    got = "nothing" if problem["type"] == "missing" else secrets.scrub(repr(problem["input"]))[:80]
+    if path[:2] == ["store", "storage_options"] or path == ["store"]:
+        got = f"one of type {type(problem['input']).__name__}"  # it may hold a secret
     if problem["type"].startswith("union_tag"):
         path.append("kind")
         got = repr(problem["ctx"]["tag"]) if "tag" in problem["ctx"] else "none"

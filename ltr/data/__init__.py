@@ -1,5 +1,7 @@
 """A table of features → what rankers eat, split honestly and examined by the data doctor.
 
+collection_checks      The data doctor on the shop's own tables: catalogue, queries and judgements,
+                       before any feature is made
 dataset                From a feature table to the arrays a ranker eats: X, grades and group sizes, cut
                        from one sorted frame
 doctor                 The data doctor: what in a table of judged pairs would spoil training or flatter
@@ -12,6 +14,8 @@ kinds                  The kind of a query is what it has: words, a photo, both,
                        modality
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
                        says its own
+reading                The data doctor on how the files were read: every guess, and what was left out,
+                       unreadable or odd
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows
 """

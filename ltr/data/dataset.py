@@ -11,6 +11,7 @@ import polars as pl
 from features.batch import Block
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
+from ltr.data.splits import Fold
 
 WIDE = {pl.Float64, pl.Int32, pl.Int64, pl.Int128, pl.UInt32, pl.UInt64}  # float32 would cut their digits
 LARGEST = float(np.finfo(np.float32).max)
@@ -77,6 +78,18 @@ class Dataset:
     def categorical(self) -> list[int]:
         """Columns of X that hold category codes."""
         return [i for i, feature in enumerate(self.schema.features) if feature.kind == "categorical"]
+
+    def scored(self, scores: np.ndarray) -> pl.DataFrame:
+        """The keys, the grade where known and a score (n,) for each pair, as `ltr.evaluation.evaluate` takes them."""
+        columns = [name for name in (*KEYS, "grade") if name in self.frame.columns]
+        return self.frame.select(columns).with_columns(score=pl.Series(scores, dtype=pl.Float64))
+
+    def split(self, fold: Fold) -> tuple[Dataset, Dataset, Dataset]:
+        """The pairs of a fold's training, validation and test queries."""
+        return self.take(fold.train), self.take(fold.validation), self.take(fold.test)
+
+    def _repr_html_(self) -> str:
+        return self.frame._repr_html_()
 
     def take(self, query_ids: Iterable[str]) -> Dataset:
         """The pairs of these queries; an id with no pairs here is passed over."""

@@ -20,6 +20,11 @@ Share = Annotated[
 ]
 
 
+_ALIASES = {"training": "train", "testing": "test"} | dict.fromkeys(
+    ("valid", "val", "dev", "development", "validate"), "validation"
+)
+
+
 @dataclass(frozen=True)
 class Fold:
     """The query ids of one split; InputError when two parts share a query, or training or test has none."""
@@ -51,14 +56,19 @@ class FoldsConfig(BaseModel):
 
 
 class ColumnSplitConfig(BaseModel):
-    """The data's own split: a column of the queries names each one's part; other names take no part."""
+    """The data's own split: a column of the queries names each one's part; other names take no part.
+
+    Capitals make no difference, and training, valid, val, dev and testing are read as train, validation and test.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["column"] = "column"
     column: str = "split"
     train: tuple[str, ...] = ("train",)
-    validation: tuple[str, ...] = Field((), description="none: a seeded share of the training queries")
+    validation: tuple[str, ...] = Field(
+        (), description="none: the part called so, or without one a seeded share of the training queries"
+    )
     test: tuple[str, ...] = ("test",)
     validation_share: Share = 0.15
     seed: int = 0
@@ -138,14 +148,28 @@ def _cross_validation(config: FoldsConfig, queries: pl.DataFrame) -> list[Fold]:
 
 
 def _by_column(config: ColumnSplitConfig, queries: pl.DataFrame) -> Fold:
+    named = validation_names(config, queries)
     train, validation, test = (
-        _named_parts(queries, config.column, names)
-        for names in (config.train, config.validation, config.test)
+        _named_parts(queries, config.column, names) for names in (config.train, named, config.test)
     )
-    if config.validation:
+    if named:
         return Fold(*(part["query_id"].to_list() for part in (train, validation, test)))
     units = _shuffled_units(train, config.seed)
     return Fold(*_train_and_validation(units, config.validation_share), test["query_id"].to_list())
+
+
+def validation_names(config: ColumnSplitConfig, queries: pl.DataFrame) -> tuple[str, ...]:
+    """The names of the validation part: those of the config, else "validation" where the column has such a part."""
+    if config.validation or config.column not in queries.columns:
+        return config.validation
+    there = plain_part(queries[config.column].cast(pl.String))
+    return ("validation",) if "validation" in there else ()
+
+
+def plain_part(names: pl.Series) -> pl.Series:
+    """Names of parts in one spelling: "Train", "training" → train; "valid", "val", "dev" → validation."""
+    plain = names.str.strip_chars().str.to_lowercase()
+    return plain.replace(_ALIASES)
 
 
 def _rotation(config: RotateConfig, queries: pl.DataFrame) -> list[Fold]:
@@ -234,11 +258,12 @@ def _named_parts(queries: pl.DataFrame, column: str, names: Sequence[str]) -> pl
     """The queries of the parts named; InputError for a name that no query has (a mistyped one, mostly)."""
     _check_column(queries, column)
     found = queries[column].cast(pl.String)
-    for name in names:
-        if name not in found:
+    plain, wanted = plain_part(found), plain_part(pl.Series(names, dtype=pl.String))
+    for name, meant in zip(names, wanted, strict=True):
+        if meant not in plain:
             there = ", ".join(found.unique().drop_nulls().sort().head(8)) or "nulls only"
             raise _bad(f"queries with {column} = {name!r}", there, "name the parts as the data does")
-    return queries.filter(found.is_in(list(names)))
+    return queries.filter(plain.is_in(wanted.implode()))
 
 
 def _check_column(queries: pl.DataFrame, column: str) -> None:

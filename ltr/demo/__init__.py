@@ -7,3 +7,7 @@ shop                   The embedded default: a generated shop with photos, whose
 words                  What the demo shop sells and how shopkeepers and shoppers put it in words,
                        seldom the same ones
 """
+
+from ltr.demo.shop import DemoShop, DemoShopConfig, generate
+
+__all__ = ["DemoShop", "DemoShopConfig", "generate"]

@@ -8,7 +8,6 @@ in columns. Grades follow from all of them, so each source holds a part that the
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.disk import draft_beside
 from features.errors import InputError
+from features.sources.frames import fingerprint
 from features.sources.load import Collection
 from ltr.demo.photos import COLOURS, PATTERNS, render
 from ltr.demo.words import BRANDS, KINDS, description, query_text, title
@@ -128,12 +128,7 @@ def _keep(shop: DemoShop, folder: Path) -> None:
 
 
 def _fingerprints(shop: DemoShop) -> dict[str, str]:
-    found = {}
-    for name in _TABLES:
-        buffer = io.BytesIO()
-        getattr(shop, name).write_ipc(buffer)
-        found[name] = hashlib.sha256(buffer.getbuffer()).hexdigest()
-    return found
+    return {name: fingerprint(getattr(shop, name)) for name in _TABLES}
 
 
 def _make(rows: Iterator[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[pl.DataFrame, pl.DataFrame]:

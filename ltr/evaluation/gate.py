@@ -51,6 +51,9 @@ class Verdict:
     def says(self) -> str:
         return _says(self.overall.difference, self.overall.p_value)
 
+    def _repr_html_(self) -> str:
+        return self.overall._repr_html_() + self.segments._repr_html_()
+
     @property
     def failures(self) -> list[str]:
         """Why the run must not replace the baseline; none when nothing fell beyond noise."""
@@ -64,7 +67,7 @@ class Verdict:
         found = {field.name: getattr(self, field.name) for field in fields(self)}
         tests = {"overall": asdict(self.overall), "others": [asdict(test) for test in self.others]}
         said = {"says": self.says, "failures": self.failures, "segments": self.segments.to_dicts()}
-        return found | tests | said
+        return found | tests | said | {"kinds": self.kinds.to_dicts()}
 
 
 def judge(
@@ -164,7 +167,7 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     overall = verdict.overall
     icon = {"better": "🟢", "worse": "🔴"}.get(verdict.says, "⚪")
     yield f"### {icon} {verdict.run} against {verdict.baseline}: {verdict.says}"
-    yield f"\n{in_words(overall)}.\n"
+    yield f"\n{overall}.\n"
     if verdict.failures:
         yield f"**Worse beyond noise:** {', '.join(verdict.failures)}.\n"
     yield "| metric | baseline | run | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
@@ -181,14 +184,6 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"\n{power_in_words(verdict)} {verdict.convention}"
     if verdict.left_out:
         yield f"\n{verdict.left_out:,} queries are left out: only one run has them, or their judged lists differ."
-
-
-def in_words(test: Comparison) -> str:
-    return (
-        f"{test.metric} {figure(test.mean_b)} → {figure(test.mean_a)}, {difference(asdict(test))}, "
-        f"p = {figure(test.p_value, 4)}; of {test.queries:,} queries {test.wins:,} gained, {test.losses:,} lost, "
-        f"{test.ties:,} stayed equal"
-    )
 
 
 def power_in_words(verdict: Verdict) -> str:

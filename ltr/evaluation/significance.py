@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.special import ndtr, ndtri
 
 from features.errors import InputError
+from ltr.evaluation.notation import difference, figure
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -54,6 +55,16 @@ class Comparison:
     losses: int
     ties: int
     queries: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.metric} {figure(self.mean_b)} → {figure(self.mean_a)}, {difference(asdict(self))}, "
+            f"p = {figure(self.p_value, 4)}; of {self.queries:,} queries {self.wins:,} gained, "
+            f"{self.losses:,} lost, {self.ties:,} stayed equal"
+        )
+
+    def _repr_html_(self) -> str:
+        return pl.DataFrame([asdict(self)])._repr_html_()
 
 
 def compare(

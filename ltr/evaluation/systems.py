@@ -48,6 +48,9 @@ class Measurement:
         systems = self.per_query["system"].unique(maintain_order=True)
         return [name for name in systems if name == BEST or is_baseline(name)]
 
+    def _repr_html_(self) -> str:
+        return self.summary._repr_html_()
+
     def rival(self, part: str) -> str | None:
         """The baseline that systems are measured against on a part of the queries: the best for their kind, or BEST."""
         kinds = parts(self.per_query)[part]["kind"].unique()

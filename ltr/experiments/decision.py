@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.disk import sha256
 from features.errors import InputError
-from features.sources.readers import sha256
 from ltr.experiments.outcome import Check, Outcome, finite
 
 FOLDER = "decisions"

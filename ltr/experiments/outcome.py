@@ -97,4 +97,4 @@ def failed(checks: Sequence[Check]) -> list[Check]:
 def refused(kind: str, title: str, checks: Sequence[Check], **more: Any) -> Outcome:
     """Nothing can be judged, because of the checks that failed."""
     reasons = "; ".join(f"{check.name}: {check.evidence}" for check in failed(checks))
-    return Outcome(kind, title, "cannot", f"Cannot judge. {reasons}", checks, **more)
+    return Outcome(kind, title, "cannot", reasons, checks, **more)

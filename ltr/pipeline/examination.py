@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from features.encoders.protocol import Bounded
+from features.feature_schema import KEYS
+from features.sources.load import Collection
 from ltr.config.tree import Config
-from ltr.data.doctor import Finding, examine
+from ltr.data.collection_checks import examine_collection
+from ltr.data.doctor import (
+    NOTABLE,
+    Finding,
+    check_part_names,
+    examine_features,
+    examine_pairs,
+    finding,
+)
+from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
+from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.prepare import Prepared, prepare
 from ltr.training.modality_dropout import check_parts
+
+_COUNTED = 1000  # descriptions whose tokens are counted
 
 
 @dataclass(frozen=True)
@@ -27,19 +42,48 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     last_fold: only the last of several, as tuning takes it. Raises InputError for bad input, and for a
     modality that the config takes away and the catalogue never had.
     """
+    check_tracking(config.tracking)
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
     folds = folds[-1:] if last_fold else folds
-    return Examined(prepared, folds, diagnose(config, prepared, folds))
+    findings = check_collection(config, prepared.collection, folds)
+    findings += [*examine_features(prepared.table.frame), *_check_reach(prepared)]
+    return Examined(prepared, folds, findings)
 
 
-def diagnose(config: Config, prepared: Prepared, folds: Sequence[Fold]) -> list[Finding]:
-    return examine(
-        prepared.table.frame,
-        prepared.collection.queries,
-        folds,
-        relevant_from=config.evaluation.relevant_from,
-        limits={config.ranker.kind: config.ranker.limits},
+def check_collection(
+    config: Config, collection: Collection, folds: Sequence[Fold] | None = None
+) -> list[Finding]:
+    """What the doctor says of the data alone, before a feature is made; folds: None for the config's."""
+    pairs, queries = collection.judgements.select(*KEYS, "grade").sort(KEYS), collection.queries
+    if folds is None:
+        folds = make_folds(config.split, queries, pairs["query_id"])
+    relevant_from = config.evaluation.relevant_from
+    limits = {config.ranker.kind: config.ranker.limits}
+    return [
+        *examine_reading(collection),
+        *examine_collection(collection, relevant_from=relevant_from),
+        *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
+        *check_part_names(config.split, queries, pairs["query_id"]),
+    ]
+
+
+def _check_reach(prepared: Prepared) -> Iterator[Finding]:
+    """Whether text encoders read descriptions to their end; of many, a sample is counted."""
+    products = prepared.collection.products
+    if "description" not in products.columns or not products["description"].count():
+        return
+    texts = (
+        products["description"].drop_nulls().gather_every(max(1, products["description"].count() // _COUNTED))
     )
+    for name, encoder in prepared.encoders.items():
+        if isinstance(encoder, Bounded) and "text" in encoder.modalities and encoder.longest is not None:
+            count = int(encoder.cuts(texts.to_list()).sum())
+            yield finding(
+                "WARN" if count > NOTABLE * len(texts) else "PASS",
+                f"descriptions longer than encoder {name!r} reads",
+                f"{count:,} of {len(texts):,} looked at have more than {encoder.longest} tokens: the rest is cut off",
+                f"put what matters first, or set encoders.{name} to a model that reads further",
+            )

@@ -16,7 +16,7 @@ import polars as pl
 
 from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
-from features.encoders.registry import Encoder, Fittable, make_encoder
+from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, FeatureSchema
 from features.media.photos import PhotoChecks
@@ -60,6 +60,21 @@ def load_collection(config: Config) -> Collection:
     return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
 
 
+def read_collection(config: Config) -> Collection:
+    """As `load_collection`, saying what was read; InputError for one without a judgement."""
+    log.info("reading %s …", config.name)
+    collection = load_collection(config)
+    log.info("read: %s", sizes_in_words(collection))
+    if not collection.judgements.height:
+        raise InputError(
+            where="data.judgements",
+            expected="a table of graded pairs",
+            got="none",
+            cure="set data.judgements.path: rankers learn from its pairs",
+        )
+    return collection
+
+
 def sizes_in_words(collection: Collection) -> str:
     tables = ("products", "queries", "judgements")
     return ", ".join(f"{getattr(collection, name).height:,} {name}" for name in tables)
@@ -83,20 +98,19 @@ def cache_of(config: Config) -> EmbeddingCache:
 def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
     """A run's features over its own catalogue: the kept index, without reading the catalogue if no file changed."""
     cache = cache_of(config)
-    products = known_products(config.data, config.base, cache.folder)
+    folder = Path(config.cache.folder)
+    products = known_products(config.data, config.base, folder)
     if products is not None:
         encoders = {
-            name: known_encoder(settings, config.base, cache.folder, partial(_make_encoder, config, name))
+            name: known_encoder(settings, config.base, folder, partial(_make_encoder, config, name))
             for name, settings in config.encoders.items()
         }
         key = index_key(products, config.features, encoders)
         found = FeatureBuilder.opened(key, config.features, encoders, cache, schema)
-        if found is not None and photos_unchanged(
-            found.catalogue.products, config.data, config.base, cache.folder
-        ):
+        if found is not None and photos_unchanged(found.catalogue.products, config.data, config.base, folder):
             return found
     collection = load_collection(config)
-    remember_products(collection, config.data, config.base, cache.folder)
+    remember_products(collection, config.data, config.base, folder)
     return make_builder(config, collection.products, schema)
 
 
@@ -105,10 +119,7 @@ def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     encoders = {name: _make_encoder(config, name) for name in config.encoders}
     for encoder in encoders.values():
         if isinstance(encoder, Fittable) and not encoder.fitted:
-            fields = [pl.col(name) for name in ("title", "description", "brand", "category")]
-            encoder.fit(
-                products.select(pl.concat_str(fields, separator=" ", ignore_nulls=True)).to_series().to_list()
-            )
+            fit_on_products(encoder, products)
     return encoders
 
 
@@ -125,17 +136,8 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
 
     The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
     """
-    log.info("reading %s …", config.name)
-    collection = load_collection(config)
-    log.info("read: %s", sizes_in_words(collection))
-    if not collection.judgements.height:
-        raise InputError(
-            where="data.judgements",
-            expected="a table of graded pairs",
-            got="none",
-            cure="set data.judgements.path: the features are built for its pairs",
-        )
-    store = FeatureStore(config.store.root, config.store.storage_options)
+    collection = read_collection(config)
+    store = FeatureStore(config.store.address, config.store.options)
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)

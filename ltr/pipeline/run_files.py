@@ -83,7 +83,8 @@ def _verdict(
     products = completed(Products, judged.select("product_id").unique())
     segments = query_segments(asked, judged, products, evaluation.relevant_from)
     ours, theirs = (
-        measured.per_query.filter(pl.col("system") == name).drop("system", "segment") for name in names
+        measured.per_query.filter(pl.col("system") == name).drop("system", "kind", "segment")
+        for name in names
     )
     return judge((names[0], ours), (names[1], theirs), segments, evaluation)
 

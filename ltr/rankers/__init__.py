@@ -2,6 +2,7 @@
 
 protocol              What a ranker is, what its settings say of it, and what it may add
 registry              Which rankers there are: each `kind` of the config with the class that it makes
+sklearn                Rankers as scikit-learn estimators: pipelines, and searches by group
 lists                 Lists laid end to end: starts, nDCG, z-scores, weights on a grid
 out_of_fold           Training queries scored by rankers fitted without them
 devices               Is the device asked for really there?

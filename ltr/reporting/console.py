@@ -11,7 +11,7 @@ from features.feature_schema import Feature
 from features.sources.load import Collection
 from ltr.config.output import say, show
 from ltr.data.doctor import Finding, to_text, worst
-from ltr.evaluation.gate import LEVEL, Verdict, in_words, power_in_words
+from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
@@ -28,8 +28,9 @@ def print_cleaning(collection: Collection) -> None:
         show("cleaning", ["table", "step", "rows", "affected", "action", "example"], steps)
 
 
-def print_findings(findings: list[Finding]) -> None:
-    say(to_text(findings))
+def print_findings(findings: list[Finding], *, passed: bool = False) -> None:
+    for line in to_text(findings, passed=passed).splitlines():
+        say(line)
     say(f"data doctor: {worst(findings)}")
 
 
@@ -69,7 +70,7 @@ def _system_line(
 def print_verdict(verdict: Verdict) -> None:
     """A run beside its baseline: the one test of all queries, then part by part."""
     say(f"{verdict.run} against {verdict.baseline}: {verdict.says}")
-    say(f"{in_words(verdict.overall)}. {power_in_words(verdict)}")
+    say(f"{verdict.overall}. {power_in_words(verdict)}")
     if verdict.left_out:
         say(f"left out: {verdict.left_out:,} queries that only one run has, or whose judged lists differ")
     rows = [

@@ -14,6 +14,8 @@ saved_run             A run folder opened for scoring: its config, schema and mo
                       catalogue
 sources               From a config's `train` section to what training learns from and leans on: other
                       sets read, an earlier run opened
+sums                  Sums of every file of a run: what changed since it was written is found by
+                      whoever reads it
 training              A config's ranker trained and measured: what `ltr.train` leaves in a run
 tuned                 Tuning put into practice: a config's data, split and candidates; the winner
                       fitted, measured and kept as a run

@@ -118,7 +118,7 @@ def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:
 
 def _warn_of_seen(run: SavedRun, collection: Collection) -> None:
     """Say how many of the queries look like ones that the model was trained on."""
-    own = pl.read_parquet(run.folder / "trained_on.parquet").select("words", "photo").unique()
+    own = run.table("trained_on.parquet").select("words", "photo").unique()
     judged = collection.queries.join(collection.judgements, on="query_id", how="semi")
     some_look = pl.col("words").is_not_null() | pl.col("photo").is_not_null()
     seen = looks(judged).filter(some_look).join(own, on=["words", "photo"], how="semi", nulls_equal=True)

@@ -2,7 +2,7 @@
 
 config.yaml       resolved settings            model/            the ranker, in its library's own format
 features.json     feature schema               metrics.json      figures with intervals, conventions, tests
-run.json          versions, fingerprints       per_query.parquet one row per system and query
+run.json          versions, fingerprints, sums      per_query.parquet one row per system and query
 importance.json   what the model goes by       scores.parquet    held-out score of every judged pair
 cleaning.json     what loading changed         robustness.json   figures as photos or descriptions go missing
 doctor.json       the data doctor's findings   report.md, report.html
@@ -16,6 +16,7 @@ import datetime as dt
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
@@ -25,7 +26,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from features.disk import draft_beside, write_whole
+from features.disk import check_writable, draft_beside, finish_whole, publish, write_whole
 from features.encoders.registry import Fittable
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
@@ -38,8 +39,9 @@ from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
 from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import Robustness
+from ltr.runs.sums import ABOUT, SUMS, changed, check_files, read_about, seal, write_about
 from ltr.training.cross_fit import CrossFit
-from ltr.training.fused_ranker import FusedRanker
+from ltr.training.fused_ranker import PROJECTION, FusedRanker
 
 Parsed = TypeVar("Parsed")
 
@@ -59,9 +61,10 @@ def check_target(target: Path, sign: str = "run.json") -> None:
         cure = "name another with --run: this one would be moved away"
         raise InputError(where=target, expected="a new folder, or an earlier run", got=got, cure=cure)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(target.parent)
     except OSError as error:
-        got, cure = f"one that cannot be made ({error.strerror})", "name another folder with --run or --runs"
+        got = f"one that cannot be {'written' if target.parent.is_dir() else 'made'} ({error.strerror})"
+        cure = "check your rights to it and the space left, or name another folder with --run or --runs"
         raise InputError(
             where=target.parent, expected="a folder to write the run in", got=got, cure=cure
         ) from error
@@ -69,22 +72,12 @@ def check_target(target: Path, sign: str = "run.json") -> None:
 
 @contextmanager
 def new_run(target: Path) -> Iterator[Path]:
-    """A folder to fill; it takes its name only when whole, and an earlier run of that name is set aside."""
+    """A folder to fill; it takes its name only when whole and summed, and an earlier run of that name is set aside."""
     with draft_beside(target) as draft:
         yield draft
-        if target.exists():
-            made = dt.datetime.fromtimestamp(target.stat().st_mtime, tz=dt.UTC)
-            target.replace(_free_name(target, made))
-        draft.replace(target)
-
-
-def _free_name(target: Path, made: dt.datetime) -> Path:
-    earlier = target.with_name(f"{target.name}@{made:%Y-%m-%dT%H-%M-%S}")
-    number = 1
-    while earlier.exists():
-        number += 1
-        earlier = target.with_name(f"{target.name}@{made:%Y-%m-%dT%H-%M-%S}-{number}")
-    return earlier
+        if (draft / ABOUT).is_file():
+            seal(draft)
+        publish(draft, target)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +99,26 @@ class RunRecord:
     kept: FusedRanker
     importance: Importance | None = None
     robustness: Robustness | None = None
+    made_at: dt.datetime = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that the folder is at, marked where files differ from it; None where git does not know it."""
+    try:
+        words = [
+            "git",
+            "-C",
+            str(folder),
+            "describe",
+            "--always",
+            "--dirty=, changed since",
+            "--abbrev=10",
+            "--exclude=*",
+        ]
+        found = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
 
 
 def versions() -> dict[str, str]:
@@ -119,7 +132,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
     config, prepared, measured = record.config, record.prepared, record.measured
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
-    write_json(folder / "run.json", _about(record))
+    write_about(folder, _about(record))
     record.kept.save(folder)
     _save_fitted_encoders(folder, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
@@ -161,8 +174,9 @@ def _save_fitted_encoders(folder: Path, prepared: Prepared) -> None:
 
 def _about(record: RunRecord) -> dict[str, Any]:
     return {
-        "format": 1,
-        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "format": 2,
+        "made_at": record.made_at.isoformat(timespec="seconds"),
+        "commit": commit_of(record.config.base),
         "command": record.command,
         "base": str(record.config.base),
         "model": record.measured.model,
@@ -190,7 +204,9 @@ def figures(record: RunRecord) -> dict[str, Any]:
 
 def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     """The run's config, feature schema and run.json; InputError when the folder is no run, or not whole."""
-    for name in ("config.yaml", "features.json", "run.json", "model"):
+    if not run.exists() and run.parent.is_dir():
+        finish_whole(run.parent)  # its writer was killed just before it took its name
+    for name in ("config.yaml", "features.json", ABOUT, "model"):
         if not (run / name).exists():
             raise InputError(
                 where=run,
@@ -198,32 +214,25 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
                 got=f"one without {name}" if run.is_dir() else "a file" if run.exists() else "no such folder",
                 cure="name a folder that ltr.train wrote",
             )
-    about = _read_whole(run / "run.json", _parse_about)
+    about = read_about(run)
+    stored = [name for name in about[SUMS] if name.startswith(ENCODER_STATE)]
+    projection = [name for name in about[SUMS] if name == PROJECTION]
+    check_files(run, about, "config.yaml", "features.json", "model", *stored, *projection)
     schema = _read_whole(run / "features.json", FeatureSchema.from_json)
     states = {
-        f"encoders.{path.stem.removeprefix(ENCODER_STATE)}.state": str(path.absolute())
-        for path in run.glob(f"{ENCODER_STATE}*.safetensors")
+        f"encoders.{Path(name).stem.removeprefix(ENCODER_STATE)}.state": str((run / name).absolute())
+        for name in stored
     }
     config = read_config(run / "config.yaml", states, base=Path(about["base"]))
     _check_states(run, config)
     return config, schema, about
 
 
-def _parse_about(text: str) -> dict[str, Any]:
-    about = json.loads(text)
-    return {**about, "base": str(about["base"]), "model": str(about["model"])}
-
-
 def _read_whole(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
     try:
         return parse(path.read_text(encoding="utf-8"))
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            where=path,
-            expected="the file as ltr.train wrote it",
-            got=f"another ({type(error).__name__}: {error})",
-            cure="copy the whole run folder again, or train it again",
-        ) from error
+        raise changed(path, f"another ({type(error).__name__}: {error})") from error
 
 
 def _check_states(run: Path, config: Config) -> None:

@@ -17,7 +17,8 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.pipeline.prepare import embedded_dataset, make_builder, open_builder
-from ltr.runs.record import read_json, read_settings
+from ltr.runs.record import read_settings
+from ltr.runs.sums import check_files, read_about
 from ltr.training.fused_ranker import FusedRanker
 
 
@@ -77,6 +78,11 @@ class SavedRun:
         self.schema.check(table, f"features for {self.folder}")
         return Dataset.from_frame(table, self.schema)
 
+    def table(self, name: str) -> pl.DataFrame:
+        """A table of the run folder; InputError where it is not there, or changed since it was written."""
+        check_files(self.folder, read_about(self.folder), name)
+        return read_table(self.folder / name)
+
     def held_out(self) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
         """Judged pairs (query_id, product_id, grade) and each system's held-out scores (n,) of them."""
         _, pairs, scores = held_out(self.folder)
@@ -99,7 +105,9 @@ def held_out(folder: Path) -> tuple[str, pl.DataFrame, dict[str, np.ndarray]]:
     compared with. Raises InputError where they are not there.
     """
     check_held_out(folder)
+    about = read_about(folder)
+    check_files(folder, about, "scores.parquet")
     table = read_table(folder / "scores.parquet")
     systems = [name for name in table.columns if name.startswith("score: ")]
     scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}
-    return str(read_json(folder / "run.json")["model"]), table.select(*KEYS, "grade"), scores
+    return str(about["model"]), table.select(*KEYS, "grade"), scores

@@ -13,7 +13,6 @@ import polars as pl
 
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.sources.readers import read_table
 from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
@@ -133,7 +132,7 @@ def _start(folder: Path, data: Dataset, queries: pl.DataFrame) -> Ranker:
             else "none that are the same",
             cure="name another run, or train that one on the same features",
         )
-    known = queries.height - len(_unlike(looks(queries), read_table(folder / "trained_on.parquet")))
+    known = queries.height - len(_unlike(looks(queries), run.table("trained_on.parquet")))
     if known:
         log.warning(
             "train.start: %s of these queries trained that run, so it flatters the figures", f"{known:,}"

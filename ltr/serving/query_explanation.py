@@ -28,6 +28,7 @@ from ltr.explanation.counterfactual import Change, Shelf, changes, in_a_sentence
 from ltr.pipeline.prepare import embedded_dataset
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
+from ltr.runs.sums import check_files, read_about
 from ltr.serving.ranking import CANDIDATES, in_order, one_query
 
 
@@ -188,5 +189,6 @@ def read_importance(run: Path) -> dict[str, Any]:
             got="none",
             cure="train the run again, with ranker lightgbm or xgboost",
         )
+    check_files(run, read_about(run), path.name)
     found: dict[str, Any] = read_json(path)
     return found

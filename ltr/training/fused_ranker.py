@@ -16,6 +16,8 @@ from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.rankers import Ranker
 from ltr.training.anchoring import load_anchored
 
+PROJECTION = "projection.safetensors"
+
 
 class FusedRanker:
     """A ranker and the projection its embedding features go through, fitted and saved together."""
@@ -42,11 +44,11 @@ class FusedRanker:
         """`model/` and, where embeddings are features, `projection.safetensors` in the run folder."""
         self.ranker.save(run / "model")
         if self._projection:
-            self._projection.save(run / "projection.safetensors")
+            self._projection.save(run / PROJECTION)
 
     @classmethod
     def load(cls, run: Path, embeddings: EmbeddingFusionConfig | None) -> FusedRanker:
-        projection = EmbeddingFeatures.load(run / "projection.safetensors") if embeddings else None
+        projection = EmbeddingFeatures.load(run / PROJECTION) if embeddings else None
         return cls(load_anchored(run / "model"), embeddings, projection)
 
     def extend(self, rows: EmbeddedDataset) -> Dataset:

@@ -2,6 +2,8 @@
 
 candidates             What one trial of a search may be: a kind of ranker with its settings, and the
                        feature groups it sees
+journal                The journal of a study: a file to which whole, summed records are appended, under
+                       a lock of the kernel's
 liveness               Which running trials have lost their process: a process gone from this machine,
                        or one silent elsewhere
 pruning                When a trial is not worth finishing: judged on the same folds, and on the same

@@ -11,7 +11,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -25,6 +28,24 @@ GRACE = 90.0  # seconds
 
 def this_worker() -> dict[str, str | int]:
     return {"machine": machine(), "process": os.getpid(), "started": started(os.getpid()) or ""}
+
+
+def register(study: optuna.Study) -> None:
+    """Note on the study that this process works on it, before its first trial."""
+    me = this_worker()
+    study.set_user_attr(f"{WORKER} {me['machine']} {me['process']} {me['started']}", me)
+
+
+def is_alone(study: optuna.Study) -> bool:
+    """Whether every other process that worked on the study is known to be gone: a trial that nobody signed is lost."""
+    workers = [worker for name, worker in study.user_attrs.items() if name.startswith(f"{WORKER} ")]
+    return all(worker == this_worker() or _is_gone(worker) for worker in workers)
+
+
+def _is_gone(worker: Mapping[str, Any]) -> bool:
+    """Known to be gone; of another machine, and where there is no /proc, nobody knows."""
+    here = worker["machine"] == machine() and worker["started"] != ""
+    return here and started(int(worker["process"])) != worker["started"]
 
 
 class Watcher:
@@ -67,4 +88,5 @@ class Heartbeat:
         beat = 0
         while not self._over.wait(BEAT_EVERY):
             beat += 1
-            self._trial.set_user_attr(BEAT, beat)
+            with suppress(Exception):  # a full disk or a lost database stops the trial itself, with its cause
+                self._trial.set_user_attr(BEAT, beat)

@@ -20,13 +20,13 @@ from optuna.trial import FrozenTrial, TrialState
 from features.errors import InputError
 from ltr.rankers.search_space import Choice, Float, Range
 from ltr.tuning.candidates import Candidate, CandidateSpace, TuningConfig
-from ltr.tuning.liveness import Heartbeat, Watcher
+from ltr.tuning.liveness import WORKER, Heartbeat, Watcher, is_alone, register
 from ltr.tuning.pruning import CURVE, CURVE_OF, CurveWatch, is_default
+from ltr.tuning.study import GIVEN_UP, RETRIES, SLOT, enqueue_default, slot_of
 from ltr.tuning.trials import CrossValidation, FoldResult, mean_result
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 FOLDS, KEY, LATENCY, FEATURES, SECONDS = "folds", "key", "latency", "features", "seconds"
-RETRIES = 3  # of a trial that takes its process with it each time: then it is left failed
 POLL = 0.5  # seconds between looks at what other workers finish
 
 
@@ -45,6 +45,7 @@ class Search:
     def run(self) -> None:
         """Raises KeyboardInterrupt after the trial during which Ctrl-C was pressed, or at once the second time."""
         started, watcher = time.monotonic(), Watcher()
+        register(self.study)
         with _stop_gently(self.say) as stop:
             while not self._enough() and not self._late(started):
                 self._take_up(watcher)
@@ -67,7 +68,7 @@ class Search:
     def _take_up(self, watcher: Watcher) -> None:
         """Fail the trials whose worker is gone, and queue them again."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if watcher.gone(trial):
+            if watcher.gone(trial) or (WORKER not in trial.user_attrs and is_alone(self.study)):
                 self.say(f"trial {trial.number}: its process is gone, queued again")
                 self._queue_again(trial)
 
@@ -77,18 +78,23 @@ class Search:
         except (ValueError, UpdateFinishedTrialError):
             return  # another worker was first
         retries = trial.user_attrs.get("retries", 0) + 1
-        if retries <= RETRIES or is_default(trial):
-            kept = {"role": trial.user_attrs["role"]} if is_default(trial) else {}
-            self.study.enqueue_trial(trial.params, user_attrs={"retries": retries, **kept})
+        if is_default(trial):
+            enqueue_default(self.study, self.space, retries)
+        elif retries <= RETRIES and SLOT in trial.user_attrs:
+            # Without its settings: they are drawn again, and those not drawn yet from where the generator stood.
+            again = {"retries": retries, SLOT: trial.user_attrs[SLOT]}
+            self.study.enqueue_trial({}, user_attrs=again)
 
     def _one_trial(self, started: float) -> None:
         trial = self.study.ask()
+        trial.set_user_attr(SLOT, slot_of(self.study, _frozen(self.study, trial)))
         try:
             with Heartbeat(trial):
                 before = time.monotonic()
                 ended = None if self._surplus(trial) else self._judge(trial)
                 trial.set_user_attr(SECONDS, round(time.monotonic() - before, 3))
         except InputError:
+            trial.set_user_attr(GIVEN_UP, value=True)
             self.study.tell(trial, state=TrialState.FAIL)
             raise
         except BaseException:

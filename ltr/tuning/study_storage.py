@@ -2,83 +2,85 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 import sqlalchemy
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import exc
 
+from features import secrets
 from features.errors import InputError
+from ltr.tuning.journal import Journal
 
 ATTEMPTS = 5  # to make the tables, which another process may be making at the same moment
 # Optuna's own lines would break up ours; what it warns of stays.
 optuna.logging.set_verbosity(logging.WARNING)
 
 
-class _FileLock:
-    """A lock that the kernel gives back when its process dies: optuna's own, a link, outlives a kill -9."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._handle = path, -1
-
-    def acquire(self) -> bool:
-        handle = os.open(self._path, os.O_CREAT | os.O_RDWR, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        self._handle = handle
-        return True
-
-    def release(self) -> None:
-        os.close(self._handle)
-
-
 def open_storage(address: str | None, folder: Path) -> BaseStorage:
     """A database's URL, a journal file's path, or None for `journal.log` in the study's folder.
 
-    Raises InputError for an address that cannot be opened.
+    `${NAME}` in an address stands for a variable of the environment. Raises InputError for an address that cannot
+    be opened.
     """
     if address is not None and "://" in address:
-        return _database(address)
+        return _database(_resolved(address))
     path = folder / "journal.log" if address is None else Path(address)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _FileLock(path.with_name(path.name + ".lock"))
-    try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))  # type: ignore[arg-type]
-    except ValueError as error:
-        got, cure = f"another file ({error})", "name another with --storage"
-        raise InputError(where=path, expected="the journal of a study", got=got, cure=cure) from error
+    return JournalStorage(Journal(path))
 
 
 def shown(address: str | None, folder: Path) -> str:
-    """The address for people to read: without its password."""
-    if address is None:
-        return str(folder / "journal.log")
-    return sqlalchemy.make_url(address).render_as_string(hide_password=True) if "://" in address else address
+    """The address for people to read: without its secrets."""
+    return str(folder / "journal.log") if address is None else secrets.masked_address(address)
+
+
+@contextmanager
+def storage_errors(address: str | None, folder: Path) -> Iterator[None]:
+    """Raise what a database that is lost on the way raises as an InputError, without its secrets."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+        cure = "start the database, and run the same command again: no finished trial is lost"
+        # From None: with --debug, the driver's own words would be told.
+        raise _bad(shown(address, folder), f"none ({_told(cause)})", cure) from None
+
+
+def _resolved(address: str) -> str:
+    secrets.remember(secrets.secrets_of(address))
+    address = secrets.resolve(address)
+    secrets.remember(secrets.secrets_of(address))
+    return address
 
 
 def _database(address: str) -> BaseStorage:
+    where = secrets.masked_address(address)
     try:
         url = sqlalchemy.make_url(address)
         return _with_tables(url)
-    except (exc.ArgumentError, exc.NoSuchModuleError) as error:
+    except (exc.ArgumentError, exc.NoSuchModuleError, ValueError) as error:
         kind = address.partition("://")[0]
-        raise _bad(kind, f"none such ({error})", "write it like postgresql://user@host/database") from error
-    except ImportError as error:
+        cure = "write it like postgresql://user@host/database"
+        raise _bad(kind, f"none such ({_told(error)})", cure) from None
+    except ImportError:
         got, cure = "an installation without its driver", "run pip install 'shop-ltr[postgres]'"
         if url.get_backend_name() != "postgresql":
             cure = f"install a driver of {url.get_backend_name()}"
-        raise _bad(url.render_as_string(hide_password=True), got, cure) from error
-    except exc.SQLAlchemyError as error:
-        told = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-        where = url.render_as_string(hide_password=True)
-        raise _bad(
-            where, f"none ({told})", "check the address and your rights, or start the database"
-        ) from error
+        raise _bad(where, got, cure) from None
+    except (exc.SQLAlchemyError, StorageInternalError) as error:
+        cure = "check the address and your rights, or start the database"
+        raise _bad(where, f"none ({_told(error)})", cure) from None
+
+
+def _told(error: BaseException) -> str:
+    return secrets.scrub(str(getattr(error, "orig", None) or error)).strip().split("\n")[0]
 
 
 def _with_tables(url: sqlalchemy.URL) -> RDBStorage:

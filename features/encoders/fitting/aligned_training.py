@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from features.disk import whole_file
 from features.encoders.fitting.aligned_start import content_of, first_tower
 from features.encoders.fitting.contrastive import augment, contrastive_loss, learning_rate_at
 from features.encoders.fitting.pair_sampling import (
@@ -252,10 +253,8 @@ class _Fitting:
             "optimiser": self._optimiser.state_dict(),
             "standing": vars(self._standing),
         }
-        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._checkpoint.with_name(f"{self._checkpoint.name}.tmp")
-        torch.save(state, unfinished)
-        unfinished.replace(self._checkpoint)
+        with whole_file(self._checkpoint) as path:
+            torch.save(state, path)
 
     def _resume(self) -> None:
         if not self._checkpoint.is_file():

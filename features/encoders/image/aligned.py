@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.disk import sha256
 from features.encoders.image.photo_loading import PhotoSettings, encode_photos
 from features.encoders.protocol import (
     check_modality,
@@ -21,7 +22,6 @@ from features.encoders.protocol import (
     major_versions,
     torch_device,
 )
-from features.encoders.text.model_files import hash_file
 from features.errors import NotFittedError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class AlignedEncoder:
             {
                 "kind": config.kind,
                 "shape": self._shape.model_dump(),
-                "weights": hash_file(self._folder / _WEIGHTS),
+                "weights": sha256(self._folder / _WEIGHTS),
                 "versions": major_versions("torchvision", "pillow"),
                 **config.rounding,
             }
@@ -110,7 +110,6 @@ def save_tower(folder: Path, tower: PhotoTower, shape: TowerShape, record: Mappi
 
     state = {name: tensor.cpu().contiguous() for name, tensor in tower.state_dict().items()}
     save_file(state, folder / _WEIGHTS)
-    (folder / _WEIGHTS).chmod(0o644)  # safetensors keeps it from everyone else
     (folder / _ABOUT).write_text(shape.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 

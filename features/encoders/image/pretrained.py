@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
+from features.disk import sha256
 from features.encoders.image.photo_loading import PhotoSettings, encode_photos
 from features.encoders.protocol import (
     check_modality,
@@ -22,7 +23,6 @@ from features.encoders.protocol import (
     major_versions,
     torch_device,
 )
-from features.encoders.text.model_files import hash_file
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _source(config: TorchvisionConfig, base: Path) -> str:
             got="no such file",
             cure="mend the path (relative ones start from the config file)",
         )
-    return hash_file(path)
+    return sha256(path)
 
 
 def _state(config: TorchvisionConfig, base: Path) -> object:

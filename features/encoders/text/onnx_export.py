@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from features.disk import draft_beside
+from features.disk import draft_beside, publish
 from features.encoders.text.model_files import load_model
 from features.encoders.text.onnx_runtime import ABOUT, MODEL, TOKENIZER, OnnxPrecision
 from features.errors import InputError
@@ -52,8 +52,7 @@ def export(source: Path, precision: OnnxPrecision, target: Path) -> None:
             _quantise(draft)
         else:
             (draft / _EXACT).rename(draft / MODEL)
-        if not target.exists():
-            draft.replace(target)
+        publish(draft, target, keep=True)
 
 
 def _write(model: SentenceTransformer, source: Path, draft: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from features.disk import sha256
 from features.encoders.protocol import (
     EncoderSettings,
     check_modality,
@@ -20,7 +21,6 @@ from features.encoders.protocol import (
     major_versions,
     unit_rows,
 )
-from features.encoders.text.model_files import hash_file
 from features.errors import NotFittedError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class StaticEncoder:
         self.fingerprint = fingerprint_of(
             {
                 "kind": config.kind,
-                "files": {n: hash_file(self._folder / n) for n in (_WEIGHTS, _TOKENIZER, _ABOUT)},
+                "files": {n: sha256(self._folder / n) for n in (_WEIGHTS, _TOKENIZER, _ABOUT)},
                 "versions": major_versions("model2vec"),
             }
         )

@@ -22,6 +22,7 @@ from features.encoders.protocol import (
 )
 from features.encoders.text.model_files import load_model
 from features.encoders.text.onnx_runtime import ABOUT, OnnxPrecision, OnnxText
+from features.encoders.text.reach import cut_texts, token_limit
 from features.encoders.text.single_text import SingleText, reads
 from features.encoders.text.token_batches import token_batches
 from features.errors import InputError
@@ -122,6 +123,17 @@ class TransformerTextEncoder:
         """The shortest way for one text: float32 on a CPU, of a model that can be computed so."""
         here = self._config.runtime == "torch" and self._config.device != "cuda"
         return SingleText(self._folder, self._config.max_tokens) if here and reads(self._folder) else None
+
+    @property
+    def longest(self) -> int | None:
+        """The tokens that are read of a text; None: unknown."""
+        return token_limit(self._folder, self._config.max_tokens)
+
+    def cuts(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) bool: texts of which the end is never read."""
+        if self.longest is None:
+            return np.zeros(len(texts), dtype=bool)
+        return cut_texts(self._folder, self.longest, texts)
 
     def _check_onnx(self) -> None:
         require(

@@ -51,11 +51,8 @@ def crossing_chance(fractions: Sequence[float], limits: FloatArray, drift: float
     return chance
 
 
-def inflation(
-    fractions: Sequence[float], level: float, power: float, spending: Spending = "obrien-fleming"
-) -> float:
-    """How many times the units of a test with one look are needed for the same power."""
-    limits = bounds(fractions, level, spending)
+def inflation(fractions: Sequence[float], limits: FloatArray, level: float, power: float) -> float:
+    """How many times the units of a test with one look are needed for the same power under these bounds."""
     plain = float(ndtri(1 - level / 2) + ndtri(power))
     drift = brentq(lambda d: crossing_chance(fractions, limits, d) - power, plain / 2, plain * 3)
     return float((drift / plain) ** 2)
@@ -154,3 +151,9 @@ def any_time(value: float, error: float, tau2: float, level: float = 0.05) -> An
     reach = np.sqrt(2 * variance * total / tau2 * (np.log(1 / level) + np.log(total / variance) / 2))
     log_ratio = tau2 * value**2 / (2 * variance * total) - np.log(total / variance) / 2
     return AnyTime(value - float(reach), value + float(reach), float(np.exp(-max(log_ratio, 0.0))))
+
+
+def mixture_limits(fractions: FloatArray, level: float = 0.05) -> FloatArray:
+    """The |z| beyond which `any_time`, tuned for fraction 1, rejects at each fraction."""
+    tau2 = mixture_variance(1.0, level)
+    return np.array([any_time(0.0, t**-0.5, tau2, level).high * t**0.5 for t in fractions])

@@ -23,6 +23,7 @@ from ltr.rankers.boosters.boosted import (
     monotone_signs,
     thread_count,
 )
+from ltr.rankers.boosters.lightgbm_text import checked_text
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.protocol import Limits, OnTree
 from ltr.rankers.registry import register
@@ -97,7 +98,7 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
             "min_data_in_leaf": config.min_rows_per_leaf,
             "lambda_l2": config.l2,
             "feature_fraction": config.feature_fraction,
-            "bagging_fraction": config.bagging_fraction,
+            "bagging_fraction": self._rows_of_a_tree(train),
             "bagging_freq": config.bagging_freq,
             "device_type": LIGHTGBM_NAMES[config.device],
             "num_threads": thread_count(config.threads, train.X),
@@ -147,13 +148,19 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
 
     @staticmethod
     def _write(booster: lgb.Booster, path: Path) -> None:
-        booster.save_model(path)  # up to the best iteration only
+        # Up to the best iteration only; by Python, since the library does not say when the disk is full.
+        path.write_text(booster.model_to_string(), encoding="utf-8")
 
     @staticmethod
-    def _read(path: Path) -> lgb.Booster:
+    def _checked(path: Path, features: int, /) -> bytes:
+        return checked_text(path.read_bytes(), features)
+
+    @classmethod
+    def _read(cls, path: Path, features: int) -> lgb.Booster:
+        text = cls._checked(path, features).decode()
         try:
             with silent_library():
-                return lgb.Booster(model_file=path)
+                return lgb.Booster(model_str=text)
         except lgb.basic.LightGBMError as error:
             raise ValueError(str(error)) from error
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from features.disk import sha256
 from features.errors import InputError
-from features.sources.readers import read_table, sha256
+from features.sources.readers import read_table
 
 TABLE = pl.DataFrame({"id": ["007", "x"], "note": ["a,b", "täglich\tneu"], "price": ["1.5", None]})
 

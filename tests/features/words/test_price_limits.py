@@ -102,7 +102,10 @@ NO_PRICE = [
     "cabinet closet $100",
     "10 dollar gifts",
     "under $0",
-    "under 19,99 euro",
+    "under $20x",
+    "under 5m",
+    "under 50 p",
+    f"under {'9' * 400}",
     "under 20v",
     "under",
     "",
@@ -127,6 +130,40 @@ def test_both_limits_are_read(words: str) -> None:
     found = split_price_limit(f"gifts {words}")
     assert (found.low, found.high) == (10, 20)
     assert found.rest in ("gifts", "gifts and")
+
+
+@pytest.mark.parametrize(
+    ("words", "high"),
+    [
+        ("under 1.000 €", 1000),
+        ("under 2.345.678 rupiah", 2_345_678),
+        ("under 1.299,50 eur", 1299.5),
+        ("under 19,99 euro", 19.99),
+        ("under 1 000 kr", 1000),
+        ("under 1'299 chf", 1299),
+        ("under 1.000", 1000),
+        ("under 1.500 kwd", 1.5),
+        ("under 12,750 tnd", 12.75),
+        ("below 99 cents", 0.99),
+        ("below 75¢", 0.75),
+        ("under 50 pence", 0.5),
+        ("under $.99", 0.99),
+        ("under ₹1.5 lakh", 150_000),
+        ("under 2 crore", 20_000_000),
+        ("under 3 thousand zł", 3000),
+        ("under $1m", 1_000_000),
+        ("under us$ 30", 30),
+        ("under aed 200", 200),
+    ],
+)
+def test_marks_coins_and_factors_are_read_as_in_prices(words: str, high: float) -> None:
+    assert split_price_limit(f"red tee {words}") == PricedText("red tee", high=high)
+
+
+@given(st.integers(1, 999), st.integers(0, 999), st.sampled_from([" €", " eur", " zł", "€", " dollars"]))
+def test_a_point_before_three_digits_parts_thousands(thousands: int, rest: int, currency: str) -> None:
+    query = f"tee under {thousands}.{rest:03}{currency}"
+    assert split_price_limit(query) == PricedText("tee", high=thousands * 1000 + rest)
 
 
 @pytest.mark.parametrize("query", NO_PRICE)

@@ -16,6 +16,7 @@ from ltr import evaluate
 from ltr.evaluation.gate import judge, same_judgements, to_markdown
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.evaluation.significance import BootstrapConfig, queries_needed, smallest_seen
+from ltr.runs.sums import seal
 from tests.ltr.conftest import Shop, Trained
 
 CONFIG = EvaluationConfig(bootstrap=BootstrapConfig(resamples=200))
@@ -107,6 +108,7 @@ def spoilt(trained: Trained, folder: Path) -> Path:
     turned = table.with_columns(-pl.col(f"score: {about['model']}"))
     turned.write_parquet(folder / "scores.parquet")
     shutil.copy(trained.run / "run.json", folder)
+    seal(folder)
     return folder
 
 
@@ -122,6 +124,7 @@ def test_the_gate_stops_a_worse_run(trained: Trained, tmp_path: Path) -> None:
     worse = tmp_path / "worse"
     shutil.copytree(trained.run, worse)
     shutil.copy(spoilt(trained, tmp_path / "spoilt") / "scores.parquet", worse)
+    seal(worse)
     with pytest.raises(SystemExit) as stopped:
         evaluate.main(["--run", str(worse), "--baseline", str(trained.run), "--fail-if-worse"])
     assert stopped.value.code == 1

@@ -45,7 +45,7 @@ def test_bounds_of_two_uneven_looks_against_the_bivariate_normal() -> None:
 
 def test_one_look_is_the_plain_test() -> None:
     assert bounds([1.0])[0] == pytest.approx(1.959964, abs=1e-5)
-    assert inflation([1.0], 0.05, 0.8) == pytest.approx(1, abs=1e-6)
+    assert inflation([1.0], bounds([1.0]), 0.05, 0.8) == pytest.approx(1, abs=1e-6)
 
 
 def test_twenty_looks_cry_wolf_no_more_than_allowed() -> None:

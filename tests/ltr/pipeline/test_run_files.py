@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import polars as pl
 import pytest
 
 from features.errors import InputError
+from ltr import evaluate as verb
+from ltr.config import command_line
 from ltr.evaluation import (
     TREC_EVAL,
     compare,
@@ -96,3 +99,66 @@ def test_conventions_are_asked_for_and_nothing_else(folder: Path) -> None:
         measure_run_files(*files, None, {"evaluation.gains": 3})
     with pytest.raises(InputError, match="expected another run"):
         measure_run_files(*files, folder / "good.trec", {})
+
+
+def ended(words: list[str], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    status = 0
+    try:
+        command_line.run(verb.main, words)
+    except SystemExit as stopped:
+        status = stopped.code if isinstance(stopped.code, int) else 1
+    return status, *capfd.readouterr()
+
+
+def test_the_command_is_a_gate(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    words = ["--run-file", "poor.trec", "--qrels", "qrels.txt", "--baseline-file", "good.trec"]
+    status, out, _ = ended(
+        [*words, "--fail-if-worse", "--markdown", "said.md", "--per-query", "all.csv"], capfd
+    )
+    assert status == command_line.VERDICT_NO
+    assert "FAIL: worse than good.trec beyond noise: all queries" in out
+    assert "### 🔴 poor.trec against good.trec: worse" in (folder / "said.md").read_text()
+    per_query = pl.read_csv(folder / "all.csv")
+    assert per_query.height == 2 * QUERIES
+    assert per_query["nDCG@10"].is_between(0, 1).all()
+    words = [
+        "--run-file",
+        "good.trec",
+        "--qrels",
+        "qrels.txt",
+        "--baseline-file",
+        "poor.trec",
+        "--fail-if-worse",
+    ]
+    status, out, _ = ended([*words, "--json"], capfd)
+    assert status == 0
+    assert json.loads(out)["verdict"]["says"] == "better"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--run-file good.trec", "expected --qrels beside --run-file"),
+        ("--qrels qrels.txt", "expected --run-file beside --qrels"),
+        ("--baseline-file good.trec", "expected --run-file beside --baseline-file"),
+        ("--run-file good.trec --qrels qrels.txt --fail-if-worse", "--baseline beside --fail-if-worse"),
+        (
+            "--run-file good.trec --qrels qrels.txt --baseline runs/x",
+            "expected --run-file or --baseline, got both",
+        ),
+        ("--run-file none.trec --qrels qrels.txt", "none.trec: expected a file, got no such file"),
+        ("--run-file good.trec --qrels good.trec", "good.trec, line 1: expected 4 fields"),
+        ("--run-file good.trec --qrels qrels.txt --ranker.trees 3", "leave it out: the files say all else"),
+    ],
+)
+def test_what_cannot_be_judged_is_told_in_one_line(
+    words: str, told: str, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    status, _, err = ended(words.split(), capfd)
+    assert status not in (0, command_line.VERDICT_NO)
+    assert told in err
+    assert err.count("\n") == 1

@@ -336,3 +336,13 @@ def test_untrainable_data_is_told(config: RankerConfig) -> None:
     for train, validation, message in cases:
         with pytest.raises(InputError, match=message):
             make_ranker(config).fit(train, validation)
+
+
+@every_ranker
+def test_one_judged_pair_is_learnt_from_without_harm(config: RankerConfig) -> None:
+    one = Dataset.from_frame(world(queries=1, rows=1))
+    if config.objective in {"weighted", "stacking"}:
+        with pytest.raises(InputError, match="at least 2 training queries"):
+            make_ranker(config).fit(one)
+    else:
+        assert np.isfinite(fitted_scores(config, one, dataset(seed=1))).all()

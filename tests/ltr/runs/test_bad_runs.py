@@ -49,14 +49,14 @@ def remove(path: Path) -> None:
 BROKEN_RUNS = [
     (remove, "config.yaml", "run: expected a run folder, got one without config.yaml; name a folder that ltr.train"),
     (remove, "model", "run: expected a run folder, got one without model"),
-    (remove, "model/ranker.json", "run/model: expected a saved ranker, as ltr.train wrote it, got another"),
-    (remove, "model/model_0.txt", "run/model: expected a saved ranker, as ltr.train wrote it, got another"),
+    (remove, "model/ranker.json", "run/model: expected ranker.json, got no such file; copy the whole"),
+    (remove, "model/model_0.txt", "run/model: expected model_0.txt, got no such file; copy the whole"),
     (remove, "encoder-text.safetensors", "run: expected encoder-text.safetensors, got no such file; copy the whole"),
-    (cut, "model/model_0.txt", "run/model/model_0.txt: expected the model file of a saved ranker, got another file"),
-    (cut, "model/ranker.json", "run/model: expected a saved ranker, as ltr.train wrote it, got another"),
+    (cut, "model/model_0.txt", "run/model/model_0.txt: expected the file as ltr.train wrote it, got another file of"),
+    (cut, "model/ranker.json", "run/model/ranker.json: expected the file as ltr.train wrote it, got another"),
     (cut, "run.json", "run/run.json: expected the file as ltr.train wrote it, got another (JSONDecodeError"),
     (cut, "features.json", "run/features.json: expected the file as ltr.train wrote it, got another"),
-    (cut, "encoder-text.safetensors", "encoder-text.safetensors: expected a saved TF-IDF state, got Error while"),
+    (cut, "encoder-text.safetensors", "run/encoder-text.safetensors: expected the file as ltr.train wrote it, got"),
 ]  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def test_a_run_folder_that_is_not_whole(
     ("break_it", "line"),
     [
         (remove, "run: expected a run with held-out scores, got no scores.parquet in it"),
-        (cut, "run/scores.parquet: expected a Parquet file, got one that is cut off at its end"),
+        (cut, "run/scores.parquet: expected the file as ltr.train wrote it, got another file of"),
     ],
 )
 def test_a_run_whose_scores_are_lost(

@@ -18,6 +18,7 @@ from ltr.data.dataset import Dataset
 from ltr.pipeline.prepare import prepare
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sources import made_of, read_transfer
+from ltr.runs.sums import seal
 from ltr.training.anchoring import AnchoredRanker
 from tests.ltr.conftest import Trained
 
@@ -102,6 +103,7 @@ def test_what_a_ranker_learns_by_is_told_from_what_it_does_not(trained: Trained,
     assert made(start=str(earlier)) == different[-1]
     note = next(path for path in (earlier / "model").iterdir() if path.suffix == ".json")
     note.write_text(note.read_text() + "\n")
+    seal(earlier)
     different.append(made(start=str(earlier)))
     dump = read_config(other, {"features.lexical": False})
     other.write_text(dump_config(dump), encoding="utf-8")
