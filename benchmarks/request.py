@@ -32,7 +32,8 @@ from features.encoders.cache import EmbeddingCache
 from features.encoders.protocol import Encoder
 from features.encoders.text.sentence_encoders import SentenceTransformerConfig, SentenceTransformerEncoder
 from features.feature_schema import KEYS
-from ltr.config.tree import DEMO_CONFIG, Config, parse_config, read_config
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import Config, parse_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.pipeline.prepare import load_collection, make_encoders
 from ltr.rankers import LightGBMConfig
