@@ -25,7 +25,7 @@ from ltr.evaluation.systems import BEST
 from ltr.evaluation.tracking import track
 from ltr.explanation.contributions import reasons_for
 from ltr.pipeline.fitting import embed
-from ltr.pipeline.prepare import embedded_dataset, make_builder
+from ltr.pipeline.prepare import embedded_dataset
 from ltr.rankers import Classifier
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Candidates, Example, Reasons, build_examples, choose_queries
@@ -124,7 +124,7 @@ def _examples(record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> 
     config, collection, chosen = record.config, record.prepared.collection, choose_queries(gains)
     if collection.given is not None or not chosen:
         return []
-    builder = make_builder(config, collection.products)
+    builder = record.prepared.builder
     asked = collection.queries.filter(pl.col("query_id").is_in([choice.query_id for choice in chosen]))
     judged = Candidates(record.data.frame, record.scores, _reasons(record, rows, asked))
     shop = collection.queries, collection.products

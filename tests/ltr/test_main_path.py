@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from features.batch import QueryBatch
 from features.encoders.text.sentence_encoders import TfidfConfig, TfidfEncoder
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
@@ -127,7 +128,7 @@ def test_embeddings_as_features_are_fitted_saved_and_scored(trained: Trained) ->
     )
     run = SavedRun.open(train.main(words))
     products = load_collection(run.config).products
-    ranked = rank_products(run, products, one_query("red tee", None))
+    ranked = rank_products(run, run.builder(products), QueryBatch(one_query("red tee", None)))
     assert ranked.height > 0
     assert not any(name.startswith("embedding.") for name in run.schema.names)
     assert any(name.startswith("embedding.") for name in run.model.ranker.schema.names)
