@@ -19,10 +19,16 @@ groups/               Groups of features: index a catalogue once, answer for pai
 store/                Delta tables per feature view, read as of a time or a version
 """
 
-from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
-from features.errors import InputError
-from features.feature_schema import Feature, FeatureSchema
-from features.sources.frames import Shop
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
+    from features.errors import InputError
+    from features.feature_schema import Feature, FeatureSchema
+    from features.sources.frames import Shop
 
 __all__ = [
     "Feature",
@@ -33,3 +39,24 @@ __all__ = [
     "InputError",
     "Shop",
 ]
+
+# Imported when asked for: every import of a module in here opens this face, and a command's --help needs none of it.
+_HOME = {
+    "Feature": "features.feature_schema",
+    "FeatureBuilder": "features.build",
+    "FeatureSchema": "features.feature_schema",
+    "FeatureTable": "features.build",
+    "FeaturesConfig": "features.build",
+    "InputError": "features.errors",
+    "Shop": "features.sources.frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'features' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

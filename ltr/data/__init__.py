@@ -1,5 +1,7 @@
 """A table of features → what rankers eat, split honestly and examined by the data doctor.
 
+collection_checks      The data doctor on the shop's own tables: catalogue, queries and judgements,
+                       before any feature is made
 dataset                From a feature table to the arrays a ranker eats: X, grades and group sizes, cut
                        from one sorted frame
 doctor                 The data doctor: what in a table of judged pairs would spoil training or flatter

@@ -29,6 +29,7 @@ from ltr.data.splits import (
 Level = Literal["PASS", "WARN", "FAIL"]
 _SEVERITY: dict[Level, int] = {"PASS": 0, "WARN": 1, "FAIL": 2}
 
+THEIRS = ("extra", "given")  # groups of features that are columns of the user's
 FEW_ROWS = 3  # median rows per query
 NOTABLE = 0.01  # share of queries below which an oddity is noise in the data, not a fault of it
 MOSTLY_NULL = 0.95
@@ -75,15 +76,21 @@ def to_frame(findings: Sequence[Finding]) -> pl.DataFrame:
     return pl.DataFrame([asdict(finding) for finding in findings], schema=schema)
 
 
-def to_text(findings: Sequence[Finding]) -> str:
-    """A line per finding, its cure on a second line below it."""
-    width = max((len(finding.check) for finding in findings), default=0)
+def to_text(findings: Sequence[Finding], *, passed: bool = False) -> str:
+    """What matters first, the gravest before: a line per finding, its cure below it; then how many checks passed.
+
+    passed: with a line for each of those too.
+    """
+    told = sorted(findings, key=lambda one: -_SEVERITY[one.level])
+    told = told if passed else [one for one in told if one.level != "PASS"]
+    width = max((len(finding.check) for finding in told), default=0)
     lines = []
-    for one in findings:
+    for one in told:
         lines.append(f"{one.level}  {one.check:<{width}}  {one.evidence}")
         if one.cure:
             lines.append(f"{'':{width + 6}}  cure: {one.cure}")
-    return "\n".join(lines)
+    count = sum(one.level == "PASS" for one in findings)
+    return "\n".join([*lines, f"{count} checks passed"])
 
 
 def stop_on_failure(findings: Sequence[Finding]) -> None:
@@ -99,6 +106,11 @@ def stop_on_failure(findings: Sequence[Finding]) -> None:
         )
 
 
+def examine_features(pairs: pl.DataFrame) -> list[Finding]:
+    """Features (…) of judged pairs (query_id, product_id, grade): what a user can change of them."""
+    return list(_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]))
+
+
 def examine(
     pairs: pl.DataFrame,
     queries: pl.DataFrame | None = None,
@@ -107,7 +119,20 @@ def examine(
     relevant_from: float = 1.0,
     limits: Mapping[str, Limits] | None = None,
 ) -> list[Finding]:
-    """Check pairs (query_id, product_id, grade, features…) in the order in which they came.
+    """`examine_pairs` and `examine_features` of a table that has both."""
+    found = examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits)
+    return found if pairs.is_empty() else [*found, *examine_features(pairs)]
+
+
+def examine_pairs(
+    pairs: pl.DataFrame,
+    queries: pl.DataFrame | None = None,
+    folds: Sequence[Fold] = (),
+    *,
+    relevant_from: float = 1.0,
+    limits: Mapping[str, Limits] | None = None,
+) -> list[Finding]:
+    """Check pairs (query_id, product_id, grade, …) in the order in which they came.
 
     queries: query_id, and text and image (bytes or a path) where there are. folds: without any, the
     checks between parts are left out. limits: of the rankers that are to train, by name.
@@ -120,7 +145,6 @@ def examine(
         *_check_lists(pairs, relevant_from),
         *_check_grades(pairs["grade"].cast(pl.Float64)),
         *_check_limits(pairs, limits or {}),
-        *_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]),
         *check_splits(pairs, queries, folds),
     ]
 
@@ -230,20 +254,29 @@ def _check_longest(ranker: str, limits: Limits, longest: int) -> Finding:
 
 
 def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Finding]:
-    total = features.width
-    nulls = {column.name: column.null_count() / len(column) for column in features}
+    theirs = features.select(name for name in features.columns if _is_theirs(name))
+    total = theirs.width
+    nulls = {column.name: column.null_count() / len(column) for column in theirs}
     sparse = (f"{name} ({share:.1%})" for name, share in nulls.items() if share > MOSTLY_NULL)
     cure = "check the column each is made from, or leave them out"
     yield feature_finding(f"null share over {MOSTLY_NULL:.0%}", sparse, total, cure)
-    filled = features.select(name for name, share in nulls.items() if share < 1)
+    filled = theirs.select(name for name, share in nulls.items() if share < 1)
     broken = (c.name for c in features if c.dtype.is_float() and not c.is_finite().all())
     cure = "make those values null, which is how a missing one is told"
-    yield feature_finding("NaN or infinite values", broken, total, cure, "FAIL")
+    yield feature_finding("NaN or infinite values", broken, features.width, cure, "FAIL")
     constant = (c.name for c in filled if c.n_unique() == 1)
     yield feature_finding("constant features", constant, total, "leave them out: they can split nothing")
     yield feature_finding("equal features", _twins(filled), total, "leave one of each two out")
     cure = f"|Spearman| above {LEAK}: leave out what was made from the answer"
-    yield feature_finding("features that tell the grade", _leaks(features, grade), total, cure, "FAIL")
+    yield feature_finding(
+        "features that tell the grade", _leaks(features, grade), features.width, cure, "FAIL"
+    )
+
+
+def _is_theirs(name: str) -> bool:
+    """Whether a user brought the feature, and can leave it out; ours are what the columns and encoders make."""
+    group, dot, _ = name.partition(".")
+    return not dot or group in THEIRS
 
 
 def _twins(features: pl.DataFrame) -> Iterator[str]:
@@ -277,13 +310,13 @@ def check_splits(
     """Findings on judged pairs (query_id, product_id, …) and the looks of their queries (text, image)."""
     judged = set(pairs["query_id"].unique())
     tested = {query for fold in folds for query in fold.test} & judged if folds else judged
-    yield _check_power(len(tested))
+    yield _check_power(len(tested), all_tested=tested == judged)
     if folds:
         yield _check_parts(folds, judged)
         yield from _check_leakage(_with_looks(pairs, queries), folds)
 
 
-def _check_power(count: int) -> Finding:
+def _check_power(count: int, *, all_tested: bool) -> Finding:
     least = (
         "below about " + f"{POWER * PAIRED_SD / count**0.5:.3f}".removeprefix("0") if count else "of any size"
     )
@@ -291,7 +324,7 @@ def _check_power(count: int) -> Finding:
         "WARN" if count < FEW_QUERIES else "PASS",
         "queries to test on",
         f"{count:,}: a difference in nDCG@10 {least} passes for chance",
-        "judge more queries, or test on all of them in turn (split.kind: folds)",
+        "judge more queries" + ("" if all_tested else ", or test on all of them in turn (split.kind: folds)"),
     )
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from ltr.experiments.ab_test import AbSettings, analyse_ab
+from ltr.experiments.interleaving import InterleaveSettings, analyse_interleaving
 from ltr.experiments.off_policy import OffPolicySettings, judge_off_policy
 from ltr.experiments.outcome import Outcome
 from ltr.experiments.plan import PlanSettings, plan_test
+from ltr.experiments.survey import SurveySettings, judge_survey
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,11 @@ class Kind:
 KINDS = {
     "plan": Kind(PlanSettings, plan_test, "how many units and days an A/B test needs"),
     "ab": Kind(AbSettings, analyse_ab, "arms of an A/B test compared, after the sample-ratio check"),
+    "interleave": Kind(
+        InterleaveSettings, analyse_interleaving, "which ranker is preferred in lists that mix them"
+    ),
     "off-policy": Kind(
         OffPolicySettings, judge_off_policy, "what a new policy would have earned, from the log of another"
     ),
+    "survey": Kind(SurveySettings, judge_survey, "answers to a survey by arm"),
 }

@@ -6,8 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from features.encoders.protocol import Bounded
+from features.feature_schema import KEYS
+from features.sources.load import Collection
 from ltr.config.tree import Config
-from ltr.data.doctor import NOTABLE, Finding, check_part_names, examine, finding
+from ltr.data.collection_checks import examine_collection
+from ltr.data.doctor import (
+    NOTABLE,
+    Finding,
+    check_part_names,
+    examine_features,
+    examine_pairs,
+    finding,
+)
 from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
@@ -38,22 +48,25 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
     folds = folds[-1:] if last_fold else folds
-    return Examined(prepared, folds, diagnose(config, prepared, folds))
+    findings = check_collection(config, prepared.collection, folds)
+    findings += [*examine_features(prepared.table.frame), *_check_reach(prepared)]
+    return Examined(prepared, folds, findings)
 
 
-def diagnose(config: Config, prepared: Prepared, folds: Sequence[Fold]) -> list[Finding]:
-    queries = prepared.collection.queries
+def check_collection(
+    config: Config, collection: Collection, folds: Sequence[Fold] | None = None
+) -> list[Finding]:
+    """What the doctor says of the data alone, before a feature is made; folds: None for the config's."""
+    pairs, queries = collection.judgements.select(*KEYS, "grade").sort(KEYS), collection.queries
+    if folds is None:
+        folds = make_folds(config.split, queries, pairs["query_id"])
+    relevant_from = config.evaluation.relevant_from
+    limits = {config.ranker.kind: config.ranker.limits}
     return [
-        *examine(
-            prepared.table.frame,
-            queries,
-            folds,
-            relevant_from=config.evaluation.relevant_from,
-            limits={config.ranker.kind: config.ranker.limits},
-        ),
-        *check_part_names(config.split, queries, prepared.table.frame["query_id"]),
-        *examine_reading(prepared.collection),
-        *_check_reach(prepared),
+        *examine_reading(collection),
+        *examine_collection(collection, relevant_from=relevant_from),
+        *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
+        *check_part_names(config.split, queries, pairs["query_id"]),
     ]
 
 

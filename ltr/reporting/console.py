@@ -28,8 +28,9 @@ def print_cleaning(collection: Collection) -> None:
         show("cleaning", ["table", "step", "rows", "affected", "action", "example"], steps)
 
 
-def print_findings(findings: list[Finding]) -> None:
-    say(to_text(findings))
+def print_findings(findings: list[Finding], *, passed: bool = False) -> None:
+    for line in to_text(findings, passed=passed).splitlines():
+        say(line)
     say(f"data doctor: {worst(findings)}")
 
 

@@ -71,7 +71,6 @@ REFUSED = [
         "expected values of query_id as in the other tables ('q01', 'q02', 'q03'), got 'old-q01', 'old-q02', "
         "'old-q03'; map query_id",
     ),
-    ("--data.judgements.path one_grade.csv", "data doctor: expected 'queries with one grade' to pass, got 12 of 12"),
     ("--data.judgements null", "data.judgements: expected a table of graded pairs, got none; set"),
     ("--data.events.path judgements.csv", "expected a column 'at', got the columns query_id, product_id, grade; set"),
     (f"{SVMLIGHT} bad_token.svm", "line 6: expected feature:value with an index from 0 to 10000, got 'two:3'; mend"),
@@ -86,7 +85,7 @@ REFUSED = [
 def test_what_the_shop_is_before_it_is_broken(shop: Shop) -> None:
     ended = shop.run("check")
     assert (ended.status, ended.err) == (0, "")
-    assert f"read: 12 products, 12 queries, {JUDGED.height} judgements\nPASS" in ended.out
+    assert f"read: 12 products, 12 queries, {JUDGED.height} judgements\n" in ended.out
 
 
 @pytest.mark.parametrize(("words", "line"), REFUSED)
@@ -208,6 +207,14 @@ def test_a_grade_of_50_is_warned_of_and_one_of_500_refused(shop: Shop) -> None:
     assert "ranker.gain: expected grades up to 127 for gain 2^grade - 1, got 500; choose ranker.gain" in line
 
 
+def test_the_doctor_says_no_by_status_1(shop: Shop) -> None:
+    ended = shop.run("check --data.judgements.path one_grade.csv")
+    assert ended.status == 1
+    assert "FAIL  queries with one grade" in ended.out
+    line = shop.refused("train --data.judgements.path one_grade.csv")
+    assert "data doctor: expected 'queries with one grade' to pass, got 12 of 12" in line
+
+
 def test_20000_rows_in_one_query(shop: Shop) -> None:
     rows = 20_000
     ids = [f"p{number}" for number in range(rows)]
@@ -216,7 +223,7 @@ def test_20000_rows_in_one_query(shop: Shop) -> None:
     grades = [number % 3 for number in range(rows + 9)]
     pl.DataFrame({**judged, "grade": grades}).write_parquet(shop.folder / "grades.parquet")
     tables = f"--data.products.path {shop.folder}/products.parquet --data.judgements.path {shop.folder}/grades.parquet"
-    line = shop.refused(f"check {tables}")
+    line = shop.refused(f"train {tables}")
     assert (
         "'longest query for lightgbm' to pass, got 20,000 rows, limit 10,000; keep fewer candidates" in line
     )

@@ -20,11 +20,23 @@ def test_the_worst_finding_counts() -> None:
     ]
 
 
-def test_findings_as_text_are_aligned_and_cured() -> None:
-    assert to_text(SAMPLE).splitlines() == [
-        "PASS  rows per query  min 3, median 28, max 54",
+def test_findings_as_text_are_aligned_and_cured_and_what_matters_comes_first() -> None:
+    fail = Finding("FAIL", "grades", "7 of 9", "grade them")
+    assert to_text([*SAMPLE, fail]).splitlines() == [
+        "FAIL  grades      7 of 9",
+        "                  cure: grade them",
+        "WARN  null share  1 features",
+        "                  cure: leave it out",
+        "1 checks passed",
+    ]
+
+
+def test_what_passed_is_listed_where_asked() -> None:
+    assert to_text(SAMPLE, passed=True).splitlines() == [
         "WARN  null share      1 features",
         "                      cure: leave it out",
+        "PASS  rows per query  min 3, median 28, max 54",
+        "1 checks passed",
     ]
 
 

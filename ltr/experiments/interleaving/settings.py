@@ -1,0 +1,51 @@
+"""What a log of interleaved lists holds, and how it is credited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Credit = Literal["click", "cart", "purchase"]
+
+
+class InterleaveSettings(BaseModel):
+    """A row for each item of each list that was shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path = Field(description="the log: CSV, Parquet or JSON lines")
+    list: str = Field(description="the column that says which rows are one list that was shown")
+    position: str = Field(description="the column of the place it was shown at: 1, 2, …")
+    rank: tuple[str, ...] = Field(
+        min_length=2,
+        description="RANKER=COLUMN for each ranker: the item's rank in its own list, empty if not in it",
+    )
+    method: Literal["team-draft", "probabilistic", "optimised"] = Field(description="how the lists were made")
+    team: str | None = Field(
+        default=None, description="team-draft: the column of the RANKER whose item it is"
+    )
+    click: str | None = Field(default=None, description="the column of clicks, 0 or 1 (or counts)")
+    cart: str | None = Field(default=None, description="the column of items put into the cart")
+    purchase: str | None = Field(default=None, description="the column of items bought")
+    credit: Credit = Field(default="click", description="which of the three decides")
+    depth: int | None = Field(
+        default=None, ge=1, description="how long each ranker's own list was; probabilistic needs it"
+    )
+    tau: float = Field(default=3.0, gt=0, description="of the probabilistic draft: chance ∝ rank^−tau")
+    unit: str | None = Field(
+        default=None, description="lists of one unit are not independent: visitor, session"
+    )
+    segment: tuple[str, ...] = Field(default=(), description="columns of segments of lists")
+    level: float = Field(default=0.05, gt=0, lt=0.5, description="false alarms allowed")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> InterleaveSettings:
+        if (self.method == "team-draft") != (self.team is not None):
+            raise ValueError("--team goes with --method team-draft, and only with it")
+        if self.method == "probabilistic" and self.depth is None:
+            raise ValueError("--method probabilistic needs --depth")
+        if getattr(self, self.credit) is None:
+            raise ValueError(f"--credit {self.credit} needs --{self.credit}")
+        return self
