@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.disk import sha256
+from features.disk import sha256, write_whole
 from features.errors import InputError
 from ltr.experiments.outcome import Check, Outcome, finite
 
@@ -100,9 +100,7 @@ def keep_record(run: Path, record: Mapping[str, Any], page: str) -> Path:
     stem = f"{record['made_at'].replace(':', '').replace('+0000', 'Z')}-{record['seen']['kind']}"
     path = folder / f"{stem}.json"
     for target, text in ((path, to_json(record)), (folder / f"{stem}.html", page)):
-        unfinished = target.with_name(f"{target.name}.tmp")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(target)
+        write_whole(target, text)
     return path
 
 

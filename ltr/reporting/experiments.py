@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from features.disk import write_whole
 from ltr.config.output import say, show
 from ltr.experiments import keep_record, to_json
 from ltr.experiments.outcome import Bar, Outcome, Table
