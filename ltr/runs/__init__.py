@@ -19,6 +19,7 @@ sources               From a config's `train` section to what training learns fr
 sums                  Sums of every file of a run: what changed since it was written is found by
                       whoever reads it
 training              A config's ranker trained and measured: what `ltr.train` leaves in a run
+trust                 A run folder from anybody: what its settings may name, links that lead out
 tuned                 Tuning put into practice: a config's data, split and candidates; the winner
                       fitted, measured and kept as a run
 """
