@@ -19,10 +19,14 @@ groups/               Groups of features: index a catalogue once, answer for pai
 store/                Delta tables per feature view, read as of a time or a version
 """
 
-from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
-from features.errors import InputError
-from features.feature_schema import Feature, FeatureSchema
-from features.sources.frames import Shop
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
+    from features.errors import InputError
+    from features.feature_schema import Feature, FeatureSchema
+    from features.sources.frames import Shop
 
 __all__ = [
     "Feature",
@@ -33,3 +37,20 @@ __all__ = [
     "InputError",
     "Shop",
 ]
+
+_HOME = {
+    "Feature": "feature_schema",
+    "FeatureBuilder": "build",
+    "FeatureSchema": "feature_schema",
+    "FeatureTable": "build",
+    "FeaturesConfig": "build",
+    "InputError": "errors",
+    "Shop": "sources.frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for: a command's `--help` needs none, and they take a second."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'features' has no attribute {name!r}")
+    return getattr(import_module(f"features.{_HOME[name]}"), name)
