@@ -19,6 +19,8 @@ groups/               Groups of features: index a catalogue once, answer for pai
 store/                Delta tables per feature view, read as of a time or a version
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -38,19 +40,23 @@ __all__ = [
     "Shop",
 ]
 
+# Imported when asked for: every import of a module in here opens this face, and a command's --help needs none of it.
 _HOME = {
-    "Feature": "feature_schema",
-    "FeatureBuilder": "build",
-    "FeatureSchema": "feature_schema",
-    "FeatureTable": "build",
-    "FeaturesConfig": "build",
-    "InputError": "errors",
-    "Shop": "sources.frames",
+    "Feature": "features.feature_schema",
+    "FeatureBuilder": "features.build",
+    "FeatureSchema": "features.feature_schema",
+    "FeatureTable": "features.build",
+    "FeaturesConfig": "features.build",
+    "InputError": "features.errors",
+    "Shop": "features.sources.frames",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for: a command's `--help` needs none, and they take a second."""
     if name not in _HOME:
         raise AttributeError(f"module 'features' has no attribute {name!r}")
-    return getattr(import_module(f"features.{_HOME[name]}"), name)
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

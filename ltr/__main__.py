@@ -25,10 +25,12 @@ COMMANDS = {
     "explain": "what each result's score is made of",
     "compare": "products side by side",
     "compare_fusion": "features, decisions or one network: which fusion wins where",
+    "runs": "all runs on a page, or two side by side",
     "experiment": "is a new ranker better for shoppers?",
     "fit_encoder": "an image or quick text encoder fitted on the shop's own catalogue",
     "settings": "every setting, its default and what it is",
 }
+_MODULES = {"runs": "ltr.runs.__main__"}  # the room of runs is its own door
 _COMPLETION = (
     'shell completion: eval "$(register-python-argcomplete shop-ltr)" in your shell\'s start-up file'
 )
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         case [command, *rest] if command.replace("-", "_") in COMMANDS:
             name = command.replace("-", "_")
             sys.argv = [f"shop-ltr {name}", *rest]
-            command_line.run(importlib.import_module(f"ltr.{name}").main, rest)
+            command_line.run(importlib.import_module(_MODULES.get(name, f"ltr.{name}")).main, rest)
         case [command, *_]:
             near = difflib.get_close_matches(command.replace("-", "_"), COMMANDS, n=1)
             cure = f"did you mean {near[0]}?" if near else "see shop-ltr --help"

@@ -50,6 +50,13 @@ def test_a_face_opens_without_the_big_libraries(module: str) -> None:
     assert found.strip() == "[]"
 
 
+def test_a_face_shows_what_it_has_and_nothing_else() -> None:
+    features = importlib.import_module("features")
+    assert set(features.__all__) <= set(dir(features))
+    with pytest.raises(AttributeError, match="has no attribute 'Shopp'"):
+        _ = features.Shopp
+
+
 @pytest.mark.parametrize("module", FACES)
 def test_what_a_face_names_is_there(module: str) -> None:
     face = importlib.import_module(module)

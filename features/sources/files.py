@@ -124,6 +124,9 @@ def _settle(column: pl.Series, look: Callable[[pl.Series], pl.DataFrame], folder
         return _Settled(
             column, looked["content_hash"], looked["problem"], column.is_not_null().cast(pl.Int64)
         )
+    if not column.count():
+        none = pl.repeat(None, len(column), dtype=pl.String, eager=True)
+        return _Settled(column, none, none, pl.zeros(len(column), dtype=pl.Int64, eager=True))
     rows = [_candidates(value, folder) for value in column]
     kind = pl.Binary if column.dtype == pl.List(pl.Binary) else pl.String
     taken = pl.DataFrame(

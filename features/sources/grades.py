@@ -98,7 +98,7 @@ def by_rater(frame: pl.DataFrame, grades: Sequence[pl.Series], ledger: Ledger) -
     raters = pl.DataFrame([grade.alias(f"rater {number}") for number, grade in enumerate(grades, start=1)])
     given = raters.select(pl.concat_list(pl.all()).list.drop_nulls().alias("grade"))
     ledger.remark([_agreement(raters)], "judgements: raters", "data.judgements")
-    return frame.with_columns(given).explode("grade")
+    return frame.with_columns(given).explode("grade", empty_as_null=True)
 
 
 def _agreement(raters: pl.DataFrame) -> Said:

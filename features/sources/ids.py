@@ -18,6 +18,7 @@ from features.sources.remarks import Said
 _EXACT = 2.0**53  # from here on floats skip whole numbers
 _FEW = 0.01
 _SCIENTIFIC = r"^[+-]?\d(?:[.,]\d+)?[Ee]\+\d{1,3}$"
+_ODD = r"""[^\x20-\x7e]|^[='"+]|\.0$|[Ee]\+"""  # any of what is mended below
 _FORMULA = r'^="?([^"]*)"?$'
 _INVISIBLE = r"[\u00ad\u200b-\u200f\u2060\ufeff]"
 _JOINT = "/"
@@ -32,6 +33,8 @@ def read_ids(column: pl.Series, where: str) -> Reading:
     if not isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
         return Reading(ids)
     said: list[Said] = []
+    if not ids.str.contains(_ODD).any():
+        return Reading(ids)
     if ids.str.contains(r"[^\x20-\x7e]").any():
         ids = ids.str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.strip_chars()
     for pattern, why in (
@@ -116,5 +119,5 @@ def nearly_known(ids: pl.Series, known: pl.Series) -> tuple[int, str]:
     for way, fold in FOLDS.items():
         folded = fold(known)
         alike = int(fold(ids).is_in(folded.implode()).sum())
-        best = max(best, (alike, way))
+        best = max(best, (alike, way)) if alike else best
     return best

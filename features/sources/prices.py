@@ -166,8 +166,8 @@ def _amounts(parts: pl.DataFrame, others: Printed, decimal: Mark | None, share: 
     minus = pl.any_horizontal(
         pl.col("open").is_not_null(), pl.col("minus").is_not_null(), pl.col("behind").is_not_null()
     ) | pl.col("sign").is_in(["-", "–"]).fill_null(value=False)
-    scale = pl.col("times").fill_null(1.0) / pl.when("coin").then(100.0).otherwise(share)
-    value = pl.col("value") * scale * pl.when(minus).then(-1.0).otherwise(1.0)
+    times = pl.col("times").fill_null(1.0) * pl.when(minus).then(-1.0).otherwise(1.0)
+    value = pl.col("value") * times / pl.when("coin").then(100.0).otherwise(share)
     values = frame.select(pl.when(~doubtful).then(value)).to_series()
     return Prices(values, currency, coin, read.said)
 

@@ -91,6 +91,8 @@ def split_price_limit(text: str) -> PricedText:
     rest = " ".join(unicodedata.normalize("NFKC", text).split())
     low: float | None = None
     high: float | None = None
+    if not re.search(r"\d", rest):
+        return PricedText(rest)
     for rule in _RULES:
         for match in reversed(list(rule.pattern.finditer(rest))):
             if not _is_price(rule, match):

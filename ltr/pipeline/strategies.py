@@ -142,7 +142,11 @@ def _named(transfer: TransferConfig) -> str:
 
 def blend_of(booster: LightGBMConfig | XGBoostConfig, method: Method) -> BlendConfig:
     """A blend whose members have the booster's settings, as far as the two boosters share them."""
-    shared = {name: getattr(booster, name) for name in BoostedConfig.model_fields if name != "params"}
+    shared = {
+        name: getattr(booster, name)
+        for name in BoostedConfig.model_fields
+        if name not in ("params", "objective")
+    }
     return BlendConfig(**shared, objective=method, booster=booster.kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,10 @@ def read_models(folder: Path) -> tuple[dict[str, Any], list[Arrays]]:
 
 
 def check_unchanged(folder: Path, sums: Mapping[str, str]) -> None:
-    """Raise InputError for a file whose SHA-256 is no longer the one in `sums`."""
+    """Raise InputError for a file whose SHA-256 is no longer the one in `sums`, ValueError for a name of no model's."""
     for name, written in sums.items():
+        if not re.fullmatch(r"model_\d{1,4}\.[a-z]+", name):
+            raise ValueError(f"{name!r} among the models")
         if sha256(folder / name) != written:
             raise InputError(
                 where=folder / name,

@@ -48,7 +48,9 @@ def load_ranker(folder: Path) -> Ranker:
     try:
         about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
         return make_ranker(parse_settings(about["config"])).load(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # whatever readers raise on files that a stranger wrote
         raise InputError(
             where=folder,
             expected="a saved ranker, as ltr.train wrote it",

@@ -267,7 +267,7 @@ def _column(column: pl.Series, known: tuple[str, ...]) -> pl.Series:
     """Numbers as they are, NaN as null; categories by the codes of training, unseen ones null."""
     if known:
         return column.cast(pl.String).cast(pl.Enum(known), strict=False)
-    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+    if isinstance(column.dtype, pl.Categorical):
         found = column.cast(pl.String)
         return found.cast(pl.Enum(found.drop_nulls().unique().sort()))
     return column.fill_nan(None) if column.dtype.is_float() else column

@@ -17,6 +17,7 @@ import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 WIDTH = 360
 COLOURS = ("ink", "soft", "line", "paper", "model", "other", "gain", "loss", "g0", "g1", "g2", "g3")
@@ -56,13 +57,23 @@ class Plot:
     svg: Markup
 
 
+class _Ticks(ScalarFormatter):
+    """Numbers of an axis, written as all figures are: .80 and not 0.80."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return re.sub(r"^(\D?)0\.", r"\1.", super().__call__(x, pos))
+
+
 def draw(name: str, title: str, words: str, height: float, paint: Callable[[Axes], None]) -> Plot:
     """The plot that `paint` makes on empty axes; `name` is unique on its page."""
     # Text is set by the reader's browser: that our font lacks a letter matters for its width only.
     with mpl.rc_context(_SETTINGS | {"svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
-        paint(figure.subplots())
+        axes = figure.subplots()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(_Ticks(useOffset=False))
+        paint(axes)
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata=_UNWANTED)
     return Plot(title, words, _inline(buffer.getvalue(), name, title, words))

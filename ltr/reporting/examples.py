@@ -24,14 +24,14 @@ Reasons = Mapping[tuple[str, str], Sequence[tuple[str, float]]]
 class Item:
     """A product as the report shows it, at `place` of one list; elsewhere: its place in the other list.
 
-    photo: a data URI or empty; reasons: what the model has for or against it.
+    grade: None where nobody judged it. photo: a data URI or empty; reasons: what the model has for or against it.
     """
 
     product_id: str
     title: str
     brand: str
     price: str
-    grade: float
+    grade: float | None
     photo: str
     place: int
     elsewhere: int
@@ -60,16 +60,36 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Lists:
+    """The first products of the baseline's and of the model's list, out of so many candidates."""
+
+    candidates: int
+    baseline: list[Item]
+    model: list[Item]
+
+
+@dataclass(frozen=True)
 class Example:
-    """One query with the first products of the baseline's and of the model's list, out of `candidates`."""
+    """One query and its lists: of judged products, and as the shop's search would show them, where that is known."""
 
     choice: Choice
     text: str
     photo: str
-    candidates: int
-    baseline: list[Item]
-    model: list[Item]
     clips: Sequence[Clip]
+    judged: Lists
+    searched: Lists | None
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What lists are made of: pairs (query_id, product_id, grade: null = unjudged) with scores (n,) by system.
+
+    reasons: by query and product, for some of them or none.
+    """
+
+    pairs: pl.DataFrame
+    scores: Mapping[str, np.ndarray]
+    reasons: Reasons
 
 
 def choose_queries(gains: pl.DataFrame) -> list[Choice]:
@@ -91,36 +111,79 @@ def choose_queries(gains: pl.DataFrame) -> list[Choice]:
 
 def build_examples(
     chosen: Sequence[Choice],
-    pairs: pl.DataFrame,
-    scores: Mapping[str, np.ndarray],
     model: str,
     shop: tuple[pl.DataFrame, pl.DataFrame],
-    reasons: Reasons,
+    judged: Candidates,
+    searched: Candidates | None = None,
+    currency: str = "",
 ) -> list[Example]:
-    """The chosen queries with both lists; `scores` (n,) by system are aligned with `pairs`.
+    """The chosen queries with the lists of the baseline and of the model.
 
-    shop: its queries and its products.
+    shop: its queries and its products. searched: what retrieval gives for the chosen queries.
     """
     asked, products = shop
     ids = [choice.query_id for choice in chosen]
     queries = {r["query_id"]: r for r in asked.filter(pl.col("query_id").is_in(ids)).iter_rows(named=True)}
-    examples, clips = [], Clips(_ROOM)
-    for choice in chosen:
-        query = queries[choice.query_id]
-        mine = (pairs["query_id"] == choice.query_id).to_numpy()
-        before, after = (_ranked(pairs, scores[name], mine) for name in (choice.baseline, model))
-        examples.append(
-            Example(
-                choice,
-                query_text(query),
-                thumbnail(query.get("image")),
-                before.height,
-                _items(before, after, products, reasons, clips),
-                _items(after, before, products, reasons, clips),
-                clips.of(query),
-            )
+    maker = _Maker(products, model, Clips(_ROOM), currency)
+    return [
+        Example(
+            choice,
+            query_text(queries[choice.query_id]),
+            thumbnail(queries[choice.query_id].get("image")),
+            maker.clips.of(queries[choice.query_id]),
+            maker.lists(judged, choice),
+            maker.lists(searched, choice) if searched else None,
         )
-    return examples
+        for choice in chosen
+    ]
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Makes lists of a catalogue's products."""
+
+    products: pl.DataFrame
+    model: str
+    clips: Clips
+    currency: str
+
+    def lists(self, given: Candidates, choice: Choice) -> Lists:
+        mine = (given.pairs["query_id"] == choice.query_id).to_numpy()
+        before, after = (
+            _ranked(given.pairs, given.scores[name], mine) for name in (choice.baseline, self.model)
+        )
+        return Lists(
+            before.height,
+            self._items(before, after, given.reasons),
+            self._items(after, before, given.reasons),
+        )
+
+    def _items(self, ranked: pl.DataFrame, other: pl.DataFrame, reasons: Reasons) -> list[Item]:
+        places = other.select("product_id", elsewhere="place")
+        shown = ranked.head(SHOWN).join(places, on="product_id", how="left", maintain_order="left")
+        joined = shown.join(self.products, on="product_id", how="left", maintain_order="left")
+        return [
+            Item(
+                row["product_id"],
+                row.get("title") or row["product_id"],
+                row.get("brand") or "",
+                price_in_words(row.get("price"), self.currency),
+                row["grade"],
+                thumbnail(row.get("image")),
+                row["place"],
+                row["elsewhere"],
+                reasons.get((row["query_id"], row["product_id"]), ()),
+                self.clips.of(row),
+            )
+            for row in joined.iter_rows(named=True)
+        ]
+
+
+def price_in_words(price: float | None, currency: str) -> str:
+    """`€9.50` or `9.50 EUR`; the number alone where no currency is known."""
+    if price is None:
+        return ""
+    return f"{currency}{price:,.2f}" if len(currency) == 1 else f"{price:,.2f} {currency}".strip()
 
 
 def _ranked(pairs: pl.DataFrame, scores: np.ndarray, rows: np.ndarray) -> pl.DataFrame:
@@ -130,26 +193,3 @@ def _ranked(pairs: pl.DataFrame, scores: np.ndarray, rows: np.ndarray) -> pl.Dat
         "score", "product_id", descending=[True, False]
     )
     return ranked.drop("score").with_row_index("place", offset=1)
-
-
-def _items(
-    ranked: pl.DataFrame, other: pl.DataFrame, products: pl.DataFrame, reasons: Reasons, clips: Clips
-) -> list[Item]:
-    places = other.select("product_id", elsewhere="place")
-    shown = ranked.head(SHOWN).join(places, on="product_id", how="left", maintain_order="left")
-    joined = shown.join(products, on="product_id", how="left", maintain_order="left")
-    return [
-        Item(
-            row["product_id"],
-            row.get("title") or row["product_id"],
-            row.get("brand") or "",
-            "" if row.get("price") is None else f"{row['price']:,.2f}",
-            row["grade"],
-            thumbnail(row.get("image")),
-            row["place"],
-            row["elsewhere"],
-            reasons.get((row["query_id"], row["product_id"]), ()),
-            clips.of(row),
-        )
-        for row in joined.iter_rows(named=True)
-    ]

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from features.errors import visible
 from ltr.evaluation.notation import difference, figure, signed
+from ltr.reporting.words import aspect_in_words
 
 
 def render(template: str, values: Mapping[str, object]) -> str:
@@ -30,6 +31,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
         "signed": signed,
         "difference": difference,
         "grade": "{:g}".format,
+        "aspect": aspect_in_words,
         "code": code,
     }
     return environment.get_template(f"{template}.j2").render(values)

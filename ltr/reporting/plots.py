@@ -1,7 +1,8 @@
-"""The kinds of plots that a report has: intervals, bars, gains, deciles, shares, a search, curves."""
+"""The kinds of plots that a report has: intervals, bars, deciles, shares, a search, curves."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from ltr.reporting.drawing import GAIN, GRADES, INK, LOSS, MODEL, OTHER, PAPER, SOFT, Plot, draw
 
 ROW = 24  # units of height for a line of a plot with names
-STEPS = 240  # more values than this are drawn as so many of their quantiles
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def intervals(
         _name_rows(axes, [row.name for row in rows], axis)
         axes.set_xlim(*_with_margin(ends))
 
-    return draw(name, title, words, 60 + ROW * len(rows), paint)
+    return draw(name, title, words, _height(rows), paint)
 
 
 def _with_margin(ends: tuple[float, float]) -> tuple[float, float]:
@@ -74,11 +74,11 @@ def bars(name: str, title: str, words: str, rows: Sequence[Interval], axis: str)
         axes.axvline(0, color=SOFT, linewidth=1)
         _name_rows(axes, [row.name for row in rows], axis)
 
-    return draw(name, title, words, 60 + ROW * len(rows), paint)
+    return draw(name, title, words, _height(rows), paint)
 
 
 def _name_rows(axes: Axes, names: Sequence[str], axis: str) -> None:
-    axes.set_yticks(range(len(names)), [_short(name) for name in names])
+    axes.set_yticks(range(len(names)), [_in_lines(name) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.tick_params(length=0)
@@ -87,37 +87,15 @@ def _name_rows(axes: Axes, names: Sequence[str], axis: str) -> None:
     axes.set_xlabel(axis)
 
 
-def _short(name: str, most: int = 22) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
+def _in_lines(name: str, most: int = 26) -> str:
+    """A name on at most two lines."""
+    cut = name if len(name) <= 2 * most else name[: 2 * most - 1] + "…"
+    return "\n".join(textwrap.wrap(cut, most)[:2]) or name
 
 
-def gains(
-    name: str, title: str, words: str, values: Sequence[float], axis: str, ends: tuple[float, float]
-) -> Plot:
-    """Sorted differences, the largest gain first: gains and losses in colours of their own; `ends` as above."""
-    heights = quantiles_of(values)
-
-    def paint(axes: Axes) -> None:
-        share = np.linspace(0, 1, len(heights) + 1)
-        for chosen, colour in ((heights > 0, GAIN), (heights < 0, LOSS)):
-            shown = np.where(chosen, heights, 0)
-            axes.fill_between(share, [*shown, shown[-1]], step="post", color=colour, linewidth=0)
-        axes.axhline(0, color=SOFT, linewidth=1)
-        axes.set_xlim(0, 1)
-        axes.set_ylim(*_with_margin(ends))
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.set_xlabel("queries, from most gained to most lost")
-        axes.set_ylabel(axis)
-
-    return draw(name, title, words, 240, paint)
-
-
-def quantiles_of(values: Sequence[float], most: int = STEPS) -> np.ndarray:
-    """The values from the largest down; of more than `most`, so many at even distances, both ends among them."""
-    ordered = np.sort(np.asarray(values, dtype=np.float64))[::-1]
-    if len(ordered) <= most:
-        return ordered
-    return ordered[np.linspace(0, len(ordered) - 1, most).round().astype(np.int64)]
+def _height(rows: Sequence[Interval]) -> float:
+    """Of a plot with names: more room a row where one takes two lines."""
+    return 60 + (1.4 if any("\n" in _in_lines(row.name) for row in rows) else 1) * ROW * len(rows)
 
 
 def deciles(name: str, title: str, words: str, rows: Sequence[Interval]) -> Plot:

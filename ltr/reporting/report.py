@@ -11,12 +11,14 @@ from typing import Any
 import polars as pl
 
 from ltr.data.doctor import Finding
-from ltr.evaluation.gate import Verdict, power_in_words
-from ltr.evaluation.systems import Measurement, shown_metrics
+from ltr.evaluation.classification import Classification
+from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
+from ltr.evaluation.systems import Measurement, shown_metrics, test_of
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.examples import Example
+from ltr.reporting.first_screen import AddedSource, VerdictLine
 from ltr.reporting.pages import render
 from ltr.reporting.query_gains import QueryLine
 from ltr.reporting.report_plots import (
@@ -27,6 +29,7 @@ from ltr.reporting.report_plots import (
     robustness_plots,
     tuning_plots,
 )
+from ltr.reporting.words import feature_in_words, system_in_words
 from ltr.tuning.summary import tuning_section
 
 
@@ -34,8 +37,9 @@ from ltr.tuning.summary import tuning_section
 class Report:
     """All that the page shows; of a search it reads the run's own tuning.json.
 
-    facts: (name, value) lines about the run; cleaning: the loading steps that changed or rejected rows.
-    plain: the baselines that learn nothing; verdict: the model beside the best of them; gains: by query.
+    facts: (name, value) lines about the run, about: those of the first screen; cleaning: the loading steps that
+    changed or rejected rows. verdict: the model beside the best baseline of each kind of query, lines: the same in
+    a sentence a kind; added: what each source adds; gains: by query. classified: None for all but pointwise rankers.
     importance: None for a ranker that cannot be explained; grades: the lowest and the highest.
     """
 
@@ -44,9 +48,12 @@ class Report:
     convention: str
     measurement: Measurement
     facts: Sequence[tuple[str, str]]
-    plain: Sequence[str] = ()
+    about: Sequence[tuple[str, str]] = ()
     verdict: Verdict | None = None
+    lines: Sequence[VerdictLine] = ()
+    added: Sequence[AddedSource] = ()
     gains: Sequence[QueryLine] = ()
+    classified: Classification | None = None
     calibration: Calibration | None = None
     importance: Importance | None = None
     robustness: Sequence[RobustnessPoint] = ()
@@ -72,7 +79,10 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
         "measurement": measured,
         "metrics": shown,
         "segments": _tables(measured, shown),
-        "tests": _segment_rows(verdict) if verdict else [],
+        "tests": segment_rows(verdict) if verdict else [],
+        "fallen": [
+            row for row in (segment_rows(verdict) if verdict else []) if row["says"].startswith("falls")
+        ],
         "overall": str(verdict.overall) if verdict else "",
         "power": power_in_words(verdict) if verdict else "",
         "outcomes": Counter(line.outcome for line in report.gains),
@@ -80,14 +90,18 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
         "tuning": tuning,
         "shown_queries": {example.choice.query_id: place for place, example in enumerate(report.examples, 1)},
         "plots": _plots(report, tuning),
+        "warnings": [finding for finding in report.findings if finding.level != "PASS"],
+        "level": LEVEL,
+        "system_in_words": system_in_words,
+        "feature_in_words": feature_in_words,
     }
 
 
 def _plots(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
     metric = report.measurement.headline
     return {
-        "ladder": ladder_plots(report.measurement, report.plain),
-        "gains": gain_plots(report.gains, metric),
+        "ladder": ladder_plots(report.measurement),
+        "gains": gain_plots(report.gains),
         "calibration": calibration_plots(report.calibration) if report.calibration else [],
         "importance": importance_plots(report.importance) if report.importance else [],
         "tuning": tuning_plots(tuning) if tuning else [],
@@ -96,15 +110,16 @@ def _plots(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _tables(measurement: Measurement, metrics: Sequence[str]) -> list[dict[str, object]]:
-    """Per segment: the queries counted and left out, and a row per system with its figures and test."""
+    """Per part of the queries: those counted and left out, and a row per system with its figures and test."""
     tables = []
     for (segment,), part in measurement.summary.group_by("segment", maintain_order=True):
-        head = part.filter(pl.col("metric") == measurement.headline)
+        mine = (pl.col("metric") == measurement.headline) & (pl.col("system") == measurement.model)
+        head = part.filter(mine).row(0, named=True)
         tables.append(
             {
                 "name": segment,
-                "queries": head["queries"][0],
-                "left_out": head["left_out"][0],
+                "queries": head["queries"],
+                "left_out": head["left_out"],
                 "rows": [
                     _system_row(measurement, str(segment), system, part, metrics)
                     for system in part["system"].unique(maintain_order=True)
@@ -118,20 +133,17 @@ def _system_row(
     measurement: Measurement, segment: str, system: str, summary: pl.DataFrame, metrics: Sequence[str]
 ) -> dict[str, object]:
     figures = {row["metric"]: row for row in summary.filter(pl.col("system") == system).iter_rows(named=True)}
-    tests = measurement.tests
-    if tests.height:
-        tests = tests.filter((pl.col("segment") == segment) & (pl.col("against") == system))
     return {
         "system": system,
         "is_model": system == measurement.model,
         "figures": [figures[metric] for metric in metrics],
-        "test": tests.row(0, named=True) if tests.height else None,
+        "test": test_of(measurement, segment, system),
     }
 
 
-def _segment_rows(verdict: Verdict) -> list[dict[str, Any]]:
-    """The segments' tests, each with its interval's place on an axis common to all, in percent of the width."""
-    rows = verdict.segments.to_dicts()
+def segment_rows(verdict: Verdict) -> list[dict[str, Any]]:
+    """The tests by part, each with its interval's place on an axis common to all, in percent of the width."""
+    rows = [*verdict.kinds.to_dicts(), *verdict.segments.to_dicts()]
     left = min([0.0, *(row["low"] for row in rows)])
     width = max([1e-9, *(row["high"] - left for row in rows), -left])
 

@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
 
 from ltr.evaluation.notation import figure, with_interval
 from ltr.evaluation.systems import Measurement
-from ltr.explanation.aspects import in_words
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting import plots
 from ltr.reporting.calibration import Calibration
 from ltr.reporting.drawing import Plot
+from ltr.reporting.gain_bars import gain_bars
 from ltr.reporting.plots import Curve, Interval
 from ltr.reporting.query_gains import QueryLine
+from ltr.reporting.words import aspect_in_words, feature_in_words
 
 TOP_FEATURES = 12
 SECOND = {"latency": "µs per document", "features": "number of features"}
 
 
-def ladder_plots(measured: Measurement, plain: Sequence[str]) -> list[Plot]:
-    """Per kind of query: the headline metric of every system with its interval, in the order of the ladder."""
+def ladder_plots(measured: Measurement) -> list[Plot]:
+    """Per part of the queries: the headline of every system that reads all of it, in the order of the ladder."""
     drawn = []
-    head = measured.summary.filter(metric=measured.headline).drop_nulls(["mean", "low", "high"])
+    head = measured.summary.filter(metric=measured.headline, unread=0).drop_nulls(["mean", "low", "high"])
     ends = min(head["low"], default=0.0), max(head["high"], default=1.0)
     for number, ((segment,), part) in enumerate(head.group_by("segment", maintain_order=True)):
         rows = [
-            Interval(system, mean, low, high, ours=system == measured.model, plain=system in plain)
+            Interval(system, mean, low, high, ours=system == measured.model, plain=system in measured.plain)
             for system, mean, low, high in part.select("system", "mean", "low", "high").rows()
         ]
-        best = max((row for row in rows if row.plain), key=lambda row: row.mean, default=None)
+        best = next((row for row in rows if row.name == measured.rival(str(segment))), None)
         model = next((row for row in rows if row.ours), None)
         words = f"{model.name} {with_interval(model.mean, model.low, model.high)}" if model else ""
-        words += f"; best baseline: {best.name} {figure(best.mean)}" if best else ""
+        words += f"; {best.name} {figure(best.mean)}" if best else ""
         drawn.append(plots.intervals(f"ladder-{number}", str(segment), words, rows, measured.headline, ends))
     return drawn
 
 
-def gain_plots(lines: Sequence[QueryLine], metric: str) -> list[Plot]:
-    """Per kind of query, the gains sorted; one plot where there is one kind."""
-    drawn, every = [], [line.gain for line in lines]
+def gain_plots(lines: Sequence[QueryLine]) -> list[Plot]:
+    """Per kind of query, a bar a query; one plot where there is one kind."""
+    drawn, every = [], [0.0, *(line.gain for line in lines)]
+    ends = min(every), max(every)
     for number, kind in enumerate(sorted({line.kind for line in lines})):
-        mine = [line for line in lines if line.kind == kind]
-        outcomes = [line.outcome for line in mine]
+        mine = [(row, line) for row, line in enumerate(lines, 1) if line.kind == kind]
+        outcomes = [line.outcome for _, line in mine]
         counts = ", ".join(f"{outcomes.count(name):,} {name}" for name in ("won", "lost", "equal"))
-        title = f"{kind or 'all queries'}, against {mine[0].baseline}"
-        ends = min(0.0, *every), max(0.0, *every)
-        drawn.append(
-            plots.gains(
-                f"gains-{number}", title, counts, [line.gain for line in mine], f"gain in {metric}", ends
-            )
-        )
+        title = f"{kind or 'all queries'}, against {mine[0][1].baseline}"
+        drawn.append(gain_bars(f"gains-{number}", title, counts, mine, ends))
     return drawn
 
 
@@ -79,6 +76,7 @@ def importance_plots(found: Importance) -> list[Plot]:
             found.by_feature[:TOP_FEATURES],
             "importance",
             "mean size of the contribution",
+            feature_in_words,
         ),
     ]
     if found.permutation:
@@ -87,11 +85,15 @@ def importance_plots(found: Importance) -> list[Plot]:
     return drawn
 
 
-def _bars(name: str, title: str, found: Sequence[dict[str, Any]], value: str, axis: str) -> Plot:
-    rows = [
-        Interval(in_words(r["name"]).replace("_", " "), r[value], r["low"], r["high"], ours=True)
-        for r in found
-    ]
+def _bars(
+    name: str,
+    title: str,
+    found: Sequence[dict[str, Any]],
+    value: str,
+    axis: str,
+    label: Callable[[str], str] = aspect_in_words,
+) -> Plot:
+    rows = [Interval(label(r["name"]), r[value], r["low"], r["high"], ours=True) for r in found]
     return plots.bars(name, title, "Largest first: " + ", ".join(row.name for row in rows[:3]), rows, axis)
 
 

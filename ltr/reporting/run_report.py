@@ -6,22 +6,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
+from features.build import FeatureBuilder
 from features.errors import InputError
+from features.feature_schema import KEYS
+from features.sources.config import CatalogueConfig
+from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
+from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.classification import Classification, classification, pooled
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
+from ltr.evaluation.systems import BEST
 from ltr.evaluation.tracking import track
 from ltr.explanation.contributions import reasons_for
+from ltr.pipeline.fitting import embed
 from ltr.pipeline.prepare import embedded_dataset, make_builder
+from ltr.rankers import Classifier
 from ltr.reporting.calibration import calibrate
-from ltr.reporting.examples import Choice, Example, Reasons, build_examples, choose_queries
+from ltr.reporting.examples import Candidates, Example, Reasons, build_examples, choose_queries
+from ltr.reporting.first_screen import added_sources, verdict_lines
 from ltr.reporting.query_gains import query_gains, query_lines
 from ltr.reporting.report import Report, write_report
-from ltr.runs.record import RunRecord, new_run, versions, write_json, write_run
+from ltr.runs.record import RunRecord, commit_of, new_run, versions, write_json, write_run
+
+SEARCHED = 200  # candidates from BM25, and as many from each cosine: what `ltr.rank` orders
 
 
 def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = None) -> None:
@@ -41,15 +54,20 @@ def report_of(record: RunRecord) -> Report:
     config, collection, measured = record.config, record.prepared.collection, record.measured
     grades = record.data.grades
     gains = query_gains(measured)
+    verdict = _verdict(record, gains)
+    rows = embed(config, record.prepared, record.data)
     return Report(
         title=f"{config.name}: {config.ranker.kind} ({config.ranker.objective})",
         command=record.command,
         convention=convention(config.evaluation),
         measurement=measured,
         facts=_facts(record),
-        plain=measured.plain,
-        verdict=_verdict(record, gains),
+        about=_about(record),
+        verdict=verdict,
+        lines=verdict_lines(verdict, gains) if verdict else (),
+        added=added_sources(measured, record.data.schema, config.ladder, config.evaluation),
         gains=query_lines(gains, collection.queries),
+        classified=_classified(record, rows),
         calibration=calibrate(record.data.frame, record.scores[measured.model], config.evaluation.bootstrap),
         importance=record.importance,
         robustness=record.robustness.points if record.robustness else (),
@@ -58,13 +76,27 @@ def report_of(record: RunRecord) -> Report:
         cleaning=[
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
-        examples=_examples(record, gains),
+        examples=_examples(record, gains, rows),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
 
+def _about(record: RunRecord) -> list[tuple[str, str]]:
+    """When, of what, from which state of the files."""
+    config, collection = record.config, record.prepared.collection
+    return [
+        ("made", f"{record.made_at:%Y-%m-%d %H:%M} UTC"),
+        ("commit", commit_of(config.base) or "none: the folder is not under git"),
+        (
+            "data",
+            f"{config.name}: {collection.products.height:,} products, {collection.queries.height:,} queries, "
+            f"{collection.judgements.height:,} judgements",
+        ),
+    ]
+
+
 def _verdict(record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
-    """The model beside the best plain baseline of each query's kind; None where no query counts."""
+    """The model beside the best baseline of each query's kind; None where no query counts."""
     if not gains.height:
         return None
     config, collection, metric = record.config, record.prepared.collection, record.measured.headline
@@ -73,37 +105,73 @@ def _verdict(record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
         collection.queries, judged, collection.products, config.evaluation.relevant_from
     )
     model, baseline = (gains.select("query_id", pl.col(name).alias(metric)) for name in ("after", "before"))
-    return judge(
-        (record.measured.model, model), ("the best plain baseline", baseline), segments, config.evaluation
-    )
+    return judge((record.measured.model, model), (BEST, baseline), segments, config.evaluation)
 
 
-def _examples(record: RunRecord, gains: pl.DataFrame) -> list[Example]:
+def _classified(record: RunRecord, rows: EmbeddedDataset) -> Classification | None:
+    """How well a pointwise ranker tells grades apart on queries it has not seen; None for any other."""
+    parts = []
+    for model, fold in zip(record.fitted.models, record.folds, strict=True):
+        if not isinstance(model.ranker, Classifier):
+            return None
+        data = model.extend(rows.take(fold.test))
+        parts.append(classification(data.grades, model.ranker.probabilities(data), model.ranker.classes))
+    return pooled(parts)
+
+
+def _examples(record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> list[Example]:
     """None for a table of ready-made features (svmlight): it has no titles or photos to look at."""
-    collection = record.prepared.collection
-    if collection.given is not None:
+    config, collection, chosen = record.config, record.prepared.collection, choose_queries(gains)
+    if collection.given is not None or not chosen:
         return []
-    chosen = choose_queries(gains)
-    reasons = _reasons(record, chosen)
+    builder = make_builder(config, collection.products)
+    asked = collection.queries.filter(pl.col("query_id").is_in([choice.query_id for choice in chosen]))
+    judged = Candidates(record.data.frame, record.scores, _reasons(record, rows, asked))
     shop = collection.queries, collection.products
-    return build_examples(chosen, record.data.frame, record.scores, record.measured.model, shop, reasons)
+    currency = _currency(config.data)
+    searched = _searched(record, builder, asked)
+    return build_examples(chosen, record.measured.model, shop, judged, searched, currency)
 
 
-def _reasons(record: RunRecord, chosen: list[Choice]) -> Reasons:
-    """Of every candidate of the chosen queries, by the fold's model that did not see the query.
+def _currency(data: object) -> str:
+    """What the catalogue's prices are in, where its settings say."""
+    products = data.products if isinstance(data, CatalogueConfig) else None
+    return (products.currency if products else None) or ""
+
+
+def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -> Candidates | None:
+    """What retrieval gives for these queries, scored by the baselines and by the model that did not see the query.
+
+    None where a query finds nothing at all.
+    """
+    pairs = builder.candidates(asked, SEARCHED)
+    if pairs["query_id"].n_unique() < asked.height:
+        return None
+    schema = record.data.schema
+    table = builder.build(asked, pairs).frame.select(*KEYS, *schema.names)
+    data = Dataset.from_frame(table, schema)
+    rows = embedded_dataset(record.config, data, asked, builder)
+    scores = np.full(data.frame.height, np.nan)
+    for model, fold in zip(record.fitted.models, record.folds, strict=True):
+        tested = [query for query in data.query_ids if query in set(fold.test)]
+        if tested:
+            scores[rows.rows_of(tested)] = model.score(rows.take(tested))
+    known = record.data.frame.select(*KEYS, "grade")
+    graded = data.frame.select(KEYS).join(known, on=KEYS, how="left", maintain_order="left")
+    systems = baseline_scores(data) | {record.measured.model: scores}
+    return Candidates(graded, systems, _reasons(record, rows, asked))
+
+
+def _reasons(record: RunRecord, rows: EmbeddedDataset, asked: pl.DataFrame) -> Reasons:
+    """Of every row of these queries, by the fold's model that did not see the query.
 
     None for a ranker that cannot be explained.
     """
-    config, collection = record.config, record.prepared.collection
-    rows = EmbeddedDataset(record.data)
-    if config.embeddings is not None:
-        builder = make_builder(config, collection.products)
-        rows = embedded_dataset(config, record.data, collection.queries, builder)
-    wanted = {choice.query_id for choice in chosen}
+    wanted = set(asked["query_id"])
     found: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
         places = rows.rows_of([query for query in fold.test if query in wanted])
-        keys = record.data.frame.select("query_id", "product_id")[places].rows()
+        keys = rows.data.frame.select(KEYS)[places].rows()
         try:
             found |= zip(keys, reasons_for(model, rows, places.tolist()), strict=True) if keys else ()
         except InputError:  # the page says so, where it speaks of importance
@@ -114,13 +182,7 @@ def _reasons(record: RunRecord, chosen: list[Choice]) -> Reasons:
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
     config, collection = record.config, record.prepared.collection
     fitted, schema = record.fitted, record.data.schema
-    sizes = (
-        f"{collection.products.height:,} products",
-        f"{collection.queries.height:,} queries",
-        f"{collection.judgements.height:,} judgements",
-    )
     return [
-        ("data", ", ".join(sizes)),
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
         ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),
         ("ranker", _settings(config.ranker)),

@@ -4,6 +4,8 @@ aligned_encoder       The image encoder of `kind: aligned` fitted on a catalogue
                       the space of its text encoder
 fitted_encoders       Which of a config's encoders is fitted on its catalogue, and where it is
                       written
+from_estimator        A ranker fitted as a scikit-learn estimator, kept as a run of ready-made
+                      features
 measuring             A saved run measured without training: its held-out scores again, its model on
                       new files, beside a baseline run
 quick_text_encoder    The text encoder of `kind: student` or `kind: static` made of a larger one, on

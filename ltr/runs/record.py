@@ -16,6 +16,7 @@ import datetime as dt
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
@@ -98,6 +99,26 @@ class RunRecord:
     kept: FusedRanker
     importance: Importance | None = None
     robustness: Robustness | None = None
+    made_at: dt.datetime = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+
+def commit_of(folder: Path) -> str | None:
+    """The commit that the folder is at, marked where files differ from it; None where git does not know it."""
+    try:
+        words = [
+            "git",
+            "-C",
+            str(folder),
+            "describe",
+            "--always",
+            "--dirty=, changed since",
+            "--abbrev=10",
+            "--exclude=*",
+        ]
+        found = subprocess.run(words, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
 
 
 def versions() -> dict[str, str]:
@@ -154,7 +175,8 @@ def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> N
 def _about(record: RunRecord) -> dict[str, Any]:
     return {
         "format": 2,
-        "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "made_at": record.made_at.isoformat(timespec="seconds"),
+        "commit": commit_of(record.config.base),
         "command": record.command,
         "base": str(record.config.base),
         "model": record.measured.model,

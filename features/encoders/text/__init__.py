@@ -6,6 +6,8 @@ onnx_export            A sentence-transformers model → a folder for ONNX Runti
                        tokenizer, what it takes
 onnx_runtime           Text → vectors by ONNX Runtime on a CPU, from a model exported beforehand; needs
                        no torch once that is done
+safe_folder            A model's folder from anywhere, looked through before a library opens it: no
+                       code, no pickles, nothing outside
 reach                  How far a transformer reads: which texts are longer than its limit of tokens
 sentence_encoders      Text → vectors: a sentence-transformers model, or TF-IDF with latent semantic
                        analysis

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.disk import sha256
+from features.encoders.text.safe_folder import check_folder
 from features.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def load_model(folder: Path, device: torch.device) -> SentenceTransformer:
-    """The model in eval mode, read from safetensors only, without a look at the network."""
+    """The model in eval mode, read from safetensors only, without a look at the network.
+
+    Raises InputError for a folder that is damaged, or would run code (see safe_folder).
+    """
+    check_folder(folder)
     from sentence_transformers import SentenceTransformer
     from transformers.utils.logging import disable_progress_bar
 
@@ -67,16 +72,37 @@ def load_model(folder: Path, device: torch.device) -> SentenceTransformer:
             str(folder),
             device=str(device),
             local_files_only=True,
+            trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever the libraries raise on a stranger's files
         raise InputError(
             where=folder,
             expected="a sentence-transformers model",
             got=str(error).split("\n", 1)[0],
             cure="check that the folder is whole",
         ) from error
+    _check_weights(model, folder)
     return model.eval()
+
+
+def _check_weights(model: SentenceTransformer, folder: Path) -> None:
+    """Where weights are missing the library takes random ones and goes on; names may differ, but not most of them."""
+    from safetensors import safe_open
+
+    there: set[str] = set()
+    for path in folder.rglob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            there.update(".".join(name.split(".")[-2:]) for name in file.keys())  # noqa: SIM118 - no dict
+    asked = [".".join(name.split(".")[-2:]) for name, _ in model.named_parameters()]
+    missing = [name for name in asked if name not in there]
+    if len(missing) * 2 > len(asked):
+        raise InputError(
+            where=folder,
+            expected="weights of the whole model",
+            got=f"none of such a name for {len(missing)} of {len(asked)}, as {missing[0]}",
+            cure="check that the folder is whole",
+        )
 
 
 def _snapshot(name: str) -> Path:

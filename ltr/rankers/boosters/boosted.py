@@ -8,6 +8,8 @@ import json
 import os
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -20,6 +22,7 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
+from ltr.rankers.boosters.trial_load import is_known, remember, try_out
 from ltr.rankers.devices import Device
 from ltr.rankers.lists import differ_in_gain
 from ltr.rankers.model_files import check_unchanged
@@ -155,23 +158,45 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
             "history": self.history.to_dict(as_series=False),
         }
         (folder / "ranker.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        remember(about["sha256"].values())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; scores are equal to the last bit.
 
-        Raises InputError for a model file that changed since: LightGBM ends the whole process on one cut short.
+        Raises InputError for a model file that changed since, and for one from elsewhere that ends the process
+        that tries it: the libraries trust their files.
         """
         about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
         check_unchanged(folder, about["sha256"])
+        if not is_known(about["sha256"].values()):
+            for name in about["sha256"]:
+                cls._checked(folder / name, len(about["features"]))
+            try_out(cls, folder)
+            remember(about["sha256"].values())
+        return cls.open_models(folder)
+
+    @classmethod
+    def open_models(cls, folder: Path) -> Self:
+        """As `load`, in this process at once."""
+        about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
         ranker = cls(cls.config_class.model_validate(about["config"]))  # type: ignore[arg-type]
         ranker.schema = FeatureSchema.from_json(json.dumps(about["features"]))
         ranker.history = pl.DataFrame(about["history"], schema=HISTORY)
         ranker._trees = about["trees"]
-        ranker._boosters = [
-            cls._read(folder / f"model_{bag}{cls.suffix}") for bag in range(len(ranker._trees))
-        ]
+        names = [f"model_{bag}{cls.suffix}" for bag in range(len(ranker._trees))]
+        if sorted(names) != sorted(about["sha256"]):
+            raise ValueError(f"models {', '.join(about['sha256'])} for {len(names)} bags")
+        ranker._boosters = [cls._read(folder / name, len(ranker.schema.features)) for name in names]
         return ranker
+
+    def try_models(self, rows: Callable[[int], np.ndarray]) -> None:
+        """Score and explain some rows by each booster."""
+        X = rows(len(self.schema.features))
+        for booster in self._boosters:
+            self._predict(booster, X, 1)
+            with suppress(InputError):  # trees that the library does not explain
+                self._contribute(booster, X, 1)
 
     def _check(self, train: Dataset, validation: Dataset | None) -> None:
         """Raise InputError for data that no booster can learn from."""
@@ -216,7 +241,13 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
 
     @staticmethod
     @abstractmethod
-    def _read(path: Path) -> Booster: ...
+    def _checked(path: Path, features: int, /) -> bytes:
+        """The file, where it may be read as a model over so many features; ValueError or the like where not."""
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, path: Path, features: int) -> Booster:
+        """The booster of a file that is `_checked`; ValueError for one over other features."""
 
 
 HISTORY = {"bag": pl.Int64, "iteration": pl.Int64, "ndcg": pl.Float64}

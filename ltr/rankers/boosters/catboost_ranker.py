@@ -168,8 +168,19 @@ class CatBoostRanker(BoostedRanker[CatBoostConfig, Any]):
         booster.save_model(str(path))
 
     @staticmethod
-    def _read(path: Path) -> Any:
-        return _library().CatBoost().load_model(str(path))
+    def _checked(path: Path, _features: int, /) -> bytes:
+        """Its form is the library's own secret: that it is whole is told by its head, the rest by a trial."""
+        data = path.read_bytes()
+        if data[:4] != b"CBM1" or int.from_bytes(data[4:8], "little") > len(data) - 8:
+            raise ValueError("not a whole CatBoost model")
+        return data
+
+    @classmethod
+    def _read(cls, path: Path, features: int) -> Any:
+        booster = _library().CatBoost().load_model(blob=cls._checked(path, features))
+        if len(booster.feature_names_) != features:
+            raise ValueError(f"a model over {len(booster.feature_names_)} features, not {features}")
+        return booster
 
 
 class _Watch:

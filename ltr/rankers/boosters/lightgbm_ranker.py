@@ -23,6 +23,7 @@ from ltr.rankers.boosters.boosted import (
     monotone_signs,
     thread_count,
 )
+from ltr.rankers.boosters.lightgbm_text import checked_text
 from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.protocol import Limits, OnTree
 from ltr.rankers.registry import register
@@ -151,10 +152,15 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
         path.write_text(booster.model_to_string(), encoding="utf-8")
 
     @staticmethod
-    def _read(path: Path) -> lgb.Booster:
+    def _checked(path: Path, features: int, /) -> bytes:
+        return checked_text(path.read_bytes(), features)
+
+    @classmethod
+    def _read(cls, path: Path, features: int) -> lgb.Booster:
+        text = cls._checked(path, features).decode()
         try:
             with silent_library():
-                return lgb.Booster(model_file=path)
+                return lgb.Booster(model_str=text)
         except lgb.basic.LightGBMError as error:
             raise ValueError(str(error)) from error
 

@@ -23,6 +23,7 @@ from ltr.rankers.boosters.boosted import (
     monotone_signs,
     thread_count,
 )
+from ltr.rankers.boosters.xgboost_json import checked_json
 from ltr.rankers.devices import check_xgboost
 from ltr.rankers.protocol import Limits, OnTree
 from ltr.rankers.registry import register
@@ -171,8 +172,12 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
         path.write_bytes(booster.save_raw("json"))  # by Python, which says when the disk is full
 
     @staticmethod
-    def _read(path: Path) -> xgb.Booster:
-        return xgb.Booster(model_file=path)
+    def _checked(path: Path, features: int, /) -> bytes:
+        return checked_json(path.read_bytes(), features)
+
+    @classmethod
+    def _read(cls, path: Path, features: int) -> xgb.Booster:
+        return xgb.Booster(model_file=bytearray(cls._checked(path, features)))
 
 
 class _Watch(xgb.callback.TrainingCallback):

@@ -30,3 +30,33 @@
     filter();
   }
 }
+{
+  // A link may lead into what is folded: it is opened first.
+  const open = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+    target.hidden = false;
+    target.scrollIntoView({ block: target.tagName === "TR" ? "center" : "start" });
+  };
+  addEventListener("hashchange", open);
+  if (location.hash) open();
+}
+{
+  const hover = document.getElementById("hover");
+  const show = (event) => {
+    const bar = event.target.closest(".bars a");
+    hover.hidden = !bar;
+    if (!bar) return;
+    const cells = document.getElementById(bar.getAttribute("href").slice(1)).cells;
+    const [query, , , before, after, gain] = [...cells].map((cell) => cell.textContent.trim());
+    hover.textContent = `${query}: ${before} → ${after} (${gain})`;
+    const box = hover.getBoundingClientRect();
+    hover.style.left = `${Math.max(4, Math.min(event.clientX + 12, innerWidth - box.width - 4))}px`;
+    hover.style.top = `${event.clientY > innerHeight / 2 ? event.clientY - box.height - 12 : event.clientY + 16}px`;
+  };
+  for (const bars of hover ? document.querySelectorAll(".bars") : []) {
+    bars.addEventListener("pointermove", show);
+    bars.addEventListener("pointerleave", () => { hover.hidden = true; });
+  }
+}

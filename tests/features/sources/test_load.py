@@ -13,7 +13,7 @@ from features.errors import InputError
 from features.sources.load import Collection, DataConfig, load
 
 
-def _load(base: Path, config: dict[str, Any]) -> Collection:
+def load_shop(base: Path, config: dict[str, Any]) -> Collection:
     parsed = TypeAdapter(DataConfig).validate_python({"kind": "catalogue", **config})
     collection = load(parsed, base)
     for frame, keys in (
@@ -78,7 +78,7 @@ def _shop(tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_shop_with_its_own_names(tmp_path: Path) -> None:
-    shop = _load(tmp_path, _shop(tmp_path))
+    shop = load_shop(tmp_path, _shop(tmp_path))
     columns = ["product_id", "title", "description", "price", "category"]
     assert shop.products.select(columns).rows() == [
         ("1", "Red shoe", "soft light", 1299.0, "Shoes > Men"),
@@ -126,7 +126,7 @@ def test_canonical_names_need_no_mapping_and_an_empty_list_leaves_one_out(tmp_pa
         "numeric": ["n"],
         "categorical": ["colour"],
     }
-    shop = _load(tmp_path, {"products": products})
+    shop = load_shop(tmp_path, {"products": products})
     row = shop.products.row(0, named=True)
     expected = {"title": "x", "brand": None, "price": 1.5, "n": 2.0, "colour": "true", "image": None}
     assert expected.items() <= row.items()
@@ -136,7 +136,7 @@ def test_canonical_names_need_no_mapping_and_an_empty_list_leaves_one_out(tmp_pa
 def test_photos_in_a_table_of_their_own(tmp_path: Path) -> None:
     photos = [(1, _photo("red")), (1, _photo("blue")), (2, b"broken"), (7, _photo("green"))]
     _write(tmp_path, photos=[{"id": key, "photo": photo} for key, photo in photos])
-    shop = _load(
+    shop = load_shop(
         tmp_path, _shop(tmp_path) | {"images": {"path": "photos.parquet", "key": "id", "column": "photo"}}
     )
     assert shop.products["image"].to_list() == [photos[0][1], None, None]
@@ -158,12 +158,12 @@ def test_photos_in_a_folder(tmp_path: Path) -> None:
         products=[{"product_id": i, "file": file} for i, file in enumerate(["a.jpg", "b.jpg", None, ""])],
     )
     config = {"products": {"path": "products.parquet"}, "images": {"folder": "photos", "column": "file"}}
-    shop = _load(tmp_path, config)
+    shop = load_shop(tmp_path, config)
     assert shop.products["image"].to_list() == [str(folder / "a.jpg"), None, None, None]
     assert _affected(shop) == {("products", "photo set to null: file not found"): 1}
     assert shop.rejected["products photos"]["file"].to_list() == ["b.jpg"]
     (folder / "a.jpg").write_bytes(_photo("blue"))
-    again = _load(tmp_path, config)
+    again = load_shop(tmp_path, config)
     assert [k for k, v in again.fingerprints.items() if v != shop.fingerprints[k]] == ["products photos"]
 
 
@@ -184,7 +184,7 @@ def test_queries_of_their_own(tmp_path: Path) -> None:
         "queries": {"path": "queries.parquet", "columns": {"segment": "kind"}},
         "judgements": {"path": "judged.parquet"},
     }
-    shop = _load(tmp_path, config)
+    shop = load_shop(tmp_path, config)
     assert shop.queries.select("query_id", "text", "image", "segment", "at").rows() == [
         ("1", "hat", None, "text", datetime(2024, 5, 31)),
         ("2", None, photo, "photo", None),
@@ -206,7 +206,7 @@ def test_events(tmp_path: Path) -> None:
     ]
     _write(tmp_path, events=events)
     columns = {"query_id": "user", "at": "day"}
-    shop = _load(tmp_path, _shop(tmp_path) | {"events": {"path": "events.parquet", "columns": columns}})
+    shop = load_shop(tmp_path, _shop(tmp_path) | {"events": {"path": "events.parquet", "columns": columns}})
     assert shop.events is not None
     day = datetime(2024, 5, 31)
     assert shop.events.rows() == [("5", "1", 2, "click", day), ("5", "99", None, None, day)]
@@ -281,7 +281,7 @@ def test_events(tmp_path: Path) -> None:
 )
 def test_a_wrong_config_is_told_in_one_line(tmp_path: Path, change: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError) as error:
-        _load(tmp_path, _shop(tmp_path) | change)
+        load_shop(tmp_path, _shop(tmp_path) | change)
     assert told in f"{error.value}\n"
     assert "\n" not in str(error.value)
 

@@ -12,6 +12,7 @@ import polars as pl
 from PIL import Image
 
 from ltr.data.doctor import Finding
+from ltr.evaluation.classification import classification
 from ltr.evaluation.gate import judge
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.significance import BootstrapConfig
@@ -19,7 +20,8 @@ from ltr.evaluation.systems import measure
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting.calibration import calibrate
-from ltr.reporting.examples import Example, build_examples, choose_queries
+from ltr.reporting.examples import Candidates, Example, build_examples, choose_queries
+from ltr.reporting.first_screen import AddedSource, verdict_lines
 from ltr.reporting.query_gains import query_gains, query_lines
 from ltr.reporting.report import Report
 
@@ -102,16 +104,20 @@ def made_report() -> Report:
         "query_id", family=pl.lit("names"), segment=pl.Series([SCRIPT, "a <i>colour</i>"] * 12).sort()
     )
     model, plain = (gains.select("query_id", pl.col(name).alias("nDCG@5")) for name in ("after", "before"))
+    verdict = judge(("model", model), ("the best plain baseline", plain), pl.concat([kinds, names]), CONFIG)
     return Report(
         title=f"demo {SCRIPT}",
         command=f"python -m ltr.train --name '{SCRIPT}'",
         convention=convention(CONFIG),
         measurement=measured,
         facts=[("ranker", SCRIPT)],
-        plain=["BM25"],
-        verdict=judge(
-            ("model", model), ("the best plain baseline", plain), pl.concat([kinds, names]), CONFIG
+        about=[("made", "2026-01-02 03:04 UTC"), ("commit", f"abc {SCRIPT}"), ("data", "12 products")],
+        lines=verdict_lines(verdict, gains),
+        added=[AddedSource(f"photos {SCRIPT}", _test(0.018)), AddedSource("text", _test(0.005, 0.4))],
+        classified=classification(
+            judged["grade"].to_numpy(), random.dirichlet(np.ones(4), judged.height), np.arange(4.0)
         ),
+        verdict=verdict,
         gains=query_lines(gains, queries()),
         calibration=calibrate(judged, scores["model"], CONFIG.bootstrap),
         importance=_importance(),
@@ -131,7 +137,17 @@ def _examples(gains: pl.DataFrame, judged: pl.DataFrame, scores: Mapping[str, np
     reasons = {
         (q, p): [("image", 0.5), (SCRIPT, -0.25)] for q, p in judged.select("query_id", "product_id").rows()
     }
-    return build_examples(choose_queries(gains), judged, scores, "model", (queries(), products()), reasons)
+    unjudged = judged.with_columns(grade=pl.when(pl.int_range(pl.len()) % 3 > 0).then("grade"))
+    shop = queries(), products()
+    searched = Candidates(unjudged, scores, {})
+    return build_examples(
+        choose_queries(gains), "model", shop, Candidates(judged, scores, reasons), searched, "€"
+    )
+
+
+def _test(difference: float, p_value: float = 0.01) -> dict[str, float]:
+    ends = {"low": difference - 0.01, "high": difference + 0.012}
+    return {"difference": difference, "p_value": p_value, "p_holm": p_value, **ends}
 
 
 def _importance() -> Importance:

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1200, "height": 900}
 SECTIONS = (
-    *("results", "ladder", "queries", "examples", "segments", "calibration"),
-    *("importance", "tuning", "robustness", "doctor", "run"),
+    *("verdict", "results", "ladder", "queries", "examples", "segments", "calibration"),
+    *("classes", "importance", "tuning", "robustness", "doctor", "run"),
 )
 # Contrast by WCAG 2.1 of every element with text of its own against the nearest painted background.
 CONTRASTS = """() => {
@@ -142,7 +142,7 @@ def test_lists_stand_side_by_side_on_a_desktop_and_below_each_other_on_a_phone(
     look_at: Open, made: Path
 ) -> None:
     for viewport, beside in ((DESKTOP, True), (PHONE, False)):
-        lists = look_at(made, viewport).locator("#query-1 .lists > section")
+        lists = look_at(made, viewport).locator("#query-1 .lists >> nth=0").locator("> section")
         left, right = (lists.nth(place).bounding_box() for place in (0, 1))
         assert (left["y"] == right["y"]) == beside
 
@@ -235,12 +235,13 @@ def test_words_of_the_data_stay_words(look_at: Open, made: Path) -> None:
     assert page.locator("script").count() == 1
     assert page.locator("b:text-is('50%'), i:text-is('more')").count() == 0
     assert page.locator("h1").inner_text() == f"demo {SCRIPT}"
-    assert SCRIPT in page.locator(".item .title").all_inner_texts()
+    assert SCRIPT in page.locator(".item .title").all_text_contents()
     assert QUOTED in page.locator(".item .title").evaluate_all("all => all.map(each => each.title)")
 
 
 def test_sounds_are_played_and_named(made_page: playwright.Page) -> None:
     page = made_page
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     players = page.locator(".item audio")
     assert players.count() > 0
     assert all(players.evaluate_all("all => all.map(each => each.controls && each.ariaLabel.length > 9)"))
@@ -252,7 +253,7 @@ def test_sounds_are_played_and_named(made_page: playwright.Page) -> None:
     )
     assert seconds == pytest.approx(0.1)
     assert "audio: 8 bytes" in page.locator(".item .clip").all_inner_texts()
-    assert page.locator("header .clip").first.inner_text() == f"audio: {CLIP}"
+    assert page.locator("details.example > .clip").first.inner_text() == f"audio: {CLIP}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -275,3 +276,69 @@ def test_dark_and_light_differ_and_the_button_changes_them(
     assert light.evaluate(ground) == dark.evaluate(ground)
     assert light.evaluate(drawn) == dark.evaluate(drawn)
     assert light.locator("#theme").inner_text() == "Light colours"
+
+
+def test_the_first_screen_says_the_verdict_of_each_kind_with_its_baseline(look_at: Open, made: Path) -> None:
+    page = look_at(made, DESKTOP)
+    lines = page.locator(".verdicts li").all_inner_texts()
+    report = made_report()
+    assert len(lines) == len(report.lines) > 1
+    for said, line in zip(lines, report.lines, strict=True):
+        assert line.kind in said
+        assert line.baseline in said or line.says == "too few"
+    below = page.locator("#results").bounding_box()["y"]
+    for words in (
+        "What each source adds",
+        "What got worse",
+        "Warnings of the data doctor",
+        "made",
+        "commit",
+        "data",
+    ):
+        found = page.locator(f":text-is('{words}')").first.bounding_box()
+        assert found["y"] < below, words
+    assert "+.018 [+.008, +.030], beyond noise" in page.locator(".card").first.inner_text()
+    assert "+.005 [−.005, +.017], within noise" in page.locator(".card").first.inner_text()
+
+
+def test_lists_are_folded_but_the_first_and_open_by_a_link(made_page: playwright.Page) -> None:
+    page = made_page
+    folded = "all => all.map(each => each.open)"
+    examples = page.locator("details.example")
+    assert examples.evaluate_all(folded) == [True] + [False] * (examples.count() - 1)
+    page.locator("#all-queries a[href='#query-2']").click()
+    assert examples.nth(1).evaluate("each => each.open")
+    assert examples.nth(1).locator(".item").first.is_visible()
+
+
+def test_a_bar_leads_to_its_query_and_shows_it(made_page: playwright.Page) -> None:
+    page = made_page
+    bar = page.locator(".bars a").first
+    row = bar.get_attribute("href")
+    words = page.locator(f"{row} th").inner_text()
+    page.locator(".bars").first.scroll_into_view_if_needed()
+    box = bar.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    shown = page.locator("#hover")
+    assert shown.is_visible()
+    assert shown.inner_text().startswith(words)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.evaluate("location.hash") == row
+    assert page.locator(f"{row} th").is_visible()
+    page.mouse.move(1, 1)
+    assert shown.is_hidden()
+
+
+def test_p_values_are_shown_on_demand(made_page: playwright.Page) -> None:
+    page = made_page
+    assert page.locator("th.pvalue").is_hidden()
+    page.locator("#show-p").check()
+    assert page.locator("th.pvalue").is_visible()
+
+
+def test_unjudged_products_are_marked_in_the_lists_of_the_search(look_at: Open, made: Path) -> None:
+    page = look_at(made)
+    first = page.locator("#query-1")
+    assert first.locator(".view").inner_text().startswith("As the shop's search would show it")
+    assert "not judged" in first.locator(".lists >> nth=0").inner_text()
+    assert "not judged" not in first.locator(".judged .lists").text_content()

@@ -18,9 +18,10 @@ from ltr.pipeline.robustness import RobustnessPoint
 from ltr.reporting import plots
 from ltr.reporting.calibration import Calibration, calibrate
 from ltr.reporting.drawing import STAND_INS, Plot
-from ltr.reporting.examples import SHOWN, build_examples, choose_queries
+from ltr.reporting.examples import SHOWN, Candidates, build_examples, choose_queries
+from ltr.reporting.gain_bars import MOST, gain_bars
 from ltr.reporting.pages import as_markdown
-from ltr.reporting.plots import Curve, Interval, quantiles_of
+from ltr.reporting.plots import Curve, Interval
 from ltr.reporting.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
 from ltr.reporting.report import write_report
 from ltr.reporting.report_plots import robustness_plots
@@ -193,16 +194,17 @@ def test_a_product_knows_its_place_in_the_other_list() -> None:
         {"product_id": pairs["product_id"], "title": [None, *"bcdefghij"], "price": [1234.5] * 10}
     )
     scores = {"BM25": -np.arange(10.0), "model": np.arange(10.0)}
-    reasons = {("q000", "p009"): [("price", -0.5)]}
-    (example,) = build_examples(chosen, pairs, scores, "model", (asked, goods), reasons)
-    first, ninth = example.model[0], example.baseline[0]
+    judged = Candidates(pairs, scores, {("q000", "p009"): [("price", -0.5)]})
+    (example,) = build_examples(chosen, "model", (asked, goods), judged, currency="EUR")
+    first, ninth = example.judged.model[0], example.judged.baseline[0]
     assert (first.product_id, first.place, first.elsewhere, first.climbed) == ("p009", 1, 10, 9)
     assert first.only_here
     assert first.reasons == [("price", -0.5)]
-    assert (ninth.title, ninth.price, ninth.elsewhere, ninth.only_here) == ("p000", "1,234.50", 10, True)
-    assert [item.climbed for item in example.model] == [9, 7, 5, 3, 1, -1, -3, -5]
-    assert len(example.model) == SHOWN
-    assert example.candidates == 10
+    assert (ninth.title, ninth.price, ninth.elsewhere, ninth.only_here) == ("p000", "1,234.50 EUR", 10, True)
+    assert [item.climbed for item in example.judged.model] == [9, 7, 5, 3, 1, -1, -3, -5]
+    assert len(example.judged.model) == SHOWN
+    assert example.judged.candidates == 10
+    assert example.searched is None
 
 
 def test_thumbnails_are_small_jpegs_and_what_cannot_be_read_is_left_out() -> None:
@@ -223,7 +225,6 @@ def drawn() -> dict[str, Plot]:
     return {
         "intervals": plots.intervals("a", "Title & <i>", "in words", rows(*NAMES), "nDCG", (0, 3)),
         "bars": plots.bars("b", "t", "w", rows(*NAMES), "share"),
-        "gains": plots.gains("c", "t", "w", [0.5, 0.0, -0.5], NAMES[0], (-0.5, 0.5)),
         "deciles": plots.deciles("d", "t", "w", rows(*NAMES)),
         "shares": plots.shares("e", "t", "w", {name: [0.5, 0.5] for name in NAMES}),
         "history": plots.history("f", "t", "w", [(0, 0.5, 0.5), (1, 0.4, 0.5)], None, NAMES[0]),
@@ -234,9 +235,7 @@ def drawn() -> dict[str, Plot]:
     }
 
 
-@pytest.mark.parametrize(
-    "kind", ["intervals", "bars", "gains", "deciles", "shares", "history", "front", "curves"]
-)
+@pytest.mark.parametrize("kind", ["intervals", "bars", "deciles", "shares", "history", "front", "curves"])
 def test_a_plot_is_whole_xml_with_its_names_as_text_and_colours_of_the_page(
     drawn: dict[str, Plot], kind: str
 ) -> None:
@@ -262,10 +261,17 @@ def test_the_same_plot_is_drawn_the_same(drawn: dict[str, Plot]) -> None:
     assert plots.bars("b", "t", "w", rows(*NAMES), "share") == drawn["bars"]
 
 
-def test_many_gains_are_drawn_as_their_quantiles() -> None:
-    assert quantiles_of([0.1, 0.3, -0.2]).tolist() == [0.3, 0.1, -0.2]
-    drawn = quantiles_of(np.arange(10_001.0).tolist(), most=11)
-    assert drawn.tolist() == [10_000.0 - 1_000 * step for step in range(11)]
+def lines_of(*gains: float) -> list[QueryLine]:
+    return [QueryLine(f"q{i}", "w", "", "", "BM25", 0.5, 0.5 + gain, gain) for i, gain in enumerate(gains)]
+
+
+def test_a_bar_a_query_leads_to_its_row_and_of_many_the_ends_stay() -> None:
+    few = gain_bars("g", "t", "w", [(7, lines_of(-0.2)[0]), (3, lines_of(0.4)[0])], (-0.2, 0.4))
+    assert re.findall(r'href="#row-(\d+)"', few.svg) == ["3", "7"]
+    assert re.findall(r'class="(gain|loss|other)"', few.svg) == ["gain", "loss"]
+    many = list(enumerate(lines_of(*np.linspace(1, -1, 1001).tolist()), 1))
+    rows = re.findall(r'href="#row-(\d+)"', gain_bars("g", "t", "w", many, (-1, 1)).svg)
+    assert (len(rows), rows[0], rows[-1]) == (MOST, "1", "1001")
 
 
 def test_robustness_has_a_plot_for_each_modality_that_was_dropped() -> None:
@@ -297,8 +303,8 @@ def test_what_a_report_lacks_is_left_out(tmp_path: Path) -> None:
     bare = type(whole)(whole.title, whole.command, whole.convention, whole.measurement, whole.facts)
     write_report(tmp_path, bare)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    headings = re.findall(r'<h2 id="(\w+)">', page)
-    assert headings == ["results", "ladder", "importance", "run"]
+    headings = re.findall(r'<h2 id="(\w+)"', page)
+    assert headings == ["verdict", "results", "ladder", "importance", "run"]
     assert "neither importance nor reasons are told" in page
 
 
@@ -306,7 +312,14 @@ def test_the_tuning_of_a_run_is_read_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "tuning.json").write_text(json.dumps(tuning()), encoding="utf-8")
     write_report(tmp_path, made_report())
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for words in ("the search fitted its folds", "Best so far", "What mattered", "Pareto front", "0.1235"):
+    for words in (
+        "the search fitted its folds",
+        "Best so far",
+        "What mattered",
+        "Pareto front",
+        "0.1235",
+        "within noise",
+    ):
         assert words in page, words
 
 
