@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import encoding_tables, learning_tables
+from benchmarks import encoding_tables, experiment_tables, learning_tables
 from benchmarks.record import RESULTS
 
 HERE = Path(__file__).parent
@@ -250,11 +250,11 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
 
-LEARNING, ENCODING = (
+LEARNING, ENCODING, EXPERIMENTS = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
-    for module in (learning_tables, encoding_tables)
+    for module in (learning_tables, encoding_tables, experiment_tables)
 )
-SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING)
+SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING, *EXPERIMENTS)
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from features.batch import Block
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from ltr.data.splits import Fold
@@ -52,6 +53,19 @@ class Dataset:
         lists = frame["query_id"].rle().struct
         groups = lists.field("len").to_numpy().astype(np.int32)
         return cls(frame, schema, _matrix(frame, schema), lists.field("value").rename("query_id"), groups)
+
+    @classmethod
+    def of_list(cls, keys: pl.DataFrame, block: Block) -> Dataset:
+        """One query's candidates, in the order of product_id, with the features just made of them: a request.
+
+        What `from_frame` checks holds of these by the way they were made, but for values too large.
+        """
+        if np.isinf(block.matrix).any():
+            raise _bad("finite 32-bit values", "infinite ones", "mend the catalogue's numbers")
+        groups = np.array([keys.height], dtype=np.int32)
+        frame = keys.hstack(block.frame()) if block.features else keys
+        X = np.ascontiguousarray(block.matrix)
+        return cls(frame, FeatureSchema(block.features), X, keys["query_id"].head(1), groups)
 
     @property
     def grades(self) -> np.ndarray:
