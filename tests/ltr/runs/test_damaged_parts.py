@@ -18,6 +18,7 @@ from features.errors import InputError
 from features.feature_schema import Feature, FeatureSchema
 from features.groups.embeddings import EmbeddingFeatures
 from ltr.config.yaml_files import parse_yaml
+from ltr.runs.sums import check_files, read_about, write_about
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -61,6 +62,33 @@ def test_a_schema_of_other_things_is_refused_or_whole(place: tuple[int | str, ..
 def test_no_text_of_a_schema_breaks_more_than_the_reading(text: str) -> None:
     with suppress(*REFUSED):
         FeatureSchema.from_json(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    name=st.sampled_from(["format", "model", "base", "sha256", "made_at", "fingerprints", "sum", "none"]),
+    value=VALUES
+    | st.dictionaries(st.sampled_from(["../x", "/etc/passwd", "a\0b", "model/x"]), VALUES, max_size=2),
+    sealed=st.booleans(),
+)
+def test_a_forged_about_is_a_run_or_one_line(
+    name: str, value: object, sealed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Also where its own sum was made to fit."""
+    folder = tmp_path_factory.mktemp("run")
+    about = {"format": 1, "model": "lightgbm", "base": "/x", "sha256": {"features.json": "0" * 64}}
+    try:
+        write_about(folder, about | {name: value})
+    except ValueError:  # NaN, which no JSON holds
+        return
+    if not sealed:
+        path = folder / "run.json"
+        path.write_text(path.read_text(encoding="utf-8").replace("1", "2"), encoding="utf-8")
+    try:
+        found = read_about(folder)
+        check_files(folder, found, "features.json", "model")
+    except InputError as error:
+        assert "as ltr.train wrote it" in str(error) or "run" in str(error)
 
 
 def _damages(seed: int) -> Callable[[bytes], bytes]:
