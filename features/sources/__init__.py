@@ -37,3 +37,14 @@ variants               Rows of one product's variants, of which only the first s
 whole_catalogue        Judgements that list only what is relevant: every other product of the catalogue
                        as a candidate of grade 0
 """
+
+from features.sources.config import CatalogueConfig, SvmlightConfig
+from features.sources.frames import Shop
+from features.sources.load import Collection
+
+__all__ = [
+    "CatalogueConfig",
+    "Collection",
+    "Shop",
+    "SvmlightConfig",
+]

@@ -9,3 +9,14 @@ delta                 The feature store: one Delta table per feature view, read 
 view                  A feature view: the name, keys and clock of one table of features, and the rows
                       it accepts
 """
+
+from features.store.as_of import join_as_of, newest_per_key
+from features.store.delta import FeatureStore
+from features.store.view import FeatureView
+
+__all__ = [
+    "FeatureStore",
+    "FeatureView",
+    "join_as_of",
+    "newest_per_key",
+]
