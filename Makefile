@@ -31,6 +31,11 @@ bench: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch .venv/installed
 
+# The documentation site, without network; open docs/_build/index.html
+docs: .venv/installed
+	rm -rf docs/api docs/_build
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
 # The wheel in an environment with nothing but what it declares: trains and judges ready-made features.
 bare: .venv/installed
 	rm -rf build/bare && mkdir -p build/bare
@@ -43,4 +48,4 @@ bare: .venv/installed
 	  && venv/bin/python -m ltr.evaluate --run runs/ready-lightgbm
 
 clean:
-	rm -rf .venv build *.egg-info runs store cache
+	rm -rf .venv build docs/api docs/_build *.egg-info runs store cache

@@ -21,6 +21,7 @@ SCRIPTS = (
         "image_speed",
         "incremental",
         "device_encoding",
+        "experiments",
         "tables",
     ),
 )

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import encoding_tables, learning_tables
+from benchmarks import encoding_tables, experiment_tables, learning_tables
+from benchmarks.overview import overview
 from benchmarks.record import RESULTS
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def pages() -> dict[Path, str]:
     """Each page with its tables as the results have them."""
     tables = [line for section in SECTIONS for line in section()]
     return {
-        HERE / "README.md": filled(HERE / "README.md", tables),
+        HERE / "README.md": filled(HERE / "README.md", [*overview(results, headlines(), tables), *tables]),
         HERE.parent / "README.md": filled(HERE.parent / "README.md", headlines()),
     }
 
@@ -250,11 +251,11 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
 
-LEARNING, ENCODING = (
+LEARNING, ENCODING, EXPERIMENTS = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
-    for module in (learning_tables, encoding_tables)
+    for module in (learning_tables, encoding_tables, experiment_tables)
 )
-SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING)
+SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING, *EXPERIMENTS)
 
 if __name__ == "__main__":
     main()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,10 +19,10 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, field_validator
 from pydantic_core import PydanticKnownError
 
-from features.batch import Block, PairBatch, QueryBatch, rows_of
+from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
-from features.encoders.protocol import Encoder
+from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import FeatureSchema
@@ -30,14 +31,15 @@ from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.groups.similarity import SimilarityConfig, SimilarityGroup
 from features.groups.structured import StructuredConfig, StructuredGroup
-from features.index import CatalogueIndex
+from features.index import CatalogueIndex, open_index, products_key, save_index
 
-__all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "register"]
+__all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "index_key", "products_key", "register"]
 
 for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
+_INDEXES = "index"
 
 
 def _parse_others(value: object) -> dict[str, BaseModel]:
@@ -121,17 +123,71 @@ class FeatureBuilder:
         encoders = default_encoders(products) if encoders is None else encoders
         cache = EmbeddingCache() if cache is None else cache
         self.seconds: dict[str, float] = {}
-        self._schema = schema
         similar = config.similarity
         with self._timed("similarity"):
             self.catalogue = CatalogueIndex.of(
                 products, encoders if similar else {}, cache, similar.text_fields if similar else ()
             )
-        self.groups: dict[str, Group] = {}
+        groups: dict[str, Group] = {}
         for kind, settings in config.wanted.items():
             with self._timed(kind):
-                group = known_groups()[kind].index(self.catalogue, settings)
-                self.groups[kind] = group if schema is None else group.for_schema(schema)
+                groups[kind] = known_groups()[kind].index(self.catalogue, settings)
+        self._take(groups, schema)
+
+    @classmethod
+    def kept(
+        cls,
+        products: pl.DataFrame,
+        config: FeaturesConfig,
+        encoders: Mapping[str, Encoder],
+        cache: EmbeddingCache,
+        schema: FeatureSchema | None = None,
+    ) -> FeatureBuilder:
+        """As made anew, from the index that the cache's folder keeps of this catalogue; one not there is kept."""
+        if cache.folder is None:
+            return cls(products, config, encoders, cache, schema)
+        key = index_key(products_key(products), config, encoders)
+        found = cls.opened(key, config, encoders, cache, schema)
+        if found is None:
+            found = cls(products, config, encoders, cache)
+            arrays = {kind: group.arrays() for kind, group in found.groups.items()}
+            save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
+            found._take(found.groups, schema)
+        return found
+
+    @classmethod
+    def opened(
+        cls,
+        key: str,
+        config: FeaturesConfig,
+        encoders: Mapping[str, Encoder],
+        cache: EmbeddingCache,
+        schema: FeatureSchema | None = None,
+    ) -> FeatureBuilder | None:
+        """From the index of this key, without the products; None where it is not kept, or damaged.
+
+        key: see `index_key`.
+        """
+        index = open_index(cache.folder / _INDEXES / key, key, encoders, cache) if cache.folder else None
+        if index is None:
+            return None
+        made = cls.__new__(cls)
+        made.seconds, (made.catalogue, arrays) = {}, index
+        try:
+            groups = {
+                kind: known_groups()[kind].opened(made.catalogue, settings, arrays[kind])
+                for kind, settings in config.wanted.items()
+            }
+        except (KeyError, ValueError):  # arrays that the group does not know
+            return None
+        made._take(groups, schema)
+        return made
+
+    def _take(self, groups: Mapping[str, Group], schema: FeatureSchema | None) -> None:
+        self._schema = schema
+        self.groups = {
+            kind: group if schema is None else group.for_schema(schema) for kind, group in groups.items()
+        }
 
     @property
     def stats(self) -> EncodingStats:
@@ -158,21 +214,40 @@ class FeatureBuilder:
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
         """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
-        batch, order = self.batch(queries, pairs)
+        return self.table(self._frame(queries, pairs, *self.rows_of(queries, pairs)))
+
+    def stream(
+        self, queries: pl.DataFrame, pairs: pl.DataFrame, after: int = 0, at_once: int = PAIRS_AT_ONCE
+    ) -> Iterator[pl.DataFrame]:
+        """`build`, part by part, of whole lists of about so many pairs together: memory is that of a part.
+
+        pairs: sorted by query. after: pairs that were built before; where no part ends there, all are built.
+        """
+        rows = self.rows_of(queries, pairs)
+        for start, end in parts(rows[0], after, at_once):
+            yield self._frame(queries, pairs[start:end], *(of[start:end] for of in rows))
+
+    def table(self, frame: pl.DataFrame) -> FeatureTable:
+        """A built frame with what the building took and met."""
+        seconds = {name: seconds for name, seconds in self.seconds.items() if seconds}
+        stats = self.stats
+        return FeatureTable(frame, seconds, stats.reused, stats.encoded, dict(stats.unreadable))
+
+    def rows_of(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Of each pair the row in `queries` and in the index; InputError for an unknown query or product."""
+        query_rows = rows_of(pairs["query_id"], queries["query_id"])
+        return query_rows, self.catalogue.rows_of(pairs["product_id"])
+
+    def _frame(
+        self, queries: pl.DataFrame, pairs: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
+    ) -> pl.DataFrame:
+        batch, order = PairBatch.of(queries, query_rows, product_rows)
         block = self.block(batch)
         if order is not None:
             back = np.empty_like(order)
             back[order] = np.arange(len(order))
             block = Block(block.features, block.matrix.T[:, back].T)
-        frame = pairs.hstack(block.frame()) if block.features else pairs
-        stats = self.stats
-        seconds = {name: seconds for name, seconds in self.seconds.items() if seconds}
-        return FeatureTable(frame, seconds, stats.reused, stats.encoded, dict(stats.unreadable))
-
-    def batch(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> tuple[PairBatch, np.ndarray | None]:
-        """Pairs by key as `PairBatch.of` gives them; InputError for one of an unknown query or product."""
-        query_rows = rows_of(pairs["query_id"], queries["query_id"])
-        return PairBatch.of(queries, query_rows, self.catalogue.rows_of(pairs["product_id"]))
+        return pairs.hstack(block.frame()) if block.features else pairs
 
     def block(self, batch: PairBatch) -> Block:
         """The features of a batch; those of the schema, where there is one."""
@@ -194,8 +269,7 @@ class FeatureBuilder:
         query_text and query_image. A column that two encoders read comes from the first.
         """
         catalogue = self.catalogue.vectors
-        query_rows = rows_of(pairs["query_id"], queries["query_id"])
-        product_rows = self.catalogue.rows_of(pairs["product_id"])
+        query_rows, product_rows = self.rows_of(queries, pairs)
         used, place = np.unique(query_rows, return_inverse=True)
         asked = QueryBatch(queries[used])
         named: dict[str, RowVectors] = {}
@@ -235,3 +309,25 @@ class FeatureBuilder:
         started = time.perf_counter()
         yield
         self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - started
+
+
+def parts(query_rows: np.ndarray, after: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """Where parts of whole lists begin and end: those from pair `after` on, or all where none begins there."""
+    starts = list_starts(query_rows)
+    ends = [0]
+    while ends[-1] < len(query_rows):
+        most = np.searchsorted(starts, ends[-1] + at_once, side="right") - 1
+        ends.append(int(max(starts[most], starts[np.searchsorted(starts, ends[-1], side="right")])))
+    first = ends.index(after) if after in ends else 0
+    yield from zip(ends[first:-1], ends[first + 1 :], strict=True)
+
+
+def index_key(products: str, config: FeaturesConfig, encoders: Mapping[str, Encoder]) -> str:
+    """Names the index of a catalogue (`products`: its `products_key`) under these settings and encoders."""
+    parts = {
+        "products": products,
+        "features": config.model_dump(mode="json"),
+        "encoders": {name: [encoder.fingerprint, encoder.space] for name, encoder in encoders.items()},
+        "package": version("shop-ltr"),
+    }
+    return fingerprint_of(parts)

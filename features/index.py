@@ -1,22 +1,43 @@
 """A catalogue read once: the order of its products, and their vectors; groups of features add their own arrays.
 
 Rows of an index are the products in the order of product_id, so that a tie in a search does not hang on the
-order of the catalogue's file.
+order of the catalogue's file. It is kept as arrays in a folder beside the vectors' cache, whole or not at all, and
+opened by mapping them: no text or photo is read again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import hashlib
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
 from features.batch import rows_of
+from features.disk import draft_beside
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import CatalogueVectors
+from features.encoders.comparisons import comparisons
 from features.encoders.protocol import Encoder
+from features.encoders.vectors import RowVectors
+from features.media.columns import media_columns
+from features.media.files import hashes_of
 from features.words.tokens import TokenisedColumns
+
+ABOUT, PRODUCTS = "index.json", "products.arrow"
+_FORMAT = 1
+_KEPT = 8  # indexes in one folder; those made first go
+_ANY = "[0-9a-f]*"
+_ENDS = 1 << 16  # bytes at either end of a file by which damage is seen without reading all of it
+
+Arrays = Mapping[str, np.ndarray]
 
 
 class CatalogueIndex:
@@ -27,11 +48,11 @@ class CatalogueIndex:
         product_ids: pl.Series,
         catalogue_rows: np.ndarray,
         vectors: CatalogueVectors,
-        products: pl.DataFrame | None,
+        products: pl.DataFrame,
     ) -> None:
-        """products: in the order of the index; None where it is opened, and all that was read of them is at hand."""
+        """products: their columns, in the order of the index; of an opened one, without photos' and files' bytes."""
         self.product_ids, self.catalogue_rows, self.vectors = product_ids, catalogue_rows, vectors
-        self._products = products
+        self.products = products
 
     @classmethod
     def of(
@@ -47,15 +68,6 @@ class CatalogueIndex:
         in_order = products[rows]
         return cls(in_order["product_id"], rows, vectors, in_order)
 
-    @property
-    def products(self) -> pl.DataFrame:
-        """The products' columns, in the order of the index; there while it is made, not once it is opened."""
-        if self._products is None:
-            raise RuntimeError(
-                "an opened index has arrays only: keep in `arrays` what is needed of the products"
-            )
-        return self._products
-
     @cached_property
     def tokens(self) -> TokenisedColumns:
         """The products' texts as tokens, each column read once for all groups."""
@@ -67,3 +79,118 @@ class CatalogueIndex:
 
     def __len__(self) -> int:
         return len(self.product_ids)
+
+
+def products_key(products: pl.DataFrame) -> str:
+    """A fingerprint of a catalogue's table; of photos and files by the hashes of their contents."""
+    files = [name for name in ("image", *media_columns(products.columns)) if name in products.columns]
+    digest = hashlib.blake2b(digest_size=16)
+    for column in products:
+        told = hashes_of(products, column.name) if column.name in files else column
+        digest.update(f"{column.name} {column.dtype}\n".encode())
+        digest.update(pl.DataFrame([told]).write_ipc(None, compression="uncompressed").getbuffer())
+    return digest.hexdigest()
+
+
+def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mapping[str, Arrays]) -> None:
+    """Write a folder that `open_index` opens under this key: whole, or not at all; it takes an older one's place."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    vectors = catalogue.vectors
+    with draft_beside(target) as draft:
+        sides = []
+        arrays: dict[str, np.ndarray] = {"catalogue/rows": catalogue.catalogue_rows}
+        for place, side in enumerate(vectors.sides):
+            found = vectors.of_products(side)
+            arrays |= {f"vectors/{place}": found.vectors, f"rows/{place}": found.rows}
+            sides.append([side.column, side.fingerprint])
+        for kind, made in groups.items():
+            arrays |= {f"group/{kind}/{name}": array for name, array in made.items()}
+        names = {f"{number:04d}.npy": name for number, name in enumerate(arrays)}
+        for file, name in names.items():
+            np.save(draft / file, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+        shown = catalogue.products.select(~cs.binary())
+        shown.write_ipc(draft / PRODUCTS, compression="uncompressed")
+        about = {
+            "format": _FORMAT,
+            "key": key,
+            "sides": sides,
+            "compared": [one.name for one in vectors.compared],
+            "groups": list(groups),
+            "unreadable": vectors.stats.unreadable,
+            "arrays": names,
+            "files": {file: _ends(draft / file) for file in (*names, PRODUCTS)},
+        }
+        (draft / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+        _put(draft, target)
+    there = [path for path in target.parent.glob(_ANY) if path.is_dir()]
+    for old in sorted(there, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)  # who has it mapped keeps it
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Give the folder its name; another process may be doing the same, and either's will do."""
+    for _ in range(3):
+        shutil.rmtree(target, ignore_errors=True)
+        with suppress(OSError):
+            draft.replace(target)
+            return
+
+
+def open_index(
+    target: Path, key: str, encoders: Mapping[str, Encoder], cache: EmbeddingCache
+) -> tuple[CatalogueIndex, dict[str, Arrays]] | None:
+    """The index of this key in a folder, and the groups' arrays, mapped; None where there is none, or it is damaged.
+
+    A damaged one, or another's, is to be made again.
+    """
+    try:
+        about = json.loads((target / ABOUT).read_text(encoding="utf-8"))
+        if about["format"] != _FORMAT or about["key"] != key:
+            return None
+        if any(_ends(target / file) != ends for file, ends in about["files"].items()):
+            return None
+        arrays = {
+            name: np.load(target / file, mmap_mode="r", allow_pickle=False)
+            for file, name in about["arrays"].items()
+        }
+        products = pl.read_ipc(target / PRODUCTS)
+        return _opened(about, arrays, products, encoders, cache)
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
+        return None
+
+
+def _opened(
+    about: Mapping[str, Any],
+    arrays: Arrays,
+    products: pl.DataFrame,
+    encoders: Mapping[str, Encoder],
+    cache: EmbeddingCache,
+) -> tuple[CatalogueIndex, dict[str, Arrays]]:
+    places = {(column, fingerprint): place for place, (column, fingerprint) in enumerate(about["sides"])}
+    found = {one.name: one for one in comparisons(list(encoders.values()))}
+    compared = [found[name] for name in about["compared"]]
+    sides = {}
+    for one in compared:
+        place = places[one.product.column, one.product.fingerprint]
+        sides[one.product] = RowVectors(arrays[f"vectors/{place}"], arrays[f"rows/{place}"])
+    vectors = CatalogueVectors(compared, sides, cache)
+    vectors.stats.reused = sum(len(found.vectors) for found in sides.values())
+    vectors.stats.unreadable.update(about["unreadable"])
+    groups: dict[str, Arrays] = {kind: dict(_below(arrays, f"group/{kind}/")) for kind in about["groups"]}
+    return CatalogueIndex(products["product_id"], arrays["catalogue/rows"], vectors, products), groups
+
+
+def _below(arrays: Arrays, prefix: str) -> Iterator[tuple[str, np.ndarray]]:
+    for name, array in arrays.items():
+        if name.startswith(prefix):
+            yield name.removeprefix(prefix), array
+
+
+def _ends(path: Path) -> list[Any]:
+    """A file's size, and a hash of its beginning and its end."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        digest = hashlib.blake2b(file.read(_ENDS), digest_size=16)
+        file.seek(max(0, size - _ENDS))
+        digest.update(file.read(_ENDS))
+    return [size, digest.hexdigest()]

@@ -59,7 +59,7 @@ class EmbeddingCache:
     """Vectors of any number of encoders under one folder; without a folder in memory."""
 
     def __init__(self, folder: Path | None = None, precision: Precision = "float32") -> None:
-        self._folder = folder
+        self.folder = folder
         self._precision = precision
         self._shards: dict[str, ShardFolder] = {}
 
@@ -118,7 +118,7 @@ class EmbeddingCache:
         name = f"{encoder.fingerprint}-{modality}-{self._precision}"
         if name not in self._shards:
             self._shards[name] = (
-                ShardFolder(self._folder / name, self._precision) if self._folder else MemoryShards()
+                ShardFolder(self.folder / name, self._precision) if self.folder else MemoryShards()
             )
         return self._shards[name]
 

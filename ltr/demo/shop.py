@@ -7,9 +7,13 @@ in columns. Grades follow from all of them, so each source holds a part that the
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,12 +21,14 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.disk import draft_beside
 from features.errors import InputError
 from features.sources.frames import fingerprint
 from features.sources.load import Collection
 from ltr.demo.photos import COLOURS, PATTERNS, render
 from ltr.demo.words import BRANDS, KINDS, description, query_text, title
 
+_TABLES = ("products", "queries", "judgements")
 SEASONS = ("all year", "summer", "winter")
 SEGMENTS = ("text", "photo", "text", "mixed")  # in turn, so that a small shop has each
 _TODAY = datetime(2024, 11, 1)
@@ -85,12 +91,44 @@ def generate(config: DemoShopConfig) -> DemoShop:
     return DemoShop(products, queries, judgements, stock, wishes, truth)
 
 
-def collection(config: DemoShopConfig) -> Collection:
-    """The generated shop as `features.load.load` would give it; nothing in it needs cleaning."""
-    shop = generate(config)
-    tables = {"products": shop.products, "queries": shop.queries, "judgements": shop.judgements}
-    fingerprints = {name: fingerprint(table) for name, table in tables.items()}
-    return Collection(shop.products, shop.queries, shop.judgements, None, None, [], {}, fingerprints)
+def collection(config: DemoShopConfig, folder: Path | None = None) -> Collection:
+    """The generated shop as `features.sources.load` would give it; nothing in it needs cleaning.
+
+    Kept under the folder, if one is given, and read from there once it is.
+    """
+    if folder is None:
+        shop = generate(config)
+        tables = shop.products, shop.queries, shop.judgements
+        return Collection(*tables, None, None, [], {}, _fingerprints(shop))
+    kept = folder / f"demo-{shop_key(config)}"
+    if not kept.is_dir():
+        _keep(generate(config), kept)
+    products, queries, judgements = (pl.read_ipc(kept / f"{name}.arrow") for name in _TABLES)
+    fingerprints = json.loads((kept / "fingerprints.json").read_text(encoding="utf-8"))
+    return Collection(products, queries, judgements, None, None, [], {}, fingerprints)
+
+
+def shop_key(config: DemoShopConfig) -> str:
+    """Names a shop by its settings and by the code that makes it up."""
+    digest = hashlib.blake2b(config.model_dump_json().encode(), digest_size=16)
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _keep(shop: DemoShop, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with draft_beside(folder) as draft:
+        tables = {name: getattr(shop, name) for name in _TABLES}
+        for name, table in tables.items():
+            table.write_ipc(draft / f"{name}.arrow")
+        (draft / "fingerprints.json").write_text(json.dumps(_fingerprints(shop)), encoding="utf-8")
+        with suppress(OSError):  # another process has made the same meanwhile
+            draft.replace(folder)
+
+
+def _fingerprints(shop: DemoShop) -> dict[str, str]:
+    return {name: fingerprint(getattr(shop, name)) for name in _TABLES}
 
 
 def _make(rows: Iterator[tuple[dict[str, Any], dict[str, Any]]]) -> tuple[pl.DataFrame, pl.DataFrame]:

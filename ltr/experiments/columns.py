@@ -15,6 +15,8 @@ from features.sources.readers import read_table
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
+MOST = 1e100  # its square is still a number
+
 
 class Columns:
     """The columns of a file or frame by name; raises InputError, naming the option, for one that is not there."""
@@ -58,7 +60,7 @@ class Columns:
         else:
             raise self._wrong(name, "numbers", str(given.dtype))
         numbers = numbers.fill_nan(None)
-        self._refuse_first(name, "a finite number", given, numbers.is_infinite().fill_null(value=False))
+        self._refuse_first(name, "a number up to 1e100", given, (numbers.abs() > MOST).fill_null(value=False))
         return numbers.fill_null(float("nan")).to_numpy().astype(np.float64)
 
     def complete(self, name: str) -> FloatArray:

@@ -1,17 +1,23 @@
 """The steps that commands share: features prepared, strategies compared, robustness measured.
 
-examination            What training starts from: features, the split, and what the data doctor says
-                       of both
+examination            What training starts from: features, the split, and what the data doctor says of
+                       both
+first_config           From a shop's own files to a first config: columns guessed, explained in
+                       comments, and tried before it is written
 fitting                A config's ranker fitted and scored beside baselines and rungs, and what it goes
                        by
 fusion_comparison      Strategies of fusion side by side: figures, every pair tested, and what that
                        says in plain words
+known_catalogues       Which catalogue a config's files hold, told from their sizes and times: so that
+                       an index opens without reading them
+known_encoders         What is known of an encoder without making it: a command whose query needs no
+                       photo network imports none
 prepare                From a config to its feature table: load the collection, build the features or
                        reuse the stored ones
 robustness             What a trained ranker is worth once part of the catalogue has lost its photos or
                        descriptions
-run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run of our
-                       own
+run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run
+                       of our own
 strategies             The strategies of fusion, trained on the same splits: features joined, decisions
                        joined, one network
 thinned_catalogue      The judged pairs as they would be had some products no photo, or no description;

@@ -16,7 +16,7 @@ from ltr.data.splits import Fold
 from ltr.evaluation.baselines import held_out_baselines, rungs
 from ltr.evaluation.per_query import check_gain, headline_metric
 from ltr.explanation.importance import Importance, importance
-from ltr.pipeline.prepare import Prepared, embedded_dataset, make_builder
+from ltr.pipeline.prepare import Prepared, embedded_dataset
 from ltr.training.anchoring import Transfer, describe
 from ltr.training.cross_fit import CrossFit, cross_fit
 
@@ -33,8 +33,7 @@ def embed(config: Config, prepared: Prepared, data: Dataset) -> EmbeddedDataset:
     """The dataset with the vectors of its rows, where the config makes embeddings features."""
     if config.embeddings is None:
         return EmbeddedDataset(data)
-    collection = prepared.collection
-    return embedded_dataset(config, data, collection.queries, make_builder(config, collection.products))
+    return embedded_dataset(config, data, prepared.collection.queries, prepared.builder)
 
 
 def weigh(

@@ -25,7 +25,7 @@ from ltr.evaluation.per_query import EvaluationConfig, check_gain, headline_metr
 from ltr.evaluation.significance import bootstrap_interval, compare, holm
 from ltr.evaluation.systems import Measurement, measure, parts
 from ltr.pipeline.examination import Examined
-from ltr.pipeline.prepare import Prepared, make_builder
+from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.strategies import Outcome, Strategy, choose_fields, choose_strategies, fit_strategies
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 
@@ -62,7 +62,7 @@ def compare_strategies(
     prepared, folds = examined.prepared, examined.folds
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     check_gain(data.grades, config.evaluation)
-    rows = EmbeddedDataset(data, _vectors(config, prepared, data))
+    rows = EmbeddedDataset(data, _vectors(prepared, data))
     seen = ThinnedCatalogue(config, prepared, rows).learnt()
     embeddings, unread = choose_fields(seen, folds, components)
     strategies, left_out = choose_strategies(config, data.schema, embeddings)
@@ -79,13 +79,11 @@ def compare_strategies(
     return comparison, _facts(config, rows, folds, strategies)
 
 
-def _vectors(config: Config, prepared: Prepared, data: Dataset) -> Mapping[str, RowVectors]:
+def _vectors(prepared: Prepared, data: Dataset) -> Mapping[str, RowVectors]:
     """Every embedding of the rows that catalogue and encoders give; none for ready-made features."""
     if prepared.collection.given is not None:
         return {}
-    return make_builder(config, prepared.collection.products).embeddings(
-        prepared.collection.queries, data.frame
-    )
+    return prepared.builder.embeddings(prepared.collection.queries, data.frame)
 
 
 def _facts(

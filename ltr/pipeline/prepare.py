@@ -7,44 +7,56 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 
-from features.build import FeatureBuilder, FeatureTable
+from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
-from features.store.delta import FeatureStore, FeatureView
+from features.store.delta import FeatureStore, FeatureView, WriteMode
 from ltr.config.group_names import media_of
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, choose_vectors
 from ltr.demo import shop
+from ltr.pipeline.known_catalogues import known_products, photos_unchanged, remember_products
+from ltr.pipeline.known_encoders import known_encoder
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A collection with the features of its judged pairs (query_id, product_id, grade, features…)."""
+    """A collection with the features of its judged pairs (query_id, product_id, grade, features…).
 
+    encoders: by role, made once for all that the command does; none for ready-made features.
+    """
+
+    config: Config
     collection: Collection
+    encoders: Mapping[str, Encoder]
     table: FeatureTable
     schema: FeatureSchema
     from_store: bool
     version: int
-    encoders: Mapping[str, Encoder] = field(default_factory=dict)
+
+    @cached_property
+    def builder(self) -> FeatureBuilder:
+        """Over the collection's catalogue, by the same encoders."""
+        return make_builder(self.config, self.collection.products, encoders=self.encoders)
 
 
 def load_collection(config: Config) -> Collection:
     if isinstance(config.data, shop.DemoShopConfig):
-        return shop.collection(config.data)
+        return shop.collection(config.data, Path(config.cache.folder))
     return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
 
 
@@ -74,10 +86,32 @@ def make_builder(
     schema: FeatureSchema | None = None,
     encoders: Mapping[str, Encoder] | None = None,
 ) -> FeatureBuilder:
-    """The config's feature groups over a catalogue; `schema`: of the run that is to score."""
-    cache = EmbeddingCache(Path(config.cache.folder), config.cache.precision)
+    """The config's feature groups over a catalogue, by its kept index; `schema`: of the run that is to score."""
     encoders = make_encoders(config, products) if encoders is None else encoders
-    return FeatureBuilder(products, config.features, encoders, cache, schema)
+    return FeatureBuilder.kept(products, config.features, encoders, cache_of(config), schema)
+
+
+def cache_of(config: Config) -> EmbeddingCache:
+    return EmbeddingCache(Path(config.cache.folder), config.cache.precision)
+
+
+def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
+    """A run's features over its own catalogue: the kept index, without reading the catalogue if no file changed."""
+    cache = cache_of(config)
+    folder = Path(config.cache.folder)
+    products = known_products(config.data, config.base, folder)
+    if products is not None:
+        encoders = {
+            name: known_encoder(settings, config.base, folder, partial(_make_encoder, config, name))
+            for name, settings in config.encoders.items()
+        }
+        key = index_key(products, config.features, encoders)
+        found = FeatureBuilder.opened(key, config.features, encoders, cache, schema)
+        if found is not None and photos_unchanged(found.catalogue.products, config.data, config.base, folder):
+            return found
+    collection = load_collection(config)
+    remember_products(collection, config.data, config.base, folder)
+    return make_builder(config, collection.products, schema)
 
 
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
@@ -107,20 +141,60 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     view = FeatureView(f"{config.name}_pairs", keys=KEYS, available_at=None)
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)
+    if collection.given is None:
+        remember_products(collection, config.data, config.base, Path(config.cache.folder))
     fingerprint = _fingerprint(config, collection, encoders)
-    if not rebuild and store.exists(view) and store.metadata(view).get("fingerprint") == fingerprint:
-        schema = FeatureSchema.from_json(store.metadata(view)["features"])
-        frame = _restore(store.read(view), schema)
-        return Prepared(collection, FeatureTable(frame, {}), schema, True, store.version(view), encoders)
-    table = _build(config, collection, encoders)
-    schema = FeatureSchema.of(table.frame)
-    written = store.write(
-        view,
-        table.frame,
-        mode="overwrite",
-        metadata={"fingerprint": fingerprint, "features": schema.to_json()},
-    )
-    return Prepared(collection, table, schema, False, written, encoders)
+    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
+    there = None if rebuild else _restore(store, view, fingerprint)
+    if there is not None and there[1].height == pairs.height:
+        schema, frame = there
+        table, written = FeatureTable(frame, {}), store.version(view)
+        return Prepared(config, collection, encoders, table, schema, True, written)
+    if collection.given is not None:
+        frame = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
+        schema = FeatureSchema.of(frame)
+        written = store.write(view, frame, mode="overwrite", metadata=_metadata(fingerprint, schema))
+        return Prepared(config, collection, encoders, FeatureTable(frame, {}), schema, False, written)
+    builder = make_builder(config, collection.products, encoders=encoders)
+    parts = _Parts(store, view, _metadata(fingerprint, builder.schema))
+    done = 0 if there is None else _beginning(there[1], pairs)
+    table, written = parts.build(builder, collection.queries, pairs, done)
+    return Prepared(config, collection, encoders, table, builder.schema, False, written)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """A feature table written part by part, so that a build that was killed goes on where it was."""
+
+    store: FeatureStore
+    view: FeatureView
+    metadata: dict[str, str]
+
+    def build(
+        self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame, after: int
+    ) -> tuple[FeatureTable, int]:
+        """after: pairs that stand in the store. Returns the whole table and its version."""
+        parts = builder.stream(queries, pairs, after)
+        frame, written = pairs.clear(), 0
+        for number, frame in enumerate(parts):
+            first = number == 0 and frame["query_id"][0] == pairs["query_id"][0]
+            mode: WriteMode = "overwrite" if first else "append"
+            written = self.store.write(self.view, frame, mode=mode, metadata=self.metadata)
+        if frame.height < pairs.height:
+            frame = _with_categories(self.store.read(self.view), builder.schema)
+        if frame.height < pairs.height:  # another process began anew meanwhile
+            frame = builder.build(queries, pairs).frame
+            written = self.store.write(self.view, frame, mode="overwrite", metadata=self.metadata)
+        return builder.table(frame), written
+
+
+def _beginning(there: pl.DataFrame, pairs: pl.DataFrame) -> int:
+    """How many of the pairs stand in the store, which must be the first ones; else 0."""
+    return there.height if there.select(KEYS).equals(pairs.select(KEYS).head(there.height)) else 0
+
+
+def _metadata(fingerprint: str, schema: FeatureSchema) -> dict[str, str]:
+    return {"fingerprint": fingerprint, "features": schema.to_json()}
 
 
 def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
@@ -136,18 +210,27 @@ def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
         )
 
 
-def _build(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> FeatureTable:
-    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
-    if collection.given is not None:
-        return FeatureTable(pairs.join(collection.given, on=KEYS, how="left", maintain_order="left"), {})
-    builder = make_builder(config, collection.products, encoders=encoders)
-    return builder.build(collection.queries, pairs)
+def _restore(
+    store: FeatureStore, view: FeatureView, fingerprint: str
+) -> tuple[FeatureSchema, pl.DataFrame] | None:
+    """What the store holds of this fingerprint, in key order: perhaps the beginning only; None for nothing."""
+    if not store.exists(view):
+        return None
+    metadata = store.metadata(view)
+    if metadata.get("fingerprint") != fingerprint:
+        return None
+    schema = FeatureSchema.from_json(metadata["features"])
+    return schema, _with_categories(store.read(view), schema)
 
 
-def _restore(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
-    """Delta has no Enum: the vocabularies come back from the view's metadata, the rows into key order."""
+def _with_categories(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
+    """Delta has no Enum: the vocabularies come back from the view's metadata, the rows into key order.
+
+    Two processes that build the same at once may both write a part: it counts once.
+    """
     casts = {f.name: pl.Enum(list(f.categories)) for f in schema.features if f.kind == "categorical"}
-    return frame.select(*KEYS, "grade", *schema.names).cast(casts).sort(KEYS)  # type: ignore[arg-type]
+    chosen = frame.select(*KEYS, "grade", *schema.names).cast(casts)  # type: ignore[arg-type]
+    return chosen.unique(KEYS, keep="first").sort(KEYS)
 
 
 def embedded_dataset(

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from features.encoders.registry import Encoder
+from features.build import FeatureBuilder
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, FeatureSchema
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
-from ltr.pipeline.prepare import Prepared, make_builder, make_encoders
+from ltr.pipeline.prepare import Prepared, cache_of
 from ltr.training.modality_dropout import COLUMN, Part, lists_without, without
 
 
@@ -32,11 +31,8 @@ class ThinnedCatalogue:
         self.whole, self.embeddings = whole, config.embeddings
         self._config, self._schema = config, prepared.schema
         self._products, self._queries = prepared.collection.products, prepared.collection.queries
+        self._encoders = prepared.encoders
         self._gone: Part | None = None
-
-    @cached_property
-    def _encoders(self) -> dict[str, Encoder]:
-        return make_encoders(self._config, self._products)
 
     def rows(self, query_ids: Sequence[str], part: Part, share: float, seed: int) -> EmbeddedDataset:
         """The pairs of these queries where a share of the products has lost the part; the run's features."""
@@ -88,7 +84,7 @@ class ThinnedCatalogue:
             same = [name for name in self._schema.names if name.startswith("lexical.")]
             features = config.features.model_copy(update={"lexical": None})
             config = config.model_copy(update={"features": features})
-        builder = make_builder(config, products, schema, self._encoders)
+        builder = FeatureBuilder(products, config.features, self._encoders, cache_of(config), schema)
         built = builder.build(self._queries, kept.select(*KEYS, "grade")).frame.with_columns(
             kept.select(same)
         )

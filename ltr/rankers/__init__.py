@@ -6,6 +6,7 @@ sklearn                Rankers as scikit-learn estimators: pipelines, and search
 lists                 Lists laid end to end: starts, nDCG, z-scores, weights on a grid
 out_of_fold           Training queries scored by rankers fitted without them
 devices               Is the device asked for really there?
+known_files           Sums of files that this user wrote here, or tried and found harmless
 model_files           A ranker on disk, with sums; nothing that runs code
 search_space          What a search may try for a setting
 boosters/             LightGBM, XGBoost, CatBoost

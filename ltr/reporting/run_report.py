@@ -25,7 +25,7 @@ from ltr.evaluation.systems import BEST
 from ltr.evaluation.tracking import track
 from ltr.explanation.contributions import reasons_for
 from ltr.pipeline.fitting import embed
-from ltr.pipeline.prepare import embedded_dataset, make_builder
+from ltr.pipeline.prepare import embedded_dataset
 from ltr.rankers import Classifier
 from ltr.reporting.calibration import calibrate
 from ltr.reporting.examples import Candidates, Example, Reasons, build_examples, choose_queries
@@ -124,7 +124,7 @@ def _examples(record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> 
     config, collection, chosen = record.config, record.prepared.collection, choose_queries(gains)
     if collection.given is not None or not chosen:
         return []
-    builder = make_builder(config, collection.products)
+    builder = record.prepared.builder
     asked = collection.queries.filter(pl.col("query_id").is_in([choice.query_id for choice in chosen]))
     judged = Candidates(record.data.frame, record.scores, _reasons(record, rows, asked))
     shop = collection.queries, collection.products
@@ -148,8 +148,8 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
     if pairs["query_id"].n_unique() < asked.height:
         return None
     schema = record.data.schema
-    table = builder.build(asked, pairs).frame.select(*KEYS, *schema.names)
-    data = Dataset.from_frame(table, schema)
+    table = builder.build(asked, pairs).frame
+    data = Dataset.from_frame(table.select(*KEYS, *schema.names), schema)
     rows = embedded_dataset(record.config, data, asked, builder)
     scores = np.full(data.frame.height, np.nan)
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
@@ -158,7 +158,7 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
             scores[rows.rows_of(tested)] = model.score(rows.take(tested))
     known = record.data.frame.select(*KEYS, "grade")
     graded = data.frame.select(KEYS).join(known, on=KEYS, how="left", maintain_order="left")
-    systems = baseline_scores(data) | {record.measured.model: scores}
+    systems = baseline_scores(Dataset.from_frame(table)) | {record.measured.model: scores}
     return Candidates(graded, systems, _reasons(record, rows, asked))
 
 

@@ -34,12 +34,14 @@ from ltr.config.tree import Config, dump_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding
 from ltr.data.splits import Fold, looks
+from ltr.evaluation.baselines import best_single_feature
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
-from ltr.pipeline.prepare import Prepared, make_encoders
+from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import Robustness
 from ltr.runs.sums import ABOUT, SUMS, changed, check_files, read_about, seal, write_about
+from ltr.runs.trust import check_settings, refuse_links, remember_run
 from ltr.training.cross_fit import CrossFit
 from ltr.training.fused_ranker import PROJECTION, FusedRanker
 
@@ -133,8 +135,9 @@ def write_run(folder: Path, record: RunRecord) -> None:
     (folder / "config.yaml").write_text(dump_config(config), encoding="utf-8")
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
     write_about(folder, _about(record))
+    remember_run(folder, config.base)
     record.kept.save(folder)
-    _save_fitted_encoders(folder, config, prepared)
+    _save_fitted_encoders(folder, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
     scores = {f"score: {name}": pl.Series(values) for name, values in record.scores.items()}
     record.data.frame.select("query_id", "product_id", "grade").with_columns(**scores).write_parquet(
@@ -159,15 +162,18 @@ def _trained_on(record: RunRecord) -> pl.DataFrame:
 
     After cross-validation that is all of them, since the kept model is fitted anew.
     """
+    return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(_seen(record).implode())))
+
+
+def _seen(record: RunRecord) -> pl.Series:
     folds = record.folds
     parts = [[*f.train, *f.validation, *([] if len(folds) == 1 else f.test)] for f in folds]
-    seen = pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
-    return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(seen.implode())))
+    return pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
 
 
-def _save_fitted_encoders(folder: Path, config: Config, prepared: Prepared) -> None:
-    """What an encoder learnt from this catalogue, so that scoring another one does not change it."""
-    for name, encoder in make_encoders(config, prepared.collection.products).items():
+def _save_fitted_encoders(folder: Path, prepared: Prepared) -> None:
+    """The very encoders that made the features, where they learnt from this catalogue: none is to learn anew."""
+    for name, encoder in prepared.encoders.items():
         if isinstance(encoder, Fittable):
             encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
 
@@ -184,7 +190,16 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
         "fingerprints": record.prepared.collection.fingerprints,
+        "single_feature": _single_feature(record),
     }
+
+
+def _single_feature(record: RunRecord) -> dict[str, Any] | None:
+    """Of ready-made features the best by itself on what the kept model learnt from, to measure new files against."""
+    if record.prepared.collection.given is None or not record.data.schema.features:
+        return None
+    found = best_single_feature(record.data.take(_seen(record)), record.config.evaluation)
+    return {"feature": found.feature, "sign": found.sign}
 
 
 def figures(record: RunRecord) -> dict[str, Any]:
@@ -214,6 +229,7 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
                 got=f"one without {name}" if run.is_dir() else "a file" if run.exists() else "no such folder",
                 cure="name a folder that ltr.train wrote",
             )
+    refuse_links(run)
     about = read_about(run)
     stored = [name for name in about[SUMS] if name.startswith(ENCODER_STATE)]
     projection = [name for name in about[SUMS] if name == PROJECTION]
@@ -223,15 +239,16 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
         f"encoders.{Path(name).stem.removeprefix(ENCODER_STATE)}.state": str((run / name).absolute())
         for name in stored
     }
-    config = read_config(run / "config.yaml", states, base=Path(about["base"]))
+    config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
     _check_states(run, config)
+    check_settings(run, config)
     return config, schema, about
 
 
 def _read_whole(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
     try:
         return parse(path.read_text(encoding="utf-8"))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise changed(path, f"another ({type(error).__name__}: {error})") from error
 
 

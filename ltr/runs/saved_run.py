@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from features.batch import PairBatch, QueryBatch
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
@@ -15,7 +16,7 @@ from features.sources.readers import read_table
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
-from ltr.pipeline.prepare import embedded_dataset, make_builder
+from ltr.pipeline.prepare import embedded_dataset, make_builder, open_builder
 from ltr.runs.record import read_settings
 from ltr.runs.sums import check_files, read_about
 from ltr.training.fused_ranker import FusedRanker
@@ -40,6 +41,20 @@ class SavedRun:
     def builder(self, products: pl.DataFrame) -> FeatureBuilder:
         """The run's features over any catalogue."""
         return make_builder(self.config, products, self.schema)
+
+    def catalogue_builder(self) -> FeatureBuilder:
+        """Over the catalogue that the run was trained on, as its files are now; read again only if they changed."""
+        return open_builder(self.config, self.schema)
+
+    def score_list(self, builder: FeatureBuilder, query: QueryBatch, product_rows: np.ndarray) -> np.ndarray:
+        """The model's score (n,) of one query's candidates, (n,) rising rows of the builder's index."""
+        block = builder.block(PairBatch.of_one(query, product_rows))
+        keys = {
+            "query_id": query.frame["query_id"][0],
+            "product_id": builder.catalogue.product_ids[product_rows],
+        }
+        data = Dataset.of_list(pl.DataFrame(keys), block)
+        return self.score_dataset(data, query.frame, builder)
 
     def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:
         """The model's score (n,) of each pair, in the order of `pairs`."""

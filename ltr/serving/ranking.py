@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from features.batch import QueryBatch
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.media.columns import column_of
@@ -76,20 +77,20 @@ def ask(run: SavedRun, text: str | None, image: Path | None, media: Sequence[str
     """The run's catalogue ranked for words, a photo, and files of other modalities given as MODALITY=FILE."""
     query = one_query(text, image, read_media(media, media_of(run.config.data)))
     _check_asked(image, run)
-    return rank(run, catalogue_of(run), query)
+    return rank(run, run.catalogue_builder(), QueryBatch(query))
 
 
-def rank(run: SavedRun, products: pl.DataFrame, query: pl.DataFrame) -> pl.DataFrame:
-    """The candidates in the model's order: rank, product_id, title, brand, category, price, score."""
-    builder = run.builder(products)
-    pairs = builder.candidates(query, CANDIDATES)
+def rank(run: SavedRun, builder: FeatureBuilder, query: QueryBatch) -> pl.DataFrame:
+    """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score."""
+    _, rows = builder.retrieve(query, CANDIDATES)
     _refuse_unreadable(builder)
-    if not pairs.height:
+    if not len(rows):
         return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
-    ranked = in_order(pairs, run.score(builder, query, pairs)).join(
-        products, on="product_id", maintain_order="left"
-    )
-    return ranked.select("rank", *(name for name in SHOWN if name in products.columns), "score")
+    scores = run.score_list(builder, query, rows)
+    order = np.lexsort((rows, -scores))  # rows of an index lie by product_id
+    products = builder.catalogue.products
+    shown = products.select(name for name in SHOWN if name in products.columns)[rows[order]]
+    return shown.with_row_index("rank", offset=1).with_columns(score=scores[order])
 
 
 def in_order(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from features.batch import QueryBatch
 from features.errors import InputError
 from ltr import explain, train
 from ltr.explanation.aspects import modality_of
@@ -56,7 +57,7 @@ def test_importance_is_that_which_training_found_on_held_out_queries(
 
 def test_a_query_s_products_stand_as_ltr_rank_has_them(run: Path) -> None:
     opened = SavedRun.open(run)
-    ranked = rank(opened, load_collection(opened.config).products, one_query("red tee", None))
+    ranked = rank(opened, opened.catalogue_builder(), QueryBatch(one_query("red tee", None)))
     found = explain.main(["--run", str(run), "--query", "red tee", "--top", "5"])["products"]
     assert [line["product_id"] for line in found] == ranked["product_id"].head(5).to_list()
     assert [line["score"] for line in found] == pytest.approx(ranked["score"].head(5).to_list())

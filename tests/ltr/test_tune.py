@@ -13,6 +13,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
+from features.batch import QueryBatch
 from features.errors import InputError
 from ltr import evaluate, tune
 from ltr.pipeline.examination import read_data
@@ -252,7 +253,8 @@ def test_a_tuned_run_can_be_evaluated_and_asked(tuned: Path) -> None:
     run = SavedRun.open(tuned)
     assert {feature.group for feature in run.schema.features} == set(tuning_section(tuned)["groups"])  # type: ignore[index]
     assert evaluate.main(["--run", str(tuned)]).model == "tuned"
-    assert rank(run, load_collection(run.config).products, one_query("red tee", None)).height
+    builder = run.builder(load_collection(run.config).products)
+    assert rank(run, builder, QueryBatch(one_query("red tee", None))).height
 
 
 def test_test_queries_are_seen_by_no_trial_and_measured_once(

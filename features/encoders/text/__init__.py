@@ -11,6 +11,8 @@ safe_folder            A model's folder from anywhere, looked through before a l
 reach                  How far a transformer reads: which texts are longer than its limit of tokens
 sentence_encoders      Text → vectors: a sentence-transformers model, or TF-IDF with latent semantic
                        analysis
+single_text            One text through a small BERT in numpy: a shopper's query is encoded before
+                       torch is even imported
 static                 Text → the mean of its tokens' fixed vectors: no network is left, so a text
                        takes microseconds
 student                Text → the space of a larger text encoder: a student of it, fitted on the shop's

@@ -23,6 +23,7 @@ from features.encoders.protocol import (
 from features.encoders.text.model_files import load_model
 from features.encoders.text.onnx_runtime import ABOUT, OnnxPrecision, OnnxText
 from features.encoders.text.reach import cut_texts, token_limit
+from features.encoders.text.single_text import SingleText, reads
 from features.encoders.text.token_batches import token_batches
 from features.errors import InputError
 from features.installed import require
@@ -109,11 +110,19 @@ class TransformerTextEncoder:
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
         texts = [str(item) for item in items]
+        if len(texts) == 1 and texts[0].strip() and self._single is not None:
+            return unit_rows(self._single.encode(texts[0])[np.newaxis])
         vectors = np.full((len(texts), self.dimensions), np.nan, dtype=np.float32)
         readable = [row for row, text in enumerate(texts) if text.strip()]
         if readable:
             vectors[readable] = self._engine.encode([texts[row] for row in readable])
         return unit_rows(vectors)
+
+    @cached_property
+    def _single(self) -> SingleText | None:
+        """The shortest way for one text: float32 on a CPU, of a model that can be computed so."""
+        here = self._config.runtime == "torch" and self._config.device != "cuda"
+        return SingleText(self._folder, self._config.max_tokens) if here and reads(self._folder) else None
 
     @property
     def longest(self) -> int | None:

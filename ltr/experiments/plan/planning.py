@@ -75,7 +75,7 @@ def _source(settings: PlanSettings, table: Columns | None) -> Source:
         )
     metric = parse_metric(settings.metric)
     values, cap = _past(table, settings.unit, metric), float("inf")
-    if settings.cap and metric.kind == "mean":
+    if settings.cap and metric.kind == "mean" and len(values.units):
         cap = float(np.quantile(values.above, settings.cap))
     return Source(metric.name, _spread(values.capped(cap), settings.effect), values, cap)
 

@@ -50,8 +50,9 @@ class Past:
         ]
         (value_a, variance_a), (value_b, variance_b) = moments
         parts = np.stack((variance_a, variance_b))
-        df = parts.sum(axis=0) ** 2 / (parts**2 / (np.array(sizes)[:, None] - 1)).sum(axis=0)
-        seen = (value_b - value_a) / np.sqrt(parts.sum(axis=0)) > student.isf(level / 2, df)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a draw in which nothing varies sees nothing
+            df = parts.sum(axis=0) ** 2 / (parts**2 / (np.array(sizes)[:, None] - 1)).sum(axis=0)
+            seen = (value_b - value_a) / np.sqrt(parts.sum(axis=0)) > student.isf(level / 2, df)
         return Simulated(units, float(seen.mean()), runs)
 
     def _arm(
@@ -66,7 +67,8 @@ class Past:
         parts = np.column_stack((above, below, above**2, above * below, below**2))
         sums = self._sums(parts, size, runs, rng)
         a, b, aa, ab, bb = sums.T
-        ratio = a / b
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = a / b
         return ratio, np.maximum(aa - 2 * ratio * ab + ratio**2 * bb, 0) * size / (b**2) * size / (
             size * (size - 1)
         )

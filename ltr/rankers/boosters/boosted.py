@@ -22,8 +22,9 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.rankers.boosters.trial_load import is_known, remember, try_out
+from ltr.rankers.boosters.trial_load import try_out
 from ltr.rankers.devices import Device
+from ltr.rankers.known_files import is_known, remember
 from ltr.rankers.lists import differ_in_gain
 from ltr.rankers.model_files import check_unchanged
 from ltr.rankers.protocol import OnTree, RankerSettings

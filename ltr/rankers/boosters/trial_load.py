@@ -1,8 +1,4 @@
-"""A model of unknown origin tried in a process of its own: what would end this one ends that one only.
-
-Models that this user's processes saved here, or that passed the trial before, are known by their sums, which lie
-in the user's own cache folder, where no run folder's writer can add one.
-"""
+"""A model of unknown origin tried in a process of its own: what would end this one ends that one only."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ import importlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,22 +20,6 @@ if TYPE_CHECKING:
 _SECONDS = 120
 _BYTES = 32 << 30  # of address space: a model of absurd counts ends early
 _ROWS = 16
-
-
-def remember(sums: Iterable[str]) -> None:
-    """These model files are ours, or are harmless; where there is no folder to note that in, it is forgotten."""
-    with suppress(OSError, RuntimeError):  # RuntimeError: a user without a home
-        folder = _folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        for known in sums:
-            (folder / known).touch()
-
-
-def is_known(sums: Iterable[str]) -> bool:
-    """Whether all these are noted by `remember`."""
-    with suppress(OSError, RuntimeError):
-        return all((_folder() / known).is_file() for known in sums)
-    return False
 
 
 def try_out(ranker_class: type[BoostedRanker[Any, Any]], folder: Path) -> None:
@@ -66,11 +45,6 @@ def try_out(ranker_class: type[BoostedRanker[Any, Any]], folder: Path) -> None:
 def _refused(folder: Path, got: str) -> InputError:
     cure = "ask its maker for the run again, or train it here"
     return InputError(where=folder, expected="a model that can be scored with", got=got, cure=cure)
-
-
-def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "shop-ltr" / "known-models"
 
 
 def main(module: str, name: str, folder: str) -> None:

@@ -64,7 +64,8 @@ def _check_opened(
     for array in arrays.values():
         assert array.dtype != object
         array.flags.writeable = False
-    bare = CatalogueIndex(catalogue.product_ids, catalogue.catalogue_rows, catalogue.vectors, None)
+    ids = pl.DataFrame({"product_id": catalogue.product_ids})
+    bare = CatalogueIndex(catalogue.product_ids, catalogue.catalogue_rows, catalogue.vectors, ids)
     opened = type(group).opened(bare, settings, arrays)
     assert opened.features == group.features
     assert_frame_equal(asked(opened, bare, queries, pairs), whole, check_exact=True)

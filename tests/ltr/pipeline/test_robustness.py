@@ -23,7 +23,7 @@ from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.per_query import evaluate
 from ltr.pipeline import fitting
 from ltr.pipeline.fitting import embed
-from ltr.pipeline.prepare import Prepared, make_builder, prepare
+from ltr.pipeline.prepare import Prepared, make_builder, make_encoders, prepare
 from ltr.pipeline.robustness import (
     ALL,
     Robustness,
@@ -261,8 +261,11 @@ def colours(folder: Path, dropout: dict[str, float], **settings: object) -> tupl
     }
     config = parse_config(tree | settings, folder, "test")
     shop = colour_shop()
-    table = make_builder(config, shop.products).build(shop.queries, shop.judgements.sort(KEYS))
-    prepared = Prepared(shop, table, FeatureSchema.of(table.frame), from_store=False, version=0)
+    encoders = make_encoders(config, shop.products)
+    builder = make_builder(config, shop.products, encoders=encoders)
+    table = builder.build(shop.queries, shop.judgements.sort(KEYS))
+    schema = FeatureSchema.of(table.frame)
+    prepared = Prepared(config, shop, encoders, table, schema, from_store=False, version=0)
     rows = embed(config, prepared, Dataset.from_frame(table.frame, prepared.schema))
     return config, ThinnedCatalogue(config, prepared, rows)
 
