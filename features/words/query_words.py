@@ -37,7 +37,7 @@ class QueryWords:
         )
         read = tokenise(found["text"]) if found["odd"].any() else found["tokens"]
         tokens: list[list[str]] = read.to_list()
-        numbers = [read_matches(matches) for matches in found["matches"]]
+        numbers = [read_matches(matches) for matches in found["matches"].to_list()]
         wanted = {
             "terms": [query_terms(query) for query in tokens],
             "numbers": [of_text for of_text, _ in numbers],
