@@ -133,8 +133,8 @@ def _parts(rest: str) -> tuple[str, str]:
 
 
 def _is_path(before: str) -> bool:
-    """Whether the @ behind it is part of a path: no user's name has a slash, though a password may."""
-    return "/" in before.partition(":")[0]
+    """Whether the @ behind it is part of a path: without a password, no user's name has a slash."""
+    return "/" in before and ":" not in before
 
 
 def _masked_pair(pair: str) -> str:

@@ -17,3 +17,20 @@ fitting/               What makes encoders: aligned photo encoders, and text enc
 image/                 Photo → vector
 text/                  Text → vector
 """
+
+from features.encoders.cache import CacheConfig, EmbeddingCache
+from features.encoders.protocol import Encoder, EncoderSettings, Fittable
+from features.encoders.registry import EncoderConfig, default_encoders, known_kinds, make_encoder, register
+
+__all__ = [
+    "CacheConfig",
+    "EmbeddingCache",
+    "Encoder",
+    "EncoderConfig",
+    "EncoderSettings",
+    "Fittable",
+    "default_encoders",
+    "known_kinds",
+    "make_encoder",
+    "register",
+]

@@ -12,8 +12,10 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import logging
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +23,8 @@ import numpy as np
 import polars as pl
 
 from features.disk import sweep, whole_file
+
+log = logging.getLogger(__name__)
 
 KEY = ["high", "low"]  # the two halves of a 128-bit content hash
 _FULL = 1024  # rows; a shard of fewer is small
@@ -167,6 +171,8 @@ class MemoryShards(ShardFolder):
 class ShardWriter:
     """Collects vectors; writes a shard every so many items or seconds, and at the end, be it an error.
 
+    Where nothing can be written (a full disk, another user's folder) it says so, once, and keeps nothing.
+
     At an end without error it also joins the folder's small shards, if they have become too many.
     """
 
@@ -175,6 +181,7 @@ class ShardWriter:
         self._items, self._seconds = items, seconds
         self._pending: list[tuple[np.ndarray, np.ndarray]] = []
         self._since = time.monotonic()
+        self._kept = True
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -183,7 +190,7 @@ class ShardWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._flush()
-        if kind is None:
+        if kind is None and self._kept:
             self._folder.join_small()
 
     def add(self, keys: np.ndarray, vectors: np.ndarray) -> None:
@@ -193,9 +200,13 @@ class ShardWriter:
             self._flush()
 
     def _flush(self) -> None:
-        if self._pending:
+        if self._pending and self._kept:
             keys, vectors = zip(*self._pending, strict=True)
-            self._folder.write(np.concatenate(keys), np.concatenate(vectors))
+            try:
+                self._folder.write(np.concatenate(keys), np.concatenate(vectors))
+            except OSError as error:
+                self._kept = False
+                log.warning("embedding cache: vectors are not kept for the next time (%s)", error)
         self._pending, self._since = [], time.monotonic()
 
 
@@ -203,11 +214,12 @@ def _read(path: Path) -> np.ndarray | None:
     """(n,) records of a whole shard; None, with a warning, for a damaged one, which is removed."""
     try:
         data = path.read_bytes()
-    except FileNotFoundError:  # found damaged, or joined with others, by another process
+    except OSError:  # found damaged, or joined with others, by another process; or not ours to read
         return None
     if _digest(data) != path.stem:
         warnings.warn(f"embedding cache: {path} is damaged; its items are encoded again", stacklevel=2)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # gone by now, or in a cache that may only be read
+            path.unlink()
         return None
     return np.load(io.BytesIO(data), allow_pickle=False)
 

@@ -19,3 +19,12 @@ structured             What a product's own columns say: price, discount, brand,
 word_probes            Ridge regressions from vectors to words, all at once, with what each leaves out
                        its own example
 """
+
+from features.groups.protocol import Group, GroupSettings, known_groups, register
+
+__all__ = [
+    "Group",
+    "GroupSettings",
+    "known_groups",
+    "register",
+]

@@ -16,11 +16,15 @@ from datetime import timedelta
 
 import numpy as np
 import polars as pl
+from polars._typing import TimeUnit
 
 from features.errors import InputError
 
 _INT64_PLACES = 2**63 - 1
 _MICROSECOND = timedelta(microseconds=1)
+_IN_MICROSECOND: dict[TimeUnit, int] = {"us": 1, "ns": 1000}
+_MANY = 100_000  # keys that one search should hold, at least
+_REACH = _INT64_PLACES // 1000
 
 
 def join_as_of(
@@ -47,16 +51,20 @@ def join_as_of(
     the name of a column of `frame`.
     """
     _check_keys(frame, values, keys)
+    if max_age is not None and max_age < timedelta(0):
+        raise InputError(
+            where="max_age", expected="no age or a positive one", got=str(max_age), cure="turn its sign"
+        )
     asked_at = np.zeros(frame.height, np.int64)
     known_at = np.zeros(values.height, np.int64)
     if available_at is not None:
         _check_clocks(frame, values, at, available_at)
-        asked_at = _microseconds(frame, at)
-        known_at = _microseconds(values, available_at)
+        unit = _finest(frame.schema[at], values.schema[available_at])
+        asked_at, known_at = _ticks(frame[at], unit), _ticks(values[available_at], unit)
     asked_key, known_key = _key_codes(frame, values, keys)
     rows = _newest_rows(asked_key, asked_at, known_key, known_at)
     if max_age is not None and available_at is not None:
-        rows = _drop_stale(rows, asked_at, known_at, max_age)
+        rows = _drop_stale(rows, asked_at, known_at, max_age // _MICROSECOND * _IN_MICROSECOND[unit])
     return _append(frame, values.drop(*keys, *([available_at] if available_at else [])), rows)
 
 
@@ -68,9 +76,9 @@ def newest_per_key(
     Rows, ties, nulls and errors are those of `join_as_of`.
     """
     _check_keys(frame, values, keys)
-    known_at = (
-        np.zeros(values.height, np.int64) if available_at is None else _microseconds(values, available_at)
-    )
+    known_at = np.zeros(values.height, np.int64)
+    if available_at is not None:
+        known_at = _ticks(values[available_at], _finest(values.schema[available_at]))
     asked_at = np.full(frame.height, known_at.max(initial=0))
     asked_key, known_key = _key_codes(frame, values, keys)
     rows = _newest_rows(asked_key, asked_at, known_key, known_at)
@@ -99,6 +107,11 @@ def _newest_rows(
     rows = np.full(len(asked_key), -1, np.int64)
     if len(known_at) == 0:
         return rows
+    if int(known_at.max()) - int(known_at.min()) >= _INT64_PLACES // _MANY:
+        # Nanoseconds of years, which leave room for few keys: times by their place among all known.
+        known = np.unique(known_at)
+        asked_at = np.searchsorted(known, asked_at, side="right") - 1
+        known_at = np.searchsorted(known, known_at)
     first, last = int(known_at.min()), int(known_at.max())
     width = last - first + 2  # place 0 of a key: before its first value
     asked_place = np.clip(asked_at, first - 1, last) - (first - 1)
@@ -131,15 +144,9 @@ def _last_not_after(asked: np.ndarray, known: np.ndarray) -> np.ndarray:
     return np.append(order["row"].cast(pl.Int64).to_numpy(), -1)[found]  # position -1, none, takes the -1
 
 
-def _drop_stale(
-    rows: np.ndarray, asked_at: np.ndarray, known_at: np.ndarray, max_age: timedelta
-) -> np.ndarray:
-    if max_age < timedelta(0):
-        raise InputError(
-            where="max_age", expected="no age or a positive one", got=str(max_age), cure="turn its sign"
-        )
+def _drop_stale(rows: np.ndarray, asked_at: np.ndarray, known_at: np.ndarray, max_age: int) -> np.ndarray:
     found = np.flatnonzero(rows >= 0)
-    stale = asked_at[found] - known_at[rows[found]] > max_age // _MICROSECOND
+    stale = asked_at[found] - known_at[rows[found]] > max_age
     kept = rows.copy()
     kept[found[stale]] = -1
     return kept
@@ -158,8 +165,16 @@ def _append(frame: pl.DataFrame, features: pl.DataFrame, rows: np.ndarray) -> pl
     return frame.hstack(features.select(pl.all().gather(index)))
 
 
-def _microseconds(frame: pl.DataFrame, column: str) -> np.ndarray:
-    return frame[column].dt.timestamp("us").to_numpy()
+def _finest(*kinds: pl.DataType) -> TimeUnit:
+    """A unit in which the times are exact, so that nothing is seen a fraction of one before it was known."""
+    return "ns" if any(kind.time_unit == "ns" for kind in kinds if isinstance(kind, pl.Datetime)) else "us"
+
+
+def _ticks(times: pl.Series, unit: TimeUnit) -> np.ndarray:
+    """(n,) int64 since 1970; times that nanoseconds do not reach (before 1677, after 2262) become the outermost."""
+    if unit == "ns" and isinstance(times.dtype, pl.Datetime) and times.dtype.time_unit != "ns":
+        return times.dt.timestamp("us").clip(-_REACH, _REACH).to_numpy() * 1000
+    return times.dt.timestamp(unit).to_numpy()
 
 
 def _check_keys(frame: pl.DataFrame, values: pl.DataFrame, keys: Sequence[str]) -> None:

@@ -123,7 +123,7 @@ def read_words(
     own, pairs = _split(made, list(sys.argv[1:] if argv is None else argv))
     given, odd = made.parse_known_args(own)
     if odd:
-        raise misuse("--section.key VALUE", repr(odd[0]), "see --help")
+        raise misuse("--section.key VALUE", repr(scrub(odd[0])), "see --help")
     output.install(
         quiet=given.quiet, verbose=given.verbose, json_on_stdout=bool(getattr(given, "json", False))
     )
@@ -236,7 +236,7 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         word = queue.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not (equals or queue):
-            raise misuse("--section.key VALUE", repr(word), "see --help")
+            raise misuse("--section.key VALUE", repr(scrub(word)), "see --help")
         value = value if equals else queue.pop(0)
         literal = name.startswith("store.storage_options.")  # no password is YAML
         overrides[name] = value if literal else parse_yaml(value, f"command line, --{name}")

@@ -14,6 +14,7 @@ from features.feature_schema import KEYS, FeatureSchema
 from ltr.data.splits import Fold
 
 WIDE = {pl.Float64, pl.Int32, pl.Int64, pl.Int128, pl.UInt32, pl.UInt64}  # float32 would cut their digits
+_PLACE = "\0place"  # of a row in the frame given
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -25,6 +26,7 @@ class Dataset:
     X: (n, f) C-contiguous, float32 or float64; categories as codes; NaN = missing.
     query_ids: (q,) the distinct queries in order; groups: (q,) int32, rows of each.
     weights: (q,) how much each query counts in training; None: all alike.
+    given: (n,) where each row stood in the frame that the dataset was made from; None: where it stands here.
     """
 
     frame: pl.DataFrame
@@ -33,6 +35,7 @@ class Dataset:
     query_ids: pl.Series
     groups: np.ndarray
     weights: np.ndarray | None = None
+    given: np.ndarray | None = None
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, schema: FeatureSchema | None = None) -> Dataset:
@@ -48,11 +51,21 @@ class Dataset:
         schema = schema or FeatureSchema.of(frame)
         if "grade" in frame.columns:
             frame = frame.with_columns(_checked_grades(frame))
-        frame = frame.sort(KEYS)
+        frame = frame.with_row_index(_PLACE).sort(KEYS)
+        given = frame.drop_in_place(_PLACE).to_numpy()
         _check_pairs_once(frame)
         lists = frame["query_id"].rle().struct
         groups = lists.field("len").to_numpy().astype(np.int32)
-        return cls(frame, schema, _matrix(frame, schema), lists.field("value").rename("query_id"), groups)
+        ids = lists.field("value").rename("query_id")
+        return cls(frame, schema, _matrix(frame, schema), ids, groups, given=given)
+
+    def as_given(self, values: np.ndarray) -> np.ndarray:
+        """Values of the rows, (n,) or (n, …), such as a ranker's scores, in the order of the frame given."""
+        if self.given is None:
+            return values
+        ordered = np.empty_like(values)
+        ordered[self.given] = values
+        return ordered
 
     @classmethod
     def of_list(cls, keys: pl.DataFrame, block: Block, *, columns: bool = False) -> Dataset:
@@ -117,7 +130,7 @@ class Dataset:
         others = [name for name in self.frame.columns if name not in self.schema.names]
         frame = self.frame.select(*others, *(name for name in features.names if name in self.frame.columns))
         X = np.take(self.X, columns, axis=1)
-        return Dataset(frame, features, X, self.query_ids, self.groups, self.weights)
+        return Dataset(frame, features, X, self.query_ids, self.groups, self.weights, self.given)
 
 
 def _check_keys(frame: pl.DataFrame) -> None:

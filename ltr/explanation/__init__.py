@@ -9,3 +9,14 @@ counterfactual         The smallest change of a product's own number, its price 
 importance             What the model goes by, over many queries: mean contribution by feature and by
                        modality, and a cross-check
 """
+
+from ltr.explanation.contributions import Explanation, against_mean, compare_products, explain
+from ltr.explanation.importance import Importance
+
+__all__ = [
+    "Explanation",
+    "Importance",
+    "against_mean",
+    "compare_products",
+    "explain",
+]

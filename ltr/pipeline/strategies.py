@@ -145,7 +145,7 @@ def blend_of(booster: LightGBMConfig | XGBoostConfig, method: Method) -> BlendCo
     shared = {
         name: getattr(booster, name)
         for name in BoostedConfig.model_fields
-        if name not in ("params", "objective")
+        if name not in ("kind", "objective", "params")
     }
     return BlendConfig(**shared, objective=method, booster=booster.kind)
 

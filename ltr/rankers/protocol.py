@@ -72,6 +72,8 @@ class Ranker(Protocol):
     def score(self, data: Dataset) -> np.ndarray:
         """Finite scores (n,) float64 in the order of `data.frame`: higher is better, within a query.
 
+        That frame is sorted; `data.as_given(scores)` has the order of the frame that the dataset was made from.
+
         A query's scores do not hang on the queries beside it. Raises InputError where the features are not those
         of training.
         """

@@ -91,7 +91,7 @@ def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> 
     order = sorted(read, key=lambda name: -means[name]["mean"])
     low, high = (pick(means[name][side] for name in order) for side, pick in (("low", min), ("high", max)))
     part = comparison.measurement.summary.filter(pl.col("segment") == segment)
-    first = means[order[0]]
+    first = means[comparison.measurement.model]
     return {
         "name": segment,
         "queries": first["queries"],
@@ -99,8 +99,23 @@ def segment_of(comparison: Comparison, segment: str, metrics: Sequence[str]) -> 
         "statements": comparison.statements[segment],
         "unread": [name for name in means if means[name]["unread"] and name not in read],
         "rows": [_row(comparison, part, name, metrics, (low, high)) for name in order],
+        "leaders": _leaders(comparison, segment, means, order),
         **_matrix(comparison, segment, order),
     }
+
+
+def _leaders(
+    comparison: Comparison, segment: str, means: dict[str, dict[str, Any]], order: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The best of each level, and the baseline that they are measured against."""
+    found: dict[str, str] = {}
+    for name in order:
+        if name in comparison.costs:
+            found.setdefault(comparison.costs[name]["level"], name)
+    rival = comparison.measurement.rival(segment)
+    if rival:
+        found["baseline"] = rival
+    return [means[name] | {"level": level} for level, name in found.items()]
 
 
 def _row(

@@ -148,8 +148,8 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
     if pairs["query_id"].n_unique() < asked.height:
         return None
     schema = record.data.schema
-    table = builder.build(asked, pairs).frame.select(*KEYS, *schema.names)
-    data = Dataset.from_frame(table, schema)
+    table = builder.build(asked, pairs).frame
+    data = Dataset.from_frame(table.select(*KEYS, *schema.names), schema)
     rows = embedded_dataset(record.config, data, asked, builder)
     scores = np.full(data.frame.height, np.nan)
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
@@ -158,7 +158,7 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
             scores[rows.rows_of(tested)] = model.score(rows.take(tested))
     known = record.data.frame.select(*KEYS, "grade")
     graded = data.frame.select(KEYS).join(known, on=KEYS, how="left", maintain_order="left")
-    systems = baseline_scores(data) | {record.measured.model: scores}
+    systems = baseline_scores(Dataset.from_frame(table)) | {record.measured.model: scores}
     return Candidates(graded, systems, _reasons(record, rows, asked))
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from features.errors import InputError
 from ltr.evaluation.systems import ALL
+from ltr.runs.sums import check_files, read_about
 
 # Where a run lies and how many threads made it say nothing of what it is worth.
 _PLACES = ("cache.", "store.", "runs", "name", "ranker.threads", "ranker.device")
@@ -77,7 +78,9 @@ def read_history(folder: Path) -> History:
 def read_past_run(folder: Path) -> PastRun:
     """InputError where a file is missing, or is not as ltr.train wrote it."""
     try:
-        about, figures = (_json(folder / name) for name in ("run.json", "metrics.json"))
+        about = read_about(folder)
+        check_files(folder, about, "metrics.json", "config.yaml")
+        figures = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         settings = flat(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")))
         headline, model = str(figures["headline"]), str(figures["model"])
         means = {
@@ -127,10 +130,6 @@ def flat(tree: Any, prefix: str = "") -> dict[str, Any]:
 
 def _in_words(settings: Mapping[str, Any], name: str) -> str:
     return json.dumps(settings[name], ensure_ascii=False, default=str).strip('"') if name in settings else "–"
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _none(folder: Path, got: str) -> InputError:

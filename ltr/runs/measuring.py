@@ -20,13 +20,14 @@ from features.sources.config import JudgementsConfig, ProductsConfig, QueriesCon
 from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
 from ltr.config.tree import Config, dump_config, lay_over, parse_config
 from ltr.data.splits import looks
-from ltr.evaluation.baselines import baseline_scores
+from ltr.evaluation.baselines import SINGLE, Baseline, baseline_scores
 from ltr.evaluation.gate import Verdict, judge, same_judgements
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
 from ltr.evaluation.segments import query_segments
 from ltr.evaluation.systems import Measurement, measure
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun, held_out
+from ltr.runs.sums import read_about
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,13 @@ def score_new(run: SavedRun, collection: Collection) -> tuple[pl.DataFrame, dict
         builder = run.builder(collection.products)
         data = run.dataset(builder.build(collection.queries, pairs).frame)
         scores = run.score_dataset(data, collection.queries, builder)
-    return data.frame, baseline_scores(data) | {run.name: scores}
+    return data.frame, baseline_scores(data, _single_feature(run)) | {run.name: scores}
+
+
+def _single_feature(run: SavedRun) -> Baseline | None:
+    """What a run on ready-made features is measured against: the best of them by itself in its training."""
+    chosen = read_about(run.folder).get("single_feature")
+    return Baseline(SINGLE, chosen["feature"], None, chosen["sign"]) if chosen else None
 
 
 def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:

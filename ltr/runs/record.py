@@ -34,6 +34,7 @@ from ltr.config.tree import Config, dump_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding
 from ltr.data.splits import Fold, looks
+from ltr.evaluation.baselines import best_single_feature
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
@@ -161,10 +162,13 @@ def _trained_on(record: RunRecord) -> pl.DataFrame:
 
     After cross-validation that is all of them, since the kept model is fitted anew.
     """
+    return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(_seen(record).implode())))
+
+
+def _seen(record: RunRecord) -> pl.Series:
     folds = record.folds
     parts = [[*f.train, *f.validation, *([] if len(folds) == 1 else f.test)] for f in folds]
-    seen = pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
-    return looks(record.prepared.collection.queries.filter(pl.col("query_id").is_in(seen.implode())))
+    return pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
 
 
 def _save_fitted_encoders(folder: Path, prepared: Prepared) -> None:
@@ -186,7 +190,16 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
         "fingerprints": record.prepared.collection.fingerprints,
+        "single_feature": _single_feature(record),
     }
+
+
+def _single_feature(record: RunRecord) -> dict[str, Any] | None:
+    """Of ready-made features the best by itself on what the kept model learnt from, to measure new files against."""
+    if record.prepared.collection.given is None or not record.data.schema.features:
+        return None
+    found = best_single_feature(record.data.take(_seen(record)), record.config.evaluation)
+    return {"feature": found.feature, "sign": found.sign}
 
 
 def figures(record: RunRecord) -> dict[str, Any]:
@@ -226,7 +239,7 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
         f"encoders.{Path(name).stem.removeprefix(ENCODER_STATE)}.state": str((run / name).absolute())
         for name in stored
     }
-    config = read_config(run / "config.yaml", states, base=Path(about["base"]))
+    config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
     _check_states(run, config)
     check_settings(run, config)
     return config, schema, about

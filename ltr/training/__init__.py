@@ -10,3 +10,12 @@ modality_dropout       Catalogues that lack photos or descriptions: what is take
 transfer               Judged queries of other sets as training rows of this one: features matched by
                        name, grades by their worth
 """
+
+from ltr.training.cross_fit import CrossFit, fit_on_all
+from ltr.training.fused_ranker import FusedRanker
+
+__all__ = [
+    "CrossFit",
+    "FusedRanker",
+    "fit_on_all",
+]

@@ -29,9 +29,10 @@ def open_storage(address: str | None, folder: Path) -> BaseStorage:
     `${NAME}` in an address stands for a variable of the environment. Raises InputError for an address that cannot
     be opened.
     """
-    if address is not None and "://" in address:
-        return _database(_resolved(address))
-    path = folder / "journal.log" if address is None else Path(address)
+    given = None if address is None else _resolved(address)
+    if given is not None and "://" in given:
+        return _database(given)
+    path = folder / "journal.log" if given is None else Path(given)
     path.parent.mkdir(parents=True, exist_ok=True)
     return JournalStorage(Journal(path))
 

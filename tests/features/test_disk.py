@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from features import disk, processes
-from features.disk import draft_beside
+from features.disk import check_writable, draft_beside, publish, system_errors, whole_file
 
 WRITER = """
 import sys, time
 from pathlib import Path
-from features.disk import draft_beside
+from features.disk import check_writable, draft_beside, publish, system_errors, whole_file
 with draft_beside(Path(sys.argv[1])) as draft:
     (draft / "deep").mkdir()
     (draft / "deep" / "half").write_text("written")
@@ -117,3 +118,124 @@ def test_a_draft_that_fails_is_gone_and_others_may_read_one_that_does_not(tmp_pa
     assert list(tmp_path.iterdir()) == []
     write_one(tmp_path)
     assert (tmp_path / "ours").stat().st_mode & 0o777 == 0o755
+
+
+# --- taking a name ------------------------------------------------------------------------------
+
+PUBLISHER = """
+import os, signal, sys
+from pathlib import Path
+from features import disk
+renames, target, last = 0, Path(sys.argv[1]), int(sys.argv[2])
+rename = Path.rename
+def counted(self, to):
+    global renames
+    if renames == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    renames += 1
+    return rename(self, to)
+Path.rename = counted
+with disk.draft_beside(target) as draft:
+    (draft / "content").write_text(sys.argv[3])
+    disk.publish(draft, target)
+"""
+
+
+def publish_in_a_process(target: Path, content: str, renames: int = 99) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", PUBLISHER, str(target), str(renames), content])
+
+
+def contents(folder: Path) -> list[str]:
+    return sorted((path / "content").read_text() for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2])
+def test_killed_between_any_two_renames_no_whole_folder_is_lost(tmp_path: Path, renames: int) -> None:
+    target = tmp_path / "run"
+    with draft_beside(target) as draft:
+        (draft / "content").write_text("old")
+        publish(draft, target)
+    assert publish_in_a_process(target, "new", renames).wait() == -signal.SIGKILL
+    write_one(tmp_path)
+    (tmp_path / "ours").rmdir()
+    # Before the first rename it was a draft like any other.
+    assert contents(tmp_path) == (["new", "old"] if renames else ["old"])
+    assert (target / "content").read_text() == ("new" if renames else "old")
+
+
+def test_many_that_finish_at_once_all_keep_their_folder(tmp_path: Path) -> None:
+    target = tmp_path / "run"
+    for _ in range(3):
+        writers = [publish_in_a_process(target, "w") for _ in range(6)]
+        assert [writer.wait() for writer in writers] == [0] * 6
+    assert contents(tmp_path) == ["w"] * 18
+    assert target.is_dir()
+
+
+def test_where_locks_are_unknown_none_is_lost_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(handle: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(disk.fcntl, "flock", unknown)
+    rename, target = Path.rename, tmp_path / "run"
+    raced: list[str] = []
+
+    def overtaken(self: Path, to: Path) -> Path:
+        """Another process takes the name just before we do, twice."""
+        if to == target and len(raced) < 2:
+            raced.append(f"other {len(raced)}")
+            to.mkdir()
+            (to / "content").write_text(raced[-1])
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    with draft_beside(target) as draft:
+        (draft / "content").write_text("ours")
+        publish(draft, target)
+    assert contents(tmp_path) == ["other 0", "other 1", "ours"]
+    assert (target / "content").read_text() == "ours"
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file"
+    with whole_file(path) as unfinished:
+        unfinished.write_text("old")
+        unfinished.chmod(0o600)  # as safetensors leaves it
+    with pytest.raises(RuntimeError), whole_file(path) as unfinished:
+        unfinished.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("said", "number"),
+    [
+        ("I/O error: No space left on device (os error 28)", errno.ENOSPC),
+        ("Permission denied (os error 13): x", errno.EACCES),
+        ("cannot write, errno: 30", errno.EROFS),
+        ("shapes differ", None),
+    ],
+)
+def test_what_libraries_say_of_the_disk_is_told_as_it_is(
+    tmp_path: Path, said: str, number: int | None
+) -> None:
+    with (
+        pytest.raises(
+            RuntimeError if number is None else OSError, match=said[:5] if not number else None
+        ) as caught,
+        system_errors(tmp_path / "file"),
+    ):
+        raise RuntimeError(said)
+    if number:
+        assert isinstance(caught.value, OSError)
+        assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "file"))
+
+
+def test_a_folder_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        check_writable(tmp_path / "file" / "runs")
+    check_writable(tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []

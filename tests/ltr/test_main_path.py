@@ -18,6 +18,7 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr import build_features, check, evaluate, rank, train
 from ltr.demo import shop as demo_shop
+from ltr.evaluation.baselines import SINGLE
 from ltr.evaluation.systems import ALL
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
@@ -266,6 +267,12 @@ def test_a_run_on_svmlight_is_measured_on_a_file_that_leaves_zeros_out(tmp_path:
     best = measured.summary.filter(system="lightgbm", metric="nDCG@10")
     assert best["queries"][0] == 2
     assert best["mean"][0] > measured.summary.filter(system="random", metric="nDCG@10")["mean"][0]
+    # The feature chosen in training is what the run is measured against, on held-out and on new queries.
+    single = measured.summary.filter(system=SINGLE, metric="nDCG@10")
+    assert (single["queries"][0], measured.best) == (2, {"unknown": SINGLE})
+    chosen = json.loads((run / "run.json").read_text(encoding="utf-8"))["single_feature"]
+    assert chosen == {"feature": "given.f1", "sign": 1}
+    assert f"score: {SINGLE}" in pl.read_parquet_schema(run / "scores.parquet")
 
 
 def test_a_setting_that_training_settled_cannot_change_afterwards(trained: Trained) -> None:

@@ -13,6 +13,7 @@ import yaml
 from features.errors import InputError
 from ltr.runs import __main__ as runs
 from ltr.runs.history import differences, flat, read_history, read_past_run
+from ltr.runs.sums import seal
 from tests.ltr.conftest import Trained
 
 SCRIPT = "<script>alert(1)</script>"
@@ -43,6 +44,7 @@ def _copy(run: Path, target: Path, day: int, changed: dict, split: str = "") -> 
     if split:
         figures = json.loads((run / "metrics.json").read_text(encoding="utf-8")) | {"split": split}
         (target / "metrics.json").write_text(json.dumps(figures), encoding="utf-8")
+    seal(target)
 
 
 def test_runs_that_can_be_compared_stand_together_in_order(folder: Path) -> None:

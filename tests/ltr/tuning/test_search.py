@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import pwd
@@ -24,6 +25,7 @@ from optuna.trial import TrialState
 from features.errors import InputError
 from ltr.tuning import liveness
 from ltr.tuning.candidates import CandidateSpace, TuningConfig
+from ltr.tuning.journal import Journal
 from ltr.tuning.liveness import WORKER, Watcher
 from ltr.tuning.search import FINISHED
 from ltr.tuning.study import open_study
@@ -110,6 +112,22 @@ def test_resumed_it_tries_what_it_would_have_tried(tmp_path: Path) -> None:
         parts = search(None, tmp_path / "parts", trials)
     assert [trial.params for trial in parts.trials] == [trial.params for trial in whole.trials]
     assert [trial.values for trial in parts.trials] == [trial.values for trial in whole.trials]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 0.95])
+def test_killed_after_any_record_it_goes_the_same_way(share: float, tmp_path: Path) -> None:
+    """A journal cut after any of its records, its writer dead, is what a kill at that moment leaves."""
+    whole = search(None, tmp_path, 5)
+    records = list(Journal(tmp_path / "journal.log").read_logs(0))
+    dead = json.loads(json.dumps(records).replace(f'"process": {os.getpid()}', '"process": 4194305'))
+    (tmp_path / "killed").mkdir()
+    Journal(tmp_path / "killed" / "journal.log").append_logs(dead[: 1 + int(share * len(dead))])
+    resumed = search(None, tmp_path / "killed", 5)
+    check_whole(resumed, 5)
+    by_slot = [
+        {t.user_attrs["slot"]: (t.params, t.values) for t in finished(study)} for study in (whole, resumed)
+    ]
+    assert by_slot[0] == by_slot[1]
 
 
 def test_the_first_interrupt_ends_the_trial_and_the_second_queues_it_again(tmp_path: Path) -> None:
