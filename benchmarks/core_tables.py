@@ -10,7 +10,7 @@ def request(found: dict[str, Any]) -> Iterator[str]:
     shops, shares = found["shops"], found["milliseconds_at"]
     yield "\n## One request\n"
     yield (
-        f"Warm, on one core, 100 candidates; milliseconds at p{' / p'.join(map(str, shares))} of the requests. The floor "
+        f"Warm, one core, 100 candidates; milliseconds at p{' / p'.join(map(str, shares))} of the requests; the floor "
         "is the query through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix.\n"
     )
     sizes = [f"{name} ({shop['products']:,} products)" for name, shop in shops.items()]
