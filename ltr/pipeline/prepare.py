@@ -102,7 +102,7 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
     products = known_products(config.data, config.base, folder)
     if products is not None:
         encoders = {
-            name: known_encoder(settings, config.base, folder, partial(_make_encoder, config, name))
+            name: known_encoder(settings, config.base, folder, partial(make_config_encoder, config, name))
             for name, settings in config.encoders.items()
         }
         key = index_key(products, config.features, encoders)
