@@ -254,7 +254,24 @@ LEARNING, ENCODING, EXPERIMENTS = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
     for module in (learning_tables, encoding_tables, experiment_tables)
 )
-SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING, *EXPERIMENTS)
+
+
+def faults() -> Iterator[str]:
+    found = results("faults")
+    if found is None:
+        return
+    yield "\n## Faults\n"
+    yield "Damage done on purpose. A try survives where the fault is found (one line), healed, or without effect.\n"
+    yield "| fault | tried | survived | rest |\n|---|---:|---:|---:|"
+    for name, row in found["faults"].items():
+        yield f"| {name} | {row['tried']:,} | {row['survived']:,} | {row['rest']:,} |"
+    yield f"\n{about(found)}"
+
+
+SECTIONS = (
+    *(quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING, *EXPERIMENTS),
+    faults,
+)
 
 if __name__ == "__main__":
     main()
