@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import encoding_tables, experiment_tables, learning_tables
+from benchmarks.overview import overview
 from benchmarks.record import RESULTS
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def pages() -> dict[Path, str]:
     """Each page with its tables as the results have them."""
     tables = [line for section in SECTIONS for line in section()]
     return {
-        HERE / "README.md": filled(HERE / "README.md", tables),
+        HERE / "README.md": filled(HERE / "README.md", [*overview(results, headlines(), tables), *tables]),
         HERE.parent / "README.md": filled(HERE.parent / "README.md", headlines()),
     }
 

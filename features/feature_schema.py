@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
 from features.errors import InputError
 
+Kind = Literal["numeric", "categorical"]
 KEYS = ("query_id", "product_id")
 NOT_FEATURES = (*KEYS, "grade")
 
@@ -24,7 +25,7 @@ class Feature:
     """One column: numeric (null = missing) or categorical (the index into `categories` is its code)."""
 
     name: str
-    kind: Literal["numeric", "categorical"] = "numeric"
+    kind: Kind = "numeric"
     categories: tuple[str, ...] = ()
 
     @property
@@ -75,7 +76,17 @@ class FeatureSchema:
 
     @classmethod
     def from_json(cls, text: str) -> FeatureSchema:
-        return cls(tuple(Feature(f["name"], f["kind"], tuple(f["categories"])) for f in json.loads(text)))
+        """ValueError or the like for a text that `to_json` did not write."""
+        found = json.loads(text)
+        for feature in found:
+            words = [feature["name"], *feature["categories"]]
+            if feature["kind"] not in get_args(Kind) or not all(isinstance(word, str) for word in words):
+                raise ValueError(f"no feature: {feature}"[:100])
+            if not isinstance(feature["categories"], list) or len(set(words[1:])) < len(words) - 1:
+                raise ValueError(f"other categories than a list of each once: {feature['name']}")
+        if len({feature["name"] for feature in found}) < len(found):
+            raise ValueError("a feature twice")
+        return cls(tuple(Feature(f["name"], f["kind"], tuple(f["categories"])) for f in found))
 
 
 def _feature(column: pl.Series) -> Feature:

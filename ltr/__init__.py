@@ -1,5 +1,6 @@
 """Learning to rank from a table of query–product features: train, measure, serve.
 
+init                  From the shop's own files to a first config
 build_features        Features into the store; only what is new is encoded
 check                 The data doctor
 train                 A ranker, measured on queries it has not seen, and its run folder

@@ -15,6 +15,7 @@ from ltr import __version__
 from ltr.config import command_line
 
 COMMANDS = {
+    "init": "from the shop's own files to a first config",
     "check": "the data doctor: what would spoil training, or flatter its measurement",
     "build_features": "features into the store",
     "train": "a ranker, measured on queries it has not seen, and its run folder",

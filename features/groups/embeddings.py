@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.decomposition import PCA
 
@@ -61,15 +62,33 @@ class EmbeddingFeatures:
 
     @classmethod
     def load(cls, path: Path) -> EmbeddingFeatures:
-        tensors = load_file(path)
-        names = sorted(key.removesuffix(".axes") for key in tensors if key.endswith(".axes"))
-        return cls({n: tensors[f"{n}.mean"] for n in names}, {n: tensors[f"{n}.axes"] for n in names})
+        """InputError for a file that `save` did not write."""
+        try:
+            tensors = load_file(path)
+            names = sorted(key.removesuffix(".axes") for key in tensors if key.endswith(".axes"))
+            means, axes = ({n: tensors[f"{n}.{part}"] for n in names} for part in ("mean", "axes"))
+            for name in names:
+                _check_whole(name, means[name], axes[name])
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                where=path,
+                expected="a saved projection",
+                got=str(error).partition("\n")[0],
+                cure="copy the whole run folder again, or train it again",
+            ) from error
+        return cls(means, axes)
 
     def _project(self, name: str, vectors: np.ndarray, rows: np.ndarray) -> pl.DataFrame:
         axes = self.axes[name]
         columns = [f"embedding.{name}_{i}" for i in range(len(axes))]
         reduced = pl.DataFrame((vectors - self.means[name]) @ axes.T, schema=columns)
         return reduced.select(pl.all().gather(pl.Series(rows).replace(-1, None)))
+
+
+def _check_whole(name: str, mean: np.ndarray, axes: np.ndarray) -> None:
+    whole = np.isfinite(axes).all() and np.isfinite(mean).all()
+    if not whole or axes.ndim != 2 or mean.shape != axes.shape[1:]:
+        raise ValueError(f"axes {axes.shape} with a mean {mean.shape} of {name}")
 
 
 def _principal(name: str, vectors: np.ndarray, components: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,8 @@ frames                 A shop's tables at hand as frames of polars, pandas or Ar
                        rules as files
 grades                 Grades: numbers, or names that the config gives numbers; one column a rater,
                        whose agreement is measured
+guess                  What a table's columns most likely mean, by their names as shops, feeds and
+                       judging tools write them
 ids                    Ids as text, without what Excel, pandas and Unicode did to them
 ledger                 What cleaning did: every step counted, every rejected row kept with its reason,
                        every guess said

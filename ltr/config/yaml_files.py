@@ -11,6 +11,8 @@ import yaml
 from features.errors import InputError
 from features.sources.readers import decode
 
+_MOST = 1_000_000
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The tree of settings in a file; InputError for one that is missing, empty or no tree."""
@@ -31,7 +33,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_yaml(text: str, where: str) -> Any:
     """Any YAML value; InputError with its line for a syntax error or a key that comes twice."""
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        found = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        _count(found, {})
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark and "\n" in text else ""
         got, cure = (
@@ -42,6 +45,33 @@ def parse_yaml(text: str, where: str) -> Any:
     except yaml.YAMLError as error:
         got = " ".join(str(error).split())
         raise InputError(where=where, expected="YAML", got=got, cure="remove that character") from error
+    except RecursionError as error:
+        got, cure = "values nested hundreds deep", "write them flatter"
+        raise InputError(where=where, expected="YAML", got=got, cure=cure) from error
+    except (
+        ValueError,
+        OverflowError,
+        AttributeError,
+        TypeError,
+    ) as error:  # such as a date that there is not
+        got = " ".join(str(error).split())
+        raise InputError(
+            where=where, expected="YAML", got=got, cure="put it in quotes, or mend it"
+        ) from error
+    return found
+
+
+def _count(value: Any, known: dict[int, int]) -> int:
+    """How many values there are with aliases written out; ValueError beyond _MOST: a few lines can mean billions."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST + 1  # a value within itself has no end
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_count(each, known) for each in inner)
+    if known[id(value)] > _MOST:
+        raise ValueError(f"more than {_MOST:,} values once its aliases are written out")
+    return known[id(value)]
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,7 +80,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
-            if (key.tag, key.value) in seen:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
                 problem = f"the key {key.value!r} a second time"
                 raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
             if isinstance(key, yaml.ScalarNode):

@@ -2,6 +2,8 @@
 
 examination            What training starts from: features, the split, and what the data doctor says of
                        both
+first_config           From a shop's own files to a first config: columns guessed, explained in
+                       comments, and tried before it is written
 fitting                A config's ranker fitted and scored beside baselines and rungs, and what it goes
                        by
 fusion_comparison      Strategies of fusion side by side: figures, every pair tested, and what that

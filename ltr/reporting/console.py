@@ -8,6 +8,7 @@ from dataclasses import asdict
 import polars as pl
 
 from features.feature_schema import Feature
+from features.sources.ledger import shorten
 from features.sources.load import Collection
 from ltr.config.output import say, show
 from ltr.data.doctor import Finding, to_text, worst
@@ -15,7 +16,8 @@ from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
-from ltr.pipeline.prepare import Prepared
+from ltr.pipeline.first_config import FirstConfig
+from ltr.pipeline.prepare import Prepared, sizes_in_words
 from ltr.pipeline.robustness import ALL, Robustness, RobustnessTest, trained_without
 
 
@@ -147,3 +149,23 @@ def print_table(prepared: Prepared, place: str) -> None:
 def _null_share(frame: pl.DataFrame, features: Sequence[Feature]) -> float:
     nulls = frame.select(pl.sum_horizontal(pl.col(f.name).null_count() for f in features)).item()
     return nulls / max(frame.height * len(features), 1)
+
+
+def print_first_config(found: FirstConfig) -> None:
+    """What was guessed, one product as it was understood, and what the reader had to say."""
+    for sentence in found.guesses:
+        say(sentence)
+    products = found.collection.products
+    say(sizes_in_words(found.collection))
+    if products.height:
+        filled = pl.sum_horizontal(pl.col(products.columns).is_not_null())
+        row = products.row(int(products.select(filled.arg_max()).item()), named=True)
+        shown = [
+            (name, shorten(value))
+            for name, value in row.items()
+            if value is not None and name != "image_hash"
+        ]
+        show("one product, as it was understood", ["column", "value"], shown)
+    print_cleaning(found.collection)
+    for remark in found.collection.remarks:
+        say(f"{remark.check}: {remark.evidence}" + (f"; if not: {remark.cure}" if remark.cure else ""))

@@ -6,6 +6,8 @@ fitted_encoders       Which of a config's encoders is fitted on its catalogue, a
                       written
 from_estimator        A ranker fitted as a scikit-learn estimator, kept as a run of ready-made
                       features
+history               All runs of a folder: their figures, when and from what they were made, and
+                      which settings set them apart
 measuring             A saved run measured without training: its held-out scores again, its model on
                       new files, beside a baseline run
 quick_text_encoder    The text encoder of `kind: student` or `kind: static` made of a larger one, on

@@ -239,7 +239,7 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
         f"encoders.{Path(name).stem.removeprefix(ENCODER_STATE)}.state": str((run / name).absolute())
         for name in stored
     }
-    config = read_config(run / "config.yaml", states, base=Path(about["base"]))
+    config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
     _check_states(run, config)
     check_settings(run, config)
     return config, schema, about

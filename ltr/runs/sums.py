@@ -43,10 +43,11 @@ def read_about(folder: Path) -> dict[str, Any]:
         outside = [
             name for name in about[SUMS] if PurePosixPath(name).is_absolute() or ".." in name.split("/")
         ]
-        str(about["model"])
+        texts = [about["model"], about.get("base", ""), *about[SUMS], *about[SUMS].values()]
+        odd = [text for text in texts if not isinstance(text, str) or "\0" in text]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise changed(path, f"another ({type(error).__name__}: {error})") from error
-    if found != written or outside:
+    if found != written or outside or odd:
         raise changed(path, "one that was changed")
     return dict(about)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ltr import __version__
-from ltr.__main__ import COMMANDS, main
+from ltr.__main__ import _MODULES, COMMANDS, main
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = ("lightgbm", "sklearn", "torch", "pydantic", "numpy", "optuna", "matplotlib", "scipy")
@@ -28,7 +28,7 @@ def test_every_command_is_listed_with_what_it_does(capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     for command in COMMANDS:
         assert f"\n  {command} " in told
-        assert callable(importlib.import_module(f"ltr.{command}").main)
+        assert callable(importlib.import_module(_MODULES.get(command, f"ltr.{command}")).main)
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

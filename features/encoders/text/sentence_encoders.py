@@ -172,7 +172,8 @@ class TfidfEncoder:
             with safe_open(path, framework="numpy") as file:
                 terms = json.loads(file.metadata()["terms"])
                 idf, axes = file.get_tensor("idf"), file.get_tensor("axes")
-        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            _check_state(terms, idf, axes)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 where=path, expected="a saved TF-IDF state", got=str(error), cure="fit and save it again"
             ) from error
@@ -215,3 +216,15 @@ class TfidfEncoder:
                 cure="fit it on the catalogue's texts, or name a saved `state`",
             )
         return self._vectorizer
+
+
+def _check_state(terms: object, idf: np.ndarray, axes: np.ndarray) -> None:
+    """ValueError for other things than a text a term, its weight, and axes over the terms."""
+    if not isinstance(terms, list) or not terms or not all(isinstance(term, str) for term in terms):
+        raise ValueError("terms that are no texts")
+    if len(set(terms)) < len(terms):
+        raise ValueError("a term twice")
+    if idf.shape != (len(terms),) or axes.ndim != 2 or axes.shape[1] != len(terms) or not len(axes):
+        raise ValueError(f"weights {idf.shape} and axes {axes.shape} of {len(terms)} terms")
+    if not ((idf >= 0).all() and (idf < 1000).all() and (np.abs(axes) < 2).all()):
+        raise ValueError("weights that no fit gives")  # of terms logarithms, of axes parts of a unit vector
