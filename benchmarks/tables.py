@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import encoding_tables, experiment_tables, learning_tables
+from benchmarks import core_tables, encoding_tables, experiment_tables, learning_tables
 from benchmarks.overview import overview
 from benchmarks.record import RESULTS
 
@@ -251,12 +251,6 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
 
-LEARNING, ENCODING, EXPERIMENTS = (
-    tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
-    for module in (learning_tables, encoding_tables, experiment_tables)
-)
-
-
 def faults() -> Iterator[str]:
     found = results("faults")
     if found is None:
@@ -269,8 +263,21 @@ def faults() -> Iterator[str]:
     yield f"\n{about(found)}"
 
 
+LEARNING, ENCODING, EXPERIMENTS, CORE = (
+    tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
+    for module in (learning_tables, encoding_tables, experiment_tables, core_tables)
+)
 SECTIONS = (
-    *(quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING, *EXPERIMENTS),
+    quality,
+    *LEARNING,
+    letor,
+    parity,
+    overhead,
+    metrics,
+    point_in_time,
+    *ENCODING,
+    *EXPERIMENTS,
+    *CORE,
     faults,
 )
 

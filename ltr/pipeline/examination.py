@@ -22,9 +22,13 @@ from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.prepare import Prepared, prepare
+from ltr.rankers.boosters.boosted import BoostedConfig
+from ltr.rankers.devices import check_lightgbm, check_xgboost
 from ltr.training.modality_dropout import check_parts
 
 _COUNTED = 1000  # descriptions whose tokens are counted
+
+_DEVICE_CHECKS = {"lightgbm": check_lightgbm, "xgboost": check_xgboost}
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     modality that the config takes away and the catalogue never had.
     """
     check_tracking(config.tracking)
+    if isinstance(config.ranker, BoostedConfig) and config.ranker.kind in _DEVICE_CHECKS:
+        _DEVICE_CHECKS[config.ranker.kind](config.ranker.device)  # before the work, not after it
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
