@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
-.PHONY: demo test lint bench bare settings clean
+.PHONY: demo test lint bench faults bare settings clean
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features
@@ -22,9 +22,15 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_dependencies.py
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+# Damage done on purpose, counted; some minutes.
+faults: .venv/installed
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m benchmarks.tables
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
