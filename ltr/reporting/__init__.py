@@ -17,6 +17,7 @@ fusion_report          fusion.json, fusion.md and fusion.html: the strategies of
                        contained page
 gain_bars              The gains of queries as bars that lead to their query: an SVG of our own, since
                        matplotlib's bars lead nowhere
+measured_run           A run, or another ranker's files, measured and told: what ltr.evaluate does
 pages                  How pages are filled in: jinja2, everything escaped for HTML or Markdown, a
                        missing value is an error
 plots                  The kinds of plots that a report has: intervals, bars, deciles, shares, a search,

@@ -1,5 +1,6 @@
 """A run on disk: written whole, opened for scoring, learnt from by later runs.
 
+arguments             What ltr.evaluate and ltr.tune take on their command lines
 aligned_encoder       The image encoder of `kind: aligned` fitted on a catalogue's own photos, in
                       the space of its text encoder
 fitted_encoders       Which of a config's encoders is fitted on its catalogue, and where it is
