@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,7 +71,7 @@ class Commit:
 
 
 def commits_of(table: DeltaTable) -> list[Commit]:
-    """The commits of a table, newest first; InputError where another tool wrote it all, or a record is damaged.
+    """The commits of a table, newest first; InputError where another tool or version wrote it, or a record is damaged.
 
     Their times never fall: versions come in order, though a clock may have been set back between two.
     """
@@ -102,6 +102,14 @@ def commits_of(table: DeltaTable) -> list[Commit]:
 def _read(table: DeltaTable, raw: Mapping[str, Any] | None) -> Record | None:
     if raw is None:
         return None
+    known, noted = {field.name for field in fields(Record)}, set(raw)
+    if noted < known or noted > known:
+        raise InputError(
+            where=masked_address(table.table_uri),
+            expected="a table written by this version of the toolkit",
+            got=f"one written by {'an older' if noted < known else 'a newer'} version",
+            cure="write it anew: ltr.build_features --rebuild, which sets it aside",
+        )
     try:
         record = Record(**raw)
     except TypeError:

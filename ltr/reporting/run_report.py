@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from features.build import FeatureBuilder
+from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.config import CatalogueConfig
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
+from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.baselines import baseline_scores
 from ltr.evaluation.classification import Classification, classification, pooled
 from ltr.evaluation.gate import Verdict, judge
@@ -33,8 +34,6 @@ from ltr.reporting.first_screen import added_sources, verdict_lines
 from ltr.reporting.query_gains import query_gains, query_lines
 from ltr.reporting.report import Report, write_report
 from ltr.runs.record import RunRecord, commit_of, new_run, versions, write_json, write_run
-
-SEARCHED = 200  # candidates from BM25, and as many from each cosine: what `ltr.rank` orders
 
 
 def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = None) -> None:
@@ -128,13 +127,15 @@ def _examples(record: RunRecord, gains: pl.DataFrame, rows: EmbeddedDataset) -> 
     asked = collection.queries.filter(pl.col("query_id").is_in([choice.query_id for choice in chosen]))
     judged = Candidates(record.data.frame, record.scores, _reasons(record, rows, asked))
     shop = collection.queries, collection.products
-    currency = _currency(config.data)
+    currency = currency_of(config.data)
     searched = _searched(record, builder, asked)
     return build_examples(chosen, record.measured.model, shop, judged, searched, currency)
 
 
-def _currency(data: object) -> str:
+def currency_of(data: object) -> str:
     """What the catalogue's prices are in, where its settings say."""
+    if isinstance(data, DemoShopConfig):
+        return data.currency
     products = data.products if isinstance(data, CatalogueConfig) else None
     return (products.currency if products else None) or ""
 
@@ -144,7 +145,7 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
 
     None where a query finds nothing at all.
     """
-    pairs = builder.candidates(asked, SEARCHED)
+    pairs = builder.candidates(asked, CANDIDATES)
     if pairs["query_id"].n_unique() < asked.height:
         return None
     schema = record.data.schema

@@ -9,6 +9,7 @@ import optuna
 
 from features.errors import InputError
 from ltr.config.output import say, show
+from ltr.evaluation.notation import difference, figure
 from ltr.reporting.console import print_measurement
 from ltr.reporting.run_report import save_run
 from ltr.runs.tuned import Task, against_default, candidate_of, is_measured, measure_winner
@@ -48,12 +49,11 @@ def print_search(found: dict[str, Any]) -> None:
         rows = [(name, share) for name, share in found["importances"].items() if share >= 0.005]
         show("what mattered", ["setting", "share"], rows)
     if found["front"]:
-        front = [(row["number"], row["value"], row["second"]) for row in found["front"]]
+        front = [(row["number"], figure(row["value"]), row["second"]) for row in found["front"]]
         show("Pareto front", ["trial", found["metric"], found["second"]], front)
-    default = "–" if nested["default"] is None else f"{nested['default']:.4f}"
     say(
-        f"winner: trial {found['winner']}, {found['metric']} {nested['winner']:.4f} over the folds "
-        f"(default {default}; {nested['nested']:.4f} on folds that did not choose)"
+        f"winner: trial {found['winner']}, {found['metric']} {figure(nested['winner'])} over the folds "
+        f"(default {figure(nested['default'])}; {figure(nested['nested'])} on folds that did not choose)"
     )
     if nested["warning"]:
         say(f"WARNING: {nested['warning']}")
@@ -65,6 +65,6 @@ def _print_test(test: dict[str, Any]) -> None:
         "WARNING: no better than the default on the test split" if test["difference"] <= 0 else "test split"
     )
     say(
-        f"{better}: tuned {test['tuned']:.4f}, default {test['default']:.4f}, difference {test['difference']:+.4f} "
-        f"({test['low']:+.4f} to {test['high']:+.4f}), p = {test['p_value']:.4f}"
+        f"{better}: tuned {figure(test['tuned'])}, default {figure(test['default'])}, "
+        f"difference {difference(test)}, p = {figure(test['p_value'], 4)}"
     )

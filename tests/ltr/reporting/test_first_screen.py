@@ -7,12 +7,15 @@ import polars as pl
 import pytest
 
 from features.feature_schema import Feature, FeatureSchema
+from ltr.config.command_line import DEMO_CONFIG
+from ltr.config.tree import read_config
 from ltr.evaluation.gate import judge
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import Measurement
 from ltr.reporting.examples import price_in_words
 from ltr.reporting.first_screen import added_sources, verdict_lines
+from ltr.reporting.run_report import currency_of
 from ltr.reporting.words import feature_in_words, source_in_words, system_in_words
 
 CONFIG = EvaluationConfig(bootstrap=BootstrapConfig(resamples=200))
@@ -114,3 +117,9 @@ def test_systems_and_sources_are_called_by_words() -> None:
 )
 def test_a_price_has_its_currency(price: float | None, currency: str, words: str) -> None:
     assert price_in_words(price, currency) == words
+
+
+def test_the_demos_prices_are_in_the_dollars_that_its_queries_name() -> None:
+    config = read_config(DEMO_CONFIG)
+    assert price_in_words(9.5, currency_of(config.data)) == "9.50 USD"
+    assert currency_of(None) == ""
