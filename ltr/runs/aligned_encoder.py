@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from features.encoders.cache import EmbeddingCache
-from features.encoders.fitting.aligned_training import Fitted, Progress, fit_tower
+from features.encoders.fitting.aligned_training import Fitted, Progress, fit_aligned_encoder
 from features.encoders.fitting.pair_sampling import Pairs, catalogue_photos, judged_photos, make_pairs
-from features.encoders.image.aligned import AlignedConfig, TowerShape, save_tower
+from features.encoders.image.aligned import AlignedConfig, AlignedShape, save_aligned
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import torch_device
 from features.encoders.registry import Encoder
@@ -28,12 +28,14 @@ log = logging.getLogger(__name__)
 
 def fit_aligned(config: Config, encoder: AlignedConfig, target: Path) -> str:
     """Fit it and write it to `target`; what came of it, in a sentence. Killed and run again, it goes on."""
-    settings = config.tower or AlignedTrainingConfig()
+    settings = config.aligned or AlignedTrainingConfig()
     pairs = _pairs(config, settings)
     log.info("%s; fitting a %s network", _in_words(pairs, settings), settings.backbone)
     checkpoint = target.with_name(f"{target.name}.checkpoint")
     device = torch_device(encoder)
-    fitted = fit_tower(pairs, settings, device, checkpoint, lambda at: _tell(at, settings), config.base)
+    fitted = fit_aligned_encoder(
+        pairs, settings, device, checkpoint, lambda at: _tell(at, settings), config.base
+    )
     _save(target, fitted, pairs, settings)
     checkpoint.unlink(missing_ok=True)
     return (
@@ -56,14 +58,14 @@ def _pairs(config: Config, settings: AlignedTrainingConfig) -> Pairs:
 
 
 def _training_queries(config: Config, collection: Collection) -> list[str]:
-    """Those of the one split; where every query is tested in its turn, none may teach the tower."""
+    """Those of the one split; where every query is tested in its turn, none may teach the aligned encoder."""
     folds = make_folds(config.split, collection.queries, collection.judgements["query_id"])
     if len(folds) > 1:
         raise InputError(
             where="split",
-            expected="one training part, if tower.pairs takes queries' photos",
+            expected="one training part, if aligned.pairs takes queries' photos",
             got=f"{len(folds)} folds, in which each query is tested once",
-            cure="choose split.kind: column, or tower.pairs: catalogue",
+            cure="choose split.kind: column, or aligned.pairs: catalogue",
         )
     return folds[0].train
 
@@ -83,14 +85,14 @@ def _text_encoder(config: Config, products: pl.DataFrame) -> Encoder:
             return encoder
     raise InputError(
         where="encoders",
-        expected="a text encoder, whose space the tower is fitted to",
+        expected="a text encoder, whose space the aligned encoder is fitted to",
         got="none",
         cure="add text: {kind: sentence-transformer}",
     )
 
 
 def _save(target: Path, fitted: Fitted, pairs: Pairs, settings: AlignedTrainingConfig) -> None:
-    shape = TowerShape(
+    shape = AlignedShape(
         backbone=settings.backbone,
         dimensions=pairs.text.vectors.shape[1],
         height=settings.height,
@@ -109,7 +111,7 @@ def _save(target: Path, fitted: Fitted, pairs: Pairs, settings: AlignedTrainingC
         "versions": versions(),
     }
     with new_run(target) as draft:
-        save_tower(draft, fitted.tower, shape, record)
+        save_aligned(draft, fitted.photo_network, shape, record)
 
 
 def _tell(at: Progress, settings: AlignedTrainingConfig) -> None:

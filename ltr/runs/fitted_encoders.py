@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.encoders.image.aligned import AlignedConfig, is_tower
+from features.encoders.image.aligned import AlignedConfig, is_aligned
 from features.encoders.text.static import StaticConfig, is_static
 from features.encoders.text.student import StudentConfig, is_student
 from features.errors import InputError
@@ -38,7 +38,7 @@ def _choose(config: Config, role: str | None) -> FittedConfig:
         got, cure = f"several ({kinds})", f"name one with --role {next(iter(wanted))}"
     else:
         got = kinds
-        cure = "add one, such as image: {kind: aligned, folder: towers/NAME} or text: {kind: student, folder: NAME}"
+        cure = "add one, such as image: {kind: aligned, folder: fitted/NAME} or text: {kind: student, folder: NAME}"
     which = "" if role is None else f" named {role!r}"
     raise InputError(
         where="encoders",
@@ -50,7 +50,7 @@ def _choose(config: Config, role: str | None) -> FittedConfig:
 
 def _check_target(target: Path) -> None:
     """Before an hour of fitting: is the folder new, or an earlier fitted encoder, which will be set aside?"""
-    if target.exists() and not (is_tower(target) or is_student(target) or is_static(target)):
+    if target.exists() and not (is_aligned(target) or is_student(target) or is_static(target)):
         raise InputError(
             where=target,
             expected="a new folder, or an earlier encoder that was fitted",
