@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import encoding_tables, experiment_tables, learning_tables
+from benchmarks import core_tables, encoding_tables, experiment_tables, learning_tables
 from benchmarks.overview import overview
 from benchmarks.record import RESULTS
 
@@ -251,11 +251,22 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
 
-LEARNING, ENCODING, EXPERIMENTS = (
+LEARNING, ENCODING, EXPERIMENTS, CORE = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
-    for module in (learning_tables, encoding_tables, experiment_tables)
+    for module in (learning_tables, encoding_tables, experiment_tables, core_tables)
 )
-SECTIONS = (quality, *LEARNING, letor, parity, overhead, metrics, point_in_time, *ENCODING, *EXPERIMENTS)
+SECTIONS = (
+    quality,
+    *LEARNING,
+    letor,
+    parity,
+    overhead,
+    metrics,
+    point_in_time,
+    *ENCODING,
+    *EXPERIMENTS,
+    *CORE,
+)
 
 if __name__ == "__main__":
     main()

@@ -150,7 +150,7 @@ def open_index(
         if any(_ends(target / file) != ends for file, ends in about["files"].items()):
             return None
         arrays = {
-            name: np.load(target / file, mmap_mode="r", allow_pickle=False)
+            name: np.load(target / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
             for file, name in about["arrays"].items()
         }
         products = pl.read_ipc(target / PRODUCTS)

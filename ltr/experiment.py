@@ -12,13 +12,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.disk import write_whole
-from features.errors import visible_json
 from ltr.config import command_line
 from ltr.config.options import add_options, from_options
-from ltr.config.output import say
-from ltr.experiments import KINDS, Planned, decision_record, keep_record, kept_to_plan, to_json
-from ltr.reporting.experiments import experiment_page, print_outcome
+from ltr.experiments import KINDS, Planned, decision_record, kept_to_plan
+from ltr.reporting.experiments import publish
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,23 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     kind = KINDS[given.kind]
     settings = from_options(kind.settings, given)
     plan = Planned.read(given.planned) if given.planned else None
-    outcome = kind.analyse(settings)
-    outcome = kept_to_plan(plan, outcome) if plan else outcome
+    outcome = kept_to_plan(plan, kind.analyse(settings))
     command = shlex.join(["python", "-m", "ltr.experiment", *(sys.argv[1:] if argv is None else argv)])
     record = decision_record(
         outcome, command, given.tried, given.decide, plan, getattr(settings, "data", None)
     )
-    page = experiment_page(outcome, command)
-    if given.json == "-":
-        sys.stdout.write(visible_json(to_json(record)))
-    else:
-        print_outcome(outcome)
-    for path, text in ((given.json, to_json(record)), (given.html, page)):
-        if path and path != "-":
-            write_whole(Path(path), text)
-    if given.run:
-        kept = keep_record(given.run, record, page)
-        say(f"decision: {kept}") if given.json != "-" else None
+    publish(outcome, record, given.json, given.html, given.run)
     raise SystemExit(outcome.status)
 
 

@@ -72,8 +72,9 @@ def _without_html(column: pl.Series) -> pl.Series:
 
 
 # "&amp;amp;" and "&#38;#38;": an ampersand escaped many times is one; a number too long for any character is none.
-_AMPERSANDS = re.compile(r"&(?:(?:amp|#0*38|#x0*26);)+", re.IGNORECASE)
-_NO_CHARACTER = re.compile(r"&#(?:0*[1-9]\d{7,}|x0*[1-9a-f][0-9a-f]{6,});?", re.IGNORECASE)
+_ZEROS = re.compile(r"&#(x?)0+(?=[0-9a-f])", re.IGNORECASE)
+_AMPERSANDS = re.compile(r"&(?:(?:amp|#38|#x26);)+", re.IGNORECASE)
+_NO_CHARACTER = re.compile(r"&#(?:\d{8,}|x[0-9a-f]{7,});?", re.IGNORECASE)
 _ESCAPED = re.compile("&[#A-Za-z]")
 _ESCAPES = 10
 
@@ -81,7 +82,8 @@ _ESCAPES = 10
 def unescaped(text: str) -> str:
     """Entities resolved until none is left, as feeds escape twice ("&amp;nbsp;"); in time linear in the text."""
     for _ in range(_ESCAPES):
-        plain = html.unescape(_NO_CHARACTER.sub("\ufffd", _AMPERSANDS.sub("&", text)))
+        plain = _AMPERSANDS.sub("&", _ZEROS.sub(r"&#\1", text))
+        plain = html.unescape(_NO_CHARACTER.sub("\ufffd", plain))
         if plain == text or not _ESCAPED.search(plain):
             return plain
         text = plain

@@ -171,7 +171,8 @@ def _by_itself(currency: str, lone: pl.Series, kind: _Kind, *, whole: bool) -> _
         return _Decision(own, f"{currency} has three decimals, and no other value tells", "WARN")
     if currency:
         return _Decision(other, f"{currency} has no third decimal")
-    if kind.counts:
+    empty_decimals = not whole and len(lone) > 1 and lone.str.ends_with("000").all()
+    if kind.counts and not empty_decimals:
         return _Decision(other, "the column counts, and a count is whole")
     if whole and (kind.money or own == "," or lone.str.ends_with("0").any()):
         sure = own == "," or lone.str.ends_with("0").any()

@@ -9,6 +9,7 @@ import codecs
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +33,9 @@ _MARKS = (  # the longer first: UTF-32's begins as UTF-16's
 # What is packed tighter than this, and large, is made to fill the memory of who unpacks it.
 _TIGHTEST = 200
 _UNPACKED_FREELY = 2**28
-_PARQUET_FREELY = 2**30
+_DEEPEST = 32  # lists in lists in lists …
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -60,9 +63,24 @@ def read_rows(path: Path, separator: str | None = None, encoding: str | None = N
     else:
         cure = "save the table in one of these formats"
         raise InputError(where=path, expected=_SUFFIXES, got=repr(suffix), cure=cure)
+    _refuse_deep(rows.frame, path)
     if not rows.frame.height:
         raise InputError(where=path, expected="rows", got="a header only", cure="check the file or its path")
     return rows
+
+
+def _refuse_deep(frame: pl.DataFrame, path: Path) -> None:
+    """Raise InputError for lists in lists in lists …: of such depth as no table has, they cost seconds a row."""
+    for name, dtype in frame.schema.items():
+        layer: list[object] = [dtype]
+        depth = 0
+        while layer and depth <= _DEEPEST:
+            inner: list[object] = [kind.inner for kind in layer if isinstance(kind, pl.List | pl.Array)]
+            inner += [part.dtype for kind in layer if isinstance(kind, pl.Struct) for part in kind.fields]
+            layer, depth = inner, depth + 1
+        if layer:
+            got = f"column {name!r} with values nested more than {_DEEPEST} deep"
+            raise InputError(where=path, expected="a table", got=got, cure="leave that column out")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -132,7 +150,7 @@ def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:
     try:
         rows = pl.scan_parquet(io.BytesIO(content))
         cells = rows.select(pl.len()).collect().item() * len(rows.collect_schema())
-        if 8 * cells > max(_PARQUET_FREELY, 1000 * len(content)):
+        if 8 * cells > max(_UNPACKED_FREELY, 1000 * len(content)):
             got = f"{cells:,} values in {len(content):,} bytes"
             raise InputError(
                 where=path, expected="a table", got=got, cure="if you trust it, write it again as CSV"
@@ -147,6 +165,7 @@ def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:
 
 def _parse_json_lines(text: str, path: Path) -> pl.DataFrame:
     """Columns that hold more than one kind of value become text, as the derivations can read."""
+    _refuse_deep_lines(pl.Series(text.split("\n")), path)
     try:
         # The whole file decides a column's type: one that turns to text in row 101 must not become null.
         return pl.read_ndjson(text.encode(), infer_schema_length=None)
@@ -155,6 +174,19 @@ def _parse_json_lines(text: str, path: Path) -> pl.DataFrame:
         rows = [_json_object(line, f"{path}, line {number}") for number, line in lines if line.strip()]
     names = dict.fromkeys(name for row in rows for name in row)
     return pl.DataFrame([one_kind(name, [row.get(name) for row in rows]) for name in names])
+
+
+def _refuse_deep_lines(lines: pl.Series, path: Path) -> None:
+    """Raise InputError for the first line of such depth: reading one takes minutes."""
+    many = lines.str.count_matches(r"[\[{]") > _DEEPEST
+    for number in many.arg_true():
+        depth = 0
+        for bracket in _BRACKET.findall(_JSON_STRING.sub("", lines[number])):
+            depth += 1 if bracket in "[{" else -1
+            if depth > _DEEPEST:
+                got = f"values nested more than {_DEEPEST} deep"
+                where = f"{path}, line {number + 1}"
+                raise InputError(where=where, expected="a table's row", got=got, cure="leave that column out")
 
 
 def _json_object(line: str, where: str) -> dict[str, Any]:

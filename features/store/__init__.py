@@ -6,6 +6,8 @@ commits               The log of a feature table: what the store notes in each c
                       version a request means
 delta                 The feature store: one Delta table per feature view, read as of any time or any
                       version
+files                 The data files of a feature table: written whole with their sums, and read only
+                      where the sums hold
 view                  A feature view: the name, keys and clock of one table of features, and the rows
                       it accepts
 """

@@ -8,6 +8,7 @@ would not be equal.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -99,12 +100,24 @@ class Measures:
 def read_measures(texts: pl.Series) -> Measures:
     """The numbers and the measures of each text; a number that letters touch ("ps4", "2110b") is none."""
     frame = pl.select(text=texts)
-    found = frame.select(_plain(fold(pl.col("text"))).str.extract_all(_MATCH))["text"]
+    found = frame.select(matches_of(pl.col("text")))["text"]
     distinct = found.explode().drop_nulls().unique()
     read = [_read(match) for match in distinct]
     numbers = dict(zip(distinct, (number for number, _ in read), strict=True))
     measures = dict(zip(distinct, (measure for _, measure in read), strict=True))
     return Measures(_replaced(found, numbers), _replaced(found, measures))
+
+
+def matches_of(text: pl.Expr) -> pl.Expr:
+    """What may be numbers and measures in a text, as they are written: lists of strings."""
+    return _plain(fold(text)).str.extract_all(_MATCH)
+
+
+def read_matches(matches: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The numbers and the measures of one text's matches, as in `Measures`."""
+    read = [_read(match) for match in matches]
+    numbers = [number for number, _ in read if number is not None]
+    return numbers, [measure for _, measure in read if measure is not None]
 
 
 def _plain(text: pl.Expr) -> pl.Expr:

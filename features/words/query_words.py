@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from features.words.measures import read_measures
+from features.words.measures import matches_of, read_matches
 from features.words.price_limits import PricedText, split_price_limit
-from features.words.tokens import query_terms, tokenise
+from features.words.tokens import BLANKLESS, plain_of, query_terms, tokenise, tokens_of
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,20 @@ class QueryWords:
     @classmethod
     def read(cls, texts: Sequence[str | None]) -> QueryWords:
         limits = [split_price_limit(text or "") for text in texts]
-        rest = pl.Series([limit.rest for limit in limits], dtype=pl.String)
-        tokens: list[list[str]] = tokenise(rest).to_list()
-        numbers = read_measures(rest)
+        rest = pl.DataFrame({"text": [limit.rest for limit in limits]}, schema={"text": pl.String})
+        text, plain = pl.col("text"), pl.col("plain")
+        found = (  # in one go: what a request waits for is the number of these
+            rest.lazy()
+            .select("text", plain=plain_of(text), matches=matches_of(text))
+            .with_columns(tokens=tokens_of(plain), odd=plain.str.contains(BLANKLESS))
+            .collect()
+        )
+        read = tokenise(found["text"]) if found["odd"].any() else found["tokens"]
+        tokens: list[list[str]] = read.to_list()
+        numbers = [read_matches(matches) for matches in found["matches"].to_list()]
         wanted = {
             "terms": [query_terms(query) for query in tokens],
-            "numbers": numbers.numbers.to_list(),
-            "measures": numbers.measures.to_list(),
+            "numbers": [of_text for of_text, _ in numbers],
+            "measures": [of_text for _, of_text in numbers],
         }
         return cls(limits, tokens, wanted)

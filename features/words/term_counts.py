@@ -13,7 +13,7 @@ from scipy import sparse
 from features.words.packed_strings import PackedStrings
 
 _FEW = 64  # terms looked up one by one: a request's
-_ENTRIES_AT_ONCE = 1 << 20
+_ENTRIES_AT_ONCE = 1 << 15  # what is compared of them stays in the cache
 
 
 class Vocabulary:

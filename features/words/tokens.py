@@ -66,12 +66,12 @@ def tokenise(texts: pl.Series) -> pl.Series:
     Each distinct text is read once.
     """
     distinct = texts.unique()
-    plain = pl.select(text=distinct).with_columns(plain=_singular(_closed_up(fold(pl.col("text")))))
+    plain = pl.select(text=distinct).with_columns(plain=plain_of(pl.col("text")))
     blankless = plain["plain"].str.contains(BLANKLESS).fill_null(value=False)
     if blankless.any():
         parted = pl.Series([in_pairs(text) for text in plain["plain"].filter(blankless)], dtype=pl.String)
         plain = plain.with_columns(plain=plain["plain"].scatter(blankless.arg_true(), parted))
-    tokens = plain.select("text", tokens=pl.col("plain").str.extract_all(_WORD))
+    tokens = plain.select("text", tokens=tokens_of(pl.col("plain")))
     return pl.select(text=texts).join(tokens, on="text", how="left", maintain_order="left")["tokens"]
 
 
@@ -90,6 +90,16 @@ def _pairs(run: str) -> list[str]:
         return signs
     single = [sign for sign in signs if _HAN.match(sign)]
     return [*single, *(one + other for one, other in pairwise(signs))]
+
+
+def plain_of(text: pl.Expr) -> pl.Expr:
+    """A text as its tokens are read from it."""
+    return _singular(_closed_up(fold(text)))
+
+
+def tokens_of(plain: pl.Expr) -> pl.Expr:
+    """The tokens of what `plain_of` gives, where nothing in it is written without blanks (see `tokenise`)."""
+    return plain.str.extract_all(_WORD)
 
 
 class TokenisedColumns:

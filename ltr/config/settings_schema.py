@@ -21,6 +21,9 @@ from ltr.rankers import RANKERS
 _TITLE = "Settings of shop-ltr"
 
 
+OWN = ("features", "ltr")  # packages whose kinds the page shows; a plug-in's are known while it is registered
+
+
 def schema() -> dict[str, Any]:
     """JSON Schema of a config file, the kinds of encoders and rankers that this package has among it."""
     made = Config.model_json_schema()
@@ -31,10 +34,11 @@ def schema() -> dict[str, Any]:
 
 
 def _one_of(kinds: Kinds[Any, Any], defs: dict[str, Any]) -> dict[str, Any]:
-    classes: list[type[BaseModel]] = kinds.classes
+    own = [one for one in kinds.classes if one.__module__.partition(".")[0] in OWN]
+    classes: list[type[BaseModel]] = own
     refs, more = models_json_schema([(one, "validation") for one in classes])
     defs.update(more.get("$defs", {}))
-    mapping = {kind: refs[kinds.settings_of(kind), "validation"]["$ref"] for kind in kinds.names}
+    mapping = {one.model_fields["kind"].default: refs[one, "validation"]["$ref"] for one in own}
     return {
         "oneOf": [{"$ref": ref} for ref in mapping.values()],
         "discriminator": {"propertyName": "kind", "mapping": mapping},

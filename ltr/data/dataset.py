@@ -68,15 +68,16 @@ class Dataset:
         return ordered
 
     @classmethod
-    def of_list(cls, keys: pl.DataFrame, block: Block) -> Dataset:
+    def of_list(cls, keys: pl.DataFrame, block: Block, *, columns: bool = False) -> Dataset:
         """One query's candidates, in the order of product_id, with the features just made of them: a request.
 
-        What `from_frame` checks holds of these by the way they were made, but for values too large.
+        What `from_frame` checks holds of these by the way they were made, but for values too large. columns:
+        whether the frame has the features too, for who takes them from there.
         """
         if np.isinf(block.matrix).any():
             raise _bad("finite 32-bit values", "infinite ones", "mend the catalogue's numbers")
         groups = np.array([keys.height], dtype=np.int32)
-        frame = keys.hstack(block.frame()) if block.features else keys
+        frame = keys.hstack(block.frame()) if columns and block.features else keys
         X = np.ascontiguousarray(block.matrix)
         return cls(frame, FeatureSchema(block.features), X, keys["query_id"].head(1), groups)
 
@@ -127,7 +128,7 @@ class Dataset:
             )
         columns = [place[feature] for feature in features.features]
         others = [name for name in self.frame.columns if name not in self.schema.names]
-        frame = self.frame.select(*others, *features.names)
+        frame = self.frame.select(*others, *(name for name in features.names if name in self.frame.columns))
         X = np.take(self.X, columns, axis=1)
         return Dataset(frame, features, X, self.query_ids, self.groups, self.weights, self.given)
 

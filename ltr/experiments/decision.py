@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.disk import sha256
+from features.disk import sha256, write_whole
 from features.errors import InputError
 from ltr.experiments.outcome import Check, Outcome, finite
 
@@ -47,8 +48,10 @@ def _no_plan(path: Path, got: str) -> InputError:
     )
 
 
-def kept_to_plan(plan: Planned, outcome: Outcome) -> Outcome:
+def kept_to_plan(plan: Planned | None, outcome: Outcome) -> Outcome:
     """The outcome with checks of whether the test was run as planned: its deciding metric and its size."""
+    if plan is None:
+        return outcome
     figures = outcome.figures
     units = sum(figures.get("units", {}).values())
     deciding = (figures.get("metrics") or [{}])[0].get("metric")
@@ -83,7 +86,7 @@ def decision_record(
     }
 
 
-def keep_record(run: Path, record: dict[str, Any], page: str) -> Path:
+def keep_record(run: Path, record: Mapping[str, Any], page: str) -> Path:
     """Write the record and its page into the run's `decisions` folder; returns the JSON's path."""
     if not (run / "run.json").is_file():
         raise InputError(
@@ -97,9 +100,7 @@ def keep_record(run: Path, record: dict[str, Any], page: str) -> Path:
     stem = f"{record['made_at'].replace(':', '').replace('+0000', 'Z')}-{record['seen']['kind']}"
     path = folder / f"{stem}.json"
     for target, text in ((path, to_json(record)), (folder / f"{stem}.html", page)):
-        unfinished = target.with_name(f"{target.name}.tmp")
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(target)
+        write_whole(target, text)
     return path
 
 

@@ -1,7 +1,8 @@
-"""What is measured: a mean per unit, a share of units, a ratio of sums, a quantile of rows.
+"""What is measured: a mean per unit, a share of units, a ratio of sums, a mean or a quantile of rows.
 
-Written as text: `gmv` (sum of a unit's rows, mean over units), `any:bought` (share of units with a row above
-0), `clicks/impressions` (sum over sum), `p95:latency_ms` (quantile of rows); each may have a name before: `ctr=…`.
+Written as text: `gmv` (sum of a unit's rows, mean over units), `any:bought` (share of units with a row above 0),
+`clicks/impressions` (sum over sum), `each:no_result` (mean over rows, such as searches), `p95:latency_ms`
+(quantile of rows); each may have a name before: `ctr=…`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Metric:
         return {
             "mean": f"sum of {self.column} per unit, mean over units",
             "share": f"share of units with any {self.column}",
-            "ratio": f"sum of {self.column} over sum of {self.per}",
+            "ratio": f"sum of {self.column} over sum of {self.per}"
+            if self.per
+            else f"mean of {self.column} over rows",
             "quantile": f"{self.share:.3g} quantile of {self.column} over rows",
         }[self.kind]
 
@@ -66,13 +69,15 @@ def parse_metric(text: str, lower: Sequence[str] = ()) -> Metric:
         return Metric(name, "quantile", quantile[2], share=float(quantile[1]) / 100, lower=less)
     if rest.startswith("any:") and rest[4:]:
         return Metric(name, "share", rest[4:], lower=less)
+    if rest.startswith("each:") and rest[5:]:
+        return Metric(name, "ratio", rest[5:], lower=less)
     if slash and above and below:
         return Metric(name, "ratio", above, below, lower=less)
     if name and rest and ":" not in rest and not slash:
         return Metric(name, "mean", rest, lower=less)
     raise InputError(
         where="--metric",
-        expected="COLUMN, any:COLUMN, COLUMN/COLUMN or p95:COLUMN, with NAME= before it or not",
+        expected="COLUMN, any:COLUMN, each:COLUMN, COLUMN/COLUMN or p95:COLUMN, with NAME= before it or not",
         got=repr(text),
         cure="write one of these",
     )
@@ -138,6 +143,11 @@ def unit_values(metric: Metric, table: Columns, unit: IntArray, units: int) -> t
             metric, np.flatnonzero(present), columns[0][rows], row_unit=place[unit[rows]].astype(np.int64)
         )
         return found, units - int(present.sum())
+    if metric.kind == "ratio" and not metric.per:
+        counts = np.bincount(unit[~missing], minlength=units).astype(np.float64)
+        total = np.bincount(unit[~missing], columns[0][~missing], units).astype(np.float64)
+        seen = counts > 0
+        return UnitValues(metric, np.flatnonzero(seen), total[seen], counts[seen]), units - int(seen.sum())
     present = np.bincount(unit, missing, units) == 0
     sums = [np.bincount(unit, np.nan_to_num(column), units)[present] for column in columns]
     if metric.kind == "share":

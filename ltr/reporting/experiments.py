@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from features.disk import write_whole
 from ltr.config.output import say, show
+from ltr.experiments import keep_record, to_json
 from ltr.experiments.outcome import Bar, Outcome, Table
 from ltr.reporting.drawing import Plot
 from ltr.reporting.pages import render
@@ -70,3 +75,20 @@ def print_outcome(outcome: Outcome) -> None:
         say(f"{check.state}  {check.name}: {check.evidence}")
     for assumption in outcome.assumptions:
         say(f"assumes: {assumption}")
+
+
+def publish(
+    outcome: Outcome, record: Mapping[str, Any], json: str | None, html: Path | None, run: Path | None
+) -> None:
+    """To the console (or the record alone to stdout, where json is "-"), to files, and into the run's folder."""
+    text, page = to_json(record), experiment_page(outcome, record["command"])
+    kept = keep_record(run, record, page) if run else None
+    if json == "-":
+        sys.stdout.write(text)
+    else:
+        print_outcome(outcome)
+    for path, content in ((json, text), (html, page)):
+        if path and path != "-":
+            write_whole(Path(path), content)
+    if kept and json != "-":
+        say(f"decision: {kept}")

@@ -94,7 +94,7 @@ def _bars(
     label: Callable[[str], str] = aspect_in_words,
 ) -> Plot:
     rows = [Interval(label(r["name"]), r[value], r["low"], r["high"], ours=True) for r in found]
-    return plots.bars(name, title, "Largest first: " + ", ".join(row.name for row in rows[:3]), rows, axis)
+    return plots.bars(name, title, "Largest first: " + "; ".join(row.name for row in rows[:2]), rows, axis)
 
 
 def tuning_plots(found: dict[str, Any]) -> list[Plot]:

@@ -29,10 +29,10 @@ _ASPECTS = {"image": "photo", "lexical": "shared words", "text": "likeness of te
 # The stem of a feature's name, as `group.name`: the first pattern that fits says it.
 _FEATURES = (
     (r"lexical\.bm25_(\w+)", r"word search (BM25) in {}"),
-    (r"lexical\.covered_idf", "share of the query's rarer words found"),
-    (r"lexical\.covered_(\w+)", r"share of the query's words found in {}"),
-    (r"lexical\.numbers_(\w+)", r"numbers of the query found in {}"),
-    (r"lexical\.measures_(\w+)", r"sizes of the query found in {}"),
+    (r"lexical\.covered_idf", "share of the rarer words found"),
+    (r"lexical\.covered_(\w+)", r"share of words found in {}"),
+    (r"lexical\.numbers_(\w+)", r"numbers found in {}"),
+    (r"lexical\.measures_(\w+)", r"sizes found in {}"),
     (r"lexical\.phrase_(\w+)", r"words side by side in {}"),
     (r"lexical\.brand_named", "the query names the brand"),
     (r"lexical\.price_limit_satisfied", "within the price limit asked for"),
@@ -41,15 +41,15 @@ _FEATURES = (
     (r"lexical\.(\w+)_terms", r"number of words in {}"),
     (r"text\.category_agreement", "category of products with like texts"),
     (r"text\.category_top_agreement", "main category of products with like texts"),
-    (r"text\.(\w+)", r"likeness of the query's words and {}"),
+    (r"text\.(\w+)", r"likeness of words and {}"),
     (r"image\.photo_photo", "likeness of the two photos"),
-    (r"image\.text_photo", "likeness of the query's words and the photo"),
+    (r"image\.text_photo", "likeness of words and photo"),
     (r"image\.photo_(title|words|description)", r"likeness of the query's photo and {}"),
     (r"image\.category_agreement", "category of products with like photos"),
     (r"image\.category_top_agreement", "main category of products with like photos"),
-    (r"image\.words_least", "the query's word that the photo shows least"),
-    (r"image\.words_unsaid", "the query's words shown in the photo, not said in the text"),
-    (r"image\.words", "the query's words shown in the photo"),
+    (r"image\.words_least", "word that the photo shows least"),
+    (r"image\.words_unsaid", "words that only the photo shows"),
+    (r"image\.words", "words that the photo shows"),
     (r"structured\.missing_(\w+)", r"{} missing"),
     (r"structured\.brand_frequency", "how common the brand is"),
     (r"structured\.category_frequency", "how common the category is"),
@@ -58,10 +58,10 @@ _FEATURES = (
     (r"structured\.log_price", "price (logarithm)"),
 )
 _STANDINGS = {
-    "_rank_in_category": ", place within its category",
-    "_z_in_category": ", against its category's mean",
-    "_rank": ", place within the list",
-    "_z": ", against the list's mean",
+    "_rank_in_category": ", place in its category",
+    "_z_in_category": ", against its category",
+    "_rank": ", place in the list",
+    "_z": ", against the list",
 }
 _FIELDS = {"all": "any text", "title": "the title", "words": "the shown words", "image": "the photo"}
 
@@ -84,7 +84,7 @@ def aspect_in_words(name: str) -> str:
 
 
 def feature_in_words(name: str) -> str:
-    """`lexical.bm25_title_z` → "word search (BM25) in the title, against the list's mean"."""
+    """`lexical.bm25_title_z` → "word search (BM25) in the title, against the list"."""
     stem, standing = name, ""
     for ending, words in _STANDINGS.items():
         if name.endswith(ending):

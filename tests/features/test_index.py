@@ -79,7 +79,7 @@ def test_its_arrays_are_mapped_and_cannot_be_written(kept: Callable[..., Feature
     vectors = kept().catalogue.vectors
     for side in vectors.sides:
         found = vectors.of_products(side).vectors
-        assert isinstance(found, np.memmap)
+        assert isinstance(found.base, np.memmap)
         assert not found.flags.writeable
 
 

@@ -40,6 +40,10 @@ CONFIG = EvaluationConfig(bootstrap={"resamples": 200})
 
 @pytest.fixture(scope="module")
 def compared() -> Comparison:
+    return made_comparison()
+
+
+def made_comparison() -> Comparison:
     """One strategy ranks by the grade, one by the grade and a trifle, one by chance; so does the baseline."""
     random = np.random.default_rng(0)
     grade = random.integers(0, 3, QUERIES * ROWS).astype(float)

@@ -19,6 +19,7 @@ class AbSettings(BaseModel):
     metric: tuple[str, ...] = Field(
         min_length=1,
         description="metrics, the deciding one first: COLUMN (mean per unit), any:COLUMN (share of units), "
+        "each:COLUMN (mean over rows: zero results, reformulations), "
         "COLUMN/COLUMN (ratio of sums), p95:COLUMN (quantile of rows); NAME=… names one",
     )
     lower: tuple[str, ...] = Field(default=(), description="names of metrics of which less is better")

@@ -17,7 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.encoders.cache import EmbeddingCache
+from features.encoders.protocol import Fittable
+from features.encoders.registry import make_encoder
 from features.encoders.shards import ShardFolder, ShardWriter
+from features.encoders.text.sentence_encoders import TfidfConfig
 
 
 class WordEncoder:
@@ -277,3 +280,19 @@ def test_progress_is_logged_only_when_it_takes_long(
     EmbeddingCache(tmp_path / "slow").embed(WordEncoder(), texts, "text", "titles")
     assert caplog.messages[0].startswith("encoding titles: ")
     assert caplog.messages[-1].startswith("encoding titles: 200 in ")
+
+
+def test_without_a_folder_vectors_are_kept_in_memory(tmp_path: Path) -> None:
+    texts = pl.Series(["red dress", "", None, "blue shoe", "red dress"])
+    encoder = make_encoder(TfidfConfig(dimensions=3), tmp_path)
+    assert isinstance(encoder, Fittable)
+    encoder.fit(["red dress", "blue shoe", "green hat"])
+    kept, written = EmbeddingCache(), EmbeddingCache(tmp_path / "cache")
+    for cache in (kept, written):
+        first = cache.embed(encoder, texts, "text")
+        again = cache.embed(encoder, pl.concat([texts, pl.Series(["green hat"])]), "text")
+        assert (first.encoded, again.encoded, again.reused) == (3, 1, 3)
+        assert again.rows.tolist()[:5] == first.rows.tolist()
+    one, other = (cache.embed(encoder, texts, "text") for cache in (kept, written))
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+    np.testing.assert_array_equal(one.rows, other.rows)

@@ -162,3 +162,23 @@ def test_no_type_of_column_is_an_error(column: pl.Series) -> None:
     for read in (*texts, *(of(column).values for of in (values.numbers, values.prices, values.datetimes))):
         assert len(read) == 2
         assert read[1] is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "counts"),
+    [
+        (["24,269", "928"], [24269, 928]),
+        (["24.269", "928"], [24269, 928]),
+        (["1 024", "7"], [1024, 7]),
+        (["1.234.567", "12"], [1_234_567, 12]),
+        (["12.000", "7.000"], [12, 7]),
+        (["1,2,3", "12"], [None, 12]),
+    ],
+)
+def test_counts_are_whole(texts: list[str], counts: list[float | None]) -> None:
+    assert values.numbers(pl.Series(texts), whole=True).values.to_list() == counts
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+def test_ratings_by_either_mark(mark: str) -> None:
+    assert values.numbers(pl.Series([f"4{mark}5", "3", f"0{mark}25"])).values.to_list() == [4.5, 3, 0.25]

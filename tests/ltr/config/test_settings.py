@@ -16,7 +16,9 @@ from features.errors import InputError
 from ltr.config.settings import Setting, check_names, choices, read_schema, settings, to_markdown
 from ltr.config.settings_schema import schema
 from ltr.config.tree import read_config
+from ltr.rankers import RANKERS, register
 from tests.ltr.config.test_tree import CONFIGS
+from tests.ltr.rankers.ridge_ranker import RidgeConfig, RidgeRanker
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "settings.md"
 NAMED = [one for one in settings() if "NAME" not in one.name]
@@ -80,3 +82,12 @@ def test_names_of_the_users_own_are_no_settings_to_check() -> None:
 def test_the_schema_reads_the_demo_config() -> None:
     tree = yaml.safe_load(CONFIGS[0].read_text(encoding="utf-8"))
     assert set(tree) <= set(read_schema()["properties"])
+
+
+def test_kinds_registered_from_outside_are_not_among_the_packages_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = schema()
+    monkeypatch.setattr(RANKERS, "_known", dict(RANKERS._known))
+    register(RidgeConfig, RidgeRanker)
+    assert schema() == before

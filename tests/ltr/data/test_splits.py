@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from features.errors import InputError
+from ltr.data.doctor import check_part_names
 from ltr.data.splits import (
     ColumnSplitConfig,
     Fold,
@@ -88,6 +89,36 @@ def test_column_names_the_parts() -> None:
     (named,) = make_folds(ColumnSplitConfig(validation=("other",)), frame)
     assert named.validation == [f"q{i:03d}" for i in range(30, 40)]
     assert len(named.train) == 20
+
+
+@pytest.mark.parametrize("validation", ["valid", "Val", "validation", "DEV", "Development "])
+@pytest.mark.parametrize("train", ["train", "Train", "TRAINING"])
+@pytest.mark.parametrize("test", ["test", " Test", "testing"])
+def test_parts_by_their_other_names(train: str, validation: str, test: str) -> None:
+    frame = queries(6, split=[train, validation, test] * 2)
+    (fold,) = make_folds(ColumnSplitConfig(), frame)
+    assert (fold.train, fold.validation, fold.test) == (
+        ["q000", "q003"],
+        ["q001", "q004"],
+        ["q002", "q005"],
+    )
+
+
+def test_the_doctor_says_how_parts_were_read_and_who_stands_in_none() -> None:
+    config = ColumnSplitConfig()
+    frame = queries(6, split=["train", "Train", "test", "dev", "holdout", None])
+    (found,) = check_part_names(config, frame, frame["query_id"])
+    assert found.level == "WARN"
+    for words in (
+        "1 queries of 'holdout' stand in no part",
+        "1 queries of None",
+        "'Train' as 'train'",
+        "'dev' as",
+    ):
+        assert words in found.evidence
+    plain = queries(2, split=["train", "test"])
+    assert [one.level for one in check_part_names(config, plain, plain["query_id"])] == ["PASS"]
+    assert list(check_part_names(FoldsConfig(), plain, plain["query_id"])) == []
 
 
 def test_rotation_is_letors() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from features.errors import InputError
 from ltr.experiments import AbSettings, Columns, Outcome, analyse_ab
@@ -20,7 +21,7 @@ from ltr.experiments.metrics import parse_metric, unit_values
 from tests.ltr.experiments.worlds import searches
 
 SHARED = Path(os.environ.get("LTR_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
-METRICS = ("ctr=clicks/impressions", "cvr=any:bought", "gmv", "p95=p95:latency")
+METRICS = ("ctr=clicks/impressions", "cvr=any:bought", "gmv", "each:bought", "p95=p95:latency")
 
 
 def judge(frame: pl.DataFrame, **more: Any) -> Outcome:
@@ -257,3 +258,28 @@ def test_cookie_cats() -> None:
     assert found["difference"] == pytest.approx(share[1] - share[0])
     assert outcome.says == "no"
     assert outcome.checks[0].state == "WARN"  # 44,700 against 45,489
+
+
+def test_a_mean_over_rows_is_the_ratio_to_their_number() -> None:
+    frame = searches(1500, lift=0.1, seed=20).with_columns(one=1)
+    each, ratio = (
+        judge(frame, metric=(text,)).figures["metrics"][0] for text in ("each:bought", "bought/one")
+    )
+    assert each["p"] == ratio["p"]
+    holes = frame.with_columns(bought=pl.when(pl.int_range(pl.len()) % 9 == 0).then(None).otherwise("bought"))
+    known = judge(holes.drop_nulls("bought"), metric=("each:bought",)).figures["metrics"][0]
+    assert judge(holes, metric=("each:bought",)).figures["metrics"][0]["control"] == known["control"]
+
+
+@pytest.mark.parametrize("people", ["men", "women"])
+def test_open_bandits_policies_as_two_arms(people: str) -> None:
+    if not (SHARED / "open_bandit").exists():
+        pytest.skip("open_bandit is not in ../shared/data")
+    files = {arm: SHARED / "open_bandit" / arm / people / f"{people}.csv.gz" for arm in ("bts", "random")}
+    parts = [pl.read_csv(path).select("click", arm=pl.lit(arm)) for arm, path in files.items()]
+    frame = pl.concat(parts).with_row_index("visitor")
+    outcome = judge(frame, metric=("click",), control="random")
+    clicks = {part["arm"][0]: int(part["click"].sum()) for part in parts}
+    a, b = (np.r_[np.ones(clicks[arm]), np.zeros(10_000 - clicks[arm])] for arm in ("random", "bts"))
+    assert outcome.figures["metrics"][0]["p"] == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue)
+    assert outcome.says == ("yes" if people == "men" else "no")

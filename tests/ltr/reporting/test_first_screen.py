@@ -83,12 +83,12 @@ def test_nothing_is_said_of_sources_where_no_ladder_was_climbed() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("lexical.bm25_title_z", "word search (BM25) in the title, against the list's mean"),
-        ("lexical.covered_all", "share of the query's words found in any text"),
+        ("lexical.bm25_title_z", "word search (BM25) in the title, against the list"),
+        ("lexical.covered_all", "share of words found in any text"),
         ("lexical.title_terms", "number of words in the title"),
-        ("text.description_rank", "likeness of the query's words and the description, place within the list"),
+        ("text.description_rank", "likeness of words and the description, place in the list"),
         ("image.photo_photo", "likeness of the two photos"),
-        ("structured.price_rank_in_category", "price, place within its category"),
+        ("structured.price_rank_in_category", "price, place in its category"),
         ("structured.missing_image", "the photo missing"),
         ("extra.delivery_days", "delivery days"),
         ("audio.audio_audio", "audio: audio audio"),
