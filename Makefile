@@ -3,7 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
+<<<<<<< HEAD
 .PHONY: demo test lint bench bare docs settings clean
+=======
+.PHONY: demo test lint bench faults bare settings clean
+>>>>>>> main
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features
@@ -22,9 +26,15 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_dependencies.py
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+# Damage done on purpose, counted; some minutes.
+faults: .venv/installed
+	$(BIN)/python -m benchmarks.faults
+	$(BIN)/python -m benchmarks.tables
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv

@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import io
 import multiprocessing
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -75,7 +77,7 @@ def main() -> None:
     for size, items in photos.items():
         figures["workers_alone"][size] = workers_alone(items[:ALONE], given.turns)
         print(f"{size}, workers alone: {figures['workers_alone'][size]}", flush=True)
-    command = f"python -m benchmarks.image_speed --photos {given.photos} --large {given.large}"
+    command = shlex.join(["python", "-m", "benchmarks.image_speed", *sys.argv[1:]])
     record.write("image_speed", command, figures)
 
 

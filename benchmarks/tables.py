@@ -251,6 +251,18 @@ def interval(row: dict[str, Any]) -> str:
     return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
 
 
+def faults() -> Iterator[str]:
+    found = results("faults")
+    if found is None:
+        return
+    yield "\n## Faults\n"
+    yield "Damage done on purpose. A try survives where the fault is found (one line), healed, or without effect.\n"
+    yield "| fault | tried | survived | rest |\n|---|---:|---:|---:|"
+    for name, row in found["faults"].items():
+        yield f"| {name} | {row['tried']:,} | {row['survived']:,} | {row['rest']:,} |"
+    yield f"\n{about(found)}"
+
+
 LEARNING, ENCODING, EXPERIMENTS, CORE = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
     for module in (learning_tables, encoding_tables, experiment_tables, core_tables)
@@ -266,6 +278,7 @@ SECTIONS = (
     *ENCODING,
     *EXPERIMENTS,
     *CORE,
+    faults,
 )
 
 if __name__ == "__main__":

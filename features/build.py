@@ -7,6 +7,7 @@ drift apart.
 from __future__ import annotations
 
 import copy
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
+log = logging.getLogger(__name__)
+
 _INDEXES = "index"
 
 
@@ -151,7 +154,10 @@ class FeatureBuilder:
         if found is None:
             found = cls(products, config, encoders, cache)
             arrays = {kind: group.arrays() for kind, group in found.groups.items()}
-            save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
+            try:
+                save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
+            except OSError as error:  # a full disk, or another user's cache, which serving may only read
+                log.warning("catalogue index: not kept for the next time (%s)", error)
             found._take(found.groups, schema)
         return found
 

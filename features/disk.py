@@ -67,6 +67,12 @@ def write_whole(path: Path, text: str) -> None:
         unfinished.write_text(text, encoding="utf-8")
 
 
+def write_note(path: Path, text: str) -> None:
+    """`write_whole` for what a cache knows only to be quicker: where nothing can be written, nothing is."""
+    with suppress(OSError):
+        write_whole(path, text)
+
+
 def sweep(folder: Path, names: str = "*.tmp") -> None:
     """Remove the files that killed writers left unfinished; a live one needs its own for a moment only."""
     for path in folder.glob(names):

@@ -21,7 +21,7 @@ import polars as pl
 import polars.selectors as cs
 
 from features.batch import rows_of
-from features.disk import draft_beside
+from features.disk import draft_beside, sha256
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import CatalogueVectors
 from features.encoders.comparisons import comparisons
@@ -35,7 +35,6 @@ ABOUT, PRODUCTS = "index.json", "products.arrow"
 _FORMAT = 1
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"
-_ENDS = 1 << 16  # bytes at either end of a file by which damage is seen without reading all of it
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -118,9 +117,9 @@ def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mappin
             "groups": list(groups),
             "unreadable": vectors.stats.unreadable,
             "arrays": names,
-            "files": {file: _ends(draft / file) for file in (*names, PRODUCTS)},
+            "files": {file: _whole(draft / file) for file in (*names, PRODUCTS)},
         }
-        (draft / ABOUT).write_text(json.dumps(about), encoding="utf-8")
+        (draft / ABOUT).write_text(json.dumps(about | {"sum": _sum(about)}), encoding="utf-8")
         _put(draft, target)
     there = [path for path in target.parent.glob(_ANY) if path.is_dir()]
     for old in sorted(there, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
@@ -145,9 +144,9 @@ def open_index(
     """
     try:
         about = json.loads((target / ABOUT).read_text(encoding="utf-8"))
-        if about["format"] != _FORMAT or about["key"] != key:
+        if about.pop("sum") != _sum(about) or about["format"] != _FORMAT or about["key"] != key:
             return None
-        if any(_ends(target / file) != ends for file, ends in about["files"].items()):
+        if any(_whole(target / file) != ends for file, ends in about["files"].items()):
             return None
         arrays = {
             name: np.load(target / file, mmap_mode="r", allow_pickle=False).view(np.ndarray)
@@ -186,11 +185,10 @@ def _below(arrays: Arrays, prefix: str) -> Iterator[tuple[str, np.ndarray]]:
             yield name.removeprefix(prefix), array
 
 
-def _ends(path: Path) -> list[Any]:
-    """A file's size, and a hash of its beginning and its end."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        digest = hashlib.blake2b(file.read(_ENDS), digest_size=16)
-        file.seek(max(0, size - _ENDS))
-        digest.update(file.read(_ENDS))
-    return [size, digest.hexdigest()]
+def _whole(path: Path) -> list[Any]:
+    """A file's size and its hash: all of it, since a bit may turn anywhere."""
+    return [path.stat().st_size, sha256(path)]
+
+
+def _sum(about: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

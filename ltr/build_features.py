@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> Prepared:
         prepared, f"{masked_address(config.store.root)}, view {config.name}_pairs, version {prepared.version}"
     )
     output.say(f"done in {watch}")
+    output.say(f"next: python -m ltr.train{command_line.config_words(given)}")
     return prepared
 
 

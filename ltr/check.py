@@ -37,7 +37,11 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
     print_findings(findings, passed=given.verbose)
     if given.json:
         output.write_json({"worst": worst(findings), "findings": to_frame(findings).to_dicts()})
-    if worst(findings) == "FAIL":
+    fault = worst(findings) == "FAIL"
+    output.say(
+        "next: " + ("mend what fails" if fault else f"python -m ltr.train{command_line.config_words(given)}")
+    )
+    if fault:
         raise SystemExit(command_line.VERDICT_NO)
     return findings
 

@@ -28,14 +28,13 @@ def main(argv: Sequence[str] | None = None) -> Path:
     from ltr.data.doctor import stop_on_failure
     from ltr.pipeline.examination import read_data
     from ltr.pipeline.fusion_comparison import compare_strategies
-    from ltr.reporting.console import print_cleaning, print_findings
+    from ltr.reporting.console import print_findings
     from ltr.reporting.fusion_report import print_comparison, save_fusion
     from ltr.runs.record import check_target
 
     target = given.run or Path(config.runs) / f"{config.name}-fusion"
     check_target(target, "fusion.json")
     examined = read_data(config)
-    print_cleaning(examined.prepared.collection)
     print_findings(examined.findings)
     stop_on_failure(examined.findings)
     comparison, facts = compare_strategies(config, examined, given.components)

@@ -59,7 +59,8 @@ def _measure_run(
         check_held_out(given.baseline)
     config = measuring.with_conventions(run, overrides)
     scored = measuring.score_run(run, config, files)
-    console.print_cleaning(scored.collection)
+    if given.judgements:
+        console.print_cleaning(scored.collection)
     measured, verdict = scored.measure(config.evaluation), None
     console.print_measurement(measured, config.evaluation)
     if given.baseline:

@@ -31,7 +31,6 @@ def main(argv: Sequence[str] | None = None) -> Path:
     target = given.run or Path(config.runs) / f"{config.name}-{config.ranker.kind}"
     check_target(target)
     examined = read_data(config)
-    console.print_cleaning(examined.prepared.collection)
     console.print_findings(examined.findings)
     stop_on_failure(examined.findings)
     record = train(config, examined, command_line.as_typed("ltr.train", argv))
@@ -43,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
         output.write_json({"run": str(target), **figures(record)})
     output.say(f"run: {target} ({watch})")
     output.say(f"report: {target / 'report.html'}")
+    output.say(f"next: python -m ltr.rank --run {target} --query WORDS, or ltr.explain --run {target}")
     return target
 
 

@@ -50,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> Path | None:
     if given.json:
         output.write_json({"run": str(target), **found})
     output.say(f"run: {target} ({watch})")
+    output.say(
+        f"next: python -m ltr.evaluate --run {target} --baseline RUN, for a verdict against another run"
+    )
     return target
 
 
@@ -75,7 +78,6 @@ def _read_task(config: Config) -> Task:
     from ltr.runs.tuned import make_task
 
     examined = read_data(config, last_fold=True)
-    console.print_cleaning(examined.prepared.collection)
     console.print_findings(examined.findings)
     stop_on_failure(examined.findings)
     return make_task(config, examined)

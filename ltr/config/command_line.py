@@ -87,6 +87,11 @@ def add_run(made: argparse.ArgumentParser) -> None:
     made.add_argument("--run", type=Path, default=Path("runs/demo-lightgbm"), help=help_text)
 
 
+def config_words(given: argparse.Namespace) -> str:
+    """` --config FILE` as it was given, for the line that names the next command; nothing for the demo shop."""
+    return "" if given.config == DEMO_CONFIG else f" --config {given.config}"
+
+
 def misuse(expected: str, got: str, cure: str) -> InputError:
     """The error for words that a command cannot do anything with."""
     return InputError(where="command line", expected=expected, got=got, cure=cure)
@@ -186,10 +191,11 @@ def read_settings_and(
 
     check: raises InputError for arguments that cannot be used, before the settings are read.
     """
-    from ltr.config.yaml_files import parse_yaml, read_yaml
-
     given, overrides = read_words(made, argv)
     check(given)
+
+    from ltr.config.yaml_files import parse_yaml, read_yaml
+
     own = [name for name in overrides if name.partition(".")[0] in sections]
     kept = {name.partition(".")[2]: overrides.pop(name) for name in own}
     for name, dotted in SHORTCUTS.items():

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from features.errors import InputError
-from features.sources.readers import decode
 
 _MOST = 1_000_000
 
@@ -19,6 +18,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         got = "a folder" if path.is_dir() else "no such file"
         raise InputError(where=path, expected="a config file", got=got, cure="check --config")
+    from features.sources.readers import (
+        decode,  # polars and more, which a typo in a command line need not wait for
+    )
+
     tree = parse_yaml(decode(path.read_bytes(), path), str(path))
     if not isinstance(tree, dict):
         raise InputError(

@@ -21,10 +21,14 @@ from ltr.data.doctor import (
 from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
-from ltr.pipeline.prepare import Prepared, prepare
+from ltr.pipeline.prepare import Prepared, make_config_encoder, prepare
+from ltr.rankers.boosters.boosted import BoostedConfig
+from ltr.rankers.devices import check_lightgbm, check_xgboost
 from ltr.training.modality_dropout import check_parts
 
 _COUNTED = 1000  # descriptions whose tokens are counted
+
+_DEVICE_CHECKS = {"lightgbm": check_lightgbm, "xgboost": check_xgboost}
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,15 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     modality that the config takes away and the catalogue never had.
     """
     check_tracking(config.tracking)
+    if isinstance(config.ranker, BoostedConfig) and config.ranker.kind in _DEVICE_CHECKS:
+        _DEVICE_CHECKS[config.ranker.kind](config.ranker.device)  # before the work, not after it
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
     folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
     folds = folds[-1:] if last_fold else folds
     findings = check_collection(config, prepared.collection, folds)
-    findings += [*examine_features(prepared.table.frame), *_check_reach(prepared)]
+    findings += examine_features(prepared.table.frame)
     return Examined(prepared, folds, findings)
 
 
@@ -67,18 +73,20 @@ def check_collection(
         *examine_collection(collection, relevant_from=relevant_from),
         *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
         *check_part_names(config.split, queries, pairs["query_id"]),
+        *_check_reach(config, collection),
     ]
 
 
-def _check_reach(prepared: Prepared) -> Iterator[Finding]:
+def _check_reach(config: Config, collection: Collection) -> Iterator[Finding]:
     """Whether text encoders read descriptions to their end; of many, a sample is counted."""
-    products = prepared.collection.products
+    products = collection.products
     if "description" not in products.columns or not products["description"].count():
         return
     texts = (
         products["description"].drop_nulls().gather_every(max(1, products["description"].count() // _COUNTED))
     )
-    for name, encoder in prepared.encoders.items():
+    for name in config.encoders:
+        encoder = make_config_encoder(config, name)
         if isinstance(encoder, Bounded) and "text" in encoder.modalities and encoder.longest is not None:
             count = int(encoder.cuts(texts.to_list()).sum())
             yield finding(

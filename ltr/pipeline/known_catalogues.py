@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from features.build import products_key
-from features.disk import write_whole
+from features.disk import write_note
 from features.media.columns import media_columns
 from features.sources.load import Collection
 from ltr.demo.shop import DemoShopConfig, shop_key
@@ -34,8 +34,7 @@ def remember_products(collection: Collection, data: BaseModel, base: Path, folde
         "photos": _photos(collection.products),
     }
     path = _path(data, base, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(seen))
+    write_note(path, json.dumps(seen))
 
 
 def known_products(data: BaseModel, base: Path, folder: Path) -> str | None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from features.disk import write_whole
+from features.disk import write_note
 from features.encoders.registry import Encoder
 from features.errors import InputError
 
@@ -70,8 +70,7 @@ def known_encoder(
         made = make()
     if type(made).__module__.startswith(_OURS):
         seen = {"modalities": sorted(made.modalities), "space": made.space, "fingerprint": made.fingerprint}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(seen))
+        write_note(path, json.dumps(seen))
     return made
 
 

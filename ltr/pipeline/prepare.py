@@ -102,7 +102,7 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
     products = known_products(config.data, config.base, folder)
     if products is not None:
         encoders = {
-            name: known_encoder(settings, config.base, folder, partial(_make_encoder, config, name))
+            name: known_encoder(settings, config.base, folder, partial(make_config_encoder, config, name))
             for name, settings in config.encoders.items()
         }
         key = index_key(products, config.features, encoders)
@@ -116,14 +116,14 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
 
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     """The config's encoders by role; one that learns from texts (TF-IDF) is fitted on the catalogue's."""
-    encoders = {name: _make_encoder(config, name) for name in config.encoders}
+    encoders = {name: make_config_encoder(config, name) for name in config.encoders}
     for encoder in encoders.values():
         if isinstance(encoder, Fittable) and not encoder.fitted:
             fit_on_products(encoder, products)
     return encoders
 
 
-def _make_encoder(config: Config, name: str) -> Encoder:
+def make_config_encoder(config: Config, name: str) -> Encoder:
     try:
         return make_encoder(config.encoders[name], config.base)
     except NotFittedError as error:

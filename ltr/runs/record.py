@@ -227,7 +227,7 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
                 where=run,
                 expected="a run folder",
                 got=f"one without {name}" if run.is_dir() else "a file" if run.exists() else "no such folder",
-                cure="name a folder that ltr.train wrote",
+                cure=f"name a folder that ltr.train wrote{_runs_beside(run)}",
             )
     refuse_links(run)
     about = read_about(run)
@@ -243,6 +243,14 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     _check_states(run, config)
     check_settings(run, config)
     return config, schema, about
+
+
+def _runs_beside(run: Path) -> str:
+    """The runs in the same folder; where there is none, how to make one."""
+    beside = sorted(path.parent for path in run.parent.glob(f"[!.]*/{ABOUT}") if "@" not in path.parent.name)
+    if beside:
+        return f": {', '.join(map(str, beside[:5]))}{' …' * (len(beside) > 5)}"
+    return "; there is none beside it: first python -m ltr.train"
 
 
 def _read_whole(path: Path, parse: Callable[[str], Parsed]) -> Parsed:

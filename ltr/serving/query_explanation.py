@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,6 +74,7 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
 
     Raises InputError for words without a candidate, and for a ranker that cannot be explained.
     """
+    _refuse_unknown_id(asked, collection.queries["query_id"])
     query = collection.queries.filter(query_id=asked)
     known = query.height == 1
     pairs = collection.judgements.filter(query_id=asked).select(KEYS).sort(KEYS)
@@ -103,6 +106,20 @@ def _explained(
     candidates = explanation.data.frame.select("product_id").with_row_index("row")
     ranked = in_order(candidates, run.model.score(rows))
     return Explained(explanation, ranked, products, shelf)
+
+
+def _refuse_unknown_id(asked: str, known: pl.Series) -> None:
+    """Raise InputError for what is written as the run's query ids are, and is none of them: it is no words."""
+    shapes = known.str.replace_all(r"\d+", "0").unique()
+    if asked in known or not re.search(r"\d", asked) or re.sub(r"\d+", "0", asked) not in shapes:
+        return
+    near = difflib.get_close_matches(asked, known.to_list(), n=3, cutoff=0)
+    raise InputError(
+        where="--query",
+        expected="the id of one of the run's queries, or words",
+        got=f"{asked!r}, which looks like an id and is none",
+        cure=f"near it: {', '.join(near)}",
+    )
 
 
 def _no_candidates(asked: str, cure: str) -> InputError:

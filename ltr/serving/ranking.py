@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from features.media.photos import decode
 from ltr.config.group_names import media_of
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
+
+log = logging.getLogger(__name__)
 
 CANDIDATES = 200  # from BM25, and as many from each cosine
 SHOWN = ("product_id", "title", "brand", "category", "price")
@@ -77,7 +81,20 @@ def ask(run: SavedRun, text: str | None, image: Path | None, media: Sequence[str
     """The run's catalogue ranked for words, a photo, and files of other modalities given as MODALITY=FILE."""
     query = one_query(text, image, read_media(media, media_of(run.config.data)))
     _check_asked(image, run)
-    return rank(run, run.catalogue_builder(), QueryBatch(query))
+    builder = run.catalogue_builder()
+    _warn_of_unknown_words(text, builder.catalogue.products)
+    return rank(run, builder, QueryBatch(query))
+
+
+def _warn_of_unknown_words(text: str | None, products: pl.DataFrame) -> None:
+    """Say when the catalogue has no word of the query: what is found then, is found by meaning or look alone."""
+    words = re.findall(r"\w+", (text or "").casefold())
+    texts = [name for name in ("title", "description", "brand", "category") if name in products.columns]
+    if not words or not texts:
+        return
+    whole = pl.concat_str(texts, separator=" ", ignore_nulls=True).str.to_lowercase()
+    if not products.select(whole.str.contains_any(words).any()).item():
+        log.warning("no product has a word of %r: what is found is found by meaning or look alone", text)
 
 
 def rank(run: SavedRun, builder: FeatureBuilder, query: QueryBatch) -> pl.DataFrame:

@@ -147,9 +147,16 @@ class Search:
             if self._prunes and number + 1 < len(self.judge.folds):
                 trial.report(mean.value, number)
                 if trial.should_prune():
-                    return f"stopped after fold {number + 1} at {mean.value:.4f}"
+                    return f"stopped after fold {number + 1} at {mean.value:.4f}{self._best_after(number)}"
         self._keep(trial, results, mean)
         return mean
+
+    def _best_after(self, fold: int) -> str:
+        """What the best complete trial had on the same folds: its mean over all of them is no measure of these."""
+        complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        same = [trial.user_attrs[FOLDS][: fold + 1] for trial in complete if FOLDS in trial.user_attrs]
+        best = max((sum(values) / len(values) for values in same), default=None)
+        return "" if best is None else f", where the best has {best:.4f} on the same folds"
 
     def _keep(self, trial: optuna.Trial, results: Sequence[FoldResult], mean: FoldResult) -> None:
         trial.set_user_attr(FOLDS, [result.value for result in results])

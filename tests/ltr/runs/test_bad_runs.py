@@ -109,6 +109,24 @@ def test_a_query_that_matches_nothing_says_so(shop: Shop, copied_run: Path) -> N
     assert "nothing found" in ended.out
 
 
+def test_who_names_no_run_is_told_which_there_are(shop: Shop, copied_run: Path) -> None:
+    line = shop.refused("rank --run nothing --query hat")
+    assert f"name a folder that ltr.train wrote: {copied_run.name}" in line
+    line = shop.refused("rank --query hat")
+    assert "runs/demo-lightgbm: expected a run folder, got no such folder" in line
+    assert "there is none beside it: first python -m ltr.train" in line
+
+
+def test_words_that_no_product_has_are_told(shop: Shop, copied_run: Path) -> None:
+    assert "WARNING: no product has a word of 'zzz'" in shop.run("rank --run run --query zzz").out
+    assert "WARNING" not in shop.run("rank --run run --query hat").out
+
+
+def test_what_looks_like_an_id_is_not_taken_as_words(shop: Shop, copied_run: Path) -> None:
+    line = shop.refused("explain --run run --query q99")
+    assert "got 'q99', which looks like an id and is none; near it: q" in line
+
+
 def test_a_folder_that_is_no_run(shop: Shop) -> None:
     (shop.folder / "mine").mkdir()
     assert (

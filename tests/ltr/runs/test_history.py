@@ -20,8 +20,9 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def folder(trained: Trained, tmp_path: Path) -> Path:
+def folder(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Three runs of the same data, one of another split, a broken one, and a folder that is none."""
+    monkeypatch.setenv("SHOP_LTR_TRUST", str(trained.work))  # their settings name the folders of another run
     made = tmp_path / "runs"
     for number, (name, trees) in enumerate({"first": 20, "second": 30, SCRIPT.replace("/", "_"): 30}.items()):
         _copy(trained.run, made / name, number, {"ranker": {"trees": trees}})
