@@ -3,11 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
-<<<<<<< HEAD
-.PHONY: demo test lint bench bare docs settings clean
-=======
-.PHONY: demo test lint bench faults bare settings clean
->>>>>>> main
+.PHONY: demo test lint bench faults bare docs settings clean
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features

@@ -286,7 +286,5 @@ def test_too_few_training_photos_are_refused(tmp_path: Path) -> None:
     products, queries, judgements = asked_shop()
     asked = judged_photos(products, queries, judgements, ["q00", "q01"])
     settings = SETTINGS.model_copy(update={"pairs": "judgements"})
-    with pytest.raises(
-        InputError, match=r"at least 20 training queries .*got 2; set aligned\.pairs: both"
-    ):
+    with pytest.raises(InputError, match=r"at least 20 training queries .*got 2; set aligned\.pairs: both"):
         make_pairs(None, asked, Lengths(), EmbeddingCache(tmp_path), settings)
