@@ -30,7 +30,7 @@ from ltr.pipeline.strategies import (
 )
 from ltr.rankers import LightGBMConfig, LogisticConfig, NeuralConfig, load_ranker, make_ranker
 from ltr.rankers.blend.blend_ranker import BlendRanker
-from ltr.rankers.networks.embedded_fields import aligned_encoders_of
+from ltr.rankers.networks.embedded_fields import towers_of
 from tests.ltr.conftest import Trained
 from tests.ltr.rankers.blend.test_blend_ranker import SMALL, shop
 
@@ -178,7 +178,7 @@ def test_the_embeddings_of_a_shops_own_modality_are_chosen_and_meet(modality: st
     strategies, _ = choose_strategies(config, data.schema, embeddings)
     network = strategies[-1]
     assert set(network.rows(EmbeddedDataset(data, vectors)).vectors) == set(names)
-    _, own = aligned_encoders_of(names)
+    _, own = towers_of(names)
     assert (f"query_{modality}", modality) in own.meetings
     quick = replace(network, ranker=NeuralConfig(threads=1, epochs=2, width=8))
     (outcome,) = fit_strategies(EmbeddedDataset(data, vectors), [fold], [quick])
