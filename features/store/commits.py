@@ -6,7 +6,6 @@ and its own sum: so a bit that turns in a data file or in the log itself is foun
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import xxhash
 from deltalake import CommitProperties, DeltaTable
 
 from features.errors import InputError
@@ -47,8 +47,8 @@ class Record:
 
 
 def digest(data: bytes) -> str:
-    """128 bits of SHA-256, for which processors have instructions: 0.2 s for the file of a million rows × 38."""
-    return hashlib.sha256(data).hexdigest()[:32]
+    """128 bits of XXH3, against damage, not against forgers: 150 MB take a fiftieth of a second."""
+    return xxhash.xxh3_128_hexdigest(data)
 
 
 def content_of(files: list[str], schema: str) -> str:
