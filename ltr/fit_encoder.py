@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     made.add_argument("--role", help="name of the encoder in the config; default: the only one to be fitted")
     given, config = command_line.read_settings(made, argv)
 
-    from ltr.runs.fitted_encoders import fit_encoder
+    from ltr.runs.encoders.fitted_encoders import fit_encoder
 
     encoder, target, found = fit_encoder(config, given.role)
     output.say(found)
