@@ -175,16 +175,16 @@ def fit_strategies(
     folds: Sequence[Fold],
     strategies: Sequence[Strategy],
     done: Callable[[], None] = lambda: None,
-    learnt: EmbeddedDataset | None = None,
+    thinned: EmbeddedDataset | None = None,
 ) -> list[Outcome]:
     """Each strategy fitted on every fold's training queries and scored on its test queries.
 
-    learnt: the same pairs as training sees them, if otherwise. The members of the blends are trained once a
+    thinned: the same pairs as training sees them, if otherwise. The members of the blends are trained once a
     fold; `fit_seconds` has what each would take alone.
     """
     outcomes = [Outcome(strategy, np.full(len(rows.data.X), np.nan)) for strategy in strategies]
     for fold in folds:
-        train, test = (learnt or rows).take(fold.train), rows.take(fold.test)
+        train, test = (thinned or rows).take(fold.train), rows.take(fold.test)
         validation = rows.take(fold.validation) if fold.validation else None
         members = _SharedMembers(train.data, validation.data if validation else None)
         for outcome in outcomes:

@@ -142,7 +142,7 @@ def test_every_strategy_learns_from_the_thinned_lists() -> None:
     strategies = [Strategy(ranker.kind, "feature", ranker) for ranker in rankers]
     strategies += [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
     learnt = hidden(data)
-    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, learnt=EmbeddedDataset(learnt))
+    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, thinned=EmbeddedDataset(learnt))
     plain = fit_strategies(EmbeddedDataset(data), [fold], strategies)
     for thinned, whole in zip(found, plain, strict=True):
         alone = make_ranker(thinned.strategy.ranker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import random
@@ -113,6 +114,18 @@ def test_a_table_of_an_older_version_is_called_so_and_an_overwrite_makes_it_anew
         store.write(VIEW, rows(5), mode="overwrite")
     assert store.read(VIEW).equals(rows(5))
     assert len(list(tmp_path.glob("pairs@*"))) == 1
+
+
+def test_a_table_whose_sums_are_those_of_an_older_version_is_called_so(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    def summed(told: dict[str, Any]) -> None:
+        plain = json.dumps({name: value for name, value in told.items() if name != "sum"}, sort_keys=True)
+        told["sum"] = hashlib.sha256(plain.encode()).hexdigest()[:32]
+
+    record_changed(tmp_path, summed, 1)
+    with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
+        store.read(VIEW)
 
 
 def test_a_table_of_a_newer_version_and_a_damaged_record_are_told_apart(
