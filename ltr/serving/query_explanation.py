@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from features.build import FeatureBuilder
+from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.progress import progress
@@ -29,7 +29,7 @@ from ltr.pipeline.prepare import embedded_dataset
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.ranking import CANDIDATES, in_order, looks_like_an_id, one_query, unknown_id
+from ltr.serving.ranking import in_order, looks_like_an_id, one_query, unknown_id
 
 
 @dataclass(frozen=True)

@@ -231,3 +231,20 @@ def test_queries_that_look_alike_stay_in_one_fold(seed: int) -> None:
     assert tested_in["q0"] == tested_in["q1"] == tested_in["q2"]
     assert tested_in["q3"] == tested_in["q4"]
     assert sorted(tested_in) == [f"q{n}" for n in range(7)]
+
+
+@pytest.mark.parametrize("name", ["val", "Valid", "validation", "DEV", "development", "validate"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_validation_part_that_the_config_trains_or_tests_on_is_no_validation_part(
+    part: str, name: str
+) -> None:
+    other = "test" if part == "train" else "train"
+    frame = queries(40, split=[name, other] * 20)
+    config = ColumnSplitConfig(validation_share=0.25, **{part: (name,)})
+    (fold,) = make_folds(config, frame)
+    trained, tested = (0, 1) if part == "train" else (1, 0)
+    assert sorted(fold.train + fold.validation) == [f"q{i:03d}" for i in range(trained, 40, 2)]
+    assert len(fold.validation) == 5
+    assert fold.test == [f"q{i:03d}" for i in range(tested, 40, 2)]
+    (finding,) = check_part_names(config, frame, frame["query_id"])
+    assert finding.level == "PASS"
