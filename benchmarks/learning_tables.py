@@ -43,7 +43,7 @@ def strategies(found: dict[str, Any], segment: str) -> Iterator[str]:
 def photos(found: dict[str, Any]) -> Iterator[str]:
     """The gain of photos on text queries by what they name, and photo queries beside plain baselines."""
     yield "\n## fashion: what photos are worth\n"
-    yield f"{found['convention']} `{found['config']}`, test split, photos read by the tower fitted on the catalogue.\n"
+    yield f"{found['convention']} `{found['config']}`, test split, photos read by an encoder aligned to its titles.\n"
     yield "**text queries**: all features against those that use no photo\n"
     yield "| booster | queries | without photos | all | gain [95 %] | p | p (Holm, over segments) |"
     yield "|---|---|---:|---:|---:|---:|---:|"
@@ -66,7 +66,7 @@ def photos(found: dict[str, Any]) -> Iterator[str]:
     yield f"\n**photo queries** ({rows[0]['queries']})\n\n| system | nDCG@10 [95 %] |\n|---|---:|"
     for row in sorted(rows, key=lambda one: one["mean"]):
         yield f"| {row['system']} | {row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] |"
-    yield "\nOut of fold on the training queries, on which the tower, the features and the dropout were chosen:\n"
+    yield "\nOut of fold on the training queries, on which encoder, features and dropout were chosen:\n"
     yield "| queries | against | mean of that | all | gain [95 %] | p |\n|---|---|---:|---:|---:|---:|"
     for row in found["out_of_fold"]:
         gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"

@@ -46,7 +46,7 @@ def headlines() -> Iterator[str]:
     """nDCG@10 of the plain baselines and of each booster with all features, a row a set and kind of query."""
     plain = ("random", "BM25", "text cosine", "photo cosine")
     yield "\nnDCG@10 on queries held out from training, gain 2^grade − 1, queries with nothing relevant left out."
-    yield "Photos of fashion and demo are read by random weights, fashion_aligned by a fitted tower:\n"
+    yield "Photos of fashion and demo are read by random weights, fashion_aligned by an aligned encoder:\n"
     yield "| set | queries | " + " | ".join(plain) + " | LightGBM, all | XGBoost, all |"
     yield "|---|---:|" + "---:|" * (len(plain) + 2)
     for name in SETS:

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     from ltr.data.doctor import stop_on_failure
     from ltr.pipeline.examination import read_data
     from ltr.reporting import console
-    from ltr.reporting.run_report import save_run
+    from ltr.reporting.run_page.run_report import save_run
     from ltr.runs.record import check_target, figures
     from ltr.runs.training import train
 

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> Path | None:
     watch = output.Stopwatch()
     given, config = command_line.read_settings(_arguments(), argv)
 
-    from ltr.reporting import tuned_run
+    from ltr.reporting.run_page import tuned_run
     from ltr.runs.record import check_target
     from ltr.runs.tuned import open_search
     from ltr.tuning.study_storage import storage_errors

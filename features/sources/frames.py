@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 from features.errors import InputError
 from features.sources.columns import Inputs, Source
 from features.sources.config import CatalogueConfig, TableConfig
+from features.sources.formats.readers import one_kind
 from features.sources.load import Collection, load_catalogue
-from features.sources.readers import one_kind
 
 Settings = Mapping[str, Any]
 _WHERE = "Shop.from_frames"

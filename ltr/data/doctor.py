@@ -82,18 +82,24 @@ def to_frame(findings: Sequence[Finding]) -> pl.DataFrame:
 def to_text(findings: Sequence[Finding], *, passed: bool = False) -> str:
     """What matters first, the gravest before: a line per finding, its cure below it; then how many checks passed.
 
-    passed: with a line for each of those too.
+    Of those that passed, the reader's guesses ("read `1.299` as 1299, because …") always have a line: they are to be
+    seen, not believed. passed: with a line for each of the others too.
     """
     told = sorted(findings, key=lambda one: -_SEVERITY[one.level])
-    told = told if passed else [one for one in told if one.level != "PASS"]
+    told = told if passed else [one for one in told if one.level != "PASS" or _is_guess(one)]
     width = max((len(finding.check) for finding in told), default=0)
     lines = []
     for one in told:
-        lines.append(f"{one.level}  {one.check:<{width}}  {one.evidence}")
+        level = "READ" if one.level == "PASS" and _is_guess(one) else one.level
+        lines.append(f"{level}  {one.check:<{width}}  {one.evidence}")
         if one.cure:
             lines.append(f"{'':{width + 6}}  cure: {one.cure}")
     count = sum(one.level == "PASS" for one in findings)
     return "\n".join([*lines, f"{count} checks passed"])
+
+
+def _is_guess(one: Finding) -> bool:
+    return one.evidence.startswith("read ")
 
 
 def stop_on_failure(findings: Sequence[Finding]) -> None:

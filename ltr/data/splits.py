@@ -159,11 +159,15 @@ def _by_column(config: ColumnSplitConfig, queries: pl.DataFrame) -> Fold:
 
 
 def validation_names(config: ColumnSplitConfig, queries: pl.DataFrame) -> tuple[str, ...]:
-    """The names of the validation part: those of the config, else "validation" where the column has such a part."""
+    """The names of the validation part: those of the config, else "validation" where the column has such a part.
+
+    A part of that name that the config trains or tests on (train: [val]) is not taken for validation too.
+    """
     if config.validation or config.column not in queries.columns:
         return config.validation
     there = plain_part(queries[config.column].cast(pl.String))
-    return ("validation",) if "validation" in there else ()
+    chosen = plain_part(pl.Series([*config.train, *config.test], dtype=pl.String))
+    return ("validation",) if "validation" in there and "validation" not in chosen else ()
 
 
 def plain_part(names: pl.Series) -> pl.Series:

@@ -14,14 +14,14 @@ from ltr.data.kinds import query_kinds
 from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
 from ltr.evaluation.significance import ROUNDING
-from ltr.reporting.drawing import Plot
-from ltr.reporting.examples import Candidates, build_examples, choose_queries
-from ltr.reporting.first_screen import verdict_lines
 from ltr.reporting.pages import render
-from ltr.reporting.plots import Interval, intervals
-from ltr.reporting.query_gains import query_lines
-from ltr.reporting.report import segment_rows
-from ltr.reporting.report_plots import gain_plots
+from ltr.reporting.plotting.drawing import Plot
+from ltr.reporting.plotting.plots import Interval, intervals
+from ltr.reporting.plotting.report_plots import gain_plots
+from ltr.reporting.run_page.examples import Candidates, build_examples, choose_queries
+from ltr.reporting.run_page.first_screen import verdict_lines
+from ltr.reporting.run_page.query_gains import query_lines
+from ltr.reporting.run_page.report import segment_rows
 from ltr.runs.history import History, PastRun, differences
 from ltr.runs.measuring import Scored
 

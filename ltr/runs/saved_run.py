@@ -12,7 +12,7 @@ from features.batch import PairBatch, QueryBatch
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
-from features.sources.readers import read_table
+from features.sources.formats.readers import read_table
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from features.build import FeatureBuilder
+from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.progress import progress
@@ -31,7 +31,7 @@ from ltr.pipeline.prepare import embedded_dataset
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.ranking import CANDIDATES, in_order, one_query
+from ltr.serving.ranking import in_order, one_query
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from features.batch import QueryBatch
-from features.build import FeatureBuilder
+from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
 from features.media.columns import column_of
 from features.media.files import MEDIA_BYTES, MediaError, read_bytes
@@ -22,7 +22,6 @@ from ltr.runs.saved_run import SavedRun
 
 log = logging.getLogger(__name__)
 
-CANDIDATES = 200  # from BM25, and as many from each cosine
 SHOWN = ("product_id", "title", "brand", "category", "price")
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
+from features.build import CANDIDATES
 from features.encoders.cache import EmbeddingCache
 from features.errors import InputError
 from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall
 from ltr.config.tree import Config
 from ltr.pipeline.prepare import make_encoders
 from ltr.runs.saved_run import SavedRun
-from ltr.serving.ranking import CANDIDATES, SHOWN
+from ltr.serving.ranking import SHOWN
 
 
 def make_likeness(config: Config, products: pl.DataFrame) -> Likeness:

@@ -253,3 +253,20 @@ def test_folds_are_those_of_segments_that_named_the_kinds(seed: int, count: int)
     expected = [{f"q{place:03}" for place in dealt[fold::3]} for fold in range(3)]
     folds = make_folds(FoldsConfig(folds=3, seed=seed), queries)
     assert [set(fold.test) for fold in folds] == expected
+
+
+@pytest.mark.parametrize("name", ["val", "Valid", "validation", "DEV", "development", "validate"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_validation_part_that_the_config_trains_or_tests_on_is_no_validation_part(
+    part: str, name: str
+) -> None:
+    other = "test" if part == "train" else "train"
+    frame = queries(40, split=[name, other] * 20)
+    config = ColumnSplitConfig(validation_share=0.25, **{part: (name,)})
+    (fold,) = make_folds(config, frame)
+    trained, tested = (0, 1) if part == "train" else (1, 0)
+    assert sorted(fold.train + fold.validation) == [f"q{i:03d}" for i in range(trained, 40, 2)]
+    assert len(fold.validation) == 5
+    assert fold.test == [f"q{i:03d}" for i in range(tested, 40, 2)]
+    (finding,) = check_part_names(config, frame, frame["query_id"])
+    assert finding.level == "PASS"
