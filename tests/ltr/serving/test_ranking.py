@@ -103,7 +103,8 @@ def test_a_run_used_from_another_folder_finds_its_cache(
     for folder in (home, away):
         folder.mkdir()
     monkeypatch.chdir(home)
-    run = train.main([*WORDS, "--run", "run"]).absolute()
+    run = train.main(WORDS).absolute()
+    assert 'href="demo-lightgbm/report.html"' in (home / "runs" / "index.html").read_text(encoding="utf-8")
     first = rank.main(["--run", str(run), "--query", "blue shoes"])
     monkeypatch.chdir(away)
     assert read_settings(run)[0].cache.folder == str(home / "cache")
