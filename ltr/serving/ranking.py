@@ -164,7 +164,7 @@ def with_bm25_rank(ranked: pl.DataFrame, builder: FeatureBuilder, query: QueryBa
 
 def side_by_side(ranked: pl.DataFrame, top: int) -> pl.DataFrame:
     """The first products of both orders, place by place, each with its place in the other order."""
-    shown = [name for name in ("product_id", "title") if name in ranked.columns]
+    shown: list[str] = [name for name in ("product_id", "title") if name in ranked.columns]
     ours = ranked.head(top).select(pl.col("rank").alias("place"), *shown, **{"by BM25": "bm25_rank"})
     found = ranked.drop_nulls("bm25_rank").sort("bm25_rank").head(top)
     names = {name: f"BM25: {name}" for name in shown}
