@@ -35,6 +35,9 @@ NOTABLE = 0.01  # share of queries below which an oddity is noise in the data, n
 MOSTLY_NULL = 0.95
 LEAK = 0.98  # |Spearman| with the grade that no honest feature reaches
 LEAK_ROWS = 20  # fewer rows correlate by chance
+# A feature that correlates by less than LEAK - LEAK_MARGIN in so many rows, of which LEAK_VARIED at least have
+# another grade than the commonest, is off by dozens of standard errors: the other rows are not looked at.
+LEAK_SAMPLE, LEAK_VARIED, LEAK_MARGIN = 50_000, 1_000, 0.05
 FEW_QUERIES = 100
 PAIRED_SD = 0.2  # usual standard deviation over queries of the difference of two rankers' nDCG@10
 POWER = 2.8  # z(0.975) + z(0.8): found in 8 of 10 experiments at the 5 % level
@@ -270,7 +273,7 @@ def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Findin
     broken = (c.name for c in features if c.dtype.is_float() and not c.is_finite().all())
     cure = "make those values null, which is how a missing one is told"
     yield feature_finding("NaN or infinite values", broken, features.width, cure, "FAIL")
-    constant = (c.name for c in filled if c.n_unique() == 1)
+    constant = (c.name for c in filled if not c.null_count() and c.min() == c.max())
     yield feature_finding("constant features", constant, total, "leave them out: they can split nothing")
     yield feature_finding("equal features", _twins(filled), total, "leave one of each two out")
     cure = f"|Spearman| above {LEAK}: leave out what was made from the answer"
@@ -296,15 +299,29 @@ def _twins(features: pl.DataFrame) -> Iterator[str]:
 
 def _leaks(features: pl.DataFrame, grade: pl.Series) -> Iterator[str]:
     """Features that, where known, put the pairs in the order of their grades, or in its reverse."""
+    random = np.random.default_rng(0)
+    graded = grade.is_not_null()
     for column in features:
-        known = column.is_not_null() & grade.is_not_null()
-        if isinstance(column.dtype, pl.Enum) or int(known.sum()) < LEAK_ROWS:
+        known = column.is_not_null() & graded
+        rows = int(known.sum())
+        if isinstance(column.dtype, pl.Enum) or rows < LEAK_ROWS:
             continue
-        values = column.filter(known).cast(pl.Float64)
-        ranks = pl.DataFrame({"feature": values.rank(), "grade": grade.filter(known).rank()})
-        # A constant has no correlation: NaN, which is not above anything.
-        if abs(ranks.select(pl.corr("feature", "grade").fill_null(0)).item()) > LEAK:
+        values, grades = (both if rows == len(both) else both.filter(known) for both in (column, grade))
+        if rows > LEAK_SAMPLE:
+            drawn = random.integers(0, rows, LEAK_SAMPLE)
+            few = grades.gather(drawn)
+            varied = LEAK_SAMPLE - int(np.unique(few.to_numpy(), return_counts=True)[1].max())
+            far = _spearman(values.gather(drawn), few) < LEAK - LEAK_MARGIN
+            if varied >= LEAK_VARIED and far:
+                continue
+        if _spearman(values, grades) > LEAK:
             yield column.name
+
+
+def _spearman(values: pl.Series, grades: pl.Series) -> float:
+    """|Spearman| of two columns without nulls; NaN, which is not above anything, for a constant or NaN values."""
+    ranks = pl.DataFrame({"feature": values.cast(pl.Float64).rank(), "grade": grades.rank()})
+    return abs(float(ranks.select(pl.corr("feature", "grade").fill_null(0)).item()))
 
 
 # Of the split: enough queries in each part, and none that looks like one in another

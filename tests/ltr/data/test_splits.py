@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -231,6 +232,27 @@ def test_queries_that_look_alike_stay_in_one_fold(seed: int) -> None:
     assert tested_in["q0"] == tested_in["q1"] == tested_in["q2"]
     assert tested_in["q3"] == tested_in["q4"]
     assert sorted(tested_in) == [f"q{n}" for n in range(7)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+@pytest.mark.parametrize("count", [37, 120])
+def test_folds_are_those_of_segments_that_named_the_kinds(seed: int, count: int) -> None:
+    """Units shuffled, then in turn by the old names: mixed, photo, text."""
+    kinds = ["text", "photo", "text", "mixed"]
+    of = [kinds[place % 4] for place in range(count)]
+    queries = pl.DataFrame(
+        {
+            "query_id": [f"q{place:03}" for place in range(count)],
+            "text": [None if kind == "photo" else f"words {place}" for place, kind in enumerate(of)],
+            "image": [None if kind == "text" else f"{place}.png" for place, kind in enumerate(of)],
+            "segment": of,
+        }
+    )
+    order = np.random.default_rng(seed).permutation(count).tolist()
+    dealt = sorted(order, key=lambda place: of[place])
+    expected = [{f"q{place:03}" for place in dealt[fold::3]} for fold in range(3)]
+    folds = make_folds(FoldsConfig(folds=3, seed=seed), queries)
+    assert [set(fold.test) for fold in folds] == expected
 
 
 @pytest.mark.parametrize("name", ["val", "Valid", "validation", "DEV", "development", "validate"])
