@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 _FLOAT = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?"
 _NUMBERS = re.compile(rf"(?:{_FLOAT}(?: {_FLOAT})*)?", re.ASCII)
+_ENDS = ("inf", "-inf")
 _FIGURES = re.compile(r"[-+0-9.eE infa]*", re.ASCII)  # of what is told and never computed with
 _FEATURE_INFO = re.compile(rf"none|\[(?:{_FLOAT}|-?inf):(?:{_FLOAT}|-?inf)\]|-?\d+(?::-?\d+)*", re.ASCII)
 _PARAMETER = re.compile(r"\[[a-z0-9_]+: [^\n\r\0]*\]")
@@ -114,7 +115,9 @@ def _check_nodes(tree: Mapping[str, str], leaves: int, features: int) -> None:
 
 
 def _check_splits(tree: Mapping[str, str], leaves: int, categories: int) -> None:
-    thresholds, kinds = _numbers(tree["threshold"]), _whole(tree["decision_type"], 0, 11)
+    # The library parts what is missing from what is there by a threshold of inf.
+    thresholds = [float("inf") if word in _ENDS else _number(word) for word in tree["threshold"].split()]
+    kinds = _whole(tree["decision_type"], 0, 11)
     _require(len(thresholds) == len(kinds) == leaves - 1, f"{leaves - 1} thresholds")
     by_category = [threshold for threshold, kind in zip(thresholds, kinds, strict=True) if kind & 1]
     _require(all(0 <= place < categories and place % 1 == 0 for place in by_category), "sets of categories")
@@ -163,6 +166,12 @@ def _whole(value: str, least: int, most: int) -> list[int]:
     found = [int(number) for number in value.split()]  # ValueError for a fraction
     _require(all(least <= number <= most for number in found), f"numbers from {least} to {most}")
     return found
+
+
+def _number(word: str) -> float:
+    found = _numbers(word)
+    _require(len(found) == 1, "one number")
+    return found[0]
 
 
 def _numbers(value: str) -> list[float]:

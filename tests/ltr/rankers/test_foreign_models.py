@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import lightgbm as lgb
@@ -19,7 +20,7 @@ import xgboost as xgb
 from features.errors import InputError
 from ltr.data.dataset import Dataset
 from ltr.rankers import load_ranker, make_ranker
-from ltr.rankers.boosters import trial_load
+from ltr.rankers.boosters import lightgbm_text, trial_load
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig
 from ltr.rankers.boosters.lightgbm_text import checked_text
 from ltr.rankers.boosters.xgboost_json import checked_json
@@ -330,3 +331,11 @@ def test_sums_name_models_of_the_folder_and_nothing_else(name: str, tmp_path: Pa
     (folder / "ranker.json").write_text(json.dumps(about))
     with pytest.raises(InputError, match="among the models"):
         load_ranker(folder)
+
+
+@pytest.mark.parametrize(("word", "is_read"), [("inf", True), ("-inf", True), ("nan", False), ("0.5", True)])
+def test_a_split_of_missing_from_present_is_read(word: str, is_read: bool) -> None:
+    """LightGBM writes such a threshold as inf."""
+    tree = {"threshold": f"0.1 {word}", "decision_type": "2 2"}
+    with nullcontext() if is_read else pytest.raises(ValueError, match="not numbers"):
+        lightgbm_text._check_splits(tree, 3, 0)
