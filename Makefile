@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
-.PHONY: demo test lint bench faults bare settings clean
+.PHONY: demo test lint bench faults bare docs settings clean
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features

@@ -1,7 +1,7 @@
 """python -m benchmarks
 
-Every benchmark whose data and towers are at hand (real sets: LTR_SHARED_DATA), one after the other in a process of its
-own, then the tables of benchmarks/README.md. It takes some hours on two cores; each can be run alone.
+Every benchmark whose data and aligned encoders are at hand (real sets: LTR_SHARED_DATA), one after the other in a
+process of its own, then the tables of benchmarks/README.md. It takes some hours on two cores; each can be run alone.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Texts and photos a second on this machine's GPU (or its CPU) in three precisions over batch sizes, as a share of
 what the device reaches in plain products of large matrices, measured in the same run; and how near its vectors are
 to those of the CPU in float32, which float32 must be to a cosine of .999. The networks: all-MiniLM-L6-v2 on texts of
-64 tokens, the small image tower on 48 × 64 pixels, and a torchvision backbone; their weights are random but for
+64 tokens, the small aligned encoder on 48 × 64 pixels, and a torchvision backbone; their weights are random but for
 the first, which changes nothing in the speed. Network alone: the batch lies on the device. As encoded: from
 texts, and from photos as files, by the toolkit's encoders at the best batch size.
 """
@@ -26,8 +26,8 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import record
-from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, TowerShape, save_tower
-from features.encoders.image.aligned_network import as_batch, make_tower
+from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, AlignedShape, save_aligned
+from features.encoders.image.aligned_network import as_batch, make_network
 from features.encoders.image.photo_loading import PhotoSettings, autocast
 from features.encoders.image.pretrained import TorchvisionConfig, TorchvisionEncoder
 from features.encoders.protocol import TorchSettings, torch_device, unit_rows
@@ -58,7 +58,11 @@ def main() -> None:
     )
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for network in (TextNetwork(), TowerNetwork(Path(folder)), Backbone(given.backbone, given.side)):
+        for network in (
+            TextNetwork(),
+            AlignedPhotoNetwork(Path(folder)),
+            Backbone(given.backbone, given.side),
+        ):
             for precision in PRECISIONS:
                 row = measured(network, precision, meter, batches, count)
                 best = row["alone_per_s"][row["best_batch"]]
@@ -146,26 +150,26 @@ class TextNetwork:
         return unit_rows(found.float().cpu().numpy())
 
 
-class TowerNetwork:
-    """The small image tower, of random weights."""
+class AlignedPhotoNetwork:
+    """The small aligned encoder, of random weights."""
 
-    name = f"small tower, {SIZE[1]} × {SIZE[0]} pixels"
+    name = f"small aligned encoder, {SIZE[1]} × {SIZE[0]} pixels"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tower = make_tower("small", DIMENSIONS, SIZE, seed=0).eval()
-        shape = TowerShape(
+        self._photo_network = make_network("small", DIMENSIONS, SIZE, seed=0).eval()
+        shape = AlignedShape(
             backbone="small", dimensions=DIMENSIONS, height=SIZE[0], width=SIZE[1], space="none"
         )
-        save_tower(folder, self._tower, shape, {})
+        save_aligned(folder, self._photo_network, shape, {})
 
     def items(self, count: int) -> list[bytes]:
         return photos(count)
 
     def forward(self, precision: str, device: torch.device, batch: int) -> Callable[[], object]:
-        tower = self._tower.to(device)
+        photo_network = self._photo_network.to(device)
         pixels = as_batch(torch.randint(0, 256, (batch, *SIZE, 3), dtype=torch.uint8, device=device))
-        return within(precision, device, lambda: tower(pixels))
+        return within(precision, device, lambda: photo_network(pixels))
 
     def encode(self, items: Sequence[Any], precision: str, device: torch.device, batch: int) -> np.ndarray:
         how = settings(precision, device) | {"batch_size": batch}
@@ -196,7 +200,7 @@ class Backbone:
         return TorchvisionEncoder(TorchvisionConfig(**self._weights, **how), Path())
 
 
-Network = TextNetwork | TowerNetwork | Backbone
+Network = TextNetwork | AlignedPhotoNetwork | Backbone
 
 
 def settings(precision: str, device: torch.device) -> dict[str, Any]:

@@ -25,7 +25,9 @@ def main(words: list[str]) -> None:
     names, settings = words[:first], words[first:]
     for name in names or SETS:
         needed = SETS[name]
-        if (needed is None or record.have(needed)) and (name != ALIGNED or record.have_tower(ALIGNED)):
+        if (needed is None or record.have(needed)) and (
+            name != ALIGNED or record.have_aligned_encoder(ALIGNED)
+        ):
             command = " ".join(["python -m benchmarks.fusion", name, *settings])
             record.write(f"fusion_{name}", command, measure(name, settings))
 

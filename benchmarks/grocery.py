@@ -1,16 +1,16 @@
 """python -m benchmarks.grocery
 
 Phone photo → shop product on the test queries of the grocery set, every product a candidate: cosines of several
-photo encoders, and LambdaMART over the towers' features. It reads three towers, fitted by
+photo encoders, and LambdaMART over the aligned encoders' features. It reads three aligned encoders, fitted by
 
     python -m ltr.fit_encoder --config configs/fashion_aligned.yaml
     python -m ltr.fit_encoder --config configs/grocery_aligned.yaml
     python -m ltr.fit_encoder --config configs/grocery_aligned.yaml --split.validation_share 0.5 \
-        --encoders.image.folder ../towers/grocery_half
+        --encoders.image.folder ../fitted/grocery_half
 
-A tower knows the photos it was fitted on, so its cosines of training queries flatter it and a ranker would learn
-to trust them blindly. The ranker is therefore fitted on the half of those queries that the third tower has not
-seen, by that tower's features; the fashion tower has seen none, so its ranker learns from all of them.
+An aligned encoder knows the photos it was fitted on, so its cosines of training queries flatter it and a ranker would
+learn to trust them blindly. The ranker is therefore fitted on the half of those queries that the third encoder has not
+seen, by that encoder's features; the fashion encoder has seen none, so its ranker learns from all of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Encoding = dict[str, Any]
 
 CONFIG = record.ROOT / "configs" / "grocery.yaml"
 FASHION, GROCERY, HALF = (
-    {"kind": "aligned", "folder": f"../towers/{name}"} for name in ("fashion", "grocery", "grocery_half")
+    {"kind": "aligned", "folder": f"../fitted/{name}"} for name in ("fashion", "grocery", "grocery_half")
 )
 ENCODERS: dict[str, Encoding] = {
     "raw pixels": {"kind": "pixels"},
@@ -54,8 +54,8 @@ ENCODERS: dict[str, Encoding] = {
     },
     "ResNet-50, ImageNet": {"kind": "torchvision", "backbone": "resnet50", "weights": "IMAGENET1K_V2"},
     "CLIP ViT-B/32": {"kind": "clip", "model": "sentence-transformers/clip-ViT-B-32"},
-    "fashion tower": FASHION,
-    "grocery tower": GROCERY,
+    "fashion aligned encoder": FASHION,
+    "grocery aligned encoder": GROCERY,
 }
 COSINES = {"photo cosine": "photo–photo", "photo–title cosine": "photo–title"}
 SEEN, UNSEEN = "product photographed in val", "product in no val photo"
@@ -125,9 +125,9 @@ def rankers(
     halves = config.split.model_copy(update={"validation_share": 0.5})
     unseen = make_folds(halves, collection.queries, collection.judgements["query_id"])[0].validation
     return [
-        ("LambdaMART, fashion tower", FASHION, FASHION, [*fold.train, *fold.validation]),
-        ("LambdaMART, tower of half the val photos", HALF, HALF, unseen),
-        ("LambdaMART, grocery tower", HALF, GROCERY, unseen),
+        ("LambdaMART, fashion aligned encoder", FASHION, FASHION, [*fold.train, *fold.validation]),
+        ("LambdaMART, aligned encoder of half the val photos", HALF, HALF, unseen),
+        ("LambdaMART, grocery aligned encoder", HALF, GROCERY, unseen),
     ]
 
 
@@ -147,7 +147,7 @@ def dataset(config: Config, collection: Collection, encoder: Encoding, pairs: pl
 def reason(encoder: Encoding, error: InputError) -> str:
     """In short for the record, which must not name folders of this machine; in full for whoever runs it."""
     print(f"  {error}", flush=True)
-    return "tower not fitted" if encoder["kind"] == "aligned" else "weights not reachable"
+    return "aligned encoder not fitted" if encoder["kind"] == "aligned" else "weights not reachable"
 
 
 def with_segments(collection: Collection, training: Sequence[str]) -> pl.DataFrame:

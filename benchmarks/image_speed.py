@@ -3,7 +3,7 @@
 Photos a second through `encode`, which loads them in workers ahead of the network, against a plain loop: decode,
 shrink, forward, one after the other. Vectors are checked to be equal bit for bit first; the two take turns,
 so that a noisy machine slows both. Photos: a fashion catalogue's own (60 × 80 pixels), and 800 × 800 made of them
-(of noise where that catalogue is not at hand). Networks: the small image tower and a ResNet-18, of random weights,
+(of noise where that catalogue is not at hand). Networks: the small aligned encoder and a ResNet-18, of random weights,
 whose speed is that of fitted ones. Then what the workers alone give, as threads and as processes.
 """
 
@@ -28,8 +28,8 @@ import torch
 from PIL import Image
 
 from benchmarks import record
-from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, TowerShape, save_tower
-from features.encoders.image.aligned_network import encode_pixels, make_tower, photo_pixels, to_pixels
+from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, AlignedShape, save_aligned
+from features.encoders.image.aligned_network import encode_pixels, make_network, photo_pixels, to_pixels
 from features.encoders.image.photo_loading import PhotoSettings
 from features.encoders.image.pretrained import TorchvisionConfig, TorchvisionEncoder
 from features.encoders.protocol import unit_rows
@@ -119,18 +119,20 @@ def jpeg(photo: Image.Image) -> bytes:
 def pairings(folder: Path, given: argparse.Namespace) -> list[tuple[str, Any, Callable[..., np.ndarray]]]:
     """Each network by name, as our encoder and as a plain loop (items, watch) → vectors."""
     how: dict[str, Any] = {"device": "cpu", "threads": given.threads, "workers": given.workers}
-    tower = make_tower("small", DIMENSIONS, (HEIGHT, WIDTH), seed=0).eval()
-    shape = TowerShape(backbone="small", dimensions=DIMENSIONS, height=HEIGHT, width=WIDTH, space="none")
-    save_tower(folder, tower, shape, {})
+    photo_network = make_network("small", DIMENSIONS, (HEIGHT, WIDTH), seed=0).eval()
+    shape = AlignedShape(backbone="small", dimensions=DIMENSIONS, height=HEIGHT, width=WIDTH, space="none")
+    save_aligned(folder, photo_network, shape, {})
     aligned = AlignedEncoder(AlignedConfig(folder=str(folder), **how), folder)
     resnet_config = TorchvisionConfig(**RESNET, **how)
     resnet = TorchvisionEncoder(resnet_config, folder)
 
-    def by_tower(images: list[Image.Image]) -> np.ndarray:
-        return encode_pixels(tower, torch.from_numpy(to_pixels(images, HEIGHT, WIDTH)), torch.device("cpu"))
+    def by_encoder(images: list[Image.Image]) -> np.ndarray:
+        return encode_pixels(
+            photo_network, torch.from_numpy(to_pixels(images, HEIGHT, WIDTH)), torch.device("cpu")
+        )
 
     return [
-        ("small tower, 48 × 64", aligned, PlainLoop(by_tower, 256)),
+        ("small aligned encoder, 48 × 64", aligned, PlainLoop(by_encoder, 256)),
         ("ResNet-18, 64 × 64", resnet, PlainLoop(plain_resnet(resnet), resnet_config.batch_size)),
     ]
 
@@ -189,7 +191,7 @@ def compare(items: Sequence[bytes], encoder: Any, plain: PlainLoop, turns: int) 
 
 
 def workers_alone(items: Sequence[bytes], turns: int) -> dict[str, float]:
-    """Photos a second prepared for the tower by one loop, and by two workers of each sort, started beforehand."""
+    """Photos a second prepared for an aligned encoder by one loop, and by two workers of each sort, started before."""
     tasks = [items[start : start + TASK] for start in range(0, len(items), TASK)]
     spawn = multiprocessing.get_context("spawn")
     with ThreadPoolExecutor(2) as threads, ProcessPoolExecutor(2, mp_context=spawn) as processes:

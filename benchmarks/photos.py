@@ -2,9 +2,9 @@
 
 What photos are worth on fashion's test queries, from the runs that `benchmarks.quality fashion_aligned` left: for
 text queries the gain of all features over the same without any that uses a photo, in total and for queries that
-name a colour, a pattern, a price limit or a brand; for photo queries the fitted tower's cosines beside raw pixels,
+name a colour, a pattern, a price limit or a brand; for photo queries the aligned encoder's cosines beside raw pixels,
 colour histograms and a network of random weights. Then the same comparisons out of fold on the training queries:
-there are four times as many, but the tower, the features and the dropout were chosen on them.
+there are four times as many, but the aligned encoder, the features and the dropout were chosen on them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SHOWN = ("family", "segment", "queries", "mean_a", "mean_b", "difference", "low"
 
 
 def main() -> None:
-    if not (record.have("fashion") and record.have_tower("fashion_aligned")):
+    if not (record.have("fashion") and record.have_aligned_encoder("fashion_aligned")):
         return
     config = read_config(record.ROOT / "configs" / "fashion_aligned.yaml")
     collection = load_collection(config)
@@ -98,8 +98,10 @@ def photo_queries(config: Config, collection: Collection) -> dict[str, Any]:
     systems = aligned_to(
         pairs, kept, scores, {RANKERS[0]: "LightGBM, all features", WITHOUT: "LightGBM, no photos"}
     )
-    systems["fitted tower: photo–photo"] = aligned_to(pairs, kept, scores, {"photo cosine": "x"})["x"]
-    systems["fitted tower: photo–title"] = aligned_to(pairs, kept, scores, {"photo–title cosine": "x"})["x"]
+    systems["aligned encoder: photo–photo"] = aligned_to(pairs, kept, scores, {"photo cosine": "x"})["x"]
+    systems["aligned encoder: photo–title"] = aligned_to(pairs, kept, scores, {"photo–title cosine": "x"})[
+        "x"
+    ]
     kept, scores = run_scores("xgboost")
     systems |= aligned_to(pairs, kept, scores, {"xgboost": "XGBoost, all features"})
     for name, encoder in PLAIN.items():
@@ -117,8 +119,8 @@ def out_of_fold(config: Config) -> list[dict[str, Any]]:
     queries = prepared.collection.queries.filter(split="train")
     rows = EmbeddedDataset(Dataset.from_frame(prepared.table.frame, prepared.schema))
     folds = make_folds(FoldsConfig(), queries, rows.data.frame["query_id"])
-    learnt = ThinnedCatalogue(config, prepared, rows).learnt()
-    _, scores = score_systems(config, rows, folds, learnt=learnt)
+    thinned = ThinnedCatalogue(config, prepared, rows).thinned()
+    _, scores = score_systems(config, rows, folds, thinned=thinned)
     compared = {"text": WITHOUT, "image": "photo–title cosine"}
     found = []
     for column, baseline in compared.items():

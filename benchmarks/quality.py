@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import record
 from ltr.runs.record import read_json
 
-ALIGNED = "fashion_aligned"  # needs the tower that its config says how to fit
+ALIGNED = "fashion_aligned"  # needs the aligned encoder that its config says how to fit
 SETS = {
     "demo": None,
     "esci": "esci",
@@ -33,7 +33,9 @@ FROM_SCRATCH = ("homedepot",)
 def main(names: list[str]) -> None:
     for name in names or SETS:
         needed = SETS[name]
-        if (needed is None or record.have(needed)) and (name != ALIGNED or record.have_tower(ALIGNED)):
+        if (needed is None or record.have(needed)) and (
+            name != ALIGNED or record.have_aligned_encoder(ALIGNED)
+        ):
             measure(name)
 
 

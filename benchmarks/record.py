@@ -33,11 +33,11 @@ def have(*names: str) -> bool:
     return not absent
 
 
-def have_tower(config: str) -> bool:
+def have_aligned_encoder(config: str) -> bool:
     """Whether the image encoder that `configs/CONFIG.yaml` names is fitted; says how where it is not."""
-    if (ROOT / "towers" / "fashion").exists():
+    if (ROOT / "aligned encoders" / "fashion").exists():
         return True
-    print(f"skipped: no tower; first python -m ltr.fit_encoder --config configs/{config}.yaml")
+    print(f"skipped: no aligned encoder; first python -m ltr.fit_encoder --config configs/{config}.yaml")
     return False
 
 

@@ -25,7 +25,7 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=480)
     asked.add_argument("--trials", type=int, default=60)
     given = asked.parse_args()
-    if not (record.have("fashion") and record.have_tower("fashion_aligned")):
+    if not (record.have("fashion") and record.have_aligned_encoder("fashion_aligned")):
         return
     command = f"python -m benchmarks.tuning --seconds {given.seconds:g} --trials {given.trials}"
     record.write("tuning", command, search(given.seconds, given.trials))

@@ -34,12 +34,21 @@ from features.groups.similarity import SimilarityConfig, SimilarityGroup
 from features.groups.structured import StructuredConfig, StructuredGroup
 from features.index import CatalogueIndex, open_index, products_key, save_index
 
-__all__ = ["FeatureBuilder", "FeatureTable", "FeaturesConfig", "index_key", "products_key", "register"]
+__all__ = [
+    "CANDIDATES",
+    "FeatureBuilder",
+    "FeatureTable",
+    "FeaturesConfig",
+    "index_key",
+    "products_key",
+    "register",
+]
 
 for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
+CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"

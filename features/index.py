@@ -21,7 +21,7 @@ import polars as pl
 import polars.selectors as cs
 
 from features.batch import rows_of
-from features.disk import draft_beside, sha256
+from features.disk import draft_beside, quick_sum
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import CatalogueVectors
 from features.encoders.comparisons import comparisons
@@ -187,7 +187,7 @@ def _below(arrays: Arrays, prefix: str) -> Iterator[tuple[str, np.ndarray]]:
 
 def _whole(path: Path) -> list[Any]:
     """A file's size and its hash: all of it, since a bit may turn anywhere."""
-    return [path.stat().st_size, sha256(path)]
+    return [path.stat().st_size, quick_sum(path)]
 
 
 def _sum(about: Mapping[str, Any]) -> str:

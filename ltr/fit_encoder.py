@@ -1,8 +1,8 @@
-"""python -m ltr.fit_encoder --config FILE [--role image] [--tower.minutes 20] [--distillation.layers 2]
+"""python -m ltr.fit_encoder --config FILE [--role image] [--aligned.minutes 20] [--distillation.layers 2]
 
 Fit one of the config's encoders on the catalogue itself, without any download and without a judgement. Which,
 says its kind: `aligned` is an image encoder in the space of the text encoder, so that photo and text become
-comparable (with `tower.pairs: judgements` or both, photos of training queries take part); `student` or `static`
+comparable (with `aligned.pairs: judgements` or both, photos of training queries take part); `student` or `static`
 is a quick text encoder made of a larger one. It is written to the folder that the config names for it. With
 several such encoders --role names the one. Killed and run again, it goes on where it was.
 """
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     made.add_argument("--role", help="name of the encoder in the config; default: the only one to be fitted")
     given, config = command_line.read_settings(made, argv)
 
-    from ltr.runs.fitted_encoders import fit_encoder
+    from ltr.runs.encoders.fitted_encoders import fit_encoder
 
     encoder, target, found = fit_encoder(config, given.role)
     output.say(found)

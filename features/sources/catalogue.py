@@ -9,7 +9,6 @@ import polars as pl
 from features.errors import InputError
 from features.media.columns import media_columns, modality_of
 from features.sources import cleaning
-from features.sources import values as derive
 from features.sources.columns import Inputs, PriceRules, Source
 from features.sources.config import (
     CatalogueConfig,
@@ -29,12 +28,13 @@ from features.sources.files import (
     settle_files,
     with_photos,
 )
+from features.sources.formats.variants import with_group_texts
 from features.sources.grades import by_rater, read_grades
-from features.sources.ids import nearly_known
 from features.sources.ledger import Ledger
+from features.sources.parsing import values as derive
+from features.sources.parsing.ids import nearly_known
 from features.sources.remarks import Said
 from features.sources.schema import Events, Judgements, Products, Queries, completed
-from features.sources.variants import with_group_texts
 
 _DATE = "date (ISO, as 2024-05-31)"
 

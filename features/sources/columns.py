@@ -16,14 +16,14 @@ from features.disk import sha256
 from features.errors import InputError
 from features.media.files import content_hashes
 from features.media.photos import PhotoChecks
-from features.sources import values
-from features.sources.categories import category_paths
 from features.sources.config import Names, TableConfig
-from features.sources.ids import joint_ids, read_ids
+from features.sources.formats.readers import read_rows
 from features.sources.ledger import Ledger, shorten
-from features.sources.numerals import Mark, Reading
-from features.sources.prices import one_currency
-from features.sources.readers import read_rows
+from features.sources.parsing import values
+from features.sources.parsing.categories import category_paths
+from features.sources.parsing.ids import joint_ids, read_ids
+from features.sources.parsing.numerals import Mark, Reading
+from features.sources.parsing.prices import one_currency
 from features.sources.remarks import Said
 
 Convert = Callable[[pl.Series], "pl.Series | Reading"]

@@ -13,10 +13,10 @@ from features.errors import InputError
 from features.media.columns import column_of, hash_column, media_columns, modality_of
 from features.media.files import NOT_FOUND, look_at_files
 from features.media.folder import OUTSIDE, Folder
-from features.sources import values
 from features.sources.columns import Inputs, Source
 from features.sources.config import ImagesConfig, TableConfig
-from features.sources.ids import read_ids
+from features.sources.parsing import values
+from features.sources.parsing.ids import read_ids
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".PNG")

@@ -16,15 +16,19 @@ from pydantic import BaseModel, ValidationError
 from features.errors import InputError
 from features.sources.columns import Inputs, Source
 from features.sources.config import CatalogueConfig, TableConfig
+from features.sources.formats.readers import one_kind
 from features.sources.load import Collection, load_catalogue
-from features.sources.readers import one_kind
 
 Settings = Mapping[str, Any]
 _WHERE = "Shop.from_frames"
 
 
 class Shop(Collection):
-    """A shop's clean tables, from frames at hand; `rejected` has the rows set apart, each with its reason."""
+    """A shop's clean tables, from frames at hand; `rejected` has the rows set apart, each with its reason.
+
+    A Collection as `load` gives it, with what only a notebook wants: a way in from frames, and a view. A class of
+    its own, since Collection stands below the readers that `from_frames` needs.
+    """
 
     @classmethod
     def from_frames(

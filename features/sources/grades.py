@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from features.errors import InputError
-from features.sources import values
 from features.sources.columns import Source
 from features.sources.ledger import Ledger, shorten
-from features.sources.numerals import Reading
+from features.sources.parsing import values
+from features.sources.parsing.numerals import Reading
 from features.sources.remarks import Said
 
 _RELIABLE = 0.667  # Krippendorff's own limit for tentative conclusions

@@ -13,10 +13,10 @@ from features.media.photos import PhotoChecks
 from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
+from features.sources.formats.svmlight import group_file, read_svmlight
 from features.sources.ledger import Ledger, Step, steps_frame
 from features.sources.remarks import Remark, Said
 from features.sources.schema import Judgements, Products, Queries, completed
-from features.sources.svmlight import group_file, read_svmlight
 from features.sources.whole_catalogue import pair_with_catalogue
 
 __all__ = ["CatalogueConfig", "Collection", "DataConfig", "SvmlightConfig", "load"]

@@ -275,18 +275,27 @@ class FeatureStore:
         return draft.version
 
     def _to_write(self, view: FeatureView, mode: WriteMode) -> DeltaTable | None:
-        """The table as it stands, None where there is none yet; a damaged one is set aside to be written over."""
+        """The table as it stands, None where there is none yet.
+
+        One that could not be read afterwards (damaged, of another version or tool) is set aside by an overwrite.
+        """
+        if not self.exists(view):
+            return None
         try:
-            return self._open(view) if self.exists(view) else None
+            table = self._open(view)
+            if mode == "overwrite":
+                with self._library_errors(view):
+                    commits_of(table)
         except InputError as error:
             folder = self._files(view).folder
             if mode != "overwrite" or folder is None:
                 raise
             set_aside(folder)
             warnings.warn(
-                f"feature store: {error.where} is damaged; it is set aside and made anew", stacklevel=2
+                f"feature store: {error.where} is {error.got}; it is set aside and made anew", stacklevel=2
             )
             return None
+        return table
 
     def _create(
         self, view: FeatureView, rows: pl.DataFrame, mode: WriteMode, metadata: dict[str, str]

@@ -130,7 +130,7 @@ class Config(BaseModel):
     name: str = Field(description="names the feature table and the run folder")
     data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]
     encoders: dict[str, EncoderConfig] = {}
-    tower: AlignedTrainingConfig | None = Field(
+    aligned: AlignedTrainingConfig | None = Field(
         None, description="how ltr.fit_encoder fits the `aligned` encoder among these"
     )
     distillation: DistillationConfig | None = Field(

@@ -18,7 +18,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         got = "a folder" if path.is_dir() else "no such file"
         raise InputError(where=path, expected="a config file", got=got, cure="check --config")
-    from features.sources.readers import (
+    from features.sources.formats.readers import (
         decode,  # polars and more, which a typo in a command line need not wait for
     )
 

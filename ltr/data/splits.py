@@ -159,11 +159,15 @@ def _by_column(config: ColumnSplitConfig, queries: pl.DataFrame) -> Fold:
 
 
 def validation_names(config: ColumnSplitConfig, queries: pl.DataFrame) -> tuple[str, ...]:
-    """The names of the validation part: those of the config, else "validation" where the column has such a part."""
+    """The names of the validation part: those of the config, else "validation" where the column has such a part.
+
+    A part of that name that the config trains or tests on (train: [val]) is not taken for validation too.
+    """
     if config.validation or config.column not in queries.columns:
         return config.validation
     there = plain_part(queries[config.column].cast(pl.String))
-    return ("validation",) if "validation" in there else ()
+    chosen = plain_part(pl.Series([*config.train, *config.test], dtype=pl.String))
+    return ("validation",) if "validation" in there and "validation" not in chosen else ()
 
 
 def plain_part(names: pl.Series) -> pl.Series:
@@ -195,17 +199,21 @@ def _by_time(config: TimeSplitConfig, queries: pl.DataFrame) -> list[Fold]:
 
 
 def _shuffled_units(queries: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within kinds."""
-    kinds = query_kinds(queries).select("kind", "segment")
+    """Queries that must stay together (they look alike) as one row `query_id: list`, shuffled within kinds.
+
+    Kinds come in turn, those that have most first: any order spreads them evenly, and this one keeps the folds
+    of a given seed as they were when a shop's own segments named the kinds.
+    """
+    kinds = query_kinds(queries).select("kind", "segment", parts=pl.col("has").list.len())
     units = (
-        queries.drop("segment", "kind", strict=False)
+        queries.drop("segment", "kind", "parts", strict=False)
         .hstack(kinds)
         .group_by(_same_look(queries), maintain_order=True)
-        .agg(pl.col("query_id"), pl.col("kind", "segment").first())
+        .agg(pl.col("query_id"), pl.col("parts", "kind", "segment").first())
         .drop("unit")
     )
     order = np.random.default_rng(seed).permutation(units.height)
-    return units[order].sort("kind", "segment", maintain_order=True)
+    return units[order].sort("parts", "kind", "segment", descending=[True, False, False], maintain_order=True)
 
 
 def plain_words(text: pl.Expr) -> pl.Expr:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -45,6 +45,9 @@ class DemoShopConfig(BaseModel):
     """How large a shop to make up."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    currency: ClassVar[str] = "USD"
+    """Of its prices; its queries name dollars."""
 
     kind: Literal["demo"] = "demo"
     products: int = 1200

@@ -14,7 +14,7 @@ import polars as pl
 from features.disk import write_whole
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.sources.readers import decode, read_bytes
+from features.sources.formats.readers import decode, read_bytes
 from ltr.evaluation.per_query import EvaluationConfig
 
 # The conventions by which the figures are trec_eval's own.

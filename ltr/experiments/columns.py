@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from features.errors import InputError
-from features.sources.readers import read_table
+from features.sources.formats.readers import read_table
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

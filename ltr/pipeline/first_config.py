@@ -15,8 +15,7 @@ import polars as pl
 import yaml
 
 from features.errors import InputError
-from features.sources import values
-from features.sources.guess import (
+from features.sources.formats.guess import (
     JUDGEMENT,
     PRODUCT,
     QUERY,
@@ -27,8 +26,9 @@ from features.sources.guess import (
     id_column,
     photo_pattern,
 )
+from features.sources.formats.readers import read_rows
 from features.sources.load import Collection
-from features.sources.readers import read_rows
+from features.sources.parsing import values
 from features.words.price_limits import split_price_limit
 from ltr.config.tree import Config, parse_config
 from ltr.pipeline.prepare import load_collection

@@ -53,11 +53,11 @@ def score_systems(
     rows: EmbeddedDataset,
     folds: Sequence[Fold],
     transfer: Transfer | None = None,
-    learnt: EmbeddedDataset | None = None,
+    thinned: EmbeddedDataset | None = None,
 ) -> tuple[CrossFit, dict[str, np.ndarray]]:
     """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model.
 
-    With transfer, the full model without it stands before it. learnt: as in `cross_fit`; the rungs see their
+    With transfer, the full model without it stands before it. thinned: as in `cross_fit`; the rungs see their
     features of it, else what modality dropout costs would be laid to the features that the full model has more.
     """
     data = rows.data
@@ -66,14 +66,14 @@ def score_systems(
     steps = len(ladder) + (2 if transfer else 1)
     with progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
-            part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, learnt or rows))
-            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, learnt=seen)
+            part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, thinned or rows))
+            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, thinned=seen)
             log.info("  %s: %d features, %.1f s", name, len(features.features), fitted.seconds)
             scores[name] = fitted.scores
-        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, learnt=learnt)
+        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, thinned=thinned)
         if transfer:
             scores[f"{config.ranker.kind} alone"] = fitted.scores
-            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, learnt)
+            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
             for model in fitted.models:
                 log.info("  transfer: %s", describe(model.ranker) or "other sets")
     size, trees = len(data.schema.features), fitted.best_iterations

@@ -63,7 +63,7 @@ def compare_strategies(
     data = Dataset.from_frame(prepared.table.frame, prepared.schema)
     check_gain(data.grades, config.evaluation)
     rows = EmbeddedDataset(data, _vectors(prepared, data))
-    seen = ThinnedCatalogue(config, prepared, rows).learnt()
+    seen = ThinnedCatalogue(config, prepared, rows).thinned()
     embeddings, unread = choose_fields(seen, folds, components)
     strategies, left_out = choose_strategies(config, data.schema, embeddings)
     for reason in (*left_out, *unread):

@@ -157,7 +157,7 @@ def _scores_without(config: Config, catalogue: ThinnedCatalogue, trained: Traine
     rows = bare.whole
     transfer = trained.transfer and trained.transfer.within(rows.data.schema)
     fitted = cross_fit(
-        rows, trained.folds, config.ranker, bare.embeddings, transfer=transfer, learnt=bare.learnt()
+        rows, trained.folds, config.ranker, bare.embeddings, transfer=transfer, thinned=bare.thinned()
     )
     return fitted.scores
 

@@ -112,23 +112,27 @@ def choose_strategies(
     Other sets, a base or an earlier run (`train`) are left out of all: few strategies can weigh the queries of
     other sets, and one score that all lean on would hide what each makes of the same features.
     """
-    booster = config.ranker if isinstance(config.ranker, LightGBMConfig | XGBoostConfig) else LightGBMConfig()
+    own, booster = config.ranker, _booster_of(config.ranker)
     shared = {name: getattr(booster, name) for name in ("gain", "threads", "seed", "stop_at")}
     shared["relevant_from"] = config.evaluation.relevant_from
     plain = tuple(g for g in ("structured", "extra") if g in schema.groups) if embeddings else ()
     pointwise: dict[str, RankerConfig] = {
-        "logistic regression": LogisticConfig(gain=booster.gain),
-        "MLP": MLPConfig(**shared),
+        "logistic regression": own if isinstance(own, LogisticConfig) else LogisticConfig(gain=booster.gain),
+        "MLP": own if isinstance(own, MLPConfig) else MLPConfig(**shared),
     }
     told = [f"no {group} features in this set" for group in ("text", "image") if group not in schema.groups]
-    found = [Strategy("LambdaMART", "feature", booster, (), config.embeddings)]
+    found = [Strategy(_booster_name(booster), "feature", booster, (), config.embeddings)]
+    if not isinstance(own, BoostedConfig | LogisticConfig | MLPConfig | NeuralConfig):
+        found.append(Strategy(own.kind, "feature", own, (), config.embeddings))
     found += [Strategy(name, "feature", ranker, plain, embeddings) for name, ranker in pointwise.items()]
     if len(member_features(schema)) > 1:
-        found += [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
+        blended = own if isinstance(own, BlendConfig) else booster
+        found += [Strategy(name, "decision", blend_of(blended, method)) for method, name in METHODS.items()]
     else:
         told.append("decision-level fusion: features of one modality only")
     if embeddings:
-        found.append(Strategy("neural network", "model", NeuralConfig(**shared), (), embeddings))
+        network = own if isinstance(own, NeuralConfig) else NeuralConfig(**shared)
+        found.append(Strategy("neural network", "model", network, (), embeddings))
     else:
         told.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
     if config.train.used:
@@ -140,8 +144,24 @@ def _named(transfer: TransferConfig) -> str:
     return ", ".join(f"train.{name}" for name in TransferConfig.model_fields if getattr(transfer, name))
 
 
-def blend_of(booster: LightGBMConfig | XGBoostConfig, method: Method) -> BlendConfig:
-    """A blend whose members have the booster's settings, as far as the two boosters share them."""
+def _booster_of(ranker: RankerConfig) -> BoostedConfig:
+    """The config's booster, or its blend's member; else a LightGBM that shares with it what both call alike."""
+    if isinstance(ranker, BlendConfig):
+        return ranker.member
+    if isinstance(ranker, BoostedConfig):
+        return ranker
+    alike = {"gain", "threads", "seed", "stop_at"} & set(type(ranker).model_fields)
+    return LightGBMConfig.model_validate({name: getattr(ranker, name) for name in alike})
+
+
+def _booster_name(booster: BoostedConfig) -> str:
+    return "LambdaMART" if isinstance(booster, LightGBMConfig | XGBoostConfig) else booster.kind
+
+
+def blend_of(booster: BoostedConfig, method: Method) -> BlendConfig:
+    """A blend whose members have the booster's settings, as far as all share them; a blend by this method."""
+    if isinstance(booster, BlendConfig):
+        return booster.model_copy(update={"objective": method})
     shared = {
         name: getattr(booster, name)
         for name in BoostedConfig.model_fields
@@ -155,16 +175,16 @@ def fit_strategies(
     folds: Sequence[Fold],
     strategies: Sequence[Strategy],
     done: Callable[[], None] = lambda: None,
-    learnt: EmbeddedDataset | None = None,
+    thinned: EmbeddedDataset | None = None,
 ) -> list[Outcome]:
     """Each strategy fitted on every fold's training queries and scored on its test queries.
 
-    learnt: the same pairs as training sees them, if otherwise. The members of the blends are trained once a
+    thinned: the same pairs as training sees them, if otherwise. The members of the blends are trained once a
     fold; `fit_seconds` has what each would take alone.
     """
     outcomes = [Outcome(strategy, np.full(len(rows.data.X), np.nan)) for strategy in strategies]
     for fold in folds:
-        train, test = (learnt or rows).take(fold.train), rows.take(fold.test)
+        train, test = (thinned or rows).take(fold.train), rows.take(fold.test)
         validation = rows.take(fold.validation) if fold.validation else None
         members = _SharedMembers(train.data, validation.data if validation else None)
         for outcome in outcomes:

@@ -55,7 +55,7 @@ class ThinnedCatalogue:
         bare._products, bare._schema, bare._gone = products, data.schema, part
         return bare
 
-    def learnt(self) -> EmbeddedDataset:
+    def thinned(self) -> EmbeddedDataset:
         """All pairs as training sees them, thinned as `train.modality_dropout` says."""
         return self.training_rows(self._config.train.modality_dropout, self._config.robustness.seed + 1)
 

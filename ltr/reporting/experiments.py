@@ -12,9 +12,9 @@ from features.disk import write_whole
 from ltr.config.output import say, show
 from ltr.experiments import keep_record, to_json
 from ltr.experiments.outcome import Bar, Outcome, Table
-from ltr.reporting.drawing import Plot
 from ltr.reporting.pages import render
-from ltr.reporting.plots import Interval, intervals
+from ltr.reporting.plotting.drawing import Plot
+from ltr.reporting.plotting.plots import Interval, intervals
 
 WORDS = {"yes": ("PASS", "Yes"), "no": ("FAIL", "No"), "cannot": ("WARN", "Cannot judge")}
 

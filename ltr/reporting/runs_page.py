@@ -10,20 +10,28 @@ from typing import Any
 
 import polars as pl
 
+from features.disk import write_whole
 from ltr.data.kinds import query_kinds
 from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
 from ltr.evaluation.significance import ROUNDING
-from ltr.reporting.drawing import Plot
-from ltr.reporting.examples import Candidates, build_examples, choose_queries
-from ltr.reporting.first_screen import verdict_lines
 from ltr.reporting.pages import render
-from ltr.reporting.plots import Interval, intervals
-from ltr.reporting.query_gains import query_lines
-from ltr.reporting.report import segment_rows
-from ltr.reporting.report_plots import gain_plots
-from ltr.runs.history import History, PastRun, differences
+from ltr.reporting.plotting.drawing import Plot
+from ltr.reporting.plotting.plots import Interval, intervals
+from ltr.reporting.plotting.report_plots import gain_plots
+from ltr.reporting.run_page.examples import Candidates, build_examples, choose_queries
+from ltr.reporting.run_page.first_screen import verdict_lines
+from ltr.reporting.run_page.query_gains import query_lines
+from ltr.reporting.run_page.report import segment_rows
+from ltr.runs.history import History, PastRun, differences, read_history
 from ltr.runs.measuring import Scored
+
+
+def refresh_index(runs: Path) -> Path:
+    """RUNS/index.html of the runs that lie there now. Raises InputError where there is none."""
+    page = runs / "index.html"
+    write_whole(page, runs_page(read_history(runs), runs))
+    return page
 
 
 def runs_page(history: History, folder: Path) -> str:

@@ -30,7 +30,7 @@ def train(config: Config, examined: Examined, command: str) -> RunRecord:
     queries = prepared.collection.queries
     transfer = read_transfer(config, data, queries)
     catalogue = ThinnedCatalogue(config, prepared, rows)
-    seen = catalogue.learnt()
+    seen = catalogue.thinned()
     fitted, scores = score_systems(config, rows, folds, transfer, seen)
     measured = measure(data.frame, scores, queries, config.evaluation, kind)
     kept = (

@@ -44,14 +44,14 @@ SPEED_ONLY = {"threads", "device"}  # settings that other machines may have othe
 class Task:
     """A config's data with the split that the search works in, and its candidates.
 
-    transfer, learnt: what training goes by, as in `cross_fit`.
+    transfer, thinned: what training goes by, as in `cross_fit`.
     """
 
     config: Config
     examined: Examined
     rows: EmbeddedDataset
     transfer: Transfer | None
-    learnt: EmbeddedDataset
+    thinned: EmbeddedDataset
     space: CandidateSpace
     judge: CrossValidation
 
@@ -93,14 +93,14 @@ def make_task(config: Config, examined: Examined) -> Task:
     folds = inner_folds(config.tuning, outer, prepared.collection.queries, share)
     rows = embed(config, prepared, data)
     transfer = read_transfer(config, data, prepared.collection.queries, config.tuning.kinds)
-    learnt = ThinnedCatalogue(config, prepared, rows).learnt()
-    judge = CrossValidation(rows, folds, config.evaluation, config.embeddings, transfer, learnt)
+    thinned = ThinnedCatalogue(config, prepared, rows).thinned()
+    judge = CrossValidation(rows, folds, config.evaluation, config.embeddings, transfer, thinned)
     inside = len(outer.train) + len(outer.validation)
     log.info(
         "tuning on %s queries in %d folds; %s test queries are kept for the end",
         *(f"{inside:,}", len(folds), f"{len(outer.test):,}"),
     )
-    return Task(config, examined, rows, transfer, learnt, space, judge)
+    return Task(config, examined, rows, transfer, thinned, space, judge)
 
 
 def _check_stoppable(ranker: BoostedConfig, outer: Fold) -> None:
@@ -141,12 +141,12 @@ def measure_winner(task: Task, winner: Candidate, command: str) -> RunRecord:
     """The winner and the default, both fitted on the training part, on the test part; config: the winner's."""
     config, folds = task.config.model_copy(update={"ranker": winner.ranker}), [task.outer]
     config._base = task.config.base
-    rows, learnt = (chosen_groups(known, winner.groups) for known in (task.rows, task.learnt))
+    rows, thinned = (chosen_groups(known, winner.groups) for known in (task.rows, task.thinned))
     transfer = task.transfer and task.transfer.within(rows.data.schema)
     before = cross_fit(
-        task.rows, folds, task.config.ranker, config.embeddings, transfer=task.transfer, learnt=task.learnt
+        task.rows, folds, task.config.ranker, config.embeddings, transfer=task.transfer, thinned=task.thinned
     )
-    fitted = cross_fit(rows, folds, winner.ranker, config.embeddings, transfer=transfer, learnt=learnt)
+    fitted = cross_fit(rows, folds, winner.ranker, config.embeddings, transfer=transfer, thinned=thinned)
     baselines = held_out_baselines(task.rows.data, folds, config.evaluation)
     scores = baselines | {DEFAULTS: before.scores, TUNED: fitted.scores}
     queries = task.examined.prepared.collection.queries

@@ -39,17 +39,17 @@ def cross_fit(
     embeddings: EmbeddingFusionConfig | None = None,
     fold_done: Callable[[], None] = lambda: None,
     transfer: Transfer | None = None,
-    learnt: EmbeddedDataset | None = None,
+    thinned: EmbeddedDataset | None = None,
 ) -> CrossFit:
     """One ranker a fold, fitted on its training queries, stopped on validation, scoring its test queries.
 
-    transfer: what else it learns from or leans on; learnt: the same pairs as training sees them, if otherwise.
+    transfer: what else it learns from or leans on; thinned: the same pairs as training sees them, if otherwise.
     """
     scores = np.full(rows.data.frame.height, np.nan)
     iterations, seconds, models = [], 0.0, []
     for fold in folds:
         model = FusedRanker(_unfitted(ranker, transfer), embeddings)
-        train = (learnt or rows).take(fold.train)
+        train = (thinned or rows).take(fold.train)
         validation = rows.take(fold.validation) if fold.validation else None
         started = time.perf_counter()
         model.fit(train, validation)
@@ -68,11 +68,11 @@ def fit_on_all(
     ranker: RankerConfig,
     embeddings: EmbeddingFusionConfig | None = None,
     transfer: Transfer | None = None,
-    learnt: EmbeddedDataset | None = None,
+    thinned: EmbeddedDataset | None = None,
 ) -> FusedRanker:
     """The model kept after cross-validation: fitted on all queries but the fold's validation part."""
     model = FusedRanker(_unfitted(ranker, transfer), embeddings)
-    train = (learnt or rows).take([*fold.train, *fold.test])
+    train = (thinned or rows).take([*fold.train, *fold.test])
     model.fit(train, rows.take(fold.validation) if fold.validation else None)
     model.ranker = unwrapped(model.ranker)
     return model

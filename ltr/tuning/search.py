@@ -18,6 +18,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from features.errors import InputError
+from ltr.evaluation.notation import figure
 from ltr.rankers.search_space import Choice, Float, Range
 from ltr.tuning.candidates import Candidate, CandidateSpace, TuningConfig
 from ltr.tuning.liveness import WORKER, Heartbeat, Watcher, is_alone, register
@@ -147,7 +148,9 @@ class Search:
             if self._prunes and number + 1 < len(self.judge.folds):
                 trial.report(mean.value, number)
                 if trial.should_prune():
-                    return f"stopped after fold {number + 1} at {mean.value:.4f}{self._best_after(number)}"
+                    return (
+                        f"stopped after fold {number + 1} at {figure(mean.value)}{self._best_after(number)}"
+                    )
         self._keep(trial, results, mean)
         return mean
 
@@ -156,7 +159,7 @@ class Search:
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         same = [trial.user_attrs[FOLDS][: fold + 1] for trial in complete if FOLDS in trial.user_attrs]
         best = max((sum(values) / len(values) for values in same), default=None)
-        return "" if best is None else f", where the best has {best:.4f} on the same folds"
+        return "" if best is None else f", where the best has {figure(best)} on the same folds"
 
     def _keep(self, trial: optuna.Trial, results: Sequence[FoldResult], mean: FoldResult) -> None:
         trial.set_user_attr(FOLDS, [result.value for result in results])
@@ -195,13 +198,13 @@ class Search:
             "latency": f" at {result.latency:.2f} µs",
             "features": f" with {result.features} features",
         }
-        return f"{self.judge.metric} {result.value:.4f}{second[self.tuning.second]}"
+        return f"{self.judge.metric} {figure(result.value)}{second[self.tuning.second]}"
 
     def _report(self, trial: optuna.Trial, told: str, started: float) -> None:
         finished = self.study.get_trials(deepcopy=False, states=FINISHED)
         complete = [one for one in finished if one.state == TrialState.COMPLETE]
         best = max(complete, key=lambda one: one.values[0], default=None)
-        record = f" (best {best.values[0]:.4f}, trial {best.number})" if best else ""
+        record = f" (best {figure(best.values[0])}, trial {best.number})" if best else ""
         self.say(
             f"trial {trial.number}: {told}{record}; {len(finished)} of {self.trials}{self._left(started)}"
         )

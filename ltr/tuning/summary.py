@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from features.errors import InputError
+from ltr.evaluation.notation import figure
 from ltr.tuning.pruning import is_default
 
 TUNING = "tuning.json"
@@ -124,7 +125,7 @@ def nested_estimate(
         if winner.number != default.number and found["optimism"] >= found["gain"]:
             found["warning"] = (
                 f"the search fitted its folds: choosing the best of {len(complete)} trials flatters it by "
-                f"{found['optimism']:.4f}, its gain over the default is {found['gain']:.4f}; "
+                f"{figure(found['optimism'])}, its gain over the default is {figure(found['gain'])}; "
                 "trust the test split, or judge more queries"
             )
     return found

@@ -47,7 +47,7 @@ def inner_folds(
 class CrossValidation:
     """The table of judged pairs and the folds that every trial is judged on.
 
-    transfer, learnt: what a trial learns by, as in `ltr.training.cross_fit`.
+    transfer, thinned: what a trial learns by, as in `ltr.training.cross_fit`.
     """
 
     def __init__(
@@ -57,23 +57,23 @@ class CrossValidation:
         evaluation: EvaluationConfig,
         embeddings: EmbeddingFusionConfig | None = None,
         transfer: Transfer | None = None,
-        learnt: EmbeddedDataset | None = None,
+        thinned: EmbeddedDataset | None = None,
     ) -> None:
         self.rows, self.folds = rows, folds
         self._evaluation, self._embeddings = evaluation, embeddings
-        self._transfer, self._learnt = transfer, learnt or rows
+        self._transfer, self._thinned = transfer, thinned or rows
         self.metric = headline_metric(evaluation)
         for fold in folds:
             self._check_measurable(fold)
 
     def fit(self, candidate: Candidate, fold: Fold, on_tree: OnTree | None = None) -> FoldResult:
         """Fit the candidate on the fold's training queries, and measure it on those held out."""
-        rows, learnt = (chosen_groups(known, candidate.groups) for known in (self.rows, self._learnt))
+        rows, thinned = (chosen_groups(known, candidate.groups) for known in (self.rows, self._thinned))
         booster, ranker = self._unfitted(candidate, rows)
         if isinstance(booster, Watchable):
             booster.on_tree = on_tree
         model = FusedRanker(ranker, self._embeddings)
-        model.fit(learnt.take(fold.train), rows.take(fold.validation) if fold.validation else None)
+        model.fit(thinned.take(fold.train), rows.take(fold.validation) if fold.validation else None)
         held_out = rows.take(fold.test)
         scores, seconds = _timed_scores(model, held_out)
         return FoldResult(

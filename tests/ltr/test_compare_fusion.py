@@ -15,7 +15,7 @@ from features.encoders.vectors import RowVectors
 from ltr import compare_fusion, evaluate, rank, train
 from ltr.config.tree import parse_config
 from ltr.data.dataset import Dataset
-from ltr.data.embedded import EmbeddedDataset
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes, paired
@@ -28,7 +28,15 @@ from ltr.pipeline.strategies import (
     choose_strategies,
     fit_strategies,
 )
-from ltr.rankers import LightGBMConfig, LogisticConfig, NeuralConfig, load_ranker, make_ranker
+from ltr.rankers import (
+    RANKERS,
+    BlendConfig,
+    LightGBMConfig,
+    LogisticConfig,
+    NeuralConfig,
+    load_ranker,
+    make_ranker,
+)
 from ltr.rankers.blend.blend_ranker import BlendRanker
 from ltr.rankers.networks.embedded_fields import towers_of
 from tests.ltr.conftest import Trained
@@ -134,7 +142,7 @@ def test_every_strategy_learns_from_the_thinned_lists() -> None:
     strategies = [Strategy(ranker.kind, "feature", ranker) for ranker in rankers]
     strategies += [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
     learnt = hidden(data)
-    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, learnt=EmbeddedDataset(learnt))
+    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, thinned=EmbeddedDataset(learnt))
     plain = fit_strategies(EmbeddedDataset(data), [fold], strategies)
     for thinned, whole in zip(found, plain, strict=True):
         alone = make_ranker(thinned.strategy.ranker)
@@ -183,6 +191,28 @@ def test_the_embeddings_of_a_shops_own_modality_are_chosen_and_meet(modality: st
     quick = replace(network, ranker=NeuralConfig(threads=1, epochs=2, width=8))
     (outcome,) = fit_strategies(EmbeddedDataset(data, vectors), [fold], [quick])
     assert np.isfinite(outcome.scores[400:]).all()
+
+
+@pytest.mark.parametrize("kind", sorted(RANKERS.names))
+@pytest.mark.parametrize("embedded", [False, True])
+def test_the_configs_own_ranker_is_among_the_strategies(kind: str, embedded: bool) -> None:
+    """Of every kind there is: itself, or (a blend) in its members; its seed and gain are those of all."""
+    ranker = {"kind": kind, "gain": "linear"}
+    seeded = "seed" in RANKERS.settings_of(kind).model_fields
+    ranker |= {"seed": 5} if seeded else {}
+    config = parse_config({"name": "shop", "data": {"kind": "demo"}, "ranker": ranker}, Path(), "here")
+    embeddings = EmbeddingFusionConfig(fields=("query_text", "title"), components=3) if embedded else None
+    strategies, told = choose_strategies(config, shop().schema, embeddings)
+    rankers = [strategy.ranker for strategy in strategies]
+    assert len({strategy.name for strategy in strategies}) == len(strategies)
+    if isinstance(config.ranker, BlendConfig):
+        assert config.ranker.member in rankers
+    if kind == "neural" and not embedded:
+        assert "model-level fusion: no embeddings, without an encoder or from ready-made features" in told
+    else:
+        assert config.ranker in rankers
+    assert {one.gain for one in rankers} == {"linear"}
+    assert not seeded or {one.seed for one in rankers if hasattr(one, "seed")} == {5}
 
 
 def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command: from a config to a tower that the same config's encoder reads, and what it refuses."""
+"""The command: from a config to an aligned encoder that the same config's encoder reads, and what it refuses."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ltr.pipeline.prepare import load_collection, make_builder
 
 TEXT = {"kind": "tfidf", "dimensions": 16}
 SIZE = ["--data.products", "80", "--data.queries", "12", "--data.judged_per_query", "5"]
-TOWER = "{height: 16, width: 16, epochs: 2, batch_size: 16, held_out: 8}"
+ALIGNED = "{height: 16, width: 16, epochs: 2, batch_size: 16, held_out: 8}"
 
 
 def words(folder: Path, encoders: dict | None = None) -> list[str]:
-    both = {"text": TEXT, "image": {"kind": "aligned", "folder": str(folder / "tower"), "threads": 1}}
+    both = {"text": TEXT, "image": {"kind": "aligned", "folder": str(folder / "aligned"), "threads": 1}}
     made = both if encoders is None else encoders
     places = ["--cache.folder", str(folder / "cache"), "--encoders", json.dumps(made)]
-    return [*SIZE, *places, "--tower", TOWER]
+    return [*SIZE, *places, "--aligned", ALIGNED]
 
 
 def config_of(folder: Path, text: dict) -> Config:
-    image = {"kind": "aligned", "folder": str(folder / "tower"), "threads": 1}
+    image = {"kind": "aligned", "folder": str(folder / "aligned"), "threads": 1}
     tree = {"name": "shop", "data": {"kind": "demo", "products": 80, "queries": 12, "judged_per_query": 5}}
     laid = lay_over(tree, {"encoders": {"text": text, "image": image}, "cache.folder": str(folder / "cache")})
     return parse_config(laid, DEMO_CONFIG.parent, "test")
@@ -42,7 +42,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("text", "there"), [(TEXT, True), ({"kind": "tfidf", "dimensions": 12}, False)], ids=["same", "other"]
 )
-def test_the_tower_gives_text_photo_features_with_its_own_text_encoder_only(
+def test_the_aligned_encoder_gives_text_photo_features_with_its_own_text_encoder_only(
     fitted: Path, text: dict, there: bool
 ) -> None:
     config = config_of(fitted, text)
@@ -58,14 +58,14 @@ def test_the_tower_gives_text_photo_features_with_its_own_text_encoder_only(
 
 
 def test_the_folder_tells_how_it_was_made(fitted: Path) -> None:
-    names = {"config.json", "tower.safetensors", "fitting.json"}
-    assert {path.name for path in (fitted / "tower").iterdir()} == names
-    record = json.loads((fitted / "tower" / "fitting.json").read_text())
+    names = {"config.json", "aligned.safetensors", "fitting.json"}
+    assert {path.name for path in (fitted / "aligned").iterdir()} == names
+    record = json.loads((fitted / "aligned" / "fitting.json").read_text())
     assert 0 <= record["recall@10"] <= 1
     assert record["settings"]["height"] == 16
     assert record["trained_on"] + record["held_out"] <= 80
     left = {path.name for path in fitted.iterdir()}
-    assert left == {"tower", "cache"}  # no checkpoint once it is whole
+    assert left == {"aligned", "cache"}  # no checkpoint once it is whole
 
 
 def test_progress_and_result_are_told(
@@ -76,16 +76,16 @@ def test_progress_and_result_are_told(
     assert "products with a photo and a title; fitting a small network" in told
     assert "epoch 2/2" in told
     assert "held-out recall@10" in told
-    assert f"aligned encoder: {tmp_path / 'tower'}" in told
+    assert f"aligned encoder: {tmp_path / 'aligned'}" in told
 
 
-def test_an_earlier_tower_is_set_aside(tmp_path: Path) -> None:
+def test_an_earlier_aligned_encoder_is_set_aside(tmp_path: Path) -> None:
     fit_encoder.main(words(tmp_path))
-    before = (tmp_path / "tower" / "tower.safetensors").read_bytes()
-    fit_encoder.main([*words(tmp_path), "--tower.seed", "1"])
-    aside = next(tmp_path.glob("tower@*"))
-    assert (aside / "tower.safetensors").read_bytes() == before
-    assert (tmp_path / "tower" / "tower.safetensors").read_bytes() != before
+    before = (tmp_path / "aligned" / "aligned.safetensors").read_bytes()
+    fit_encoder.main([*words(tmp_path), "--aligned.seed", "1"])
+    aside = next(tmp_path.glob("aligned@*"))
+    assert (aside / "aligned.safetensors").read_bytes() == before
+    assert (tmp_path / "aligned" / "aligned.safetensors").read_bytes() != before
 
 
 # What it refuses
@@ -99,14 +99,14 @@ def test_a_config_without_an_aligned_encoder(tmp_path: Path) -> None:
 
 
 def test_a_config_without_a_text_encoder(tmp_path: Path) -> None:
-    image = {"kind": "aligned", "folder": str(tmp_path / "tower")}
+    image = {"kind": "aligned", "folder": str(tmp_path / "aligned")}
     with pytest.raises(InputError, match="expected a text encoder"):
         fit_encoder.main(words(tmp_path, {"image": image}))
 
 
 def test_a_folder_that_is_something_else_is_not_moved_away(tmp_path: Path) -> None:
-    (tmp_path / "tower").mkdir()
-    (tmp_path / "tower" / "thesis.txt").write_text("mine")
+    (tmp_path / "aligned").mkdir()
+    (tmp_path / "aligned" / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="got another folder"):
         fit_encoder.main(words(tmp_path))
 

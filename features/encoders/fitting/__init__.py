@@ -1,7 +1,7 @@
 """What makes encoders: aligned photo encoders, and smaller text encoders distilled from larger ones.
 
-aligned_start          What a fitting starts from: a new tower, or one that was fitted before
-aligned_training       Fit an image tower to a frozen text space: photos beside their texts, all other
+aligned_start          What a fitting starts from: a new aligned encoder, or one that was fitted before
+aligned_training       Fit an aligned encoder to a frozen text space: photos beside their texts, all other
                        texts of the batch away
 contrastive            The arithmetic of fitting photos to texts: loss, recall, learning rate and
                        augmentation

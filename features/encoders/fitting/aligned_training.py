@@ -1,4 +1,4 @@
-"""Fit an image tower to a frozen text space: photos beside their texts, all other texts of the batch away.
+"""Fit an aligned encoder to a frozen text space: photos beside their texts, all other texts of the batch away.
 
 Locked-text tuning (Zhai et al., "LiT", 2022) with the symmetric contrastive loss of CLIP (Radford et al.,
 2021) and its learnt temperature. Which pairs these are, its caller decides. A fitting that was killed goes on
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from features.disk import whole_file
-from features.encoders.fitting.aligned_start import content_of, first_tower
+from features.encoders.fitting.aligned_start import content_of, first_network
 from features.encoders.fitting.contrastive import augment, contrastive_loss, learning_rate_at
 from features.encoders.fitting.pair_sampling import (
     Pairs,
@@ -31,7 +31,7 @@ from features.encoders.fitting.pair_sampling import (
     held_out_recall,
     hold_out,
 )
-from features.encoders.image.aligned_network import PhotoTower, as_batch, encode_pixels, has_bfloat16
+from features.encoders.image.aligned_network import PhotoNetwork, as_batch, encode_pixels, has_bfloat16
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import fingerprint_of
 from features.errors import InputError
@@ -59,9 +59,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Fitted:
-    """The tower that was best on held-out pairs."""
+    """The aligned encoder that was best on held-out pairs."""
 
-    tower: PhotoTower
+    photo_network: PhotoNetwork
     recall: float
     epochs: int
     seconds: float
@@ -80,7 +80,7 @@ class _Standing:
     stale_epochs: int = 0
 
 
-def fit_tower(
+def fit_aligned_encoder(
     pairs: Pairs,
     settings: AlignedTrainingConfig,
     device: torch.device,
@@ -92,7 +92,7 @@ def fit_tower(
 
     checkpoint: a file kept on the way; one of the same pairs and settings is gone on from, any other is
     overwritten. base: the folder that a path of `weights` or `start` starts from.
-    Raises InputError for a tower to start from that is not there, or is of another shape.
+    Raises InputError for an aligned encoder to start from that is not there, or is of another shape.
     """
     return _Fitting(pairs, settings, device, checkpoint, tell, base).run()
 
@@ -115,17 +115,17 @@ class _Fitting:
         self._batch = min(settings.batch_size, len(self._train))
         self._epoch_steps = len(self._train) // self._batch
         self._photos = torch.from_numpy(pairs.photos).to(device)
-        self._tower = first_tower(settings, pairs.text.vectors.shape[1], base).to(device)
+        self._photo_network = first_network(settings, pairs.text.vectors.shape[1], base).to(device)
         self._log_scale = nn.Parameter(torch.tensor(-math.log(settings.temperature), device=device))
         self._optimiser = torch.optim.AdamW(self._parameter_groups(), lr=0.0)
-        self._averaged = copy.deepcopy(self._tower)
+        self._averaged = copy.deepcopy(self._photo_network)
         self._standing = _Standing()
-        self._best = copy.deepcopy(self._tower)
+        self._best = copy.deepcopy(self._photo_network)
         self._key = fingerprint_of(
             {
                 "pairs": pairs.fingerprint,
                 "settings": settings.model_dump(exclude={"minutes"}),
-                "start": content_of(self._tower),
+                "start": content_of(self._photo_network),
             }
         )
         self._resume()
@@ -186,9 +186,9 @@ class _Fitting:
         targets = torch.from_numpy(draw_targets(self._pairs, rows, settings.mix, rng)).to(self._device)
         same = torch.from_numpy(alike(self._pairs, rows)).to(self._device)
         pixels = augment(as_batch(self._photos[torch.from_numpy(rows)]), generator, settings.jitter)
-        self._tower.train()
+        self._photo_network.train()
         with self._autocast():
-            vectors = self._tower(pixels)
+            vectors = self._photo_network(pixels)
         loss = contrastive_loss(vectors, targets, self._log_scale.exp(), same)
         self._optimiser.zero_grad()
         loss.backward()
@@ -205,7 +205,7 @@ class _Fitting:
         its recall fell from .77 to .52 and rose again, and early stopping would have met that noise.
         """
         steps = min(_AVERAGED_STEPS, 1 + self._steps // 5, 1 + self._standing.step)
-        trained = self._tower.state_dict()
+        trained = self._photo_network.state_dict()
         for name, tensor in self._averaged.state_dict().items():
             if tensor.is_floating_point():
                 tensor.lerp_(trained[name], 1 / steps)
@@ -228,7 +228,7 @@ class _Fitting:
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
         """Weight decay for matrices and filters only: biases, norms and the temperature have no say in size."""
-        parameters = [*self._tower.parameters(), self._log_scale]
+        parameters = [*self._photo_network.parameters(), self._log_scale]
         return [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self._settings.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -246,7 +246,7 @@ class _Fitting:
         """Write the checkpoint whole or not at all."""
         state = {
             "key": self._key,
-            "tower": self._tower.state_dict(),
+            "aligned": self._photo_network.state_dict(),
             "averaged": self._averaged.state_dict(),
             "best": self._best.state_dict(),
             "log_scale": self._log_scale.detach(),
@@ -267,7 +267,7 @@ class _Fitting:
             raise InputError(where=self._checkpoint, expected="a checkpoint", got=got, cure=cure) from error
         if state.get("key") != self._key:
             return
-        self._tower.load_state_dict(state["tower"])
+        self._photo_network.load_state_dict(state["aligned"])
         self._averaged.load_state_dict(state["averaged"])
         self._best.load_state_dict(state["best"])
         self._optimiser.load_state_dict(state["optimiser"])

@@ -121,9 +121,9 @@ def _too_few(count: int, settings: AlignedTrainingConfig) -> InputError:
         expected=f"at least {_FEWEST} {'training queries' if of_queries else 'products'} with a photo and a "
         + settings.text,
         got=str(count),
-        cure="set tower.pairs: both"
+        cure="set aligned.pairs: both"
         if of_queries
-        else "fit the tower on a larger catalogue, and name its folder here",
+        else "fit the aligned encoder on a larger catalogue, and name its folder here",
     )
 
 
@@ -165,7 +165,7 @@ def hold_out(pairs: Pairs, count: int, seed: int) -> tuple[np.ndarray, np.ndarra
             where="data.products",
             expected="products with photos and texts of their own",
             got=f"{len(pairs)} that nearly all share theirs",
-            cure="match the photos with another field: set tower.text",
+            cure="match the photos with another field: set aligned.text",
         )
     return train, np.sort(held)
 

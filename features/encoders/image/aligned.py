@@ -1,4 +1,4 @@
-"""Photo → the space of a text encoder: an image tower fitted on the shop's own catalogue, now frozen."""
+"""Photo → the space of a text encoder: an aligned encoder fitted on the shop's own catalogue, now frozen."""
 
 # ruff: noqa: PLC0415 - torch takes seconds to import, and a run whose vectors are all cached needs none
 
@@ -27,22 +27,22 @@ from features.errors import NotFittedError
 if TYPE_CHECKING:
     import torch
 
-    from features.encoders.image.aligned_network import PhotoTower
+    from features.encoders.image.aligned_network import PhotoNetwork
 
-_WEIGHTS, _ABOUT, _RECORD = "tower.safetensors", "config.json", "fitting.json"
+_WEIGHTS, _ABOUT, _RECORD = "aligned.safetensors", "config.json", "fitting.json"
 _CURE = "fit it on a catalogue first"
 
 
 class AlignedConfig(PhotoSettings):
-    """An image tower that was fitted (see `encoders.fitting`) to the space of a text encoder."""
+    """An aligned encoder that was fitted (see `encoders.fitting`) to the space of a text encoder."""
 
     kind: Literal["aligned"] = "aligned"
-    folder: str = Field(description="of the fitted tower; relative to the config file")
+    folder: str = Field(description="of the aligned encoder; relative to the config file")
     batch_size: int = Field(256, ge=1, description="photos the network sees at a time")
 
 
-class TowerShape(BaseModel):
-    """What a saved tower is, beside its weights: the content of its config.json."""
+class AlignedShape(BaseModel):
+    """What a saved aligned encoder is, beside its weights: the content of its config.json."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,11 +50,11 @@ class TowerShape(BaseModel):
     dimensions: int
     height: int
     width: int
-    space: str = Field(description="that of the text encoder the tower was fitted to")
+    space: str = Field(description="that of the text encoder the aligned encoder was fitted to")
 
 
 class AlignedEncoder:
-    """Photos in the space of the text encoder that the tower was fitted to: the two may be compared.
+    """Photos in the space of the text encoder that the aligned encoder was fitted to: the two may be compared.
 
     With any other text encoder the spaces differ, and text–photo similarity is absent. The network is
     loaded at the first photo: a cached run needs no torch.
@@ -93,61 +93,63 @@ class AlignedEncoder:
 
         from features.encoders.image.aligned_network import encode_pixels
 
-        return encode_pixels(self._tower, torch.from_numpy(np.stack(photos)), self._device)
+        return encode_pixels(self._photo_network, torch.from_numpy(np.stack(photos)), self._device)
 
     @cached_property
     def _device(self) -> torch.device:
         return torch_device(self._config)
 
     @cached_property
-    def _tower(self) -> PhotoTower:
-        return load_tower(self._folder, self._shape).to(self._device)
+    def _photo_network(self) -> PhotoNetwork:
+        return load_aligned(self._folder, self._shape).to(self._device)
 
 
-def save_tower(folder: Path, tower: PhotoTower, shape: TowerShape, record: Mapping[str, object]) -> None:
-    """Fill a folder with a fitted tower; record: how it was made, for people to read."""
+def save_aligned(
+    folder: Path, photo_network: PhotoNetwork, shape: AlignedShape, record: Mapping[str, object]
+) -> None:
+    """Fill a folder with a aligned encoder; record: how it was made, for people to read."""
     from safetensors.torch import save_file
 
-    state = {name: tensor.cpu().contiguous() for name, tensor in tower.state_dict().items()}
+    state = {name: tensor.cpu().contiguous() for name, tensor in photo_network.state_dict().items()}
     save_file(state, folder / _WEIGHTS)
     (folder / _ABOUT).write_text(shape.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
-def is_tower(folder: Path) -> bool:
+def is_aligned(folder: Path) -> bool:
     return (folder / _ABOUT).is_file() and (folder / _WEIGHTS).is_file()
 
 
-def read_shape(folder: Path) -> TowerShape:
-    """What a saved tower is; InputError where there is none, or its files are damaged."""
-    if not is_tower(folder):
+def read_shape(folder: Path) -> AlignedShape:
+    """What a saved aligned encoder is; InputError where there is none, or its files are damaged."""
+    if not is_aligned(folder):
         got = "no such folder" if not folder.is_dir() else f"no {_ABOUT} or no {_WEIGHTS} in it"
-        raise NotFittedError(where=folder, expected="a fitted image tower", got=got, cure=_CURE)
+        raise NotFittedError(where=folder, expected="a fitted aligned encoder", got=got, cure=_CURE)
     try:
-        return TowerShape.model_validate_json((folder / _ABOUT).read_bytes())
+        return AlignedShape.model_validate_json((folder / _ABOUT).read_bytes())
     except ValidationError as error:
         problem = error.errors()[0]
         got = f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip()
         raise NotFittedError(
-            where=folder / _ABOUT, expected="the description of a tower", got=got, cure=_CURE
+            where=folder / _ABOUT, expected="the description of an aligned encoder", got=got, cure=_CURE
         ) from error
 
 
-def load_tower(folder: Path, shape: TowerShape) -> PhotoTower:
+def load_aligned(folder: Path, shape: AlignedShape) -> PhotoNetwork:
     """The network in eval mode, on the CPU; InputError for weights that are damaged or of another network."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from features.encoders.image.aligned_network import make_tower
+    from features.encoders.image.aligned_network import make_network
 
-    tower = make_tower(shape.backbone, shape.dimensions, (shape.height, shape.width))
+    photo_network = make_network(shape.backbone, shape.dimensions, (shape.height, shape.width))
     try:
-        tower.load_state_dict(load_file(folder / _WEIGHTS))
+        photo_network.load_state_dict(load_file(folder / _WEIGHTS))
     except (SafetensorError, RuntimeError) as error:  # RuntimeError: tensors that do not fit
         raise NotFittedError(
             where=folder / _WEIGHTS,
-            expected=f"the weights of a {shape.backbone} tower",
+            expected=f"the weights of a {shape.backbone} aligned encoder",
             got=str(error).split("\n", 1)[0],
             cure=_CURE,
         ) from error
-    return tower.eval()
+    return photo_network.eval()

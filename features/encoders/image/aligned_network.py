@@ -1,4 +1,4 @@
-"""The image tower: photo → backbone → projection into the space of a text encoder."""
+"""The aligned encoder: photo → backbone → projection into the space of a text encoder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ENCODED_AT_ONCE = 512
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as torchvision's weights expect
 
 
-class PhotoTower(nn.Module):
+class PhotoNetwork(nn.Module):
     """(n, 3, height, width) pixels from 0 to 255 → (n, dimensions) rows of unit length."""
 
     mean: Tensor
@@ -40,15 +40,15 @@ class PhotoTower(nn.Module):
         return functional.normalize(self.projection(features).float(), dim=1)
 
 
-def make_tower(
+def make_network(
     backbone: str,
     dimensions: int,
     size: tuple[int, int],
     weights: str | None = None,
     base: Path | None = None,
     seed: int = 0,
-) -> PhotoTower:
-    """A tower with random weights, or one whose backbone starts from `weights`.
+) -> PhotoNetwork:
+    """An aligned encoder with random weights, or one whose backbone starts from `weights`.
 
     backbone: "small", or a torchvision classification model. size: height and width of the photos.
     Raises InputError for a backbone that is not known or does not take that size, and for weights that
@@ -61,7 +61,7 @@ def make_tower(
         else:
             network = _torchvision_backbone(backbone, size, weights, base, seed)
         network = network.to(memory_format=torch.channels_last)
-        return PhotoTower(network, _width(network, backbone, size), dimensions)
+        return PhotoNetwork(network, _width(network, backbone, size), dimensions)
 
 
 def to_pixels(images: Sequence[Image.Image], height: int, width: int) -> np.ndarray:
@@ -82,11 +82,11 @@ def as_batch(pixels: Tensor) -> Tensor:
     return pixels.permute(0, 3, 1, 2)
 
 
-def encode_pixels(tower: PhotoTower, pixels: Tensor, device: torch.device) -> np.ndarray:
+def encode_pixels(photo_network: PhotoNetwork, pixels: Tensor, device: torch.device) -> np.ndarray:
     """(n, h, w, 3) uint8 → (n, d) float32 unit rows, in full precision."""
-    tower.eval()
+    photo_network.eval()
     with torch.inference_mode():
-        parts = [tower(as_batch(part.to(device))).cpu() for part in pixels.split(_ENCODED_AT_ONCE)]
+        parts = [photo_network(as_batch(part.to(device))).cpu() for part in pixels.split(_ENCODED_AT_ONCE)]
     return torch.cat(parts).numpy()
 
 
@@ -168,8 +168,8 @@ def _width(network: nn.Module, backbone: str, size: tuple[int, int]) -> int:
             return int(network.eval()(torch.zeros(1, 3, *size)).shape[1])
     except (AssertionError, RuntimeError) as error:  # how vision transformers refuse a size
         raise InputError(
-            where="tower.backbone",
+            where="aligned.backbone",
             expected=f"a network that takes photos of {size[1]} × {size[0]} pixels",
             got=f"{backbone!r}: {str(error).splitlines()[0]}",
-            cure="set tower.height and tower.width to the size it takes, or name another",
+            cure="set aligned.height and aligned.width to the size it takes, or name another",
         ) from error

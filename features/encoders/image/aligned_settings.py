@@ -1,4 +1,4 @@
-"""How an image tower is built and fitted; kept apart from the fitting so that reading a config needs no torch."""
+"""How an aligned encoder is built and fitted; kept apart from the fitting so that reading a config needs no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TextField = Literal["title", "description", "category", "brand"]
 class AlignedTrainingConfig(BaseModel):
     """An image network fitted to the space of the config's text encoder, on the shop's own photos.
 
-    Device and threads are those of the `aligned` encoder that will use the tower.
+    Device and threads are those of the `aligned` encoder that will use the aligned encoder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,7 +25,7 @@ class AlignedTrainingConfig(BaseModel):
     )
     start: str | None = Field(
         None,
-        description="folder of a fitted tower of the same backbone and sizes to start from (relative to the "
+        description="folder of a aligned encoder of the same backbone and sizes to start from (relative to the "
         "config file), where a few hundred photos must suffice",
     )
     height: int = Field(64, ge=8, description="pixels of the photos that the network sees")
@@ -65,5 +65,5 @@ class AlignedTrainingConfig(BaseModel):
     @model_validator(mode="after")
     def _one_start(self) -> Self:
         if self.start is not None and self.weights is not None:
-            raise ValueError("start (a whole tower) or weights (a backbone's), not both")
+            raise ValueError("start (a whole aligned encoder) or weights (a backbone's), not both")
         return self

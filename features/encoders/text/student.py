@@ -39,7 +39,7 @@ class StudentAbout(BaseModel):
 class StudentEncoder(TransformerTextEncoder):
     """A student has its teacher's `space`.
 
-    What it was fitted by is the angle to the teacher's vectors and nothing else, so an image tower
+    What it was fitted by is the angle to the teacher's vectors and nothing else, so an aligned encoder
     fitted to the teacher may be used beside it; the folder's record tells how near it came.
     """
 

@@ -68,7 +68,7 @@ class TransformerTextEncoder:
     """A frozen transformer. bfloat16 and int8 keep the `space` of float32.
 
     It computes the same function, only more roughly, so its vectors may be compared with those of float32
-    and with an image tower fitted to them: a cosine of .99 to the exact vector moves cosines with others by
+    and with an aligned encoder fitted to them: a cosine of .99 to the exact vector moves cosines with others by
     some hundredths at most, far less than photos' own spread. It has a fingerprint of its own all the same.
     """
 

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ValidationError
 
 from features.encoders.fitting.distillation_settings import DistillationConfig
 from features.encoders.fitting.static_distillation import make_static
-from features.encoders.image.aligned import TowerShape, save_tower
-from features.encoders.image.aligned_network import make_tower
+from features.encoders.image.aligned import AlignedShape, save_aligned
+from features.encoders.image.aligned_network import make_network
 from features.encoders.protocol import Encoder, EncoderSettings, Fittable
 from features.encoders.registry import ENCODERS, EncoderConfig, known_kinds, make_encoder, register
 from features.encoders.text.model_files import load_model
@@ -92,7 +92,7 @@ CASES = {
     "tfidf": Case(lambda _: {"kind": "tfidf", "dimensions": 5}, frozenset({"text"})),
     "torchvision": Case(lambda _: RANDOM, frozenset({"image"})),
     "aligned": Case(
-        lambda clip: {"kind": "aligned", "folder": str(tower_beside(clip))}, frozenset({"image"})
+        lambda clip: {"kind": "aligned", "folder": str(aligned_beside(clip))}, frozenset({"image"})
     ),
     "pixels": Case(lambda _: {"kind": "pixels", "side": 16}, frozenset({"image"})),
     "colours": Case(lambda _: {"kind": "colours"}, frozenset({"image"})),
@@ -100,14 +100,14 @@ CASES = {
 }
 
 
-def tower_beside(folder: Path) -> Path:
-    """A tower of random weights in the parent of a folder."""
-    tower = folder.parent / "tower"
-    if not tower.exists():
-        tower.mkdir()
-        shape = TowerShape(backbone="small", dimensions=6, height=32, width=24, space="words")
-        save_tower(tower, make_tower("small", 6, (32, 24)), shape, {})
-    return tower
+def aligned_beside(folder: Path) -> Path:
+    """An aligned encoder of random weights in the parent of a folder."""
+    photo_network = folder.parent / "aligned"
+    if not photo_network.exists():
+        photo_network.mkdir()
+        shape = AlignedShape(backbone="small", dimensions=6, height=32, width=24, space="words")
+        save_aligned(photo_network, make_network("small", 6, (32, 24)), shape, {})
+    return photo_network
 
 
 def student_beside(folder: Path) -> Path:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -83,6 +86,60 @@ def test_damaged_data_are_written_over(store: FeatureStore, tmp_path: Path) -> N
         store.read(VIEW)
     store.write(VIEW, rows(5), mode="overwrite")
     assert store.read(VIEW).equals(rows(5))
+
+
+def record_changed(tmp_path: Path, change: Callable[[dict[str, Any]], object], version: int) -> None:
+    """Rewrite what the store noted in one commit, as another version would have noted it."""
+    log = tmp_path / "pairs" / "_delta_log" / f"{version:020}.json"
+    actions = [json.loads(line) for line in log.read_text().splitlines()]
+    for action in actions:
+        if noted := action.get("commitInfo", {}).get("feature_view"):
+            told = json.loads(noted) if isinstance(noted, str) else noted
+            change(told)
+            action["commitInfo"]["feature_view"] = json.dumps(told) if isinstance(noted, str) else told
+    log.write_text("\n".join(json.dumps(action) for action in actions) + "\n")
+
+
+@pytest.mark.parametrize("version", [0, 1, 2])
+@pytest.mark.parametrize("lacking", [("sum",), ("files", "content", "sum"), ("written_at", "sum"), ("rows",)])
+def test_a_table_of_an_older_version_is_called_so_and_an_overwrite_makes_it_anew(
+    store: FeatureStore, tmp_path: Path, version: int, lacking: tuple[str, ...]
+) -> None:
+    record_changed(tmp_path, lambda told: [told.pop(name) for name in lacking], version)
+    with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
+        store.read(VIEW)
+    with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
+        store.write(VIEW, rows(4), mode="append")
+    with pytest.warns(UserWarning, match="written by an older version; it is set aside and made anew"):
+        store.write(VIEW, rows(5), mode="overwrite")
+    assert store.read(VIEW).equals(rows(5))
+    assert len(list(tmp_path.glob("pairs@*"))) == 1
+
+
+def test_a_table_whose_sums_are_those_of_an_older_version_is_called_so(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    def summed(told: dict[str, Any]) -> None:
+        plain = json.dumps({name: value for name, value in told.items() if name != "sum"}, sort_keys=True)
+        told["sum"] = hashlib.sha256(plain.encode()).hexdigest()[:32]
+
+    record_changed(tmp_path, summed, 1)
+    with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
+        store.read(VIEW)
+
+
+def test_a_table_of_a_newer_version_and_a_damaged_record_are_told_apart(
+    store: FeatureStore, tmp_path: Path
+) -> None:
+    record_changed(tmp_path, lambda told: told.update(rows=7), 1)
+    with pytest.raises(InputError, match="not as it was written"):
+        store.read(VIEW)
+    with pytest.warns(UserWarning, match="set aside and made anew"):
+        store.write(VIEW, rows(5), mode="overwrite")
+    assert store.read(VIEW).equals(rows(5))
+    record_changed(tmp_path, lambda told: told.update(region="eu"), 0)
+    with pytest.raises(InputError, match="written by a newer version"):
+        store.read(VIEW)
 
 
 @pytest.mark.parametrize("mode", ["append", "upsert", "overwrite"])

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ltr.data.doctor import Finding, examine, worst
+from ltr.data.doctor import LEAK, LEAK_SAMPLE, Finding, Findings, examine, examine_features, worst
 from ltr.data.splits import Fold
 from ltr.rankers import RANKERS
 
@@ -306,3 +306,35 @@ def test_the_doctor_does_not_mind_the_order_of_rows() -> None:
     assert [f for f in one if f.check != "rows grouped by query"] == [
         f for f in other if f.check != "rows grouped by query"
     ]
+
+
+@pytest.mark.parametrize("rare", [0.5, 1e-4], ids=["many relevant", "hardly any relevant"])
+@pytest.mark.parametrize("known", [1.0, 0.001], ids=["always known", "hardly ever known"])
+@pytest.mark.parametrize("noise", [0.0, 0.02, 3.0])
+def test_a_leak_is_found_among_many_rows(rare: float, known: float, noise: float) -> None:
+    """Whatever a sample would show, the verdict is that of Spearman's correlation over all rows."""
+    random = np.random.default_rng(1)
+    count = 3 * LEAK_SAMPLE
+    grade = (random.random(count) < rare).astype(float)
+    feature = -grade + noise * random.random(count)
+    feature[random.random(count) > known] = np.nan
+    column = pl.Series(feature).fill_nan(None)
+    there = ~np.isnan(feature)
+    with np.errstate(invalid="ignore"):
+        ranks = pl.DataFrame({"a": feature[there], "b": grade[there]}).select(pl.all().rank()).to_numpy()
+        varies = len(np.unique(ranks[:, 1])) > 1
+        leaks = bool(varies and abs(np.corrcoef(ranks.T)[0, 1]) > LEAK)
+    pairs = pl.DataFrame({"query_id": "q", "product_id": pl.int_range(count, eager=True).cast(pl.String)})
+    found = examine_features(pairs.with_columns(grade=pl.Series(grade), f=column))
+    level = next(one.level for one in found if one.check == "features that tell the grade")
+    assert level == ("FAIL" if leaks else "PASS")
+
+
+def test_a_notebook_shows_findings_as_a_table_of_all_of_them_and_no_markup() -> None:
+    found = Findings(Finding("WARN", f"check {number}", "title <b>x</b>", "cure") for number in range(40))
+    page = found._repr_html_()
+    assert page.count("check ") == 40
+    assert "<b>" not in page
+    pairs = pl.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "grade": [0.0, 1.0]})
+    assert isinstance(examine(pairs), Findings)
+    assert isinstance(examine(pairs.clear()), Findings)

@@ -45,3 +45,16 @@ def test_findings_as_a_frame() -> None:
     assert frame.columns == ["level", "check", "evidence", "cure"]
     assert frame.rows()[0] == ("PASS", "rows per query", "min 3, median 28, max 54", "")
     assert to_frame([]).height == 0
+
+
+def test_what_the_reader_guessed_always_has_a_line() -> None:
+    findings = [
+        Finding("PASS", "products: price", "read '1.299' as 1299: so do 3 others"),
+        Finding("PASS", "keys", "all there"),
+        Finding("WARN", "photos", "half are missing", "add them"),
+    ]
+    told = to_text(findings)
+    assert told.splitlines()[0].startswith("WARN  photos")
+    assert "READ  products: price  read '1.299' as 1299: so do 3 others" in told
+    assert "all there" not in told
+    assert told.endswith("2 checks passed")

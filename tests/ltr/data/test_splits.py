@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -231,3 +232,41 @@ def test_queries_that_look_alike_stay_in_one_fold(seed: int) -> None:
     assert tested_in["q0"] == tested_in["q1"] == tested_in["q2"]
     assert tested_in["q3"] == tested_in["q4"]
     assert sorted(tested_in) == [f"q{n}" for n in range(7)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7])
+@pytest.mark.parametrize("count", [37, 120])
+def test_folds_are_those_of_segments_that_named_the_kinds(seed: int, count: int) -> None:
+    """Units shuffled, then in turn by the old names: mixed, photo, text."""
+    kinds = ["text", "photo", "text", "mixed"]
+    of = [kinds[place % 4] for place in range(count)]
+    queries = pl.DataFrame(
+        {
+            "query_id": [f"q{place:03}" for place in range(count)],
+            "text": [None if kind == "photo" else f"words {place}" for place, kind in enumerate(of)],
+            "image": [None if kind == "text" else f"{place}.png" for place, kind in enumerate(of)],
+            "segment": of,
+        }
+    )
+    order = np.random.default_rng(seed).permutation(count).tolist()
+    dealt = sorted(order, key=lambda place: of[place])
+    expected = [{f"q{place:03}" for place in dealt[fold::3]} for fold in range(3)]
+    folds = make_folds(FoldsConfig(folds=3, seed=seed), queries)
+    assert [set(fold.test) for fold in folds] == expected
+
+
+@pytest.mark.parametrize("name", ["val", "Valid", "validation", "DEV", "development", "validate"])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_validation_part_that_the_config_trains_or_tests_on_is_no_validation_part(
+    part: str, name: str
+) -> None:
+    other = "test" if part == "train" else "train"
+    frame = queries(40, split=[name, other] * 20)
+    config = ColumnSplitConfig(validation_share=0.25, **{part: (name,)})
+    (fold,) = make_folds(config, frame)
+    trained, tested = (0, 1) if part == "train" else (1, 0)
+    assert sorted(fold.train + fold.validation) == [f"q{i:03d}" for i in range(trained, 40, 2)]
+    assert len(fold.validation) == 5
+    assert fold.test == [f"q{i:03d}" for i in range(tested, 40, 2)]
+    (finding,) = check_part_names(config, frame, frame["query_id"])
+    assert finding.level == "PASS"

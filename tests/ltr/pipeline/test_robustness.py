@@ -158,7 +158,7 @@ def test_the_model_without_photos_is_trained_with_the_same_dropout_of_descriptio
     thinned = ThinnedCatalogue(config, prepared, model.rows)
     bare = thinned.never_had("photos")
     alike, plain = (
-        cross_fit(bare.whole, model.folds, config.ranker, learnt=how) for how in (bare.learnt(), None)
+        cross_fit(bare.whole, model.folds, config.ranker, thinned=how) for how in (bare.thinned(), None)
     )
     floor = next(
         point.mean for point in measure_robustness(config, thinned, model).points if point.system != ALL
@@ -278,7 +278,7 @@ def halves(rows: EmbeddedDataset) -> list[Fold]:
 def colour_curve(folder: Path, dropout: dict[str, float], **settings: object) -> Robustness:
     config, thinned = colours(folder, dropout, **settings)
     rows, folds = thinned.whole, halves(thinned.whole)
-    fitted = cross_fit(rows, folds, config.ranker, config.embeddings, learnt=thinned.learnt())
+    fitted = cross_fit(rows, folds, config.ranker, config.embeddings, thinned=thinned.thinned())
     return measure_robustness(config, thinned, Trained(rows, folds, fitted))
 
 
@@ -301,11 +301,11 @@ def test_every_rung_learns_from_the_lists_that_the_full_model_learns_from(tmp_pa
     for share in (0.0, 0.3, 1.0):
         config, thinned = colours(tmp_path, {"photos": share}, ladder=["text", "image"])
         rows, folds = thinned.whole, halves(thinned.whole)
-        _, found = fitting.score_systems(config, rows, folds, learnt=thinned.learnt())
+        _, found = fitting.score_systems(config, rows, folds, thinned=thinned.thinned())
         scores[share] = found
         part = rows.data.select(rows.data.schema.select(["text", "image"]))
-        seen = thinned.learnt().data.select(part.schema)
-        alone = cross_fit(EmbeddedDataset(part), folds, config.ranker, learnt=EmbeddedDataset(seen))
+        seen = thinned.thinned().data.select(part.schema)
+        alone = cross_fit(EmbeddedDataset(part), folds, config.ranker, thinned=EmbeddedDataset(seen))
         np.testing.assert_array_equal(found["+ image"], alone.scores)
         tested = rows.data.frame.with_columns(score=pl.Series(found["+ image"])).drop_nans("score")
         value[share] = evaluate(tested, config.evaluation)["nDCG@10"].drop_nulls().mean()
@@ -341,7 +341,7 @@ def test_a_finding_names_what_is_beyond_noise() -> None:
         made = [RobustnessTest("photos", s, against, d, d, d, p) for s, against, d, p in tests]
         return Robustness("nDCG@10", points, made).findings[0]
 
-    start = "photos: nDCG@10 0.800 with all, 0.750 with 50% missing; "
+    start = "photos: nDCG@10 .800 with all, .750 with 50% missing; "
     assert says((0.5, floor, -0.1, 0.06), (0.5, "10% missing", 0.1, 0.06)) == (
         start + "falls without a rise, never below beyond noise"
     )

@@ -19,11 +19,11 @@ from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import measure
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
-from ltr.reporting.calibration import calibrate
-from ltr.reporting.examples import Candidates, Example, build_examples, choose_queries
-from ltr.reporting.first_screen import AddedSource, verdict_lines
-from ltr.reporting.query_gains import query_gains, query_lines
-from ltr.reporting.report import Report
+from ltr.reporting.run_page.calibration import calibrate
+from ltr.reporting.run_page.examples import Candidates, Example, build_examples, choose_queries
+from ltr.reporting.run_page.first_screen import AddedSource, verdict_lines
+from ltr.reporting.run_page.query_gains import query_gains, query_lines
+from ltr.reporting.run_page.report import Report
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTED = """tee "for him" & 'her' <b>50%</b>"""

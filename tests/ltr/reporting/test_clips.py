@@ -11,8 +11,8 @@ import pytest
 from features.groups.likeness import PARTS
 from ltr.reporting.clips import Clips, kind_of
 from ltr.reporting.product_page import attributes, page
-from ltr.reporting.query_gains import query_text
-from ltr.reporting.report import write_report
+from ltr.reporting.run_page.query_gains import query_text
+from ltr.reporting.run_page.report import write_report
 from tests.ltr.reporting import report_world
 from tests.ltr.reporting.report_world import SCRIPT, photo, sound
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ltr.reporting.report import write_report
+from ltr.reporting.run_page.report import write_report
 from tests.ltr.conftest import Trained
 from tests.ltr.reporting.report_world import CLIP, LONG, QUERIES, QUOTED, SCRIPT, made_report, tuning
 

@@ -15,16 +15,16 @@ from ltr.evaluation.notation import figure, signed
 from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import Measurement, best_baselines
 from ltr.pipeline.robustness import RobustnessPoint
-from ltr.reporting import plots
-from ltr.reporting.calibration import Calibration, calibrate
-from ltr.reporting.drawing import STAND_INS, Plot
-from ltr.reporting.examples import SHOWN, Candidates, build_examples, choose_queries
-from ltr.reporting.gain_bars import MOST, gain_bars
 from ltr.reporting.pages import as_markdown
-from ltr.reporting.plots import Curve, Interval
-from ltr.reporting.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
-from ltr.reporting.report import write_report
-from ltr.reporting.report_plots import robustness_plots
+from ltr.reporting.plotting import plots
+from ltr.reporting.plotting.drawing import STAND_INS, Plot
+from ltr.reporting.plotting.gain_bars import MOST, gain_bars
+from ltr.reporting.plotting.plots import Curve, Interval
+from ltr.reporting.plotting.report_plots import robustness_plots
+from ltr.reporting.run_page.calibration import Calibration, calibrate
+from ltr.reporting.run_page.examples import SHOWN, Candidates, build_examples, choose_queries
+from ltr.reporting.run_page.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
+from ltr.reporting.run_page.report import write_report
 from ltr.reporting.thumbnails import thumbnail
 from tests.ltr.reporting.report_world import made_report, photo, tuning
 

@@ -186,7 +186,7 @@ KILLED = """
 import os, signal, sys
 from ltr import train
 from ltr.config import command_line
-from ltr.reporting import run_report
+from ltr.reporting.run_page import run_report
 run_report.write_report = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 command_line.run(train.main, sys.argv[1:])
 """

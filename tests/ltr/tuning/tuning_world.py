@@ -57,14 +57,14 @@ class Slow(CrossValidation):
 def judge(
     kind: type[CrossValidation] = CrossValidation,
     transfer: Transfer | None = None,
-    learnt: EmbeddedDataset | None = None,
+    thinned: EmbeddedDataset | None = None,
 ) -> CrossValidation:
     frame = table()
     queries = frame.select("query_id").unique().sort("query_id")
     outer = make_folds(FoldsConfig(folds=4), queries)[-1]
     folds = inner_folds(TuningConfig(folds=3), outer, queries, 0.2)
     rows, evaluation = EmbeddedDataset(Dataset.from_frame(frame)), EvaluationConfig(cutoffs=(5,))
-    return kind(rows, folds, evaluation, None, transfer, learnt)
+    return kind(rows, folds, evaluation, None, transfer, thinned)
 
 
 def search(

@@ -1,4 +1,4 @@
-"""Fitting a tower: a world that can be learnt, and kill -9."""
+"""Fitting an aligned encoder: a world that can be learnt, and kill -9."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from features.encoders.fitting.aligned_training import Fitted, Progress, fit_tower
+from features.encoders.fitting.aligned_training import Fitted, Progress, fit_aligned_encoder
 from features.encoders.fitting.contrastive import recall_at
 from features.encoders.fitting.pair_sampling import (
     Pairs,
     hold_out,
 )
-from features.encoders.image.aligned_network import encode_pixels, make_tower
+from features.encoders.image.aligned_network import encode_pixels, make_network
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import unit_rows
 from features.encoders.vectors import RowVectors
@@ -53,17 +53,19 @@ def colour_world(n: int = 400) -> Pairs:
 
 
 def weights(fitted: Fitted) -> np.ndarray:
-    return torch.cat([tensor.flatten().float() for tensor in fitted.tower.state_dict().values()]).numpy()
+    return torch.cat(
+        [tensor.flatten().float() for tensor in fitted.photo_network.state_dict().values()]
+    ).numpy()
 
 
 def test_a_world_of_colours_is_learnt(tmp_path: Path) -> None:
     pairs = colour_world()
-    fitted = fit_tower(pairs, SETTINGS, CPU, tmp_path / "checkpoint")
+    fitted = fit_aligned_encoder(pairs, SETTINGS, CPU, tmp_path / "checkpoint")
     chance = SETTINGS.recall_at / fitted.held_out
     assert fitted.recall > 5 * chance
     assert (fitted.held_out, fitted.trained_on) == (len(pairs) // 10, len(pairs) - len(pairs) // 10)
     _, held = hold_out(pairs, SETTINGS.held_out, SETTINGS.seed)
-    vectors = encode_pixels(fitted.tower, torch.from_numpy(pairs.photos[held]), CPU)
+    vectors = encode_pixels(fitted.photo_network, torch.from_numpy(pairs.photos[held]), CPU)
     assert recall_at(vectors, pairs.text.vectors[held], SETTINGS.recall_at) == fitted.recall
 
 
@@ -71,13 +73,13 @@ def test_texts_that_say_nothing_of_the_photo_stop_it_early(tmp_path: Path) -> No
     pairs = colour_world(100)
     blank = replace(pairs, photos=np.zeros_like(pairs.photos))
     settings = SETTINGS.model_copy(update={"epochs": 50, "patience": 2})
-    fitted = fit_tower(blank, settings, CPU, tmp_path / "checkpoint")
+    fitted = fit_aligned_encoder(blank, settings, CPU, tmp_path / "checkpoint")
     assert fitted.epochs < settings.epochs
 
 
 def test_minutes_end_the_fitting_and_the_learning_rate(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"epochs": 10_000, "patience": 10_000, "minutes": 1e-5})
-    fitted = fit_tower(colour_world(), settings, CPU, tmp_path / "checkpoint")
+    fitted = fit_aligned_encoder(colour_world(), settings, CPU, tmp_path / "checkpoint")
     assert fitted.epochs == 1
     assert fitted.recall >= 0
 
@@ -86,7 +88,7 @@ def test_progress_counts_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("features.encoders.fitting.aligned_training._TOLD_SECONDS", 0.0)
     told: list[Progress] = []
     settings = SETTINGS.model_copy(update={"epochs": 2})
-    fit_tower(colour_world(100), settings, CPU, tmp_path / "checkpoint", told.append)
+    fit_aligned_encoder(colour_world(100), settings, CPU, tmp_path / "checkpoint", told.append)
     steps = 90 // SETTINGS.batch_size
     assert [at.step for at in told] == [
         step for step in range(1, 2 * steps + 1) for _ in range(1 + (step % steps == 0))
@@ -115,7 +117,7 @@ def tell(at):
     if at.step == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-training.fit_tower(pairs, settings, torch.device("cpu"), Path(sys.argv[3]), tell)
+training.fit_aligned_encoder(pairs, settings, torch.device("cpu"), Path(sys.argv[3]), tell)
 """
 
 
@@ -128,18 +130,18 @@ def test_killed_and_run_again_it_ends_as_if_never_killed(tmp_path: Path) -> None
     ended = subprocess.run([sys.executable, "-c", INTERRUPTED, *words], check=False)
     assert ended.returncode == -signal.SIGKILL
     told: list[Progress] = []
-    resumed = fit_tower(pairs, settings, CPU, checkpoint, told.append)
+    resumed = fit_aligned_encoder(pairs, settings, CPU, checkpoint, told.append)
     assert told[0].epoch == 1 + killed_at // (90 // SETTINGS.batch_size)
-    whole = fit_tower(pairs, settings, CPU, tmp_path / "another")
+    whole = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "another")
     assert (resumed.recall, resumed.epochs) == (whole.recall, whole.epochs)
     np.testing.assert_allclose(weights(resumed), weights(whole), atol=1e-6)
 
 
 def test_a_finished_fitting_is_read_back_from_its_checkpoint(tmp_path: Path) -> None:
     pairs, settings = colour_world(100), SETTINGS.model_copy(update={"epochs": 2})
-    first = fit_tower(pairs, settings, CPU, tmp_path / "checkpoint")
+    first = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint")
     told: list[Progress] = []
-    again = fit_tower(pairs, settings, CPU, tmp_path / "checkpoint", told.append)
+    again = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint", told.append)
     assert (told, again.recall) == ([], first.recall)
     np.testing.assert_array_equal(weights(again), weights(first))
 
@@ -147,40 +149,41 @@ def test_a_finished_fitting_is_read_back_from_its_checkpoint(tmp_path: Path) -> 
 @pytest.mark.parametrize("changed", ["settings", "pairs"])
 def test_a_checkpoint_of_another_fitting_is_not_gone_on_from(tmp_path: Path, changed: str) -> None:
     pairs, settings = colour_world(100), SETTINGS.model_copy(update={"epochs": 1})
-    fit_tower(pairs, settings, CPU, tmp_path / "checkpoint")
+    fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint")
     if changed == "settings":
         settings = settings.model_copy(update={"learning_rate": 1e-3})
     else:
         pairs = replace(pairs, photos=pairs.photos ^ 1)
     told: list[Progress] = []
-    fit_tower(pairs, settings, CPU, tmp_path / "checkpoint", told.append)
+    fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint", told.append)
     assert [at.epoch for at in told] == [1]
 
 
 def test_a_damaged_checkpoint_is_explained(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").write_bytes(b"PK\x03\x04 cut short")
     with pytest.raises(InputError, match="remove it: the fitting starts again"):
-        fit_tower(colour_world(100), SETTINGS, CPU, tmp_path / "checkpoint")
+        fit_aligned_encoder(colour_world(100), SETTINGS, CPU, tmp_path / "checkpoint")
 
 
 def test_bfloat16_learns_the_same_world(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"precision": "bfloat16"})
-    fitted = fit_tower(colour_world(), settings, CPU, tmp_path / "checkpoint")
+    fitted = fit_aligned_encoder(colour_world(), settings, CPU, tmp_path / "checkpoint")
     assert fitted.recall > 5 * SETTINGS.recall_at / fitted.held_out
 
 
 def test_a_torchvision_backbone_is_fitted_alike(tmp_path: Path) -> None:
     pairs = colour_world(100)
     settings = SETTINGS.model_copy(update={"backbone": "mobilenet_v3_small", "epochs": 1})
-    fitted = fit_tower(pairs, settings, CPU, tmp_path / "checkpoint")
-    before = make_tower(settings.backbone, DIMENSIONS, (16, 16), seed=settings.seed)
+    fitted = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint")
+    before = make_network(settings.backbone, DIMENSIONS, (16, 16), seed=settings.seed)
     moved = [
-        not torch.equal(a, b) for a, b in zip(before.parameters(), fitted.tower.parameters(), strict=True)
+        not torch.equal(a, b)
+        for a, b in zip(before.parameters(), fitted.photo_network.parameters(), strict=True)
     ]
     assert all(moved)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_learns_the_same_world(tmp_path: Path) -> None:
-    fitted = fit_tower(colour_world(), SETTINGS, torch.device("cuda"), tmp_path / "checkpoint")
+    fitted = fit_aligned_encoder(colour_world(), SETTINGS, torch.device("cuda"), tmp_path / "checkpoint")
     assert fitted.recall > 5 * SETTINGS.recall_at / fitted.held_out

@@ -1,4 +1,4 @@
-"""The arithmetic of fitting a tower, against plain loops."""
+"""The arithmetic of fitting an aligned encoder, against plain loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pairs a tower is fitted on: what is held out, drawn, masked and left out."""
+"""The pairs an aligned encoder is fitted on: what is held out, drawn, masked and left out."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_held_out_pairs_share_nothing_with_each_other_or_with_training(
 
 
 def test_a_catalogue_of_one_text_teaches_nothing() -> None:
-    with pytest.raises(InputError, match=r"30 that nearly all share theirs; .* set tower\.text"):
+    with pytest.raises(InputError, match=r"30 that nearly all share theirs; .* set aligned\.text"):
         hold_out(paired([0] * 30, range(30)), 5, seed=0)
 
 
@@ -286,5 +286,5 @@ def test_too_few_training_photos_are_refused(tmp_path: Path) -> None:
     products, queries, judgements = asked_shop()
     asked = judged_photos(products, queries, judgements, ["q00", "q01"])
     settings = SETTINGS.model_copy(update={"pairs": "judgements"})
-    with pytest.raises(InputError, match=r"at least 20 training queries .*got 2; set tower\.pairs: both"):
+    with pytest.raises(InputError, match=r"at least 20 training queries .*got 2; set aligned\.pairs: both"):
         make_pairs(None, asked, Lengths(), EmbeddingCache(tmp_path), settings)

@@ -17,8 +17,8 @@ from PIL import Image
 from torchvision import models
 from torchvision.transforms._presets import ImageClassification
 
-from features.encoders.image.aligned import AlignedConfig, TowerShape, save_tower
-from features.encoders.image.aligned_network import encode_pixels, make_tower, to_pixels
+from features.encoders.image.aligned import AlignedConfig, AlignedShape, save_aligned
+from features.encoders.image.aligned_network import encode_pixels, make_network, to_pixels
 from features.encoders.image.photo_loading import photo_batches
 from features.encoders.image.pretrained import TorchvisionConfig
 from features.encoders.protocol import Encoder, unit_rows
@@ -43,10 +43,10 @@ BAD = [b"", b"not a photo", GOOD[0][:40], "no/such/photo.jpg", "null\0character"
 
 
 @pytest.fixture(scope="module")
-def tower_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tower")
-    shape = TowerShape(backbone="small", dimensions=12, height=24, width=16, space="made up")
-    save_tower(folder, make_tower("small", 12, (24, 16), seed=SEED), shape, {})
+def aligned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("aligned")
+    shape = AlignedShape(backbone="small", dimensions=12, height=24, width=16, space="made up")
+    save_aligned(folder, make_network("small", 12, (24, 16), seed=SEED), shape, {})
     return folder
 
 
@@ -99,7 +99,7 @@ def plain_loop(items: list[bytes | str], forward: object, dimensions: int) -> np
 def test_vectors_are_bit_for_bit_those_of_a_plain_loop(
     workers: int,
     choice: list[tuple[int, str]],
-    tower_folder: Path,
+    aligned_folder: Path,
     photo_files: list[str],
     plain_resnet: torch.nn.Module,
 ) -> None:
@@ -109,16 +109,16 @@ def test_vectors_are_bit_for_bit_those_of_a_plain_loop(
     transform = ImageClassification(
         crop_size=SIDE, resize_size=round(SIDE * preset.resize_size[0] / preset.crop_size[0])
     )
-    tower = make_tower("small", 12, (24, 16), seed=SEED)
+    photo_network = make_network("small", 12, (24, 16), seed=SEED)
 
     def by_resnet(images: list[Image.Image]) -> np.ndarray:
         with torch.inference_mode():
             return plain_resnet(torch.stack([transform(image) for image in images])).numpy()
 
-    def by_tower(images: list[Image.Image]) -> np.ndarray:
-        return encode_pixels(tower, torch.from_numpy(to_pixels(images, 24, 16)), torch.device("cpu"))
+    def by_encoder(images: list[Image.Image]) -> np.ndarray:
+        return encode_pixels(photo_network, torch.from_numpy(to_pixels(images, 24, 16)), torch.device("cpu"))
 
-    for encoder, forward in ((resnet(workers), by_resnet), (aligned(tower_folder, workers), by_tower)):
+    for encoder, forward in ((resnet(workers), by_resnet), (aligned(aligned_folder, workers), by_encoder)):
         expected = plain_loop(items, forward, encoder.dimensions)
         np.testing.assert_array_equal(encoder.encode(items, "image"), expected)
 
@@ -154,12 +154,12 @@ def test_an_error_in_a_worker_comes_through_and_ends_the_pool(workers: int) -> N
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_an_error_of_the_network_ends_the_pool(
-    error: type[BaseException], tower_folder: Path, monkeypatch: pytest.MonkeyPatch
+    error: type[BaseException], aligned_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> np.ndarray:
         raise error("in the midst")
 
-    encoder = aligned(tower_folder, 2)
+    encoder = aligned(aligned_folder, 2)
     monkeypatch.setattr("features.encoders.image.aligned_network.encode_pixels", fail)
     with pytest.raises(error, match="in the midst"):
         encoder.encode(GOOD * 10, "image")
@@ -183,8 +183,8 @@ def test_one_query_photo_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(list(photo_batches(GOOD[:1], np.asarray, 8, 4))) == 1
 
 
-def test_workers_stay_out_of_the_fingerprint_and_precision_enters(tower_folder: Path) -> None:
-    for make in (resnet, lambda workers, **changes: aligned(tower_folder, workers, **changes)):
+def test_workers_stay_out_of_the_fingerprint_and_precision_enters(aligned_folder: Path) -> None:
+    for make in (resnet, lambda workers, **changes: aligned(aligned_folder, workers, **changes)):
         assert make(0).fingerprint == make(3).fingerprint
         precisions = ("float32", "bfloat16", "float16")
         assert len({make(0, precision=precision).fingerprint for precision in precisions}) == 3
@@ -192,10 +192,10 @@ def test_workers_stay_out_of_the_fingerprint_and_precision_enters(tower_folder: 
 
 
 @pytest.mark.parametrize("make", ["resnet", "aligned"])
-def test_short_precision_gives_nearly_the_same_vectors(make: str, tower_folder: Path) -> None:
+def test_short_precision_gives_nearly_the_same_vectors(make: str, aligned_folder: Path) -> None:
     def encoder(precision: str) -> Encoder:
         chosen = {"precision": precision}
-        return resnet(0, **chosen) if make == "resnet" else aligned(tower_folder, 0, **chosen)
+        return resnet(0, **chosen) if make == "resnet" else aligned(aligned_folder, 0, **chosen)
 
     exact, short = (encoder(name).encode(GOOD, "image") for name in ("float32", "bfloat16"))
     assert short.dtype == np.float32
@@ -203,13 +203,13 @@ def test_short_precision_gives_nearly_the_same_vectors(make: str, tower_folder: 
     assert (exact * short).sum(axis=1).min() > 0.999
 
 
-def test_it_runs_from_a_script_without_a_main_guard(tower_folder: Path, tmp_path: Path) -> None:
+def test_it_runs_from_a_script_without_a_main_guard(aligned_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(GOOD[0])
     script = (
         "from pathlib import Path\n"
         "from features.encoders.image.aligned import AlignedConfig\n"
         "from features.encoders.registry import make_encoder\n"
-        f"encoder = make_encoder(AlignedConfig(folder={str(tower_folder)!r}, threads=1), Path())\n"
+        f"encoder = make_encoder(AlignedConfig(folder={str(aligned_folder)!r}, threads=1), Path())\n"
         f"print(encoder.encode([{str(tmp_path / 'photo.jpg')!r}] * 40, 'image').shape)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

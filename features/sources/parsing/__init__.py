@@ -1,0 +1,15 @@
+"""Values as people and programs write them → numbers, prices, dates, ids, category paths.
+
+categories             A source's categories → paths "A > B > C": one path a product, the first where a
+                       field names several
+dates                  A source's dates → Datetime (µs, UTC, no zone): ISO 8601 in all its forms,
+                       stamps since 1970, 20240501
+ids                    A source's ids as text, exactly as written, but for what other programs did to
+                       them
+numerals               Digits with points and commas → numbers: what parts thousands and what decimals
+                       is decided per column
+prices                 Prices as people and programs write them: "$1,299.00", "1.299,00 €", "Rs.
+                       1,499/-", "99¢", "12 - 15", "₹1.5 lakh"
+values                 A source's columns → canonical values: numbers, prices, dates, names, joined
+                       text
+"""

@@ -1,0 +1,129 @@
+"""A source's categories → paths "A > B > C": one path a product, the first where a field names several.
+
+A field may hold a path, a list, a list written as text (`["A", "B"]`), or several of these ("A > B, C", "A > B | C").
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Sequence
+
+import polars as pl
+
+from features.sources.parsing import values
+from features.sources.parsing.numerals import Reading
+from features.sources.remarks import Said
+
+_LONGEST_LIST = 10_000  # characters of a list written as text
+_BETWEEN_PATHS = ("|", ";", ",", "\n")
+_MOST = 0.5
+
+
+def category_paths(columns: Sequence[pl.Series], separator: str) -> Reading:
+    """Paths from a list, from text parted by `separator`, or from one column a level."""
+    said: list[Said] = []
+    levels = pl.DataFrame(
+        [_levels(column, separator, said).alias(str(i)) for i, column in enumerate(columns)]
+    )
+    path = levels.select(pl.concat_list(pl.all())).to_series()
+    named = path.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != ""))
+    return Reading(named.list.join(" > ").replace("", None), tuple(said))
+
+
+def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
+    if isinstance(column.dtype, pl.List | pl.Array):
+        inner = column.dtype.inner
+        if isinstance(inner, pl.List | pl.Array) and not inner.inner.is_nested():
+            said.append(Said("PASS", "read the first of several paths of a product"))
+            column = column.cast(pl.List(pl.List(pl.String))).list.first()
+        elif not inner.is_nested():
+            column = column.cast(pl.List(pl.String))
+    if column.dtype != pl.List(pl.String):
+        column = _split(_unlisted(values.text(column), separator, said), separator, said)
+    none = pl.lit([], dtype=pl.List(pl.String))
+    return pl.select(pl.lit(column).fill_null(none)).to_series()
+
+
+def _split(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
+    for between in _BETWEEN_PATHS:
+        many = text.str.contains(between, literal=True).fill_null(value=False)
+        if between in separator or not many.any():
+            continue
+        example, first = text.filter(many)[0], text.str.split(between).list.first().str.strip_chars()
+        shown = f"{example[:60]!r} ({int(many.sum()):,} products)"
+        several, doubt = _parts_paths(text, many, separator, between)
+        if several:
+            why = f"{between!r} parts several paths, of which the first is taken"
+            said.append(Said("PASS", f"read {shown} as {first.filter(many)[0]!r}: {why}"))
+            text = first
+        elif doubt:
+            cure = "put one path in a field, or a list"
+            said.append(
+                Said("WARN", f"read {shown} as one path: {between!r} may be part of a level's name", cure)
+            )
+    return text.str.split(separator)
+
+
+def _parts_paths(text: pl.Series, many: pl.Series, separator: str, between: str) -> tuple[bool, bool]:
+    """Whether a mark parts paths rather than standing in a level's name ("Bags, Cases"), and whether it may.
+
+    It does if behind it begins what paths of the column begin with, or, for marks that no name holds, if there are
+    whole paths on both sides.
+    """
+    roots = _root(text.drop_nulls().unique().str.split(between).list.first(), separator)
+    distinct = text.filter(many).unique()
+    pieces = pl.DataFrame({"row": range(len(distinct)), "piece": distinct.str.split(between)})
+    first = pl.col("piece").list.first().str.contains(separator, literal=True)
+    later = pieces.select("row", first=first, piece=pl.col("piece").list.slice(1)).explode("piece")
+    both = pl.col("first") & pl.col("piece").str.contains(separator, literal=True)
+    known = _root(later["piece"], separator).is_in(roots.implode())
+    shares = later.select("row", known=known, both=both).group_by("row").agg(pl.col("known", "both").any())
+    telling = shares.select((pl.col("known") | (pl.col("both") & (between != ","))).mean()).item()
+    has_paths = text.str.contains(separator, literal=True).any()
+    return bool(has_paths and telling > _MOST), bool(has_paths and shares["both"].any())
+
+
+def _root(path: pl.Series, separator: str) -> pl.Series:
+    return path.str.split(separator).list.first().str.strip_chars()
+
+
+def _unlisted(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
+    """Lists written as text → text parted by the separator."""
+    written = text.str.contains(r"^\[.*\]$|^\{[^:]*\}$").fill_null(value=False)
+    if not written.any():
+        return text
+    odd = text.filter(written).unique(maintain_order=True)
+    plain = pl.Series([_path(value, separator) for value in odd], dtype=pl.String)
+    read = plain.is_not_null()
+    if read.any():
+        example, path = odd.filter(read)[0], plain.filter(read)[0]
+        said.append(Said("PASS", f"read {example[:60]!r} as {path[:60]!r}: a list written as text"))
+    # A text that only looks like a list stays as it is.
+    return text.replace(odd.filter(read), plain.filter(read))
+
+
+def _path(value: str, separator: str) -> str | None:
+    found = _parsed(value)
+    if found and isinstance(found[0], list):
+        found = found[0]
+    if not found or not all(isinstance(item, str | int | float) for item in found):
+        return None
+    if separator in str(found[0]):
+        return str(found[0])
+    return f" {separator} ".join(map(str, found))
+
+
+def _parsed(value: str) -> list[object] | None:
+    if len(value) > _LONGEST_LIST:
+        return None
+    if value.startswith("{"):  # PostgreSQL's
+        return [item.strip().strip('"') for item in value[1:-1].split(",")]
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list):
+            return found
+    return None

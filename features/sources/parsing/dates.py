@@ -1,0 +1,135 @@
+"""A source's dates → Datetime (µs, UTC, no zone): ISO 8601 in all its forms, stamps since 1970, 20240501.
+
+A number tells by its size what it is: 20240501 is a day, nine digits and more count from 1970 (in seconds, ms, µs or
+ns), five digits around 45,000 are a spreadsheet's days since 1900. What is none of these is null.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from features.sources.parsing.numerals import Reading
+from features.sources.remarks import Level, Said
+
+_ISO = (
+    r"^(?<year>\d{4})-?(?<month>\d\d)-?(?<day>\d\d)"
+    r"(?:[Tt_ ]\s?(?<hour>\d\d)(?::?(?<minute>\d\d)(?::?(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?)?"
+    r"\s?(?<zone>[Zz]|UTC|GMT|[-+−]\d\d(?::?\d\d)?)?)?$"
+)
+_SLASHED = r"^(\d{4})[/.](\d\d)[/.](\d\d)"
+_DAY = "%Y%m%d"
+_CALENDARS = (  # as numbers, from 1900 to 2199
+    (_DAY, 19_000_101, 21_991_231),
+    ("%Y%m%d%H%M%S", 19_000_101_000000, 21_991_231_235959),
+    ("%Y%m%d%H%M", 19_000_101_0000, 21_991_231_2359),
+)
+_SPREADSHEET = (30_000, 80_000)  # days, 1982 to 2119
+_A_DAY = 86_400_000_000  # in µs
+_SPREADSHEET_ZERO = -25_569 * _A_DAY  # 1899-12-30
+_FIRST_STAMP = 1e8  # in 1973; smaller numbers are years or nothing
+
+
+def read_dates(column: pl.Series) -> Reading:
+    """Datetime of dates, ISO text, or numbers; null for what is neither."""
+    if isinstance(column.dtype, pl.Date | pl.Datetime):
+        return Reading(_without_zone(column))
+    if column.dtype.is_numeric():
+        return _numeric(column)
+    tidy = column.str.strip_chars().str.replace(_SLASHED, "$1-$2-$3")
+    found = _iso(tidy)
+    left = tidy.set(found.is_not_null(), None)
+    if not left.count():
+        return Reading(found)
+    stamps = _numeric(left.str.extract(r"^(\d{5}|\d{8,19}(?:\.\d+)?)$").cast(pl.Float64))
+    others = [left.str.to_date(form, strict=False).cast(pl.Datetime("us")) for form in ("%G-W%V-%u", "%Y-%j")]
+    return Reading(pl.select(pl.coalesce(found, stamps.values, *others)).to_series(), stamps.said)
+
+
+def _iso(text: pl.Series) -> pl.Series:
+    """Text of the most usual form by polars' own reader, the rest by its parts."""
+    usual = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
+    usual = pl.select(
+        pl.coalesce(usual, text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")))
+    ).to_series()
+    left = text.set(usual.is_not_null(), None)
+    if not left.count():
+        return usual
+    parts = left.str.extract_groups(_ISO).struct.unnest()
+    names = ("year", "month", "day", "hour", "minute", "second")
+    numbers = parts.with_columns(pl.col(name).cast(pl.Int32) for name in names)
+    clock = {name: pl.col(name).fill_null(0) for name in ("hour", "minute", "second")}
+    valid = pl.all_horizontal(
+        pl.col("month").is_between(1, 12),
+        pl.col("day").is_between(1, 31),
+        clock["hour"] < 24,
+        clock["minute"] < 60,
+        clock["second"] < 60,
+    )
+    written = pl.format(
+        "{}-{}-{} {}:{}:{}.{}",
+        *(pl.col(name) for name in ("year", "month", "day")),
+        *(pl.col(name).fill_null("00") for name in ("hour", "minute", "second")),
+        pl.col("fraction").fill_null("0").str.pad_end(9, "0"),
+    ).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
+    zone = (
+        pl.col("zone")
+        .str.replace_all("[:−]", "")
+        .str.extract(r"(\d{2,4})$")
+        .str.pad_end(4, "0")
+        .cast(pl.Int32)
+    )
+    minutes = (zone // 100 * 60 + zone % 100).fill_null(0)
+    west = pl.col("zone").str.contains("^[-−]").fill_null(value=False)
+    ahead = pl.duration(minutes=pl.when(west).then(-minutes).otherwise(minutes))
+    at = parts.with_columns(valid=numbers.select(valid).to_series()).select(
+        pl.when("valid").then(written - ahead)
+    )
+    return pl.select(pl.coalesce(usual, at.to_series())).to_series()
+
+
+def _without_zone(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return column.cast(pl.Datetime("us"), strict=False)
+
+
+def _numeric(column: pl.Series) -> Reading:
+    """Calendar numbers and spreadsheets' days by their size, else stamps since 1970."""
+    number = column.cast(pl.Float64, strict=False).fill_nan(None)
+    said: list[Said] = []
+    found = []
+    for form, first, last in _CALENDARS:
+        inside = (number.is_between(first, last) & (number % 1 == 0)).fill_null(value=False)
+        if not inside.any():
+            continue
+        digits = number.set(~inside, None).cast(pl.Int64).cast(pl.String)
+        days = digits.str.to_datetime(form, strict=False, time_unit="us")
+        # Twenty million seconds after 1970 is August 1970, so eight digits are a day or nothing.
+        if form == _DAY or days.count() == inside.sum():
+            said += _said(number, days, "it is a year, a month and a day", "PASS")
+            found.append(days)
+            number = number.set(inside, None)
+    sheet = number.is_between(*_SPREADSHEET).fill_null(value=False)
+    if sheet.any():
+        micros = (number.set(~sheet, None) * _A_DAY).cast(pl.Int64)
+        days = (micros + _SPREADSHEET_ZERO).cast(pl.Datetime("us"))
+        said += _said(number, days, "a spreadsheet counts days so", "WARN")
+        found.append(days)
+    return Reading(pl.select(pl.coalesce(*found, _since_1970(number))).to_series(), tuple(said))
+
+
+def _said(number: pl.Series, days: pl.Series, why: str, level: Level) -> list[Said]:
+    shown = days.is_not_null()
+    if not shown.any():
+        return []
+    evidence = f"read {number.filter(shown)[0]:.14g} as {days.filter(shown)[0]:%Y-%m-%d %H:%M}: {why}"
+    return [Said(level, evidence, "write dates as 2024-05-31")]
+
+
+def _since_1970(number: pl.Series) -> pl.Series:
+    stamp = number.set(number.abs() < _FIRST_STAMP, None).rename("at")
+    size = stamp.abs()
+    per_micro = (
+        pl.when(size < 1e11).then(1e6).when(size < 1e14).then(1e3).when(size < 1e17).then(1.0).otherwise(1e-3)
+    )
+    return pl.select((stamp * per_micro).cast(pl.Int64, strict=False).cast(pl.Datetime("us"))).to_series()

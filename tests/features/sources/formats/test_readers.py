@@ -1,0 +1,107 @@
+import gzip
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.disk import sha256
+from features.errors import InputError
+from features.sources.formats.readers import read_table
+
+TABLE = pl.DataFrame({"id": ["007", "x"], "note": ["a,b", "täglich\tneu"], "price": ["1.5", None]})
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[pl.DataFrame], bytes]] = {
+    "parquet": _parquet,
+    "csv": lambda frame: frame.write_csv().encode(),
+    "tsv": lambda frame: frame.write_csv(separator="\t").encode(),
+    "jsonl": lambda frame: frame.write_ndjson().encode(),
+}
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_kind_gives_back_the_table(tmp_path: Path, kind: str, zipped: bool) -> None:
+    content = WRITERS[kind](TABLE)
+    path = tmp_path / (f"table.{kind}.gz" if zipped else f"table.{kind}")
+    path.write_bytes(gzip.compress(content) if zipped else content)
+    assert read_table(path).equals(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column", "values"),
+    [
+        ("bom.csv", b"\xef\xbb\xbfid,n\n1,2\n", "id", ["1"]),
+        ("semicolon.csv", b"id;price\n1;2,50\n", "price", ["2,50"]),
+        ("short.csv", b"a,b\n1\n2,3\n", "b", [None, "3"]),
+        # 200 numbers, then a text: all must survive as text.
+        ("mixed.jsonl", b'{"a": 1}\n' * 200 + b'{"a": "x"}\n', "a", ["1"] * 200 + ["x"]),
+        ("inch.csv", b'a,b\n5" nail,1\n6" nail\n\n7,3\n', "a", ['5" nail', '6" nail', "7"]),
+        ("inch.csv", b'a,b\n5" nail,1\n6" nail\n\n7,3\n', "b", ["1", None, "3"]),
+        (
+            "kinds.jsonl",
+            b'{"a": 1}\n{"a": [2, "x"]}\n{"a": true}\n{}\n',
+            "a",
+            ["1", '[2, "x"]', "true", None],
+        ),
+        ("infinite.jsonl", b'{"a": Infinity}\n{"a": 2}\n', "a", [float("inf"), 2.0]),
+        ("late.jsonl", b'{"a": 1}\n' * 200 + b'{"b": 2}\n', "b", [None] * 200 + [2]),
+    ],
+)
+def test_habits_of_real_files(tmp_path: Path, name: str, content: bytes, column: str, values: list) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert read_table(tmp_path / name)[column].to_list() == values
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("empty.csv", b"", "an empty file"),
+        ("blank.jsonl", b"\n \n", "an empty file"),
+        ("header.csv", b"a,b\n", "a header only"),
+        (
+            "latin.csv",
+            "a,b\n1,2\nx,é\n".encode("latin-1"),
+            "latin.csv, line 3: expected UTF-8 text, got the byte 0xe9",
+        ),
+        ("long.csv", b"a,b\n1,2\n1,2,3\n", "long.csv, line 3"),
+        ("quote.csv", b'a,b\n1,2\n1,"x\n3,4\n', "quote.csv, line 3: expected a closing quote"),
+        ("twice.csv", b'a,a\n1,5" nail\n', "expected each column once, got 'a' more than once"),
+        ("broken.jsonl", b'{"a": 1}\n{"a": 1\n', "broken.jsonl, line 2: expected a JSON object"),
+        ("list.jsonl", b'[{"a": 1}]\n', "line 1: expected a JSON object, got '[{\"a\": 1}]'"),
+        ("no.parquet", b"not parquet at all", "a Parquet file, got one that starts with b'not parque'"),
+        ("cut.parquet", _parquet(TABLE)[:-1], "cut off at its end"),
+        ("hollow.parquet", b"PAR1PAR1", "a Parquet file"),
+        ("table.xlsx", b"PK", "expected .parquet, .csv"),
+        ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "a whole gzip file"),
+        ("plain.csv.gz", b"a,b\n1,2\n", "a whole gzip file"),
+    ],
+)
+def test_bad_files_are_told_in_one_line(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_table(tmp_path / name)
+    assert told in str(error.value)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "told"), [("none.csv", "no such file"), ("", "a folder")])
+def test_a_path_without_a_file(tmp_path: Path, name: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        read_table(tmp_path / name)
+
+
+def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5000
+    (tmp_path / "x").write_bytes(content)
+    assert sha256(tmp_path / "x") == hashlib.sha256(content).hexdigest()

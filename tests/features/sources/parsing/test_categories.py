@@ -1,0 +1,72 @@
+"""One path a product: of several the first, of lists their items, however the export writes them."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.sources.parsing.categories import category_paths
+
+LEVELS = st.lists(
+    st.text(alphabet="abcdeé &'", min_size=1, max_size=6).filter(str.strip), min_size=1, max_size=4
+)
+
+
+def _path(levels: list[str]) -> str:
+    return " > ".join(" ".join(level.split(" ")).strip() for level in levels)
+
+
+@given(LEVELS, st.sampled_from(["list", "json", "python", "text"]))
+def test_every_form_of_a_list_is_the_same_path(levels: list[str], form: str) -> None:
+    column = {
+        "list": lambda: pl.Series([levels]),
+        "json": lambda: pl.Series([json.dumps(levels, ensure_ascii=False)]),
+        "python": lambda: pl.Series([repr(levels)]),
+        "text": lambda: pl.Series([">".join(levels)]),
+    }[form]()
+    assert category_paths([column], ">").values.to_list() == [_path(levels)]
+
+
+@pytest.mark.parametrize("between", [", ", " | ", ";", "|"])
+@pytest.mark.parametrize("separator", [">", "/", "::"])
+def test_the_first_of_several_paths(between: str, separator: str) -> None:
+    first, other = separator.join(["Garden", "Tools"]), separator.join(["Garden", "Gifts"])
+    texts = [between.join([first, other]), between.join([first, "Garden"]), first]
+    read = category_paths([pl.Series(texts)], separator)
+    assert read.values.to_list() == ["Garden > Tools"] * 3
+    assert [one.level for one in read.said] == ["PASS"]
+
+
+@pytest.mark.parametrize(
+    "text", ["Luggage > Bags, Cases", "Home, Garden > Tools, Hardware", "Nuts, Bolts", "Arts; Crafts > Wool"]
+)
+def test_a_level_may_hold_a_comma(text: str) -> None:
+    read = category_paths([pl.Series([text, "Home, Garden > Pots"])], ">")
+    assert read.values[0] == text
+
+
+def test_what_may_be_two_paths_is_warned_of() -> None:
+    read = category_paths([pl.Series(["A > B, C > D"])], ">")
+    assert [one.level for one in read.said] == ["WARN"]
+
+
+@pytest.mark.parametrize(
+    ("column", "path"),
+    [
+        (pl.Series([[["A", "B"], ["C"]]]), "A > B"),
+        (pl.Series(['[["A", "B"], ["C"]]']), "A > B"),
+        (pl.Series(['["A > B", "C"]']), "A > B"),
+        (pl.Series(["{A,B}"]), "A > B"),
+        (pl.Series(['["A", 2]']), "A > 2"),
+        (pl.Series(["[x"]), "[x"),
+        (pl.Series(["[new]"]), "[new]"),
+        (pl.Series(["[" * 2000 + "]" * 2000]), "[" * 2000 + "]" * 2000),
+        (pl.Series(["[" * 90_000]), "[" * 90_000),
+    ],
+)
+def test_lists_of_other_shapes_and_what_only_looks_like_one(column: pl.Series, path: str) -> None:
+    assert category_paths([column], ">").values.to_list() == [path]

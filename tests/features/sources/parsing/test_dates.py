@@ -1,0 +1,87 @@
+"""Dates in ISO's forms and as numbers: the same moment, or null; never 1970 by mistake."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.sources.parsing.dates import read_dates
+
+MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)).map(lambda at: at.replace(microsecond=0))
+FORMS = [
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y%m%dT%H%M%S",
+    "%Y-%m-%dT%H:%M:%S.000",
+    "%Y-%m-%dT%H:%M:%S,000000",
+    "%Y-%m-%dT%H%M%S",
+    "%Y/%m/%d %H:%M:%S",
+]
+
+
+@given(
+    at=MOMENTS,
+    form=st.sampled_from(FORMS),
+    minutes=st.integers(-14 * 4, 14 * 4).map(lambda quarters: 15 * quarters),
+    colon=st.booleans(),
+    zone=st.booleans(),
+)
+def test_every_iso_form_is_the_same_moment(
+    at: datetime, form: str, minutes: int, colon: bool, zone: bool
+) -> None:
+    text, right = at.strftime(form), at
+    if zone:
+        sign = "-" if minutes < 0 else "+"
+        hours, rest = divmod(abs(minutes), 60)
+        text += f"{sign}{hours:02}{':' if colon else ''}{rest:02}"
+        right = at - timedelta(minutes=minutes)
+    assert read_dates(pl.Series([text])).values.to_list() == [right]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("2021-03-04T05:06Z", datetime(2021, 3, 4, 5, 6)),
+        ("2021-03-04T05:06-0330", datetime(2021, 3, 4, 8, 36)),
+        ("2021-03-04T05+02", datetime(2021, 3, 4, 3)),
+        ("2021-03-04 05:06:07 UTC", datetime(2021, 3, 4, 5, 6, 7)),
+        ("20210304", datetime(2021, 3, 4)),
+        ("2021-W09-4", datetime(2021, 3, 4)),
+        ("2021-063", datetime(2021, 3, 4)),
+        ("2021.03.04", datetime(2021, 3, 4)),
+        ("20210304050607", datetime(2021, 3, 4, 5, 6, 7)),
+        ("202103040506", datetime(2021, 3, 4, 5, 6)),
+        ("44259", datetime(2021, 3, 4)),
+        *(
+            (text, None)
+            for text in ("2021", "2021-13-01", "2021-02-30", "20211301", "2021-03-04T25:00", "04.03.2021")
+        ),
+    ],
+)
+def test_text(text: str, right: datetime | None) -> None:
+    assert read_dates(pl.Series([text])).values.to_list() == [right]
+
+
+@pytest.mark.parametrize("dtype", [pl.Int64, pl.Float64])
+@given(days=st.lists(MOMENTS, min_size=1, max_size=9))
+def test_a_number_of_eight_digits_is_a_day(dtype: type[pl.DataType], days: list[datetime]) -> None:
+    read = read_dates(pl.Series([int(day.strftime("%Y%m%d")) for day in days], dtype=dtype))
+    assert read.values.to_list() == [datetime(day.year, day.month, day.day) for day in days]
+    assert len(read.said) == 1
+
+
+@pytest.mark.parametrize("per_second", [1, 1_000, 1_000_000, 1_000_000_000])
+@given(at=MOMENTS)
+def test_stamps_are_told_by_their_size(per_second: int, at: datetime) -> None:
+    stamp = int(at.replace(tzinfo=UTC).timestamp()) * per_second
+    found = read_dates(pl.Series([stamp])).values[0]
+    assert abs(found - at) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("number", [0, -5, 2024, 12, 20241301, 99_999_999])
+def test_other_numbers_are_no_dates(number: int) -> None:
+    assert read_dates(pl.Series([number])).values.to_list() == [None]

@@ -1,0 +1,91 @@
+"""Ids as other programs leave them: mended where nothing is lost, refused where digits are, and always said."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import InputError
+from features.sources.parsing.ids import joint_ids, nearly_known, read_ids
+
+IDS = st.text(alphabet="0123456789ABCXYZ-_.", min_size=1, max_size=12).filter(lambda i: not i.endswith(".0"))
+
+
+@given(st.lists(IDS, min_size=1, max_size=9))
+def test_ids_stay_as_they_are_written(ids: list[str]) -> None:
+    read = read_ids(pl.Series(ids), "here")
+    assert read.values.to_list() == [i.strip() for i in ids]
+    assert read.said == ()
+
+
+@given(
+    st.lists(st.text(alphabet="0123456789", min_size=1, max_size=14), min_size=1),
+    st.sampled_from(['="{}"', "'{}"]),
+)
+def test_what_spreadsheets_put_around_is_taken_off(ids: list[str], form: str) -> None:
+    read = read_ids(pl.Series([form.format(i) for i in ids]), "here")
+    assert read.values.to_list() == ids
+    assert len(read.said) == 1
+
+
+@given(st.lists(st.integers(0, 2**53 - 1) | st.none(), min_size=1))
+def test_whole_floats_below_2_53_are_whole_ids(ids: list[int | None]) -> None:
+    column = pl.Series(ids, dtype=pl.Float64)
+    expected = [None if i is None else str(i) for i in ids]
+    assert read_ids(column, "here").values.to_list() == expected
+    printed = pl.Series([None if i is None else f"{i}.0" for i in ids], dtype=pl.String)
+    assert read_ids(printed, "here").values.to_list() == expected
+
+
+@pytest.mark.parametrize("value", [2.0**53, 2.0**63, 1e20, 1e300, -(2.0**60)])
+def test_floats_that_hold_no_exact_number_are_refused(value: float) -> None:
+    with pytest.raises(InputError, match="2\\^53"):
+        read_ids(pl.Series([1.0, None, value]), "here")
+
+
+def test_no_float_is_a_traceback() -> None:
+    assert read_ids(pl.Series([float("inf"), float("nan"), 1.5]), "here").values.to_list() == [
+        None,
+        None,
+        "1.5",
+    ]
+
+
+@pytest.mark.parametrize("written", ["5.01234E+12", "8E+15", "1,23E+09", "9.0072e+15"])
+def test_numbers_that_excel_shortened_are_refused_or_left_out(written: str) -> None:
+    with pytest.raises(InputError, match="Excel"):
+        read_ids(pl.Series([written, "5012345678900"]), "here")
+    read = read_ids(pl.Series([written, *map(str, range(200))]), "here")
+    assert read.values.to_list() == [None, *map(str, range(200))]
+    assert [(one.level, "Excel" in one.evidence) for one in read.said] == [("WARN", True)]
+
+
+@pytest.mark.parametrize("word", ["crème-2", "Ångström", "ñ1", "각1", "ệ"])
+def test_both_unicode_forms_are_one_id(word: str) -> None:
+    forms = [unicodedata.normalize(form, word) for form in ("NFC", "NFD")]
+    assert read_ids(pl.Series([*forms, f"\ufeff{word}\u200b"]), "here").values.n_unique() == 1
+
+
+def test_several_columns_are_one_id() -> None:
+    joined = joint_ids([pl.Series(["a", "a", None]), pl.Series(["1", "2", "1"])], "here")
+    assert joined.to_list() == ["a/1", "a/2", None]
+    with pytest.raises(InputError, match="stay apart"):
+        joint_ids([pl.Series(["a/b", "a"]), pl.Series(["c", "b/c"])], "here")
+
+
+@pytest.mark.parametrize(
+    ("ids", "known", "way"),
+    [
+        (["7", "12"], ["007", "012"], "without leading zeros"),
+        (["AB-1"], ["ab-1"], "in other capitals"),
+        (["7.0"], ["7"], "without '.0'"),
+        (["AB 1"], ["AB-1"], "without blanks and dashes"),
+        (["x"], ["y"], ""),
+    ],
+)
+def test_the_way_to_make_ids_meet_is_found(ids: list[str], known: list[str], way: str) -> None:
+    assert nearly_known(pl.Series(ids), pl.Series(known)) == (len(ids) if way else 0, way)
