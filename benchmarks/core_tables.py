@@ -54,8 +54,23 @@ def build_scale(found: dict[str, Any]) -> Iterator[str]:
             )
 
 
+def train_overhead_scale(found: dict[str, Any]) -> Iterator[str]:
+    yield "\n## What of training at scale is not the fit\n"
+    yield (
+        f"{found['millions_of_pairs']:g} million made-up pairs × {found['features']} features from svmlight files, one "
+        "model of 100 trees, one thread, so processor seconds; `old`: another checkout in the same run.\n"
+    )
+    yield "| code | whole | reading | fit | left | left, of left and fit | nDCG@10 | peak, MiB |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---:|"
+    for code, one in found["checkouts"].items():
+        seconds = " | ".join(f"{one[f'{stage}_cpu']:.1f} s" for stage in ("whole", "reading", "fit", "left"))
+        share, headline = one["share_not_fit_without_reading"], one["headline"]
+        yield f"| {code} | {seconds} | {share:.0%} | {headline:.4f} | {one['peak_memory_mib']:,.0f} |"
+
+
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "request": request,
     "build_scale": build_scale,
     "build_scale_vectors": build_scale,
+    "train_overhead_scale": train_overhead_scale,
 }
