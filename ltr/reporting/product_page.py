@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from features.batch import has_values
 from features.disk import write_whole
 from features.groups.likeness import PARTS
 from features.media.columns import media_columns, modality_of
@@ -34,7 +35,7 @@ def attributes(chosen: pl.DataFrame) -> list[Attribute]:
     found = []
     files = media_columns(chosen.columns)
     for column in chosen.columns:
-        if column in _NOT_ATTRIBUTES or chosen[column].null_count() == chosen.height:
+        if column in _NOT_ATTRIBUTES or not has_values(chosen, column):
             continue
         if column in files:
             found.append(_files_line(modality_of(column), chosen[column]))

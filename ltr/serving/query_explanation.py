@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from features.batch import has_values
 from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
@@ -185,7 +186,7 @@ def two_products(
 def _swaps(explained: Explained, ours: str, theirs: str, columns: Sequence[str] | None) -> Iterator[Change]:
     """What would swap the two, of either; none where the catalogue has no price and nobody asked for more."""
     shelf, products = explained.shelf, explained.products
-    if shelf is None or (columns is None and products["price"].null_count() == products.height):
+    if shelf is None or (columns is None and not has_values(products, "price")):
         return
     with progress("trying other numbers", 2 * len(columns or ["price"])) as tried:
         for column in columns or ["price"]:
