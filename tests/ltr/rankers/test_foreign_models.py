@@ -20,7 +20,8 @@ import xgboost as xgb
 from features.errors import InputError
 from ltr.data.dataset import Dataset
 from ltr.rankers import load_ranker, make_ranker
-from ltr.rankers.boosters import lightgbm_text, trial_load
+from ltr.rankers.boosters import lightgbm_text as text_checks
+from ltr.rankers.boosters import trial_load
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig
 from ltr.rankers.boosters.lightgbm_text import checked_text
 from ltr.rankers.boosters.xgboost_json import checked_json
@@ -338,4 +339,4 @@ def test_a_split_of_missing_from_present_is_read(word: str, is_read: bool) -> No
     """LightGBM writes such a threshold as inf."""
     tree = {"threshold": f"0.1 {word}", "decision_type": "2 2"}
     with nullcontext() if is_read else pytest.raises(ValueError, match="not numbers"):
-        lightgbm_text._check_splits(tree, 3, 0)
+        text_checks._check_splits(tree, 3, 0)
