@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ltr.evaluation.notation import signed
+
 
 def text_speed(found: dict[str, Any]) -> Iterator[str]:
     run, sets = found["speed"], found["quality"]
@@ -25,7 +27,7 @@ def text_speed(found: dict[str, Any]) -> Iterator[str]:
 def nearness(figures: dict[str, Any], step: str) -> str:
     """Differences of nDCG to float32; nothing where the step gives the same vectors."""
     rows = [system.get(step, {}) for system in figures.values()]
-    return " / ".join(f"{row['difference']:+.3f}" for row in rows if "difference" in row)
+    return " / ".join(signed(row["difference"]) for row in rows if "difference" in row)
 
 
 def image_speed(found: dict[str, Any]) -> Iterator[str]:

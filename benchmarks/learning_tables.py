@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.segments import FEWEST
 
 
@@ -15,7 +17,8 @@ def fusion(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['convention']} `{found['config']}`, {found['facts']['split']}.\n"
     for segment, sentences in found["statements"].items():
         yield f"**{segment}**\n"
-        yield from (f"- {sentence}" for sentence in sentences)
+        # Recorded as they were told on the day: only the figures' 0 before the point goes.
+        yield from ("- " + re.sub(r"(?<![\d.])0(?=\.\d)", "", sentence) for sentence in sentences)
         yield from strategies(found, segment)
     yield from (f"- Left out: {told}" for told in found["left_out"])
     yield f"\n{found['wall_seconds']:g} s in all, peak memory {found['peak_memory_mib']:,} MiB."
@@ -30,10 +33,10 @@ def strategies(found: dict[str, Any], segment: str) -> Iterator[str]:
     yield f"|---|---|{'---:|' * (len(metrics) + 3)}"
     for system in sorted(systems, key=lambda name: -means[name, found["headline"]]["mean"]):
         cost = found["strategies"].get(system)
-        cells = [f"{means[system, metric]['mean']:.3f}" for metric in metrics]
+        cells = [figure(means[system, metric]["mean"]) for metric in metrics]
         spread = means[system, found["headline"]]
-        cells[metrics.index(found["headline"])] += f" [{spread['low']:.3f}, {spread['high']:.3f}]"
-        accuracy = f"{cost['accuracy']['mean']:.3f}" if cost and cost["accuracy"] else ""
+        cells[metrics.index(found["headline"])] += f" [{figure(spread['low'])}, {figure(spread['high'])}]"
+        accuracy = figure(cost["accuracy"]["mean"]) if cost and cost["accuracy"] else ""
         times = [f"{cost[name]:.1f}" if cost else "" for name in ("fit_seconds", "microseconds")]
         level = cost["level"] if cost else "baseline"
         yield f"| {system} | {level} | {' | '.join([*cells, accuracy, *times])} |"
@@ -49,15 +52,16 @@ def photos(found: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---:|---:|---:|---:|---:|"
     for ranker, part in found["text_queries"].items():
         for row in ({"segment": "all", **part["all"]}, *part["segments"]):
-            holm = f"{row['p_holm']:.4f}" if "p_holm" in row else ""
-            gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-            means = f"{row['mean_b']:.3f} | {row['mean_a']:.3f}"
+            holm = figure(row["p_holm"], 4) if "p_holm" in row else ""
+            gain = difference(row)
+            means = f"{figure(row['mean_b'])} | {figure(row['mean_a'])}"
             yield (
-                f"| {ranker} | {row['segment']} ({row['queries']}) | {means} | {gain} | {row['p_value']:.4f} | {holm} |"
+                f"| {ranker} | {row['segment']} ({row['queries']}) | {means} | {gain} "
+                f"| {figure(row['p_value'], 4)} | {holm} |"
             )
     for ranker, part in found["text_queries"].items():
         yield (
-            f"\n{ranker}: these queries show a gain of {part['smallest_seen']:.3f} four times in five; one of .01 "
+            f"\n{ranker}: these queries show a gain of {figure(part['smallest_seen'])} four times in five; one of .01 "
             f"takes {part['queries_needed_for_.01']:,}."
         )
     if not any(row["segment"] == "names a brand" for row in found["text_queries"]["lightgbm"]["segments"]):
@@ -65,15 +69,15 @@ def photos(found: dict[str, Any]) -> Iterator[str]:
     rows = [row for row in found["photo_queries"]["summary"] if row["segment"] == "all queries"]
     yield f"\n**photo queries** ({rows[0]['queries']})\n\n| system | nDCG@10 [95 %] |\n|---|---:|"
     for row in sorted(rows, key=lambda one: one["mean"]):
-        yield f"| {row['system']} | {row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}] |"
+        yield f"| {row['system']} | {with_interval(row['mean'], row['low'], row['high'])} |"
     yield "\nOut of fold on the training queries, on which encoder, features and dropout were chosen:\n"
     yield "| queries | against | mean of that | all | gain [95 %] | p |\n|---|---|---:|---:|---:|---:|"
     for row in found["out_of_fold"]:
-        gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-        means = f"{row['mean_b']:.3f} | {row['mean_a']:.3f}"
+        gain = difference(row)
+        means = f"{figure(row['mean_b'])} | {figure(row['mean_a'])}"
         what = {"text": "text", "image": "photo"}[row["kind"]]
         against = "no photos" if row["kind"] == "text" else row["baseline"]
-        yield f"| {what} ({row['queries']}) | {against} | {means} | {gain} | {row['p_value']:.4f} |"
+        yield f"| {what} ({row['queries']}) | {against} | {means} | {gain} | {figure(row['p_value'], 4)} |"
 
 
 def tuning(found: dict[str, Any]) -> Iterator[str]:
@@ -87,14 +91,14 @@ def tuning(found: dict[str, Any]) -> Iterator[str]:
     )
     yield f"{done}. Best on the folds: {chosen}.\n"
     yield (
-        f"On the folds {nested['winner']:.3f} against {nested['default']:.3f} of the defaults; by the nested estimate "
-        f"{nested['nested']:.3f}. Measured once on the test split:\n"
+        f"On the folds {figure(nested['winner'])} against {figure(nested['default'])} of the defaults; by the "
+        f"nested estimate {figure(nested['nested'])}. Measured once on the test split:\n"
     )
     yield "| queries | defaults | tuned | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
     for row in test:
-        gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
-        means = f"{row['default']:.3f} | {row['tuned']:.3f}"
-        yield f"| {row['segment']} ({row['queries']}) | {means} | {gain} | {row['p_value']:.4f} |"
+        gain = difference(row)
+        means = f"{figure(row['default'])} | {figure(row['tuned'])}"
+        yield f"| {row['segment']} ({row['queries']}) | {means} | {gain} | {figure(row['p_value'], 4)} |"
 
 
 def grocery(found: dict[str, Any]) -> Iterator[str]:
@@ -108,8 +112,8 @@ def grocery(found: dict[str, Any]) -> Iterator[str]:
         yield f"**{segment}** ({rows[0]['queries']:,} queries)\n"
         yield f"| system | {ndcg} [95 %] | recall@1 [95 %] | last row better, p (Holm) |\n|---|---:|---:|---:|"
         for name, row in ours.items():
-            figures = (f"{r['mean']:.3f} [{r['low']:.3f}, {r['high']:.3f}]" for r in (row, first[name]))
-            p_value = f"{tests[name]:.4f}" if name in tests else ""
+            figures = (with_interval(r["mean"], r["low"], r["high"]) for r in (row, first[name]))
+            p_value = figure(tests[name], 4) if name in tests else ""
             yield f"| {name} | {' | '.join(figures)} | {p_value} |"
         yield ""
     if found["absent"]:
@@ -126,14 +130,14 @@ def transfer(found: dict[str, Any]) -> Iterator[str]:
     )
     for name, part in found["sets"].items():
         first = part["tests"][0]
-        yield f"**{name}** ({first['queries']} queries; {first['against']} alone {first['mean_b']:.3f})\n"
+        yield f"**{name}** ({first['queries']} queries; {first['against']} alone {figure(first['mean_b'])})\n"
         yield "| system | nDCG@10 | better than | by [95 %] | p | p (Holm) | queries needed for p < 0.01 |"
         yield "|---|---:|---|---:|---:|---:|---:|"
         for row in part["tests"]:
-            gain = f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+            gain = difference(row)
             yield (
-                f"| {row['system']} | {row['mean_a']:.3f} | {row['against']} | {gain} | {row['p_value']:.4f} "
-                f"| {row['p_holm']:.4f} | {row['queries_needed']:,} |"
+                f"| {row['system']} | {figure(row['mean_a'])} | {row['against']} | {gain} "
+                f"| {figure(row['p_value'], 4)} | {figure(row['p_holm'], 4)} | {row['queries_needed']:,} |"
             )
         yield ""
     yield "Queries needed: with a power of 80 %, if the difference is the one seen."

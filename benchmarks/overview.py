@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ltr.evaluation.notation import difference, figure
+
 Results = Callable[[str], dict[str, Any] | None]
 
 
@@ -33,8 +35,7 @@ def photos(results: Results) -> str | None:
     told = []
     for booster, tests in found["text_queries"].items():
         test = tests["all"]
-        interval = f"[{test['low']:+.3f}, {test['high']:+.3f}]"
-        told.append(f"{test['difference']:+.3f} {interval} with {booster} (p = {test['p_value']:.4f})")
+        told.append(f"{difference(test)} with {booster} (p = {figure(test['p_value'], 4)})")
     return f"photos on {test['queries']} text queries of a fashion shop, nDCG@10: {'; '.join(told)}"
 
 

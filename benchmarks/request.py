@@ -1,8 +1,10 @@
-"""python -m benchmarks.request [demo fashion made] [--requests N] [--runtime torch|onnx-int8]
+"""python -m benchmarks.request [demo fashion made] [--requests N] [--runtimes torch onnx-int8]
 
 A warm request on one core, stage by stage: encode the query, retrieve, each group of features, score; and the whole of
-it, from words to the ranked list, as `ltr.rank` and a server run it. Beside it, in the same run, the floor: the query
-through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix of 100 candidates.
+it, from words to the ranked list, as `ltr.rank` and a server run it, over some 100 candidates: as many from each search
+as give so many together. Beside it, in the same run, the floor: the query through `SentenceTransformer.encode` and the
+booster's own `predict` on the same matrix. Every stage by the clock and by processor time, which other work on the
+machine does not lengthen. By the float32 encoder (torch) and by a quick one (onnx-int8).
 
 demo: the demo shop as it is. fashion: the real catalogue's texts and columns; made: 200,000 products whose titles are
 drawn from fashion's words. Of these two the products' vectors are drawn at random, 384 dimensions each: what a
@@ -17,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ import polars as pl
 
 from benchmarks import record
 from features.batch import PairBatch, QueryBatch
-from features.build import FeatureBuilder
+from features.build import FeatureBuilder, index_key, products_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.protocol import Encoder
 from features.encoders.text.sentence_encoders import SentenceTransformerConfig, SentenceTransformerEncoder
@@ -39,12 +41,13 @@ from ltr.pipeline.prepare import load_collection, make_encoders
 from ltr.rankers import LightGBMConfig
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMRanker
 from ltr.runs.saved_run import SavedRun
-from ltr.serving.ranking import one_query, rank
+from ltr.serving.ranking import listed, one_query, rank
 from ltr.training.fused_ranker import FusedRanker
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 CANDIDATES, MADE, JUDGED = 100, 200_000, 3000
 SHARES = (50, 95, 99)
+WHOLE = "whole request"
 
 
 class Drawn:
@@ -54,7 +57,7 @@ class Drawn:
 
     def __init__(self, real: Encoder) -> None:
         self._real, self.dimensions = real, 384
-        self.space = self.fingerprint = f"drawn-{real.fingerprint}"
+        self.space = self.fingerprint = "drawn"
 
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         if len(items) == 1:
@@ -67,60 +70,87 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("shops", nargs="*", help="demo, fashion, made; default: those at hand")
     arguments.add_argument("--requests", type=int, default=300)
-    arguments.add_argument("--runtime", default="torch", choices=("torch", "onnx-int8"))
+    arguments.add_argument("--runtimes", nargs="+", default=["torch", "onnx-int8"], help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):  # read when libraries load
         command = [sys.executable, "-m", "benchmarks.request", *sys.argv[1:]]
         raise SystemExit(subprocess.run(command, env=os.environ | ONE_THREAD, check=False).returncode)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for shop in given.shops or ("demo", "fashion", "made"):
         if shop == "demo" or record.have("fashion"):
             with tempfile.TemporaryDirectory() as scratch:
-                found[shop] = measure(shop, Path(scratch), given.runtime, given.requests)
-    words = f"{' '.join(found)} --requests {given.requests} --runtime {given.runtime}"
-    name = "request" if given.runtime == "torch" else f"request_{given.runtime.replace('-', '_')}"
-    record.write(name, f"python -m benchmarks.request {words}", {"milliseconds_at": SHARES, "shops": found})
+                shops = tables(shop, Path(scratch))
+                for runtime in given.runtimes:
+                    print(f"{shop}, {runtime}:", flush=True)
+                    found.setdefault(shop, {})[runtime] = measure(
+                        *shops, Path(scratch), runtime, given.requests
+                    )
+    words = f"{' '.join(found)} --requests {given.requests} --runtimes {' '.join(given.runtimes)}"
+    figures = {"milliseconds_at": SHARES, "load": os.getloadavg()[1], "shops": found}
+    record.write("request", f"python -m benchmarks.request {words}", figures)
 
 
-def measure(shop: str, scratch: Path, runtime: str, requests: int) -> dict[str, Any]:
-    """Milliseconds by stage at each share of the requests."""
-    config, products, queries, pairs = tables(shop, scratch)
+def measure(
+    config: Config,
+    products: pl.DataFrame,
+    queries: pl.DataFrame,
+    pairs: pl.DataFrame,
+    scratch: Path,
+    runtime: str,
+    requests: int,
+) -> dict[str, Any]:
+    """Milliseconds by stage at each share of the requests, by the clock (`stages`) and by processor time."""
     real = SentenceTransformerEncoder(
         SentenceTransformerConfig(runtime=runtime, device="cpu", threads=1, max_tokens=64), Path()
     )
     cache = EmbeddingCache(scratch / "cache")
-    encoders = {"text": real if shop == "demo" else Drawn(real)}
-    if shop == "demo":
+    encoders = {"text": real if config.name != "fashion" else Drawn(real)}
+    if config.name != "fashion":
         encoders |= {n: e for n, e in make_encoders(config, products).items() if n != "text"}
-    print(f"{shop}: indexing {products.height:,} products …", flush=True)
     started = time.perf_counter()
     FeatureBuilder.kept(products, config.features, encoders, cache)
     indexed = time.perf_counter() - started
+    key = index_key(products_key(products), config.features, encoders)
     started = time.perf_counter()
-    builder = FeatureBuilder.kept(products, config.features, encoders, cache)
+    builder = FeatureBuilder.opened(key, config.features, encoders, cache)
     opened = time.perf_counter() - started
+    if builder is None:
+        raise RuntimeError("the index that was just kept is not there")
     data = Dataset.from_frame(builder.build(queries, pairs).frame)
     ranker = LightGBMRanker(LightGBMConfig(threads=1, early_stopping_rounds=0, trees=300))
     ranker.fit(data, None)
     run = SavedRun(scratch, config, builder.schema, FusedRanker(ranker, None), "lightgbm")
     texts = [text for text in queries["text"].drop_nulls().unique().sort() if text.strip()]
     asked = [texts[place % len(texts)] for place in range(requests + 20)]
-    times: dict[str, list[float]] = defaultdict(list)
-    floor = _floor(real)
-    for number, text in enumerate(asked):
-        stages = _stages(run, builder, text) | floor(run, builder, text)
-        if number >= 20:  # warm
-            for stage, seconds in stages.items():
-                times[stage].append(1000 * seconds)
-    shown = {
-        stage: [round(float(p), 3) for p in np.percentile(values, SHARES)] for stage, values in times.items()
-    }
-    for stage, values in shown.items():
-        print(f"  {stage:<28}" + "".join(f"{value:>10.2f}" for value in values))
+    each, candidates = _each(builder, texts[:50])
+    watches = [_watch(run, builder, _floor(real), text, each) for text in asked][20:]  # warm
     sizes = {"products": products.height, "features": len(builder.schema.features), "requests": requests}
-    return sizes | {"index_seconds": round(indexed, 2), "open_seconds": round(opened, 3), "stages": shown}
+    sizes |= {"candidates": round(candidates, 1), "from_each_search": each}
+    shown = {
+        clock: _shares([getattr(watch, clock) for watch in watches]) for clock in ("stages", "processor")
+    }
+    for stage, values in shown["stages"].items():
+        print(f"  {stage:<36}" + "".join(f"{v:>9.2f}" for v in (*values, *shown["processor"][stage])))
+    return sizes | {"index_seconds": round(indexed, 2), "open_seconds": round(opened, 3)} | shown
+
+
+def _each(builder: FeatureBuilder, texts: Sequence[str]) -> tuple[int, float]:
+    """How many from each search give CANDIDATES together, on the mean of some queries; and that mean."""
+    for each in range(CANDIDATES // 4, CANDIDATES, 2):
+        found = [len(builder.retrieve(QueryBatch(one_query(text, None)), each)[1]) for text in texts]
+        if np.mean(found) >= CANDIDATES:
+            break
+    return each, float(np.mean(found))
+
+
+def _shares(requests: Sequence[dict[str, float]]) -> dict[str, list[float]]:
+    """Milliseconds of each stage at SHARES of the requests."""
+    return {
+        stage: [round(1000 * float(p), 3) for p in np.percentile([one[stage] for one in requests], SHARES)]
+        for stage in requests[0]
+    }
 
 
 def tables(shop: str, scratch: Path) -> tuple[Config, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -130,7 +160,7 @@ def tables(shop: str, scratch: Path) -> tuple[Config, pl.DataFrame, pl.DataFrame
         collection = load_collection(config)
         return config, collection.products, collection.queries, collection.judgements.sort(KEYS)
     folder = record.DATA / "fashion"
-    config = parse_config({"name": shop, "data": {"kind": "demo"}}, scratch, "benchmark")
+    config = parse_config({"name": "fashion", "data": {"kind": "demo"}}, scratch, "benchmark")
     products = pl.read_parquet(folder / "products.parquet").rename({"price": "list_price"})
     products = products.rename({"discounted_price": "price"})
     known = ("product_id", "title", "description", "brand", "category", "price", "list_price")
@@ -165,36 +195,55 @@ def _made(products: pl.DataFrame, queries: pl.DataFrame) -> tuple[pl.DataFrame, 
     return made, queries, pairs.unique(KEYS).sort(KEYS)
 
 
-def _stages(run: SavedRun, builder: FeatureBuilder, text: str) -> dict[str, float]:
-    """Seconds of each stage of one request; and of a whole request, as served, by itself."""
-    seconds: dict[str, float] = {}
+class Watch:
+    """Seconds by stage, by the clock and by the processor."""
 
-    def timed(stage: str, work: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
+    def __init__(self) -> None:
+        self.stages: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
+
+    def timed(self, stage: str, work: Callable[[], Any]) -> Any:
+        started, used = time.perf_counter(), time.process_time()
         made = work()
-        seconds[stage] = time.perf_counter() - started
+        self.processor[stage], self.stages[stage] = (
+            time.process_time() - used,
+            time.perf_counter() - started,
+        )
         return made
 
-    query = QueryBatch(one_query(text, None))
+    def sum_up(self) -> None:
+        """The floor, and what is ours: all of the stages but the encoder's work and the booster's own."""
+        for clock in (self.stages, self.processor):
+            clock["floor"] = sum(seconds for stage, seconds in clock.items() if stage.startswith("floor: "))
+            parts = {
+                s: t for s, t in clock.items() if not s.startswith("floor") and s not in ("encode", WHOLE)
+            }
+            clock["ours (stages but encode and predict)"] = sum(parts.values()) - clock["floor: predict"]
+
+
+def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], text: str, each: int) -> Watch:
+    """The stages of one request; the whole request, as served, by itself; and the floor."""
+    watch = Watch()
     vectors = builder.catalogue.vectors
-    timed("encode", lambda: [vectors.of_queries(query, one.query) for one in vectors.compared])
-    _, rows = timed("retrieve", lambda: builder.retrieve(query, CANDIDATES))
-    rows = rows[:CANDIDATES]
+    query = watch.timed("query", lambda: QueryBatch(one_query(text, None)))
+    watch.timed("encode", lambda: [vectors.of_queries(query, one.query) for one in vectors.compared])
+    _, rows = watch.timed("retrieve", lambda: builder.retrieve(query, each))
     batch = PairBatch.of_one(query, rows)
     for kind, group in builder.groups.items():
         out = np.empty((len(group.features), len(batch)), dtype=np.float32).T
-        timed(f"group {kind}", lambda group=group, out=out: group.block(batch, out))
+        watch.timed(f"group {kind}", lambda group=group, out=out: group.block(batch, out))
     block = builder.block(batch)
     keys = pl.DataFrame({"query_id": "query", "product_id": builder.catalogue.product_ids[rows]})
-    timed("score", lambda: run.score_dataset(Dataset.of_list(keys, block)))
-    timed("whole request", lambda: rank(run, builder, QueryBatch(one_query(text, None))))
-    seconds["ours (all but encode, predict)"] = sum(
-        value for stage, value in seconds.items() if stage not in ("encode", "whole request")
-    )
-    return seconds
+    scores = watch.timed("score", lambda: run.score_dataset(Dataset.of_list(keys, block)))
+    watch.timed("list", lambda: listed(builder, rows, scores))
+    watch.timed(WHOLE, lambda: rank(run, builder, QueryBatch(one_query(text, None)), each))
+    floor(watch, run, text, np.ascontiguousarray(block.matrix))
+    watch.sum_up()
+    return watch
 
 
-def _floor(real: SentenceTransformerEncoder) -> Callable[[SavedRun, FeatureBuilder, str], dict[str, float]]:
+@lru_cache(maxsize=1)
+def _floor(real: SentenceTransformerEncoder) -> Callable[[Watch, SavedRun, str, np.ndarray], None]:
     import torch  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
@@ -202,21 +251,12 @@ def _floor(real: SentenceTransformerEncoder) -> Callable[[SavedRun, FeatureBuild
     model = SentenceTransformer(str(real._folder), device="cpu")
     model.max_seq_length = 64
 
-    def floor(run: SavedRun, builder: FeatureBuilder, text: str) -> dict[str, float]:
-        query = QueryBatch(one_query(text, None))
-        _, rows = builder.retrieve(query, CANDIDATES)
-        X = np.ascontiguousarray(builder.block(PairBatch.of_one(query, rows[:CANDIDATES])).matrix)
+    def floor(watch: Watch, run: SavedRun, text: str, X: np.ndarray) -> None:
         (booster,) = run.model.ranker._boosters
-        started = time.perf_counter()
-        model.encode([text], show_progress_bar=False)
-        encoded = time.perf_counter()
-        booster.predict(X, num_threads=1)
-        ended = time.perf_counter()
-        return {
-            "floor: SentenceTransformer.encode": encoded - started,
-            "floor: predict": ended - encoded,
-            "floor": ended - started,
-        }
+        watch.timed(
+            "floor: SentenceTransformer.encode", lambda: model.encode([text], show_progress_bar=False)
+        )
+        watch.timed("floor: predict", lambda: booster.predict(X, num_threads=1))
 
     return floor
 

@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks import core_tables, encoding_tables, experiment_tables, learning_tables
 from benchmarks.overview import overview
 from benchmarks.record import RESULTS
+from ltr.evaluation.notation import difference, figure, with_interval
 
 HERE = Path(__file__).parent
 SETS = ("fashion", "fashion_aligned", "esci", "icecat", "homedepot", "demo")
@@ -120,7 +121,7 @@ def ladder(segment: str, rankers: dict[str, Any], headline: str) -> Iterator[str
 
 def three(value: float | None) -> str:
     """n/a: of a baseline that cannot read such queries."""
-    return "n/a" if value is None else f"{value:.3f}"
+    return "n/a" if value is None else figure(value)
 
 
 LEARNT = ("lexical", "+ structured", "+ text", "+ image")
@@ -140,8 +141,8 @@ def line(row: dict[str, Any], run: dict[str, Any], ranker: str) -> str:
     figures = f"{three(row['mean'])} [{three(row['low'])}, {three(row['high'])}]"
     if test is None:
         return f"| {name} | {figures} | | | |"
-    gain = f"{test['difference']:+.3f} [{test['low']:+.3f}, {test['high']:+.3f}]"
-    return f"| {name} | {figures} | {gain} | {test['p_value']:.4f} | {test['p_holm']:.4f} |"
+    gain = difference(test)
+    return f"| {name} | {figures} | {gain} | {figure(test['p_value'], 4)} | {figure(test['p_holm'], 4)} |"
 
 
 def letor() -> Iterator[str]:
@@ -158,11 +159,11 @@ def letor() -> Iterator[str]:
             ten = rows["nDCG@10"]
             empty = {"zero": "count as 0", "one": "count as 1", "skip": "left out"}[under["empty_queries"]]
             yield (
-                f"| {ranker} | {empty} | {rows['nDCG@1']['mean']:.4f} | {rows['nDCG@5']['mean']:.4f} "
-                f"| {ten['mean']:.4f} [{ten['low']:.3f}, {ten['high']:.3f}] | {rows['AP']['mean']:.4f} "
-                f"| {under['ndcg_at_10_by_fold'][0]:.4f} |"
+                f"| {ranker} | {empty} | {figure(rows['nDCG@1']['mean'], 4)} | {figure(rows['nDCG@5']['mean'], 4)} "
+                f"| {with_interval(ten['mean'], ten['low'], ten['high'], 4)} | {figure(rows['AP']['mean'], 4)} "
+                f"| {figure(under['ndcg_at_10_by_fold'][0], 4)} |"
             )
-    published = ", ".join(f"{name} {value}" for name, value in found["published_fold_1"].items())
+    published = ", ".join(f"{name} {figure(value, 4)}" for name, value in found["published_fold_1"].items())
     yield f"\nPublished for fold 1, counting such queries as 1, chosen on the test set: {published}.\n\n{about(found)}"
 
 
@@ -173,7 +174,8 @@ def parity() -> Iterator[str]:
         yield "\n## LightGBM's own example\n"
         yield (
             f"The same parameters through the toolkit and through bare LightGBM: largest score difference "
-            f"{found['largest_score_difference']:.1e}; nDCG@10 {row['mean']:.4f} [{row['low']:.3f}, {row['high']:.3f}] "
+            f"{found['largest_score_difference']:.1e}; nDCG@10 "
+            f"{with_interval(row['mean'], row['low'], row['high'], 4)} "
             f"on {row['queries']} test queries.\n\n{about(found)}"
         )
 
@@ -248,7 +250,7 @@ def section(name: str, lines: Callable[[dict[str, Any]], Iterator[str]]) -> Iter
 
 
 def interval(row: dict[str, Any]) -> str:
-    return f"{row['mean']:.3f} [{row['interval'][0]:.3f}, {row['interval'][1]:.3f}]"
+    return with_interval(row["mean"], *row["interval"])
 
 
 def faults() -> Iterator[str]:

@@ -19,6 +19,11 @@ from features.feature_schema import Feature, FeatureSchema
 Read = TypeVar("Read")
 
 
+def has_values(rows: pl.DataFrame, column: str) -> bool:
+    """Whether the column is there and any row has a value in it."""
+    return column in rows.columns and rows[column].null_count() < rows.height
+
+
 @dataclass(frozen=True, eq=False)
 class QueryBatch:
     """Queries at hand, a row each: query_id, text, image (and `media.*`), as the sources clean them.

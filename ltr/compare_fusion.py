@@ -43,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> Path:
     print_comparison(report)
     output.say(f"written: {target} ({watch})")
     output.say(f"page: {target / 'fusion.html'}")
+    best = f"--ranker KIND{command_line.config_words(given)}"
+    output.note(f"next: python -m ltr.train {best}, for a run of the kind that did best")
     return target
 
 

@@ -8,70 +8,45 @@ smallest change of price (or of the columns named by --change) that would swap t
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
 from ltr.config import command_line, output
+from ltr.serving.arguments import check_explain, of_explain
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    given = command_line.read_given(_arguments(), argv)
-    for needed, other in (("query", "product"), ("product", "over"), ("over", "change")):
-        command_line.require(given, needed, other)
-    if given.over is not None and given.over == given.product:
-        raise command_line.misuse("another product for --over", "that of --product", "name two products")
+    given = command_line.read_given(of_explain(__doc__), argv)
+    check_explain(given)
 
+    from ltr.pipeline.prepare import load_collection
     from ltr.reporting import explanations
     from ltr.runs.saved_run import SavedRun
-    from ltr.serving.query_explanation import read_importance
+    from ltr.serving import query_explanation as answers
 
     run = SavedRun.open(given.run)
+    explained = None
     if given.query is None:
-        found = read_importance(run.folder)
-        if not given.json:
-            explanations.print_importance(found, given.top)
+        found = answers.read_importance(run.folder)
     else:
-        found = _of_query(run, given)
+        explained = answers.explain_query(run, load_collection(run.config), given.query)
+        found = answers.answer(explained, given.query, given.product, given.over, given.change, given.top)
     if given.json:
         output.write_json(found)
+    elif explained is None:
+        explanations.print_importance(found, given.top)
+    elif given.product is None:
+        explanations.print_top(given.query, explained.ranked.height, found["products"])
+    else:
+        (explanations.print_one if given.over is None else explanations.print_two)(found, given.top)
+    output.note(f"next: {_next(given.query, given.product, given.over)}")
     return found
 
 
-def _of_query(run: Any, given: argparse.Namespace) -> dict[str, Any]:
-    from ltr.pipeline.prepare import load_collection
-    from ltr.reporting import explanations
-    from ltr.serving import query_explanation as answers
-
-    explained = answers.explain_query(run, load_collection(run.config), given.query)
-    if given.product is None:
-        products = answers.top_products(explained, given.top)
-        if not given.json:
-            explanations.print_top(given.query, explained.ranked.height, products)
-        return {"query": given.query, "products": products}
-    for name in ("product", "over"):
-        explained.check_candidate(f"--{name}", getattr(given, name))
-    if given.over is None:
-        found, tell = answers.one_product(explained, given.product), explanations.print_one
-    else:
-        found = answers.two_products(explained, given.product, given.over, given.change)
-        tell = explanations.print_two
-    if not given.json:
-        tell(found, given.top)
-    return {"query": given.query, **found}
-
-
-def _arguments() -> argparse.ArgumentParser:
-    made = command_line.parser(__doc__, config=False, json=True)
-    command_line.add_run(made)
-    made.add_argument("--query", help="the id of one of the run's queries, or words")
-    made.add_argument("--product", help="the id of a candidate")
-    made.add_argument("--over", help="the id of another, to compare it with")
-    made.add_argument("--change", nargs="+", help="numeric columns to change; default: price")
-    made.add_argument(
-        "--top", type=command_line.one_or_more, default=10, help="how many products or features to print"
-    )
-    return made
+def _next(query: str | None, product: str | None, over: str | None) -> str:
+    """The question that goes one step deeper."""
+    deeper = "--query Q" if query is None else "--product A" if product is None else "--over B"
+    return "the same with another query" if over is not None else f"the same with {deeper}"
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     from ltr.pipeline.examination import read_data
     from ltr.reporting import console
     from ltr.reporting.run_page.run_report import save_run
+    from ltr.reporting.runs_page import refresh_index
     from ltr.runs.record import check_target, figures
     from ltr.runs.training import train
 
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> Path:
         output.write_json({"run": str(target), **figures(record)})
     output.say(f"run: {target} ({watch})")
     output.say(f"report: {target / 'report.html'}")
+    if target.parent == Path(config.runs):  # not where somebody put one run by itself
+        output.say(f"all runs: {refresh_index(target.parent)}")
     output.say(f"next: python -m ltr.rank --run {target} --query WORDS, or ltr.explain --run {target}")
     return target
 

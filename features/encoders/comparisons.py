@@ -12,6 +12,7 @@ from typing import Literal
 
 import polars as pl
 
+from features.batch import has_values
 from features.encoders.protocol import Encoder
 from features.media.columns import column_of, media_columns, modality_of
 
@@ -79,8 +80,7 @@ def comparisons(encoders: Collection[Encoder]) -> Iterator[Comparison]:
 def compared_columns(products: pl.DataFrame) -> list[str]:
     """The comparable columns of which some product has a value."""
     fields = (*TEXT_FIELDS, "image", *media_columns(products.columns))
-    columns = [name for name in fields if name in products.columns]
-    return [name for name in columns if products[name].null_count() < products.height]
+    return [name for name in fields if has_values(products, name)]
 
 
 def _of_modality(modality: str, readers: list[Encoder], viewers: list[Encoder]) -> Iterator[Comparison]:

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 import polars as pl
 from pydantic import PlainValidator, SerializeAsAny
 
+from features.batch import has_values
 from features.encoders.clip import ClipConfig, ClipEncoder
 from features.encoders.image.aligned import AlignedConfig, AlignedEncoder
 from features.encoders.image.plain import ColoursConfig, ColoursEncoder, PixelsConfig, PixelsEncoder
@@ -76,8 +77,7 @@ def fit_on_products(encoder: Fittable, products: pl.DataFrame) -> None:
 
 def default_encoders(products: pl.DataFrame) -> dict[str, Encoder]:
     """TF-IDF of the products' own texts, by role; none where no product has a text."""
-    texts = products.select("title", "description", "brand", "category")
-    if all(column.null_count() == texts.height for column in texts):
+    if not any(has_values(products, name) for name in ("title", "description", "brand", "category")):
         return {}
     encoder = TfidfEncoder(TfidfConfig(), Path())
     fit_on_products(encoder, products)

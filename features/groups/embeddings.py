@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from sklearn.decomposition import PCA
 
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
@@ -102,5 +101,7 @@ def _principal(name: str, vectors: np.ndarray, components: int | None) -> tuple[
             got=f"{len(vectors)} of {dimensions}",
             cure="ask for fewer components",
         )
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - takes a second to import, and few runs fit axes
+
     pca = PCA(components, svd_solver="full").fit(vectors)
     return pca.mean_.astype(np.float32), np.ascontiguousarray(pca.components_, dtype=np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from features.batch import PairBatch, QueryBatch
+from features.batch import PairBatch, QueryBatch, has_values
 from features.encoders.vectors import Hits
 from features.errors import InputError
 from features.feature_schema import Feature
@@ -101,7 +101,7 @@ class LexicalGroup(Group):
             "measures": {name: measures.measures for name, measures in found.items()},
         }
         vocabularies = {kind: Vocabulary.of(*lists[kind].values()) for kind in _KINDS}
-        brands = BrandNames.of(tokenise(products["brand"])) if _has(products, "brand") else None
+        brands = BrandNames.of(tokenise(products["brand"])) if has_values(products, "brand") else None
         if not fields:
             return cls({}, vocabularies, {}, None, brands, _prices(products))
         present = {name: field.is_not_null().to_numpy() for name, field in fields.items()}
@@ -295,11 +295,7 @@ def _joined(padded: Sequence[pl.Series]) -> pl.Series:
 
 
 def _prices(products: pl.DataFrame) -> np.ndarray | None:
-    return products["price"].cast(pl.Float64).to_numpy() if _has(products, "price") else None
-
-
-def _has(products: pl.DataFrame, name: str) -> bool:
-    return name in products.columns and products[name].null_count() < products.height
+    return products["price"].cast(pl.Float64).to_numpy() if has_values(products, "price") else None
 
 
 def _text_column(products: pl.DataFrame, name: str) -> pl.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ PARTS = ("photo", "text", "price", "category")
 # The column that each part of a modality is read from.
 _COLUMNS = {"photo": "image", "text": "title"}
 _MODALITIES = {"photo": "image", "text": "text"}
+_COMPARED = 20_000  # ids that a wrong one is compared with: a fifth of a second
 
 
 class LikenessWeights(BaseModel):
@@ -29,6 +31,28 @@ class LikenessWeights(BaseModel):
     text: float = Field(1.0, ge=0)
     price: float = Field(0.25, ge=0)
     category: float = Field(0.5, ge=0)
+
+
+def product_rows(known: pl.Series, product_ids: Sequence[str]) -> list[int]:
+    """The ids' places among those of a catalogue; InputError, with ids near it, for one that is not there."""
+    places = dict(zip(known, range(len(known)), strict=True))
+    for product_id in product_ids:
+        if product_id not in places:
+            near = _near(product_id, known)
+            raise InputError(
+                where="command line",
+                expected=f"the id of a product of the catalogue, such as {known.first()!r}",
+                got=repr(product_id),
+                cure=f"near it: {', '.join(near)}" if near else "look the id up in the table of products",
+            )
+    return [places[product_id] for product_id in product_ids]
+
+
+def _near(product_id: str, known: pl.Series) -> list[str]:
+    """Up to three ids that are spelt alike; of very many ids only those that begin alike are compared."""
+    if len(known) > _COMPARED:
+        known = known.filter(known.str.starts_with(product_id[:3])).head(_COMPARED)
+    return difflib.get_close_matches(product_id, known.to_list(), n=3)
 
 
 class Likeness:
@@ -68,16 +92,7 @@ class Likeness:
 
     def rows_of(self, product_ids: Sequence[str]) -> list[int]:
         """Their places in the catalogue; InputError for one that is not in it."""
-        places = dict(zip(self._products["product_id"], range(self._products.height), strict=True))
-        for product_id in product_ids:
-            if product_id not in places:
-                raise InputError(
-                    where="command line",
-                    expected=f"the id of a product of the catalogue, such as {next(iter(places), None)!r}",
-                    got=repr(product_id),
-                    cure="look the id up in the table of products",
-                )
-        return [places[product_id] for product_id in product_ids]
+        return product_rows(self._products["product_id"], product_ids)
 
     def _between(self, left: np.ndarray, right: np.ndarray) -> pl.DataFrame:
         found = {

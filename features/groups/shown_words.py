@@ -18,7 +18,7 @@ import polars as pl
 from pydantic import Field
 from scipy import sparse
 
-from features.batch import PairBatch
+from features.batch import PairBatch, has_values
 from features.encoders import vectors
 from features.encoders.comparisons import Comparison, TextField
 from features.encoders.vectors import RowVectors
@@ -108,11 +108,7 @@ class ShownWordsGroup(Group):
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig) -> Self:
         products = catalogue.products
-        fields = [
-            name
-            for name in settings.fields
-            if name in products.columns and products[name].null_count() < products.height
-        ]
+        fields = [name for name in settings.fields if has_values(products, name)]
         media = _media(catalogue)
         if not (fields and media):
             return cls(catalogue, None, [])

@@ -16,7 +16,7 @@ import polars as pl
 import polars.selectors as cs
 from pydantic import Field
 
-from features.batch import PairBatch, list_starts
+from features.batch import PairBatch, has_values, list_starts
 from features.encoders.catalogue_vectors import CatalogueVectors
 from features.encoders.comparisons import Comparison
 from features.errors import InputError
@@ -109,7 +109,7 @@ class _Columns:
         settings = _with_extras(products, settings)
         products = _with_top_level(products)
         _check_extra(products, settings)
-        filled = {column.name for column in products if column.null_count() < len(column)}
+        filled = {name for name in products.columns if has_values(products, name)}
         levels = {}
         if "category" in filled:
             levels = {name: _Category.of(products[name].cast(pl.String)).rows for name in _LEVELS}

@@ -24,7 +24,11 @@ _WHERE = "Shop.from_frames"
 
 
 class Shop(Collection):
-    """A shop's clean tables, from frames at hand; `rejected` has the rows set apart, each with its reason."""
+    """A shop's clean tables, from frames at hand; `rejected` has the rows set apart, each with its reason.
+
+    A Collection as `load` gives it, with what only a notebook wants: a way in from frames, and a view. A class of
+    its own, since Collection stands below the readers that `from_frames` needs.
+    """
 
     @classmethod
     def from_frames(

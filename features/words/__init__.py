@@ -13,6 +13,8 @@ price_limits           A price limit said in a query: "under 1500", "below rs 80
                        less", "between 10 and 20"
 query_words            A query's text as every group reads it: the price limit cut out first, then
                        tokens, numbers and measures
+rewriting              Rules of rewriting texts, written once: whole columns go through polars, a
+                       request's few ASCII words through Python
 term_counts            Lists of terms → counts per document, and the look-up of a query's terms in
                        chosen documents
 tokens                 Text → tokens: case, accents, possessives and plurals folded away, for English

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 import polars as pl
 
+from features.words.rewriting import Rewriting, in_ascii
 from features.words.tokens import fold
 
 # (unit a measure is given in, how many of it one of these is, spellings)
@@ -86,6 +87,14 @@ UNIT = _unit_pattern()
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+[ -]\d+/\d+|\d+/\d+|\d*\.?\d+"
 # Rust's expressions cannot look behind, so the character before a number is matched with it.
 _MATCH = rf"(?:^|[^\p{{L}}\d./])(?:{_NUMBER})(?:[ -]?(?:{UNIT})|\b)|\b(?:pack|set|box|case) of \d+"
+_ASCII_MATCH = in_ascii(_MATCH)
+_PLAIN = Rewriting(  # inch and foot marks as " and ', and "8x10" as "8 x 10"
+    (
+        ("[”“″]|''|’’|′′", '"'),
+        ("[’‘′]", "'"),
+        (r"(\d[\"']?)\s?[x×]\s?", "${1} x "),
+    )
+)
 _PARTS = re.compile(rf"(#?)\s?({_NUMBER})[ -]?({UNIT})?$")
 
 
@@ -110,7 +119,12 @@ def read_measures(texts: pl.Series) -> Measures:
 
 def matches_of(text: pl.Expr) -> pl.Expr:
     """What may be numbers and measures in a text, as they are written: lists of strings."""
-    return _plain(fold(text)).str.extract_all(_MATCH)
+    return _PLAIN.of_column(fold(text)).str.extract_all(_MATCH)
+
+
+def matches_of_ascii(text: str) -> list[str]:
+    """The same of one ASCII text."""
+    return _ASCII_MATCH.findall(_PLAIN.of_ascii(text.lower()))
 
 
 def read_matches(matches: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -118,15 +132,6 @@ def read_matches(matches: Sequence[str]) -> tuple[list[str], list[str]]:
     read = [_read(match) for match in matches]
     numbers = [number for number, _ in read if number is not None]
     return numbers, [measure for _, measure in read if measure is not None]
-
-
-def _plain(text: pl.Expr) -> pl.Expr:
-    """Inch and foot marks as " and ', and "8x10" as "8 x 10"."""
-    return (
-        text.str.replace_all("[”“″]|''|’’|′′", '"')
-        .str.replace_all("[’‘′]", "'")
-        .str.replace_all(r"(\d[\"']?)\s?[x×]\s?", "$1 x ")
-    )
 
 
 def _read(match: str) -> tuple[str | None, str | None]:

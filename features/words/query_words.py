@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from features.words.measures import matches_of, read_matches
+from features.words.measures import matches_of, matches_of_ascii, read_matches
 from features.words.price_limits import PricedText, split_price_limit
-from features.words.tokens import BLANKLESS, plain_of, query_terms, tokenise, tokens_of
+from features.words.tokens import BLANKLESS, plain_of, query_terms, tokenise, tokens_of, tokens_of_ascii
+
+_FEW = 64  # texts, a request's, that are read one by one
 
 
 @dataclass(frozen=True)
@@ -27,20 +29,26 @@ class QueryWords:
     @classmethod
     def read(cls, texts: Sequence[str | None]) -> QueryWords:
         limits = [split_price_limit(text or "") for text in texts]
-        rest = pl.DataFrame({"text": [limit.rest for limit in limits]}, schema={"text": pl.String})
-        text, plain = pl.col("text"), pl.col("plain")
-        found = (  # in one go: what a request waits for is the number of these
-            rest.lazy()
-            .select("text", plain=plain_of(text), matches=matches_of(text))
-            .with_columns(tokens=tokens_of(plain), odd=plain.str.contains(BLANKLESS))
-            .collect()
-        )
-        read = tokenise(found["text"]) if found["odd"].any() else found["tokens"]
-        tokens: list[list[str]] = read.to_list()
-        numbers = [read_matches(matches) for matches in found["matches"].to_list()]
+        tokens, matches = _read([limit.rest for limit in limits])
+        numbers = [read_matches(of_text) for of_text in matches]
         wanted = {
             "terms": [query_terms(query) for query in tokens],
             "numbers": [of_text for of_text, _ in numbers],
             "measures": [of_text for _, of_text in numbers],
         }
         return cls(limits, tokens, wanted)
+
+
+def _read(texts: Sequence[str]) -> tuple[list[list[str]], list[list[str]]]:
+    """Tokens, and matches of numbers and measures, of each text."""
+    if len(texts) <= _FEW and all(map(str.isascii, texts)):
+        return [tokens_of_ascii(text) for text in texts], [matches_of_ascii(text) for text in texts]
+    text, plain = pl.col("text"), pl.col("plain")
+    found = (  # in one go: what a request waits for is the number of these
+        pl.LazyFrame({"text": texts}, schema={"text": pl.String})
+        .select("text", plain=plain_of(text), matches=matches_of(text))
+        .with_columns(tokens=tokens_of(plain), odd=plain.str.contains(BLANKLESS))
+        .collect()
+    )
+    tokens = tokenise(found["text"]) if found["odd"].any() else found["tokens"]
+    return tokens.to_list(), found["matches"].to_list()

@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import polars as pl
 
+from features.words.rewriting import Rewriting, in_ascii
+
 # Lucene's English list. Taken out of queries only: a document keeps them, so that a phrase such as
 # "lord of the rings" stays contiguous.
 _LUCENE = """
@@ -22,6 +24,7 @@ STOP_WORDS = frozenset(_LUCENE.split())
 
 # A decimal number is one token.
 _WORD = r"\d+(?:\.\d+)+|[\p{L}\p{M}\p{N}]+"
+_ASCII_WORD = in_ascii(_WORD)
 
 
 # Letters that Unicode does not take apart, as people without that key write them.
@@ -92,14 +95,36 @@ def _pairs(run: str) -> list[str]:
     return [*single, *(one + other for one, other in pairwise(signs))]
 
 
+# Possessives dropped, other apostrophes and a lone letter's hyphen closed up: "men's o'neill t-shirt" →
+# "men oneill tshirt". Then Harman's S-stemmer ("How effective is suffixing?", 1991) for words of four letters or
+# more; the last step, ours, lets "dresses", "dresse" and "dress" meet. What is left need not be a word; it is enough
+# that query and product are treated alike.
+_PLAIN = Rewriting(
+    (
+        (r"['’]s\b", ""),
+        (r"([\p{L}])['’]([\p{L}])", "${1}${2}"),
+        (r"\b([a-z])-([a-z])", "${1}${2}"),
+        (r"([a-z][b-df-z])ies\b", "${1}y"),
+        (r"([a-z]{2}[a-rtv-z])s\b", "${1}"),
+        (r"([a-z](?:ss|sh|ch|x|z))e\b", "${1}"),
+    )
+)
+
+
 def plain_of(text: pl.Expr) -> pl.Expr:
     """A text as its tokens are read from it."""
-    return _singular(_closed_up(fold(text)))
+    return _PLAIN.of_column(fold(text))
 
 
 def tokens_of(plain: pl.Expr) -> pl.Expr:
     """The tokens of what `plain_of` gives, where nothing in it is written without blanks (see `tokenise`)."""
     return plain.str.extract_all(_WORD)
+
+
+def tokens_of_ascii(text: str) -> list[str]:
+    """The tokens of one ASCII text, as `tokenise` reads them: folding it is lower case, and polars takes longer to
+    wake up than this takes."""
+    return _ASCII_WORD.findall(_PLAIN.of_ascii(text.lower()))
 
 
 class TokenisedColumns:
@@ -118,28 +143,3 @@ class TokenisedColumns:
 def query_terms(tokens: Sequence[str]) -> list[str]:
     """The tokens that are searched for: all but stop words, or all where there is nothing else."""
     return [token for token in tokens if token not in STOP_WORDS] or list(tokens)
-
-
-def _closed_up(text: pl.Expr) -> pl.Expr:
-    """Possessives dropped, other apostrophes and a lone letter's hyphen closed up.
-
-    "men's o'neill t-shirt" → "men oneill tshirt".
-    """
-    return (
-        text.str.replace_all(r"['’]s\b", "")
-        .str.replace_all(r"(\p{L})['’](\p{L})", "$1$2")
-        .str.replace_all(r"\b([a-z])-([a-z])", "$1$2")
-    )
-
-
-def _singular(text: pl.Expr) -> pl.Expr:
-    """Harman's S-stemmer ("How effective is suffixing?", 1991) for words of four letters or more.
-
-    The last step, ours, lets "dresses", "dresse" and "dress" meet. What is left need not be a word;
-    it is enough that query and product are treated alike.
-    """
-    return (
-        text.str.replace_all(r"([a-z][b-df-z])ies\b", "${1}y")
-        .str.replace_all(r"([a-z]{2}[a-rtv-z])s\b", "$1")
-        .str.replace_all(r"([a-z](?:ss|sh|ch|x|z))e\b", "$1")
-    )

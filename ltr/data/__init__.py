@@ -21,7 +21,7 @@ splits                 Which queries train, stop the training early, and test: a
 """
 
 from ltr.data.dataset import Dataset
-from ltr.data.doctor import Finding, examine
+from ltr.data.doctor import Finding, Findings, examine
 from ltr.data.gains import Gain, gains_of
 from ltr.data.limits import Limits
 from ltr.data.splits import (
@@ -37,6 +37,7 @@ __all__ = [
     "ColumnSplitConfig",
     "Dataset",
     "Finding",
+    "Findings",
     "Fold",
     "FoldsConfig",
     "Gain",

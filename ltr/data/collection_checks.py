@@ -9,7 +9,7 @@ import polars as pl
 
 from features.sources.load import Collection
 from features.words.price_limits import split_price_limit
-from ltr.data.doctor import Finding, Level, finding
+from ltr.data.doctor import Finding, Findings, Level, finding
 
 FEW, MANY = (
     0.5,
@@ -23,7 +23,7 @@ CODES = (8, 12, 13, 14)  # digits of EAN and UPC
 CATALOGUE = ("description", "brand", "category", "price", "image")
 
 
-def examine_collection(collection: Collection, *, relevant_from: float = 1.0) -> list[Finding]:
+def examine_collection(collection: Collection, *, relevant_from: float = 1.0) -> Findings:
     """Each column of the catalogue, the ids and the judgements; how they were read, `examine_reading` says."""
     found: list[Finding] = []
     if collection.given is None:
@@ -33,7 +33,7 @@ def examine_collection(collection: Collection, *, relevant_from: float = 1.0) ->
             *_check_names(collection.products),
         ]
     found += _check_ids(collection.products["product_id"])
-    return [*found, *_check_judgements(collection.judgements, relevant_from)]
+    return Findings([*found, *_check_judgements(collection.judgements, relevant_from)])
 
 
 def _check_columns(products: pl.DataFrame) -> Iterator[Finding]:

@@ -54,6 +54,14 @@ class Finding:
     cure: str = ""
 
 
+class Findings(list[Finding]):
+    """What a look at data found, in the order of the checks; in a notebook a table."""
+
+    def _repr_html_(self) -> str:
+        with pl.Config(tbl_rows=-1, fmt_str_lengths=1_000):
+            return to_frame(self)._repr_html_()
+
+
 def finding(level: Level, check: str, evidence: str, cure: str) -> Finding:
     """A finding that keeps its cure only where there is something to cure."""
     return Finding(level, check, evidence, "" if level == "PASS" else cure)
@@ -115,9 +123,9 @@ def stop_on_failure(findings: Sequence[Finding]) -> None:
         )
 
 
-def examine_features(pairs: pl.DataFrame) -> list[Finding]:
+def examine_features(pairs: pl.DataFrame) -> Findings:
     """Features (…) of judged pairs (query_id, product_id, grade): what a user can change of them."""
-    return list(_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]))
+    return Findings(_check_features(pairs.drop(NOT_FEATURES, strict=False), pairs["grade"]))
 
 
 def examine(
@@ -130,7 +138,7 @@ def examine(
 ) -> list[Finding]:
     """`examine_pairs` and `examine_features` of a table that has both."""
     found = examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits)
-    return found if pairs.is_empty() else [*found, *examine_features(pairs)]
+    return found if pairs.is_empty() else Findings([*found, *examine_features(pairs)])
 
 
 def examine_pairs(
@@ -147,15 +155,21 @@ def examine_pairs(
     checks between parts are left out. limits: of the rankers that are to train, by name.
     """
     if pairs.is_empty():
-        return [
-            finding("FAIL", "rows per query", "no judged pairs", "check the judgements and the rejected rows")
+        return Findings(
+            [
+                finding(
+                    "FAIL", "rows per query", "no judged pairs", "check the judgements and the rejected rows"
+                )
+            ]
+        )
+    return Findings(
+        [
+            *_check_lists(pairs, relevant_from),
+            *_check_grades(pairs["grade"].cast(pl.Float64)),
+            *_check_limits(pairs, limits or {}),
+            *check_splits(pairs, queries, folds),
         ]
-    return [
-        *_check_lists(pairs, relevant_from),
-        *_check_grades(pairs["grade"].cast(pl.Float64)),
-        *_check_limits(pairs, limits or {}),
-        *check_splits(pairs, queries, folds),
-    ]
+    )
 
 
 def _check_lists(pairs: pl.DataFrame, relevant_from: float) -> Iterator[Finding]:

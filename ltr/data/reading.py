@@ -9,7 +9,7 @@ import polars as pl
 
 from features.sources.load import Collection
 from features.words.tokens import BLANKLESS
-from ltr.data.doctor import NOTABLE, Finding, Level, finding
+from ltr.data.doctor import NOTABLE, Finding, Findings, Level, finding
 
 LOST = 0.5  # share of a table's rows without which the rest may stand for something else
 FIRST_YEAR = 1990
@@ -17,16 +17,18 @@ _HARMLESS = ("identical row", "the same grade")
 _TABLES = ("products", "queries", "judgements", "events")
 
 
-def examine_reading(collection: Collection) -> list[Finding]:
+def examine_reading(collection: Collection) -> Findings:
     """A finding for each remark of the reader's, and for the shares of rows and values that it could not use."""
-    return [
-        *(finding(one.level, one.check, one.evidence, one.cure) for one in collection.remarks),
-        *_check_rejected(collection),
-        *_check_unreadable(collection),
-        *_check_titles(collection),
-        *_check_dates(collection),
-        *_check_scripts(collection),
-    ]
+    return Findings(
+        [
+            *(finding(one.level, one.check, one.evidence, one.cure) for one in collection.remarks),
+            *_check_rejected(collection),
+            *_check_unreadable(collection),
+            *_check_titles(collection),
+            *_check_dates(collection),
+            *_check_scripts(collection),
+        ]
+    )
 
 
 def _check_rejected(collection: Collection) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from features.batch import has_values
 from features.words.brand_names import BrandNames
 from features.words.price_limits import split_price_limit
 from features.words.tokens import tokenise
@@ -173,7 +174,7 @@ def _names(text: str, tokens: list[str], brands: BrandNames | None) -> Iterator[
 
 def _most_common(relevant: pl.DataFrame, column: str, value: pl.Expr) -> pl.DataFrame:
     """The value that half or more of a query's relevant products share."""
-    if column not in relevant.columns or relevant[column].null_count() == relevant.height:
+    if not has_values(relevant, column):
         return pl.DataFrame()
     counts = relevant.select("query_id", segment=value).group_by("query_id", "segment").agg(count=pl.len())
     share = pl.col("count") / pl.col("count").sum().over("query_id")

@@ -13,6 +13,7 @@ from ltr.data.collection_checks import examine_collection
 from ltr.data.doctor import (
     NOTABLE,
     Finding,
+    Findings,
     check_part_names,
     examine_features,
     examine_pairs,
@@ -59,22 +60,22 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     return Examined(prepared, folds, findings)
 
 
-def check_collection(
-    config: Config, collection: Collection, folds: Sequence[Fold] | None = None
-) -> list[Finding]:
+def check_collection(config: Config, collection: Collection, folds: Sequence[Fold] | None = None) -> Findings:
     """What the doctor says of the data alone, before a feature is made; folds: None for the config's."""
     pairs, queries = collection.judgements.select(*KEYS, "grade").sort(KEYS), collection.queries
     if folds is None:
         folds = make_folds(config.split, queries, pairs["query_id"])
     relevant_from = config.evaluation.relevant_from
     limits = {config.ranker.kind: config.ranker.limits}
-    return [
-        *examine_reading(collection),
-        *examine_collection(collection, relevant_from=relevant_from),
-        *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
-        *check_part_names(config.split, queries, pairs["query_id"]),
-        *_check_reach(config, collection),
-    ]
+    return Findings(
+        [
+            *examine_reading(collection),
+            *examine_collection(collection, relevant_from=relevant_from),
+            *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
+            *check_part_names(config.split, queries, pairs["query_id"]),
+            *_check_reach(config, collection),
+        ]
+    )
 
 
 def _check_reach(config: Config, collection: Collection) -> Iterator[Finding]:

@@ -109,6 +109,7 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
         found = FeatureBuilder.opened(key, config.features, encoders, cache, schema)
         if found is not None and photos_unchanged(found.catalogue.products, config.data, config.base, folder):
             return found
+    log.info("no index of this catalogue in %s: reading it, and encoding what is new …", folder.absolute())
     collection = load_collection(config)
     remember_products(collection, config.data, config.base, folder)
     return make_builder(config, collection.products, schema)

@@ -4,6 +4,8 @@ XGBoost, told to use CUDA on a machine without a GPU, trains on the CPU and only
 passes for a GPU run is a defect, so a missing device is an error here.
 """
 
+# ruff: noqa: PLC0415 - either library takes half a second and more to import, and a run needs one of them
+
 from __future__ import annotations
 
 import functools
@@ -15,9 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import lightgbm as lgb
 import numpy as np
-import xgboost as xgb
 
 from features.errors import InputError
 
@@ -54,6 +54,8 @@ def check_lightgbm(device: Device) -> None:
     """
     if device == "cpu":
         return
+    import lightgbm as lgb
+
     X, grades, groups = _toy()
     settings = {
         "objective": "lambdarank",
@@ -78,6 +80,8 @@ def check_xgboost(device: Device) -> None:
     if device == "opencl":
         cure = "use device cuda or cpu, or ranker lightgbm"
         raise _absent("XGBoost", device, "a library without OpenCL", cure)
+    import xgboost as xgb
+
     if not xgb.build_info().get("USE_CUDA", False):
         raise _absent(
             "XGBoost", device, "a build without CUDA", "install XGBoost's wheel from PyPI, or use device cpu"
@@ -89,6 +93,8 @@ def check_xgboost(device: Device) -> None:
 
 
 def _device_xgboost_falls_back_to() -> str:
+    import xgboost as xgb
+
     X, grades, groups = _toy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its warning of the fall-back becomes our error

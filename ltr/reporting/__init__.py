@@ -9,6 +9,7 @@ explanations           Explanations on the console: of a run, of a query's first
                        product, of two
 fusion_report          fusion.json, fusion.md and fusion.html: the strategies of fusion on one self-
                        contained page
+measured_run           A run, or another ranker's files, measured and told: what ltr.evaluate does
 pages                  How pages are filled in: jinja2, everything escaped for HTML or Markdown, a
                        missing value is an error
 product_page           Products side by side: the lines that tell them apart, and a page with their

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
+from features.batch import has_values
+from features.disk import write_whole
 from features.groups.likeness import PARTS
 from features.media.columns import media_columns, modality_of
 from ltr.reporting.clips import Clips, file_name
@@ -32,7 +35,7 @@ def attributes(chosen: pl.DataFrame) -> list[Attribute]:
     found = []
     files = media_columns(chosen.columns)
     for column in chosen.columns:
-        if column in _NOT_ATTRIBUTES or chosen[column].null_count() == chosen.height:
+        if column in _NOT_ATTRIBUTES or not has_values(chosen, column):
             continue
         if column in files:
             found.append(_files_line(modality_of(column), chosen[column]))
@@ -52,6 +55,11 @@ def _in_words(value: object) -> str:
     if value is None:
         return "–"
     return f"{value:,.2f}".removesuffix(".00") if isinstance(value, float) else str(value)
+
+
+def write_page(target: Path, chosen: pl.DataFrame, lines: Sequence[Attribute], alike: pl.DataFrame) -> None:
+    """`page` as a file, whole or not at all."""
+    write_whole(target, page(chosen, lines, alike))
 
 
 def page(chosen: pl.DataFrame, lines: Sequence[Attribute], alike: pl.DataFrame) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from features.disk import write_whole
 from ltr.data.kinds import query_kinds
 from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
@@ -22,8 +23,15 @@ from ltr.reporting.run_page.examples import Candidates, build_examples, choose_q
 from ltr.reporting.run_page.first_screen import verdict_lines
 from ltr.reporting.run_page.query_gains import query_lines
 from ltr.reporting.run_page.report import segment_rows
-from ltr.runs.history import History, PastRun, differences
+from ltr.runs.history import History, PastRun, differences, read_history
 from ltr.runs.measuring import Scored
+
+
+def refresh_index(runs: Path) -> Path:
+    """RUNS/index.html of the runs that lie there now. Raises InputError where there is none."""
+    page = runs / "index.html"
+    write_whole(page, runs_page(read_history(runs), runs))
+    return page
 
 
 def runs_page(history: History, folder: Path) -> str:

@@ -1,5 +1,6 @@
 """A run on disk: written whole, opened for scoring, learnt from by later runs.
 
+arguments              What ltr.evaluate and ltr.tune take on their command lines
 from_estimator         A ranker fitted as a scikit-learn estimator, kept as a run of ready-made
                        features
 history                All runs of a folder: their figures, when and from what they were made, and

@@ -17,7 +17,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -41,7 +41,7 @@ from ltr.explanation.importance import Importance
 from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import Robustness
 from ltr.runs.sums import ABOUT, SUMS, changed, check_files, read_about, seal, write_about
-from ltr.runs.trust import check_settings, refuse_links, remember_run
+from ltr.runs.trust import check_settings, is_own_cache, refuse_links, remember_cache, remember_run
 from ltr.training.cross_fit import CrossFit
 from ltr.training.fused_ranker import PROJECTION, FusedRanker
 
@@ -136,6 +136,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
     (folder / "features.json").write_text(prepared.schema.to_json(), encoding="utf-8")
     write_about(folder, _about(record))
     remember_run(folder, config.base)
+    remember_cache(folder, Path(config.cache.folder).absolute())
     record.kept.save(folder)
     _save_fitted_encoders(folder, prepared)
     measured.per_query.write_parquet(folder / "per_query.parquet")
@@ -185,6 +186,7 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "commit": commit_of(record.config.base),
         "command": record.command,
         "base": str(record.config.base),
+        "cache": str(Path(record.config.cache.folder).absolute()),
         "model": record.measured.model,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -242,7 +244,15 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
     _check_states(run, config)
     check_settings(run, config)
-    return config, schema, about
+    return _with_own_cache(run, config, about), schema, about
+
+
+def _with_own_cache(run: Path, config: Config, about: Mapping[str, Any]) -> Config:
+    """A run used from another folder finds the vectors and the index that it was trained with, where they still are."""
+    own = Path(str(about.get("cache", "")))
+    if not (about.get("cache") and own.is_dir() and is_own_cache(run, own)):
+        return config
+    return config.model_copy(update={"cache": config.cache.model_copy(update={"folder": str(own)})})
 
 
 def _runs_beside(run: Path) -> str:

@@ -53,7 +53,9 @@ class SavedRun:
             "query_id": query.frame["query_id"][0],
             "product_id": builder.catalogue.product_ids[product_rows],
         }
-        data = Dataset.of_list(pl.DataFrame(keys), block, columns=self.config.embeddings is not None)
+        # An anchored model's other scorers read features by name.
+        whole = self.config.embeddings is not None or self.config.train.used
+        data = Dataset.of_list(pl.DataFrame(keys), block, columns=whole)
         return self.score_dataset(data, query.frame, builder)
 
     def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:

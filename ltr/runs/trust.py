@@ -29,6 +29,16 @@ def remember_run(folder: Path, base: Path) -> None:
     remember([_sum(folder, base)])
 
 
+def remember_cache(folder: Path, cache: Path) -> None:
+    """Note where this run's vectors lie."""
+    remember([_sum(folder, cache)])
+
+
+def is_own_cache(folder: Path, cache: Path) -> bool:
+    """Whether this user trained the run here with that cache: another's run may name any folder."""
+    return is_known([_sum(folder, cache)])
+
+
 def refuse_links(run: Path) -> None:
     """InputError for a link in the folder that leads out of it."""
     root = run.resolve()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from features.batch import has_values
 from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
@@ -31,7 +30,7 @@ from ltr.pipeline.prepare import embedded_dataset
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.ranking import in_order, one_query
+from ltr.serving.ranking import in_order, looks_like_an_id, one_query, unknown_id
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,9 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
 
     Raises InputError for words without a candidate, and for a ranker that cannot be explained.
     """
-    _refuse_unknown_id(asked, collection.queries["query_id"])
+    known_ids = collection.queries["query_id"]
+    if asked not in known_ids and looks_like_an_id(asked, known_ids):
+        raise unknown_id(asked, known_ids)
     query = collection.queries.filter(query_id=asked)
     known = query.height == 1
     pairs = collection.judgements.filter(query_id=asked).select(KEYS).sort(KEYS)
@@ -108,22 +109,28 @@ def _explained(
     return Explained(explanation, ranked, products, shelf)
 
 
-def _refuse_unknown_id(asked: str, known: pl.Series) -> None:
-    """Raise InputError for what is written as the run's query ids are, and is none of them: it is no words."""
-    shapes = known.str.replace_all(r"\d+", "0").unique()
-    if asked in known or not re.search(r"\d", asked) or re.sub(r"\d+", "0", asked) not in shapes:
-        return
-    near = difflib.get_close_matches(asked, known.to_list(), n=3, cutoff=0)
-    raise InputError(
-        where="--query",
-        expected="the id of one of the run's queries, or words",
-        got=f"{asked!r}, which looks like an id and is none",
-        cure=f"near it: {', '.join(near)}",
-    )
-
-
 def _no_candidates(asked: str, cure: str) -> InputError:
     return InputError(where="--query", expected="a query with candidates", got=repr(asked), cure=cure)
+
+
+def answer(
+    explained: Explained,
+    asked: str,
+    product: str | None,
+    over: str | None,
+    change: Sequence[str] | None,
+    top: int,
+) -> dict[str, Any]:
+    """What ltr.explain tells of a query: its first products, one of them, or why one stands above another.
+
+    change: see `two_products`. Raises InputError for a product that the query does not rank.
+    """
+    if product is None:
+        return {"query": asked, "products": top_products(explained, top)}
+    explained.check_candidate("--product", product)
+    explained.check_candidate("--over", over)
+    told = one_product(explained, product) if over is None else two_products(explained, product, over, change)
+    return {"query": asked, **told}
 
 
 def top_products(explained: Explained, top: int) -> list[dict[str, Any]]:
@@ -179,7 +186,7 @@ def two_products(
 def _swaps(explained: Explained, ours: str, theirs: str, columns: Sequence[str] | None) -> Iterator[Change]:
     """What would swap the two, of either; none where the catalogue has no price and nobody asked for more."""
     shelf, products = explained.shelf, explained.products
-    if shelf is None or (columns is None and products["price"].null_count() == products.height):
+    if shelf is None or (columns is None and not has_values(products, "price")):
         return
     with progress("trying other numbers", 2 * len(columns or ["price"])) as tried:
         for column in columns or ["price"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import polars as pl
 from features.batch import QueryBatch
 from features.build import CANDIDATES, FeatureBuilder
 from features.errors import InputError
+from features.groups.lexical import LexicalGroup
 from features.media.columns import column_of
 from features.media.files import MEDIA_BYTES, MediaError, read_bytes
 from features.media.photos import decode
@@ -76,37 +78,123 @@ def catalogue_of(run: SavedRun) -> pl.DataFrame:
     return load_collection(run.config).products
 
 
-def ask(run: SavedRun, text: str | None, image: Path | None, media: Sequence[str] = ()) -> pl.DataFrame:
-    """The run's catalogue ranked for words, a photo, and files of other modalities given as MODALITY=FILE."""
-    query = one_query(text, image, read_media(media, media_of(run.config.data)))
+def ask(
+    run: SavedRun, text: str | None, image: Path | None, media: Sequence[str] = (), *, compare: bool = False
+) -> pl.DataFrame:
+    """The run's catalogue ranked for words, a photo, and files of other modalities given as MODALITY=FILE.
+
+    text: words, or the id of one of the run's queries. compare: with the column `bm25_rank`, see `with_bm25_rank`.
+    """
+    by_id = None if image or media else _query_of_id(run, text or "")
+    query = one_query(text, image, read_media(media, media_of(run.config.data))) if by_id is None else by_id
     _check_asked(image, run)
     builder = run.catalogue_builder()
-    _warn_of_unknown_words(text, builder.catalogue.products)
-    return rank(run, builder, QueryBatch(query))
+    if by_id is None and text and not _has_a_word(text, builder.catalogue.products):
+        log.warning("no product has a word of %r: what is found is found by meaning or look alone", text)
+    batch = QueryBatch(query)
+    ranked = rank(run, builder, batch)
+    return with_bm25_rank(ranked, builder, batch) if compare else ranked
 
 
-def _warn_of_unknown_words(text: str | None, products: pl.DataFrame) -> None:
-    """Say when the catalogue has no word of the query: what is found then, is found by meaning or look alone."""
-    words = re.findall(r"\w+", (text or "").casefold())
+def _query_of_id(run: SavedRun, asked: str) -> pl.DataFrame | None:
+    """The run's query of that id; None for words. Raises InputError for what only looks like an id.
+
+    A catalogue's own words that look like one (a model number) are words, which is said.
+    """
+    scored = "scores.parquet"
+    if not (run.folder / scored).is_file() or not looks_like_an_id(asked, run.table(scored)["query_id"]):
+        return None
+    collection = load_collection(run.config)
+    found, known = collection.queries.filter(query_id=asked), collection.queries["query_id"]
+    if found.height:
+        text = found["text"][0] if "text" in found.columns else None
+        log.info("query %s of the run: %s", asked, "a photo" if text is None else repr(text))
+        return found
+    if not _has_a_word(asked, collection.products):
+        raise unknown_id(asked, known)
+    log.warning("%r looks like the id of a query and is none of the run's: taken as words", asked)
+    return None
+
+
+def looks_like_an_id(asked: str, known: pl.Series) -> bool:
+    """Whether it is one of the ids, or is written as they are but for other digits."""
+    shapes = known.unique().str.replace_all(r"\d+", "0").unique()
+    return asked in known or bool(re.search(r"\d", asked) and re.sub(r"\d+", "0", asked) in shapes)
+
+
+def unknown_id(asked: str, known: pl.Series) -> InputError:
+    """The error for what is written as the run's query ids are, and is none of them."""
+    near = difflib.get_close_matches(asked, known.to_list(), n=3, cutoff=0)
+    return InputError(
+        where="--query",
+        expected="the id of one of the run's queries, or words",
+        got=f"{asked!r}, which looks like an id and is none",
+        cure=f"near it: {', '.join(near)}",
+    )
+
+
+def _has_a_word(text: str, products: pl.DataFrame) -> bool:
+    """Whether the catalogue has a word of the text; True where there is nothing to look for, or in."""
+    words = re.findall(r"\w+", text.casefold())
     texts = [name for name in ("title", "description", "brand", "category") if name in products.columns]
     if not words or not texts:
-        return
+        return True
     whole = pl.concat_str(texts, separator=" ", ignore_nulls=True).str.to_lowercase()
-    if not products.select(whole.str.contains_any(words).any()).item():
-        log.warning("no product has a word of %r: what is found is found by meaning or look alone", text)
+    return bool(products.select(whole.str.contains_any(words).any()).item())
 
 
-def rank(run: SavedRun, builder: FeatureBuilder, query: QueryBatch) -> pl.DataFrame:
-    """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score."""
-    _, rows = builder.retrieve(query, CANDIDATES)
+def with_bm25_rank(ranked: pl.DataFrame, builder: FeatureBuilder, query: QueryBatch) -> pl.DataFrame:
+    """One query's ranked candidates with `bm25_rank`: each one's place in the catalogue by BM25 alone.
+
+    Null for what BM25 does not find, which is everything for a query without words.
+    """
+    lexical = builder.groups.get("lexical")
+    if not isinstance(lexical, LexicalGroup):
+        raise InputError(
+            where="command line, --compare",
+            expected="a run with lexical features, of which BM25 is one",
+            got=f"features of {', '.join(builder.groups)} only",
+            cure="switch on features.lexical and train again, or leave --compare out",
+        )
+    found = builder.catalogue.product_ids.gather(lexical.best(query, CANDIDATES).items)
+    places = pl.DataFrame({"product_id": found}, schema={"product_id": pl.String})
+    places = places.with_row_index("bm25_rank", offset=1)
+    return ranked.join(places, on="product_id", how="left", maintain_order="left")
+
+
+def side_by_side(ranked: pl.DataFrame, top: int) -> pl.DataFrame:
+    """The first products of both orders, place by place, each with its place in the other order."""
+    shown: list[str] = [name for name in ("product_id", "title") if name in ranked.columns]
+    ours = ranked.head(top).select(pl.col("rank").alias("place"), *shown, **{"by BM25": "bm25_rank"})
+    found = ranked.drop_nulls("bm25_rank").sort("bm25_rank").head(top)
+    names = {name: f"BM25: {name}" for name in shown}
+    theirs = found.select(pl.col("bm25_rank").alias("place"), *shown, **{"by the model": "rank"}).rename(
+        names
+    )
+    return ours.join(theirs, on="place", how="left", maintain_order="left")
+
+
+def rank(
+    run: SavedRun, builder: FeatureBuilder, query: QueryBatch, candidates: int = CANDIDATES
+) -> pl.DataFrame:
+    """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score.
+
+    candidates: from BM25, and as many from each cosine.
+    """
+    _, rows = builder.retrieve(query, candidates)
     _refuse_unreadable(builder)
     if not len(rows):
         return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
-    scores = run.score_list(builder, query, rows)
+    return listed(builder, rows, run.score_list(builder, query, rows))
+
+
+def listed(builder: FeatureBuilder, rows: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
+    """What is shown of these rows of the index, (n,) rising, best score first."""
     order = np.lexsort((rows, -scores))  # rows of an index lie by product_id
     products = builder.catalogue.products
-    shown = products.select(name for name in SHOWN if name in products.columns)[rows[order]]
-    return shown.with_row_index("rank", offset=1).with_columns(score=scores[order])
+    # Column by column: a frame's select waits for polars' threads, longer than all else here takes.
+    shown = [products[name].gather(rows[order]) for name in SHOWN if name in products.columns]
+    return pl.DataFrame([*shown, pl.Series("score", scores[order])]).with_row_index("rank", offset=1)
 
 
 def in_order(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:

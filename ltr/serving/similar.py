@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from features.build import CANDIDATES
 from features.encoders.cache import EmbeddingCache
 from features.errors import InputError
-from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall
+from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall, product_rows
 from ltr.config.tree import Config
 from ltr.pipeline.prepare import make_encoders
 from ltr.runs.saved_run import SavedRun
@@ -36,8 +36,8 @@ def like_by_model(run: SavedRun, products: pl.DataFrame, product_id: str) -> pl.
 
     Returns rank, SHOWN, the parts of likeness, score.
     """
+    row = products.row(product_rows(products["product_id"], [product_id])[0], named=True)
     likeness = make_likeness(run.config, products)
-    row = products.row(likeness.rows_of([product_id])[0], named=True)
     query = pl.DataFrame(
         {"query_id": ["like"], "text": [row.get("title")]},
         schema={"query_id": pl.String, "text": pl.String},
@@ -52,6 +52,7 @@ def like_by_weights(
     config: Config, products: pl.DataFrame, product_id: str, weights: LikenessWeights
 ) -> pl.DataFrame:
     """Every other product by the weighted mean of the parts of likeness; as `like_by_model`, without a model."""
+    product_rows(products["product_id"], [product_id])
     parts = make_likeness(config, products).to(product_id)
     scored = parts.select("product_id", score=overall(parts, weights).cast(pl.Float64))
     return _told(scored.filter(pl.col("product_id") != product_id).drop_nulls(), parts, products)
@@ -77,6 +78,14 @@ def read_weights(given: Mapping[str, object]) -> LikenessWeights:
             cure=f"weigh one of {', '.join(PARTS)}",
         )
     return weights
+
+
+def two_by_two(
+    config: Config, products: pl.DataFrame, product_ids: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The products of these ids in that order, and how alike every two of them are (see `pairwise`)."""
+    chosen = products[product_rows(products["product_id"], product_ids)]
+    return chosen, pairwise(make_likeness(config, products), product_ids)
 
 
 def pairwise(likeness: Likeness, product_ids: Sequence[str]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from features.batch import has_values
 from features.errors import InputError
 from ltr.training.transfer import TransferConfig
 
@@ -62,7 +63,7 @@ def check_parts(products: pl.DataFrame, parts: Iterable[Part], where: str) -> No
     """Raise InputError for a part that no product has."""
     for part in parts:
         column = COLUMN[part]
-        if column not in products.columns or products[column].null_count() == products.height:
+        if not has_values(products, column):
             raise InputError(
                 where=f"{where}.{part}",
                 expected=f"a catalogue with {part}",

@@ -2,6 +2,8 @@
 
 model_files            Where a sentence-transformers model lies on disk, what is in it, and how it is
                        loaded
+onnx_check             An exported model's folder from anywhere, looked through before ONNX Runtime
+                       opens it
 onnx_export            A sentence-transformers model → a folder for ONNX Runtime: the graph, the
                        tokenizer, what it takes
 onnx_runtime           Text → vectors by ONNX Runtime on a CPU, from a model exported beforehand; needs

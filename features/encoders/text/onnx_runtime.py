@@ -4,16 +4,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from features.encoders.text.onnx_check import CURE, check_export
 from features.encoders.text.token_batches import padded, token_batches
+from features.errors import InputError
 
 OnnxPrecision = Literal["float32", "int8"]
 
@@ -43,19 +45,21 @@ class OnnxText:
         from onnxruntime import InferenceSession, SessionOptions
         from tokenizers import Tokenizer
 
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        about = check_export(folder, MODEL, ABOUT, TOKENIZER)
         self.dimensions = int(about["dimensions"])
         self._inputs, self._pad = about["inputs"], about["pad"]
         self._budget = 1 if precision == "int8" else batch_tokens or _BATCH_TOKENS
         self._threads = threads or os.cpu_count() or 1
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        with _whole(folder / TOKENIZER):
+            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.no_padding()
         limits = [limit for limit in (max_tokens, about["max_tokens"]) if limit is not None]
         if limits:
             self._tokenizer.enable_truncation(min(limits))
         options = SessionOptions()
         options.intra_op_num_threads = 1
-        self._session = InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
+        with _whole(folder / MODEL):
+            self._session = InferenceSession(folder / MODEL, options, providers=["CPUExecutionProvider"])
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dimensions) float32."""
@@ -76,3 +80,13 @@ class OnnxText:
         feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         found: np.ndarray = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
         return found
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Raise what the libraries raise of a file that they cannot use as InputError: they have no class for it."""
+    try:
+        yield
+    except Exception as error:
+        got = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        raise InputError(where=path, expected="an exported model's file", got=got, cure=CURE) from error

@@ -1,13 +1,14 @@
 """LambdaMART by LightGBM: lambdarank or rank_xendcg, on the CPU or over OpenCL."""
 
+# ruff: noqa: PLC0415 - LightGBM takes half a second to import, and reading a config needs none
+
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import lightgbm as lgb
 import numpy as np
 from pydantic import Field
 
@@ -28,6 +29,9 @@ from ltr.rankers.devices import LIGHTGBM_NAMES, check_lightgbm, silent_library
 from ltr.rankers.protocol import Limits, OnTree
 from ltr.rankers.registry import register
 from ltr.rankers.search_space import Int, Range
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 OWNED = frozenset(
     {"objective", "metric", "eval_at", "label_gain", "num_iterations", "early_stopping_round", "device_type"}
@@ -50,7 +54,7 @@ class LightGBMConfig(BoostedConfig):
         return super().search_space() | {"min_rows_per_leaf": Int(5, 100, log=True)}
 
 
-class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
+class LightGBMRanker(BoostedRanker[LightGBMConfig, "lgb.Booster"]):
     """See LightGBMConfig; the same seed gives the same model, byte for byte, on the same machine."""
 
     config_class = LightGBMConfig
@@ -115,6 +119,8 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
     def _train_one(
         self, params: dict[str, Any], train: lgb.Dataset, held_out: list[lgb.Dataset]
     ) -> tuple[lgb.Booster, list[float]]:
+        import lightgbm as lgb
+
         seen: dict[str, Any] = {}
         callbacks: list[Callable[..., Any]] = [lgb.record_evaluation(seen)]
         if held_out and self.on_tree:
@@ -136,6 +142,8 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
         return np.asarray(booster.predict(X, num_threads=threads))
 
     def _contribute(self, booster: lgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
+        import lightgbm as lgb
+
         try:
             with silent_library():
                 return np.asarray(booster.predict(X, pred_contrib=True, num_threads=threads))
@@ -157,6 +165,8 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, lgb.Booster]):
 
     @classmethod
     def _read(cls, path: Path, features: int) -> lgb.Booster:
+        import lightgbm as lgb
+
         text = cls._checked(path, features).decode()
         try:
             with silent_library():
@@ -171,9 +181,11 @@ class _Watch:
         self.order = 25  # after the value is recorded, before early stopping may end the training
 
     def __call__(self, env: lgb.callback.CallbackEnv) -> None:
+        from lightgbm.callback import EarlyStopException
+
         results = env.evaluation_result_list or []
         if self._on_tree(env.iteration + 1, results[0][2]):
-            raise lgb.callback.EarlyStopException(env.iteration, results)
+            raise EarlyStopException(env.iteration, results)
 
 
 def _present(train: Dataset, validation: Dataset | None) -> list[Dataset]:
@@ -191,6 +203,8 @@ def _check_lengths(data: Dataset, limits: Limits) -> None:
 
 
 def _matrix(data: Dataset, labels: np.ndarray, train: lgb.Dataset | None = None) -> lgb.Dataset:
+    import lightgbm as lgb
+
     return lgb.Dataset(
         data.X,
         labels,
@@ -210,6 +224,8 @@ def _main_names() -> dict[str, str]:
     Given a parameter under two names LightGBM takes the main one, and an unknown one it ignores:
     a user's setting would be lost without a word.
     """
+    import lightgbm as lgb
+
     known = lgb.basic._ConfigAliases._get_all_param_aliases()
     return {alias: name for name, aliases in known.items() for alias in (name, *aliases)}
 

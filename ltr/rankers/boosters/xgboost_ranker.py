@@ -1,15 +1,16 @@
 """LambdaMART by XGBoost: rank:ndcg, rank:map or rank:pairwise, on the CPU or on CUDA."""
 
+# ruff: noqa: PLC0415 - XGBoost takes half a second to import, and reading a config needs none
+
 from __future__ import annotations
 
 import functools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import xgboost as xgb
 from pydantic import Field
 
 from ltr.data.dataset import Dataset
@@ -28,6 +29,9 @@ from ltr.rankers.devices import check_xgboost
 from ltr.rankers.protocol import Limits, OnTree
 from ltr.rankers.registry import register
 from ltr.rankers.search_space import Float, Range
+
+if TYPE_CHECKING:
+    import xgboost as xgb
 
 ALIASES = {
     "eta": "learning_rate",
@@ -57,7 +61,7 @@ class XGBoostConfig(BoostedConfig):
         return super().search_space() | {"min_child_weight": Float(0.01, 100, log=True)}
 
 
-class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
+class XGBoostRanker(BoostedRanker[XGBoostConfig, "xgb.Booster"]):
     """See XGBoostConfig; the same seed gives the same model, byte for byte, on the same machine."""
 
     config_class = XGBoostConfig
@@ -70,6 +74,8 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
     def _train(
         self, train: Dataset, validation: Dataset | None
     ) -> tuple[list[xgb.Booster], list[list[float]]]:
+        import xgboost as xgb
+
         params = self._params(train)
         try:
             matrix = self._matrix(train, self._labels(train), params)
@@ -121,6 +127,8 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
     def _matrix(
         self, data: Dataset, labels: np.ndarray, params: dict[str, Any], train: xgb.DMatrix | None = None
     ) -> xgb.QuantileDMatrix:
+        import xgboost as xgb
+
         return xgb.QuantileDMatrix(
             data.X,
             labels,
@@ -137,6 +145,8 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
     def _train_one(
         self, params: dict[str, Any], train: xgb.DMatrix, held_out: Sequence[xgb.DMatrix]
     ) -> tuple[xgb.Booster, list[float]]:
+        import xgboost as xgb
+
         seen: dict[str, Any] = {}
         stops = held_out and self.config.early_stopping_rounds
         booster = xgb.train(
@@ -147,7 +157,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
             early_stopping_rounds=self.config.early_stopping_rounds if stops else None,
             evals_result=seen,
             verbose_eval=False,
-            callbacks=[_Watch(self.on_tree, params["eval_metric"])] if held_out and self.on_tree else None,
+            callbacks=[_watch(self.on_tree, params["eval_metric"])] if held_out and self.on_tree else None,
         )
         if stops:
             booster = booster[: booster.best_iteration + 1]
@@ -159,6 +169,8 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
         return booster.inplace_predict(X, validate_features=False)
 
     def _contribute(self, booster: xgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
+        import xgboost as xgb
+
         booster.set_param({"nthread": threads})
         types = ["c" if feature.kind == "categorical" else "q" for feature in self.schema.features]
         rows = xgb.DMatrix(X, feature_types=types, enable_categorical=True, nthread=threads)
@@ -177,16 +189,19 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, xgb.Booster]):
 
     @classmethod
     def _read(cls, path: Path, features: int) -> xgb.Booster:
+        import xgboost as xgb
+
         return xgb.Booster(model_file=bytearray(cls._checked(path, features)))
 
 
-class _Watch(xgb.callback.TrainingCallback):
-    def __init__(self, on_tree: OnTree, metric: str) -> None:
-        super().__init__()
-        self._on_tree, self._metric = on_tree, metric
+def _watch(on_tree: OnTree, metric: str) -> xgb.callback.TrainingCallback:
+    from xgboost.callback import TrainingCallback
 
-    def after_iteration(self, _: xgb.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
-        return self._on_tree(epoch + 1, evals_log["validation"][self._metric][-1])
+    class Watch(TrainingCallback):
+        def after_iteration(self, _: xgb.Booster, epoch: int, evals_log: dict[str, Any]) -> bool:
+            return on_tree(epoch + 1, evals_log["validation"][metric][-1])
+
+    return Watch()
 
 
 @functools.cache
@@ -195,6 +210,8 @@ def _main_names() -> dict[str, str]:
 
     The library lists them itself, in the resolved configuration of a toy model.
     """
+    import xgboost as xgb
+
     toy = xgb.DMatrix(np.zeros((2, 1)), [0, 1], group=[2], nthread=1)
     booster = xgb.train(
         {"objective": "rank:ndcg", "tree_method": "hist", "nthread": 1}, toy, num_boost_round=1

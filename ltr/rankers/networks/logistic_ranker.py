@@ -1,5 +1,7 @@
 """Logistic regression over standardised features: pointwise, on grades or on relevance."""
 
+# ruff: noqa: PLC0415 - scikit-learn takes a second to import, and the boosters need none
+
 from __future__ import annotations
 
 import json
@@ -10,8 +12,6 @@ from typing import Literal, Self
 import numpy as np
 import polars as pl
 from pydantic import Field
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
@@ -71,6 +71,9 @@ class LogisticRanker:
 
     def _fit_weights(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """(classes, inputs) float64 log-odds per unit; a class without pairs keeps very low odds."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
         present = np.unique(labels)
         weights = np.zeros((len(self.classes), inputs.shape[1]))
         if len(present) < len(self.classes):

@@ -9,11 +9,22 @@ import optuna
 
 from features.errors import InputError
 from ltr.config.output import say, show
+from ltr.config.tree import Config
+from ltr.data.doctor import stop_on_failure
 from ltr.evaluation.notation import difference, figure
-from ltr.reporting.console import print_measurement
+from ltr.pipeline.examination import read_data
+from ltr.reporting.console import print_findings, print_measurement
 from ltr.reporting.run_page.run_report import save_run
-from ltr.runs.tuned import Task, against_default, candidate_of, is_measured, measure_winner
+from ltr.runs.tuned import Task, against_default, candidate_of, is_measured, make_task, measure_winner
 from ltr.tuning.summary import TUNING, choose_winner, complete_trials, summarise_search
+
+
+def read_task(config: Config) -> Task:
+    """What there is to search on: the data of the last split, examined; InputError where a check fails."""
+    examined = read_data(config, last_fold=True)
+    print_findings(examined.findings)
+    stop_on_failure(examined.findings)
+    return make_task(config, examined)
 
 
 def finish(task: Task, study: optuna.Study, number: int | None, target: Path, command: str) -> dict[str, Any]:

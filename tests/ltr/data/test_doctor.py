@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ltr.data.doctor import LEAK, LEAK_SAMPLE, Finding, examine, examine_features, worst
+from ltr.data.doctor import LEAK, LEAK_SAMPLE, Finding, Findings, examine, examine_features, worst
 from ltr.data.splits import Fold
 from ltr.rankers import RANKERS
 
@@ -328,3 +328,13 @@ def test_a_leak_is_found_among_many_rows(rare: float, known: float, noise: float
     found = examine_features(pairs.with_columns(grade=pl.Series(grade), f=column))
     level = next(one.level for one in found if one.check == "features that tell the grade")
     assert level == ("FAIL" if leaks else "PASS")
+
+
+def test_a_notebook_shows_findings_as_a_table_of_all_of_them_and_no_markup() -> None:
+    found = Findings(Finding("WARN", f"check {number}", "title <b>x</b>", "cure") for number in range(40))
+    page = found._repr_html_()
+    assert page.count("check ") == 40
+    assert "<b>" not in page
+    pairs = pl.DataFrame({"query_id": ["q", "q"], "product_id": ["a", "b"], "grade": [0.0, 1.0]})
+    assert isinstance(examine(pairs), Findings)
+    assert isinstance(examine(pairs.clear()), Findings)

@@ -1,0 +1,58 @@
+"""What the commands that put a run to use take on their command lines: ltr.rank, ltr.explain, ltr.compare."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ltr.config import command_line
+
+
+def of_rank(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, config=False, json=True)
+    command_line.add_run(made)
+    made.add_argument("--like", metavar="PRODUCT_ID", help="a product to find others like it")
+    made.add_argument("--query", help="words, or the id of one of the run's queries")
+    made.add_argument("--image", type=Path, help="a photo")
+    media_help = "a file of another modality that the run's encoders read, such as audio=clip.wav"
+    made.add_argument("--media", metavar="MODALITY=FILE", action="append", default=[], help=media_help)
+    made.add_argument("--compare", action="store_true", help="show BM25's order beside the model's")
+    made.add_argument("--top", type=command_line.one_or_more, default=20, help="how many products to print")
+    return made
+
+
+def of_explain(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, config=False, json=True)
+    command_line.add_run(made)
+    made.add_argument("--query", help="the id of one of the run's queries, or words")
+    made.add_argument("--product", help="the id of a candidate")
+    made.add_argument("--over", help="the id of another, to compare it with")
+    made.add_argument("--change", nargs="+", help="numeric columns to change; default: price")
+    top_help = "how many products or features to print"
+    made.add_argument("--top", type=command_line.one_or_more, default=10, help=top_help)
+    return made
+
+
+def check_explain(given: argparse.Namespace) -> None:
+    """Raise InputError for arguments of ltr.explain that need another, or name one product twice."""
+    for needed, other in (("query", "product"), ("product", "over"), ("over", "change")):
+        command_line.require(given, needed, other)
+    if given.over is not None and given.over == given.product:
+        raise command_line.misuse("another product for --over", "that of --product", "name two products")
+
+
+def of_compare(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, json=True)
+    made.add_argument("products", nargs="*", metavar="PRODUCT_ID", help="two or more products")
+    made.add_argument("--like", metavar="PRODUCT_ID", help="a product to find others like it")
+    made.add_argument("--top", type=command_line.one_or_more, default=20, help="how many --like prints")
+    made.add_argument("--html", type=Path, help="the page to write")
+    return made
+
+
+def check_compare(given: argparse.Namespace) -> None:
+    """Raise InputError for arguments of ltr.compare that do not go together, or fewer than two products."""
+    command_line.refuse_both(given, "like", "products", "html")
+    if given.like is None and len(set(given.products)) < max(2, len(given.products)):
+        got = " ".join(given.products) or "none"
+        raise command_line.misuse("two or more different product ids", got, "name each product once")
