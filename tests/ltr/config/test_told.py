@@ -65,7 +65,9 @@ def test_cells_titles_and_lines_are_text(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "5000")
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setattr(logging.root, "handlers", [])  # a half character in pytest's own record breaks its report
+    monkeypatch.setattr(
+        logging.root, "handlers", []
+    )  # a half character in pytest's own record breaks its report
     written = terminal()
     monkeypatch.setattr("sys.stdout", written)
     output.say(text)
