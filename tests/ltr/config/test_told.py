@@ -65,6 +65,9 @@ def test_cells_titles_and_lines_are_text(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "5000")
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(
+        logging.root, "handlers", []
+    )  # a half character in pytest's own record breaks its report
     written = terminal()
     monkeypatch.setattr("sys.stdout", written)
     output.say(text)
@@ -122,6 +125,7 @@ def test_errors_of_every_kind_are_one_line_without_controls(
 
 
 def test_progress_takes_any_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])  # as above
     written = _Terminal()
     monkeypatch.setattr("sys.stderr", written)
     output.install()
