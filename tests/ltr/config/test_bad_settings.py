@@ -89,11 +89,18 @@ def test_a_setting_that_cannot_be_used_is_told_in_one_line(shop: Shop, words: st
     assert not any(shop.folder.glob("runs/*"))
 
 
-def test_a_file_where_a_folder_should_be(shop: Shop) -> None:
+def test_a_file_where_the_cache_should_be_costs_time_not_the_features(shop: Shop) -> None:
     (shop.folder / "cache").write_text("")
     ended = shop.run("build_features --encoders.text.kind tfidf")
+    assert (ended.status, ended.err) == (0, "")
+    assert re.search(r"WARNING: embedding cache: vectors are not kept .+Not a directory: 'cache/", ended.out)
+
+
+def test_a_file_where_the_store_should_be(shop: Shop) -> None:
+    (shop.folder / "store").write_text("")
+    ended = shop.run("build_features --encoders.text.kind tfidf")
     assert ended.status == 2
-    assert re.fullmatch(r"error: cache/\S+: Not a directory; check the path, .+\n", ended.err)
+    assert re.fullmatch(r"error: .*store.+\n", ended.err)
 
 
 @pytest.mark.parametrize(

@@ -214,4 +214,4 @@ def test_a_killed_run_leaves_the_earlier_one_whole(shop: Shop) -> None:
     before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     kill_a_run(shop.folder, "--seed", "5")
     assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
-    assert [path.name for path in shop.folder.glob("runs/[!.]*")] == [run.name]
+    assert [path.name for path in shop.folder.glob("runs/[!.]*") if path.is_dir()] == [run.name]
