@@ -163,7 +163,18 @@ def _new_collection(run: SavedRun, files: NewFiles, judgements: Path) -> Collect
         changes["products"] = _moved(mapped.products, ProductsConfig, files.products)
     products = None if files.products or mapped is config.data else load_collection(config).products
     checks = PhotoChecks(Path(config.cache.folder))
-    return load(mapped.model_copy(update=changes), config.base, products, checks)
+    try:
+        return load(mapped.model_copy(update=changes), config.base, products, checks)
+    except InputError as error:
+        if error.where != "data.queries":
+            raise
+        cure = "name their table with --queries, or give the judgements a column 'query' of texts"
+        raise InputError(
+            where=judgements,
+            expected="judgements of queries known by words or photo",
+            got="ids alone",
+            cure=cure,
+        ) from error
 
 
 def _canonical(run: SavedRun) -> CatalogueConfig:

@@ -301,3 +301,9 @@ def test_check_prints_findings_and_passes_a_sound_shop(trained: Trained) -> None
 def test_the_schema_comes_back_from_its_json(trained: Trained) -> None:
     schema = SavedRun.open(trained.run).schema
     assert FeatureSchema.from_json(schema.to_json()) == schema
+
+
+def test_new_judgements_of_unknown_queries_ask_for_their_table(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("query_id,product_id,grade\nx1,p1,1\nx1,p2,0\n")
+    with pytest.raises(InputError, match=r"new\.csv: .*got ids alone; name their table with --queries"):
+        evaluate.main(["--run", str(trained.run), "--judgements", str(tmp_path / "new.csv")])
