@@ -57,7 +57,7 @@ def analyse_interleaving(settings: InterleaveSettings, table: Columns | None = N
         "others": [{"metric": f.of, **f.figures} for f in others],
         "segments": [{"column": c, "segment": name, **f.figures} for c, name, f in segments],
     }
-    shared = {"assumptions": ASSUMPTIONS, "tables": tables, "figures": figures}
+    shared: dict[str, Any] = {"assumptions": ASSUMPTIONS, "tables": tables, "figures": figures}
     if not any(found.judged for found in main):
         return refused("interleave", TITLE, [*checks, Check("preferences", "FAIL", main[0].says)], **shared)
     says, verdict = _verdict(settings, looks, main)
