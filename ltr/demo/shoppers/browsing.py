@@ -73,9 +73,9 @@ def browse(
 ) -> tuple[BoolArray, BoolArray]:
     """What is seen and what is clicked, by lot: (n, k) each, with the chances of `chances`."""
     count, length = attraction.shape
-    scrolls: BoolArray = rng.random(count) < settings.scrolls
+    scrolls = rng.random((count,)) < settings.scrolls
     reach = np.where(scrolls[:, None], 1.0, _below(settings, 0.0))
-    tempted: BoolArray = rng.random(attraction.shape) < trusting(settings, attraction)
+    tempted = rng.random(attraction.shape) < trusting(settings, attraction)
     if settings.examination in ("position", "trust"):
         depth = depths(settings)
         seen = rng.random(attraction.shape) < depth**-settings.strength * reach
