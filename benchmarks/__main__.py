@@ -22,6 +22,7 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "offline_online",
         "tables",
     ),
 )
