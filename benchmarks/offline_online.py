@@ -30,6 +30,7 @@ CANDIDATES, SHARPNESS = (
     20,
     12.0,
 )  # of the lists drawn for off-policy estimates: what is drawn from, and how boldly
+ESTIMATORS = ("cascade-dr", "item-position")
 CLEAR = 0.02  # a true lift below it is a tie
 EXAMINATIONS = ("position", "dynamic-bayesian")
 
@@ -66,8 +67,9 @@ def world(shop: DemoShop, examination: str) -> dict[str, Any]:
         clicks = [true_clicks(shoppers, requests, top(scores[requests.query])) for scores in (a, b)]
         lifts.append(clicks[1] / clicks[0] - 1)
         ways = {**offline(shoppers, a, b), **online(shoppers, a, b, seed)}
-        ways["off-policy"], lift = off_policy(shoppers, requests, a, b, seed)
+        drawn, lift = off_policy(shoppers, requests, a, b, seed)
         drawn_lifts.append(lift)
+        ways |= drawn
         for name, judged in ways.items():
             found.setdefault(name, []).append(judged)
         print(f"{examination}: pair {len(lifts)} of {PAIRS}, true lift {lifts[-1]:+.1%}", flush=True)
@@ -75,7 +77,7 @@ def world(shop: DemoShop, examination: str) -> dict[str, Any]:
         "examination": examination,
         "lifts": lifts,
         "ways": [
-            agreement(name, judged, drawn_lifts if name == "off-policy" else lifts)
+            agreement(name, judged, drawn_lifts if name.startswith("off-policy") else lifts)
             for name, judged in found.items()
         ],
         "interleaving_saves": savings(found["A/B test"], found["interleaving"], lifts),
@@ -83,12 +85,23 @@ def world(shop: DemoShop, examination: str) -> dict[str, Any]:
 
 
 def pairs_of_rankers(shoppers: Shoppers) -> Iterable[tuple[np.ndarray, np.ndarray, int]]:
-    """Scores (queries, products): the worth of a product with more or less noise, so the quality is graded."""
+    """Scores (queries, products): a product's worth, spoiled more or less, so that the quality is graded.
+
+    Spoiled in turn by an error of its own for each query and product, by one for each product (as a popular one
+    that is put first everywhere), and by strays: products of other shelves that nobody judged come up.
+    """
     rng = np.random.default_rng(0)
+    worth = shoppers.worth
     for pair in range(PAIRS):
-        levels = rng.uniform(0.05, 0.2, 2)
-        noise = rng.normal(size=(2, *shoppers.worth.shape))
-        yield *(shoppers.worth + level * part for level, part in zip(levels, noise, strict=True)), pair
+        made = []
+        for side, level in enumerate(rng.uniform(0.05, 0.2, 2)):
+            kind = (pair + side) % 3
+            error = rng.normal(size=worth.shape if kind == 0 else (1, worth.shape[1]))
+            if kind == 2:
+                strays = (worth == 0) & (rng.random(worth.shape) < 0.05 * level)
+                error = rng.normal(size=worth.shape) / 2 + strays * 5
+            made.append(worth + level * error)
+        yield made[0], made[1], pair
 
 
 def top(scores: np.ndarray, length: int = SHOWN) -> np.ndarray:
@@ -200,8 +213,8 @@ def _judged(value: float, error: float) -> Judged:
 
 def off_policy(
     shoppers: Shoppers, requests: Requests, a: np.ndarray, b: np.ndarray, seed: int
-) -> tuple[Judged, float]:
-    """From a log of lists that `a` draws from its best 20, what lists drawn by `b` would earn: cascade-dr.
+) -> tuple[dict[str, Judged], float]:
+    """From a log of lists that `a` draws from its best 20, what lists drawn by `b` would earn, by two estimators.
 
     Also the true lift of the drawn lists, which is what it estimates. A refusal counts as no answer.
     """
@@ -226,12 +239,15 @@ def off_policy(
         true_clicks(shoppers, requests, np.take_along_axis(*drawn[name], axis=1)) for name in ("a", "b")
     ]
     lift = clicks[1] / clicks[0] - 1
-    valued = list_values(log, seed)[0]
-    if valued.refused:
-        return Judged(float("nan")), lift
     own = per_list(rewards.sum(axis=1), log_requests.person)
-    gain = Estimate(valued.estimate.value - own.value, valued.estimate.influence - own.influence)
-    return _judged(gain.value, gain.error), lift
+    found = {}
+    for valued in list_values(log, seed):
+        if valued.name in ESTIMATORS:
+            apart = valued.estimate.influence - own.influence
+            gain = Estimate(valued.estimate.value - own.value, apart)
+            known = Judged(float("nan")) if valued.refused else _judged(gain.value, gain.error)
+            found[f"off-policy, {valued.name}"] = known
+    return found, lift
 
 
 def _sharp(scores: np.ndarray, requests: Requests, pool: np.ndarray) -> np.ndarray:
