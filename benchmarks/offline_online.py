@@ -15,8 +15,9 @@ import polars as pl
 from scipy.stats import kendalltau, norm
 
 from benchmarks.record import write
+from ltr.clicks import CannotTell, ShownLists, label
 from ltr.demo.shop import DemoShop, DemoShopConfig, generate
-from ltr.demo.shoppers import Requests, Shoppers, ShopperSettings, Shown
+from ltr.demo.shoppers import Policy, Requests, Shoppers, ShopperSettings, Shown
 from ltr.evaluation.per_query import evaluate
 from ltr.experiments.estimates import Difference, Estimate, ratio_of
 from ltr.experiments.interleaving import ranks_of, team_draft
@@ -66,7 +67,7 @@ def world(shop: DemoShop, examination: str) -> dict[str, Any]:
     for a, b, seed in pairs_of_rankers(shoppers):
         clicks = [true_clicks(shoppers, requests, top(scores[requests.query])) for scores in (a, b)]
         lifts.append(clicks[1] / clicks[0] - 1)
-        ways = {**offline(shoppers, a, b), **online(shoppers, a, b, seed)}
+        ways = {**offline(shoppers, a, b), **by_clicks(shoppers, a, b, seed), **online(shoppers, a, b, seed)}
         drawn, lift = off_policy(shoppers, requests, a, b, seed)
         drawn_lifts.append(lift)
         ways |= drawn
@@ -166,13 +167,37 @@ def offline(shoppers: Shoppers, a: np.ndarray, b: np.ndarray) -> dict[str, Judge
     }
     found = {}
     for name, measure in ways.items():
-        apart = measure(b) - measure(a)
-        found[name] = Judged(float(apart.mean()), float(apart.mean() / (apart.std() / np.sqrt(len(apart)))))
+        found[name] = _by_query(measure(b) - measure(a))
     return found
 
 
 def per_query(pairs: pl.DataFrame) -> np.ndarray:
     return evaluate(pairs).sort("query_id")["nDCG@10"].drop_nulls().to_numpy()
+
+
+def by_clicks(shoppers: Shoppers, a: np.ndarray, b: np.ndarray, seed: int) -> dict[str, Judged]:
+    """nDCG@10 on labels from clicks on the old ranker's lists, of which each had two neighbours swapped by lot."""
+    visit = shoppers.visit(Policy(a, "log", "swap"), SESSIONS, seed=300 + seed)
+    place = {name: row for row, name in enumerate(shoppers.shop.products["product_id"])}
+    query = {name: row for row, name in enumerate(shoppers.shop.queries["query_id"])}
+    found = {}
+    for name, seen in (("clicks as they are", "naive"), ("a click model's labels", "automatic")):
+        try:
+            labels = label(ShownLists.of(visit.events), seen).judgements.select(
+                "query_id", "product_id", "grade"
+            )
+        except CannotTell:
+            found[f"nDCG@10, {name}"] = Judged(float("nan"))
+            continue
+        rows = labels["query_id"].replace_strict(query).to_numpy()
+        columns = labels["product_id"].replace_strict(place).to_numpy()
+        measured = [per_query(labels.with_columns(score=scores[rows, columns])) for scores in (a, b)]
+        found[f"nDCG@10, {name}"] = _by_query(measured[1] - measured[0])
+    return found
+
+
+def _by_query(apart: np.ndarray) -> Judged:
+    return Judged(float(apart.mean()), float(apart.mean() / (apart.std() / np.sqrt(len(apart)))))
 
 
 def online(shoppers: Shoppers, a: np.ndarray, b: np.ndarray, seed: int) -> dict[str, Judged]:
