@@ -49,7 +49,7 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
-CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
+CANDIDATES = 200  # of a query: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
@@ -326,7 +326,7 @@ class FeatureBuilder:
         return dict(reversed(named.items()))
 
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
-        """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
+        """Pairs of each query with the `count` products that all ways of searching find first together."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
         return pl.DataFrame(
             {

@@ -179,7 +179,7 @@ def rank(
 ) -> pl.DataFrame:
     """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score.
 
-    candidates: from BM25, and as many from each cosine.
+    candidates: how many, by all ways of searching together.
     """
     rows = candidates_of(builder, query, candidates)
     if not len(rows):
