@@ -1,6 +1,6 @@
 """A trained run put to use: results of one query explained, products like another one.
 
-arguments              What ltr.rank, explain, compare, serve and export take on their command lines
+arguments              What ltr.rank, explain, compare and export take on their command lines
 catalogue              The catalogue as shoppers see it: cards, filters, facets, orders by a column
 exports/               A run for another engine, with the proof that it scores alike there
 http/                  The API over it: routes, bodies, limits, problems
