@@ -24,11 +24,8 @@ __all__ = [
     "EventRules",
     "Events",
     "action_line",
-<<<<<<< HEAD
     "action_record",
-=======
     "clean_events",
->>>>>>> main
     "read_ubi",
     "shown_line",
     "shown_record",
