@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
+from features.feature_schema import KEYS
 from ltr.data.dataset import Dataset
 
 EmbeddedColumn = Literal["title", "description", "category", "brand", "image", "query_text", "query_image"]
@@ -42,6 +43,21 @@ class EmbeddedDataset:
     def take(self, query_ids: Sequence[str]) -> EmbeddedDataset:
         rows = self.rows_of(query_ids)
         return EmbeddedDataset(self.data.take(query_ids), {k: v.take(rows) for k, v in self.vectors.items()})
+
+    def judged(self) -> EmbeddedDataset:
+        """See `Dataset.judged`."""
+        kept = np.flatnonzero(self.data.is_judged)
+        return EmbeddedDataset(self.data.judged(), {k: v.take(kept) for k, v in self.vectors.items()})
+
+    def for_training(self, *, weighing: bool) -> EmbeddedDataset:
+        """See `Dataset.for_training`."""
+        data = self.data.for_training(weighing=weighing)
+        if not self.vectors or data is self.data:
+            return EmbeddedDataset(data, self.vectors)
+        kept = data.frame.select(KEYS).join(
+            self.data.frame.select(KEYS).with_row_index("row"), on=KEYS, how="left", maintain_order="left"
+        )["row"]
+        return EmbeddedDataset(data, {k: v.take(kept.to_numpy()) for k, v in self.vectors.items()})
 
     def rows_of(self, query_ids: Sequence[str]) -> np.ndarray:
         """Row numbers of these queries, ascending: the order that `Dataset.take` keeps."""
