@@ -305,6 +305,12 @@ class FeatureBuilder:
             named.setdefault(name, catalogue.of_products(side).take(product_rows))
         return dict(reversed(named.items()))
 
+    @property
+    def ways(self) -> list[str]:
+        """By what candidates are retrieved: BM25, and the feature group of each cosine that searches."""
+        lexical = ["BM25"] if LexicalGroup.kind in self.groups else []
+        return [*lexical, *self.catalogue.vectors.searched]
+
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
         """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
         asked, rows = self.retrieve(QueryBatch(queries), count)

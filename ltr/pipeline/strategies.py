@@ -83,6 +83,11 @@ class Outcome:
     scored: int = 0
     classified: list[Classification] = field(default_factory=list)
 
+    def keep(self, rows: np.ndarray) -> None:
+        """Only these rows, (n,) bool."""
+        self.scores = self.scores[rows]
+        self.predicted = None if self.predicted is None else self.predicted[rows]
+
     @property
     def microseconds(self) -> float:
         """Time to score one product, its features at hand."""

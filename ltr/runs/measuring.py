@@ -106,9 +106,13 @@ def score_new(run: SavedRun, collection: Collection) -> tuple[pl.DataFrame, dict
         scores = run.score_dataset(data)
     else:
         builder = run.builder(collection.products)
+        if run.config.lists.kind == "served":
+            asked = collection.queries.join(pairs, on="query_id", how="semi")
+            pairs = builder.lists(asked, pairs, run.config.lists.candidates)
         data = run.dataset(builder.build(collection.queries, pairs).frame)
         scores = run.score_dataset(data, collection.queries, builder)
-    return data.frame, baseline_scores(data, _single_feature(run)) | {run.name: scores}
+    judged, systems = data.is_judged, baseline_scores(data, _single_feature(run)) | {run.name: scores}
+    return data.judged().frame, {name: values[judged] for name, values in systems.items()}
 
 
 def _single_feature(run: SavedRun) -> Baseline | None:
