@@ -60,10 +60,14 @@ class CatalogueIndex:
         encoders: Mapping[str, Encoder],
         cache: EmbeddingCache,
         text_fields: Collection[str],
+        without: Collection[str] = (),
     ) -> CatalogueIndex:
-        """Every product's texts and photos by the encoders, by role, in order of preference."""
+        """Every product's texts and photos by the encoders, by role, in order of preference.
+
+        without: groups (text, image, …) whose cosines nothing is to use.
+        """
         rows = products["product_id"].arg_sort().to_numpy()
-        vectors = CatalogueVectors.of(products, rows, list(encoders.values()), cache, text_fields)
+        vectors = CatalogueVectors.of(products, rows, list(encoders.values()), cache, text_fields, without)
         in_order = products[rows]
         return cls(in_order["product_id"], rows, vectors, in_order)
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "tune": "search for better settings",
     "evaluate": "a run on its held-out or on new queries; the gate against another run",
     "rank": "one query's results",
+    "serve": "an HTTP API and a search page over a run",
     "explain": "what each result's score is made of",
     "compare": "products side by side",
     "compare_fusion": "features, decisions or one network: which fusion wins where",

@@ -58,12 +58,14 @@ class CatalogueVectors:
         encoders: Collection[Encoder],
         cache: EmbeddingCache,
         text_fields: Collection[str],
+        without: Collection[str] = (),
     ) -> CatalogueVectors:
         """Read by the encoders, or from the cache; texts of the chosen fields, and the title for searches.
 
-        products: in the catalogue's own order; rows: (n,) the row of it that each row of the index is.
+        products: in the catalogue's own order; rows: (n,) the row of it that each row of the index is; without:
+        groups of cosines that are left out.
         """
-        compared = compare(encoders, products, text_fields)
+        compared = [one for one in compare(encoders, products, text_fields) if one.group not in without]
         made = cls(compared, {}, cache)
         sides = dict.fromkeys(one.product for one in compared)
         made._products = {side: made._embed(side, products, "product").take(rows) for side in sides}

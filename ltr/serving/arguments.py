@@ -1,4 +1,4 @@
-"""What the commands that put a run to use take on their command lines: ltr.rank, ltr.explain, ltr.compare."""
+"""What the commands that put a run to use take on their command lines: ltr.rank, explain, compare, serve."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from ltr.config import command_line
+from ltr.config.options import add_options
+from ltr.serving.settings import ServeSettings
 
 
 def of_rank(doc: str | None) -> argparse.ArgumentParser:
@@ -56,3 +58,10 @@ def check_compare(given: argparse.Namespace) -> None:
     if given.like is None and len(set(given.products)) < max(2, len(given.products)):
         got = " ".join(given.products) or "none"
         raise command_line.misuse("two or more different product ids", got, "name each product once")
+
+
+def of_serve(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, config=False)
+    made.add_argument("--run", type=Path, help="a folder that ltr.train wrote; default: the newest demo run")
+    add_options(made, ServeSettings)
+    return made
