@@ -11,7 +11,7 @@ import polars as pl
 from features.batch import Block
 from features.errors import InputError
 from features.feature_schema import ASSUMED, KEYS, RETRIEVED, FeatureSchema
-from ltr.data.lists import UnjudgedConfig
+from ltr.data.lists import UNJUDGED, UnjudgedConfig
 from ltr.data.splits import Fold
 
 WIDE = {pl.Float64, pl.Int32, pl.Int64, pl.Int128, pl.UInt32, pl.UInt64}  # float32 would cut their digits
@@ -38,7 +38,7 @@ class Dataset:
     groups: np.ndarray
     weights: np.ndarray | None = None
     given: np.ndarray | None = None
-    unjudged: UnjudgedConfig = UnjudgedConfig()
+    unjudged: UnjudgedConfig = UNJUDGED
     """What `for_training` makes of products that are not judged."""
 
     @classmethod
@@ -164,7 +164,9 @@ class Dataset:
         frame = self.frame.filter(pl.Series(rows))
         weights = None if self.weights is None else self.weights[queries]
         ids = self.query_ids.filter(kept)
-        return Dataset(frame, self.schema, self.X[rows], ids, self.groups[queries], weights, None, self.unjudged)
+        return Dataset(
+            frame, self.schema, self.X[rows], ids, self.groups[queries], weights, None, self.unjudged
+        )
 
     def select(self, features: FeatureSchema) -> Dataset:
         """The same pairs with only these features; InputError for one that is not here."""

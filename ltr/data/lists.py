@@ -20,12 +20,14 @@ class UnjudgedConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: float = Field(
-        0.2,
+        1.0,
         ge=0,
         le=1,
         description="what one counts in training, with grade 0, where a judged product counts 1; 0: left out",
     )
-    share: float = Field(1.0, ge=0, le=1, description="of them trains, drawn at random: it saves time")
+    share: float = Field(
+        0.1, ge=0, le=1, description="so many of them train, drawn at random; more took longer and gave no more"
+    )
 
     def drawn(self, rows: int, *, weighing: bool) -> tuple[np.ndarray, float]:
         """Which of so many rows train, (rows,) bool, and what each counts.
@@ -36,6 +38,9 @@ class UnjudgedConfig(BaseModel):
         if not self.weight:
             return np.zeros(rows, dtype=bool), 0.0
         return np.random.default_rng(0).random(rows) < share, self.weight if weighing else 1.0
+
+
+UNJUDGED = UnjudgedConfig()
 
 
 class ListsConfig(BaseModel):

@@ -147,7 +147,9 @@ class ShownLists:
     def _bpref(self, ranked: _Ranked, judged: np.ndarray) -> np.ndarray:
         """Mean over all relevant products of 1 - min(not relevant above it, R) / min(R, N); 0 for one not shown."""
         relevant = self.relevant[ranked.order]
-        above = ranked.place_among(judged & ~relevant)[relevant]  # of a relevant row: how many stand before it
+        above = ranked.place_among(judged & ~relevant)[
+            relevant
+        ]  # of a relevant row: how many stand before it
         query = ranked.query[relevant]
         fewest = np.maximum(np.minimum(self.of_relevant, self.of_others), 1)
         lost = np.minimum(above, self.of_relevant[query]) / fewest[query]
