@@ -1,7 +1,8 @@
 """A trained run put to use: results of one query explained, products like another one.
 
-arguments              What ltr.rank, explain, compare and serve take on their command lines
+arguments              What ltr.rank, explain, compare and export take on their command lines
 catalogue              The catalogue as shoppers see it: cards, filters, facets, orders by a column
+exports/               A run for another engine, with the proof that it scores alike there
 http/                  The API over it: routes, bodies, limits, problems
 live_runs              A run opened for serving, with all that a request needs in memory
 page/                  The search page's files, served as they are
