@@ -26,7 +26,10 @@ class UnjudgedConfig(BaseModel):
         description="what one counts in training, with grade 0, where a judged product counts 1; 0: left out",
     )
     share: float = Field(
-        0.1, ge=0, le=1, description="so many of them train, drawn at random; more took longer and gave no more"
+        0.1,
+        ge=0,
+        le=1,
+        description="so many of them train, drawn at random; more took longer and gave no more",
     )
 
     def drawn(self, rows: int, *, weighing: bool) -> tuple[np.ndarray, float]:
