@@ -26,7 +26,7 @@ from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
-from features.feature_schema import FeatureSchema
+from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
@@ -49,6 +49,7 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
+QUERIES_AT_ONCE = 1000
 CANDIDATES = 200  # of a query: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
@@ -256,7 +257,10 @@ class FeatureBuilder:
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
-        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
+        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them.
+
+        Where they have a column `retrieved`, as from `lists`, a value's standing in its list is among those rows.
+        """
         return self.table(self._frame(queries, pairs, *self.rows_of(queries, pairs)))
 
     def stream(
@@ -284,7 +288,8 @@ class FeatureBuilder:
     def _frame(
         self, queries: pl.DataFrame, pairs: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
     ) -> pl.DataFrame:
-        batch, order = PairBatch.of(queries, query_rows, product_rows)
+        among = pairs[RETRIEVED].to_numpy() if RETRIEVED in pairs.columns else None
+        batch, order = PairBatch.of(queries, query_rows, product_rows, among)
         block = self.block(batch)
         if order is not None:
             back = np.empty_like(order)
@@ -325,6 +330,11 @@ class FeatureBuilder:
             named.setdefault(name, catalogue.of_products(side).take(product_rows))
         return dict(reversed(named.items()))
 
+    @property
+    def ways(self) -> list[str]:
+        """By what candidates are retrieved, by name."""
+        return self._retrieval.names
+
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
         """Pairs of each query with the `count` products that all ways of searching find first together."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
@@ -334,6 +344,20 @@ class FeatureBuilder:
                 "product_id": self.catalogue.product_ids.gather(rows),
             }
         ).sort("query_id", "product_id")
+
+    def lists(self, queries: pl.DataFrame, judgements: pl.DataFrame, count: int) -> pl.DataFrame:
+        """Lists as they are served, with what is judged of them: the candidates of each query, judged ones added.
+
+        judgements: query_id, product_id, grade. Returns query_id, product_id, grade (null: not judged) and retrieved
+        (false: a judged product that retrieval does not give), sorted by key; `build` takes it.
+        """
+        parts = []
+        for part in queries.iter_slices(QUERIES_AT_ONCE):
+            found = self.candidates(part, count).with_columns(pl.lit(value=True).alias(RETRIEVED))
+            judged = judgements.join(part, on="query_id", how="semi").select(*KEYS, "grade")
+            joined = found.join(judged, on=KEYS, how="full", coalesce=True, validate="1:1")
+            parts.append(joined.select(*KEYS, "grade", pl.col(RETRIEVED).fill_null(value=False)).sort(KEYS))
+        return pl.concat(parts).sort(KEYS)
 
     def retrieve(
         self, queries: QueryBatch, count: int, within: np.ndarray | None = None

@@ -145,9 +145,13 @@ class LexicalGroup(Group):
                     standing[name] = out[:, column]
                 column += 1
         for values in standing.values():
-            out[:, column] = rank_share(values, batch.starts)
-            out[:, column + 1] = z_score(values, batch.starts)
+            out[:, column] = rank_share(values, batch.starts, batch.among)
+            out[:, column + 1] = z_score(values, batch.starts, batch.among)
             column += 2
+
+    @property
+    def finds_by(self) -> list[str]:
+        return ["BM25"]
 
     def find(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> list[Hits]:
         return [self.best(queries, n, within)]

@@ -56,7 +56,8 @@ class Group(ABC):
         """Write the features of each pair into `out`, (pairs, features) float32 of the caller's; NaN is missing.
 
         What it needs of the queries it reads through `batch.queries.once`. Must not hang on which other
-        queries are in the batch; standings are of the lists between `batch.starts`.
+        queries are in the batch; standings are of the lists between
+        `batch.starts`, among the rows of `batch.among` (see `standings`).
         """
 
     @abstractmethod
@@ -71,6 +72,11 @@ class Group(ABC):
     @property
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
+
+    @property
+    def finds_by(self) -> list[str]:
+        """Names of the ways in which `find` finds products, in its order."""
+        return []
 
     def find(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> list[Hits]:  # noqa: ARG002
         """The n best products of the catalogue for each query, in each way that this group knows to find some.

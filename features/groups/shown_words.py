@@ -154,8 +154,17 @@ class ShownWordsGroup(Group):
         for seen in self._seen:
             for values in (*self._worded(seen, at, said), self._alike(seen, batch)):
                 out[:, column] = values
-                out[:, column + 1] = z_score(out[:, column], batch.starts)
+                out[:, column + 1] = z_score(out[:, column], batch.starts, batch.among)
                 column += 2
+
+    @property
+    def finds_by(self) -> list[str]:
+        titles = ["titles"] if "text" in self._vectors.searched else []
+        return [
+            f"{seen.by.group}.{way}"
+            for seen in self._seen
+            for way in ("words", f"{seen.by.word}_words", *titles)
+        ]
 
     def find(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> list[Hits]:
         """By the query's words in photos, by what the query's photo shows, and by the titles of what shows the like."""
@@ -172,6 +181,11 @@ class ShownWordsGroup(Group):
                 titles = _means(self._vectors.of_products(title), near.first(_NEIGHBOURS), len(queries))
                 found.append(self._vectors.search(title).nearest(titles, n, within))
         return found
+
+    @property
+    def modalities(self) -> list[str]:
+        """Those whose words are known."""
+        return [seen.by.group for seen in self._seen]
 
     def shown_to(self, queries: QueryBatch) -> list[list[list[str]]]:
         """By modality, of each query the words that its photo shows most; none without a photo."""

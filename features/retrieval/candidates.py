@@ -26,6 +26,19 @@ class Retrieval:
 
     def __init__(self, catalogue: CatalogueIndex, groups: Mapping[str, Group]) -> None:
         self._catalogue, self._groups = catalogue, groups
+        lexical, shown = groups.get(LexicalGroup.kind), groups.get(ShownWordsGroup.kind)
+        self._worded: tuple[LexicalGroup, ShownWordsGroup] | None = None
+        if isinstance(lexical, LexicalGroup) and isinstance(shown, ShownWordsGroup):
+            self._worded = lexical, shown
+
+    @property
+    def names(self) -> list[str]:
+        """The ways by name, in the order of `ways`."""
+        found = [by.name for by in self._catalogue.vectors.finding]
+        for group in self._groups.values():
+            found += group.finds_by
+        shown = [] if self._worded is None else self._worded[1].modalities
+        return [*found, *(f"BM25 of {group}.words" for group in shown)]
 
     def candidates(
         self, queries: QueryBatch, count: int, within: np.ndarray | None = None
@@ -51,7 +64,7 @@ class Retrieval:
         found = [vectors.nearest(queries, by, count, within) for by in vectors.finding]
         for group in self._groups.values():
             found += group.find(queries, count, within)
-        lexical, shown = self._groups.get(LexicalGroup.kind), self._groups.get(ShownWordsGroup.kind)
-        if isinstance(lexical, LexicalGroup) and isinstance(shown, ShownWordsGroup):
+        if self._worded is not None:
+            lexical, shown = self._worded
             found += [lexical.best_by_terms(words, count, within) for words in shown.shown_to(queries)]
         return found

@@ -48,7 +48,7 @@ def test_a_filter_gives_the_best_of_what_passes_in_each_way(count: int, share: f
     retrieval = builder()._retrieval
     every = retrieval.ways(QueryBatch(QUERIES), size)
     some = retrieval.ways(QueryBatch(QUERIES), count, within)
-    assert len(every) == len(some) == 7
+    assert len(every) == len(some) == len(builder().ways) == 7
     for place, (whole, found) in enumerate(zip(every, some, strict=True)):
         assert within[found.items].all()
         if place != 5:  # that one goes by the titles of those among the filtered that look alike
