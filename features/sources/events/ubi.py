@@ -20,7 +20,7 @@ import polars as pl
 
 from features.disk import whole_file
 from features.errors import InputError
-from features.sources.events.event_log import SHOWN, Events, set_apart
+from features.sources.events.event_log import ACTION_WORDS, SHOWN, Events, set_apart, with_chances
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.ledger import Ledger
 from features.sources.parsing.dates import read_dates
@@ -29,14 +29,6 @@ from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 QUERIES_FILE, EVENTS_FILE = "ubi_queries.ndjson", "ubi_events.ndjson"
 APPLICATION = "shop-ltr"
 _FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
-_ACTIONS = {  # as sources of UBI call them
-    **dict.fromkeys(("click", "item_click", "product_click", "view_product", "click_through"), "click"),
-    **dict.fromkeys(("cart", "add_to_cart", "addtocart", "add-to-cart", "basket"), "cart"),
-    **dict.fromkeys(("purchase", "buy", "order", "checkout", "buy_item"), "purchase"),
-    **dict.fromkeys(("return", "refund"), "return"),
-    **dict.fromkeys(("like", "favourite", "favorite", "wishlist", "add_to_wishlist"), "like"),
-}
-_SHOWN = {"impression", "view", "product_view", "shown"}
 _BULK = {"index", "create", "update"}
 _OF_RANK = ("run", "arm", "propensity")
 _RANKED = ("position", *_OF_RANK)
@@ -44,32 +36,48 @@ _RANKED = ("position", *_OF_RANK)
 
 def shown_line(rows: pl.DataFrame) -> str:
     """One shown list as a line of `ubi_queries.ndjson`, without the line's end; rows of `Events.shown`."""
-    first = rows.row(0, named=True)
-    attributes = {"shop_query_id": first["query_id"], "positions": rows["position"].to_list()}
-    attributes |= {name: _one_or_all(rows[name].to_list()) for name in _OF_RANK}
-    line = {
+    ranked = {name: rows[name].to_list() for name in _RANKED}
+    record = shown_record(rows.row(0, named=True), rows["product_id"].to_list(), ranked)
+    return json.dumps(record, ensure_ascii=False)
+
+
+def shown_record(
+    about: Mapping[str, Any], products: list[str], ranked: Mapping[str, list[Any]], **more: Any
+) -> dict[str, Any]:
+    """The line of one shown list before it is written down.
+
+    about: what is of the list as a whole, columns of `Events.shown`; ranked: position, run, arm and propensity of
+    each product; more: attributes of one's own, which `read_ubi` passes over.
+    """
+    attributes = {"shop_query_id": about.get("query_id"), "positions": ranked["position"]}
+    attributes |= {name: _one_or_all(ranked[name]) for name in _OF_RANK} | more
+    return {
         "application": APPLICATION,
-        "query_id": first["request_id"],
-        "client_id": first["shopper"],
-        "session_id": first["session"],
-        "user_query": first["text"],
-        "timestamp": _stamp(first["shown_at"]),
+        "query_id": about["request_id"],
+        "client_id": about["shopper"],
+        "session_id": about["session"],
+        "user_query": about["text"],
+        "timestamp": _stamp(about["shown_at"]),
         "object_id_field": "product_id",
-        "query_response_hit_ids": rows["product_id"].to_list(),
+        "query_response_hit_ids": products,
         "query_attributes": {name: value for name, value in attributes.items() if value is not None},
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
 def action_line(row: Mapping[str, Any]) -> str:
     """One action as a line of `ubi_events.ndjson`, without the line's end; a row of `Events.actions`."""
+    return json.dumps(action_record(row), ensure_ascii=False)
+
+
+def action_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of one action before it is written down."""
     attributes: dict[str, Any] = {
         "object": {"object_id": row["product_id"], "object_id_field": "product_id"},
         "available_at": _stamp(row["available_at"]),
     }
     if row["value"] is not None:
         attributes["value"] = row["value"]
-    line = {
+    return {
         "application": APPLICATION,
         "action_name": row["action"],
         "query_id": row["request_id"],
@@ -78,7 +86,6 @@ def action_line(row: Mapping[str, Any]) -> str:
         "timestamp": _stamp(row["acted_at"]),
         "event_attributes": attributes,
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
 def write_ubi(events: Events, folder: Path) -> None:
@@ -104,7 +111,7 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
     Files without a line are no events. Raises InputError for a folder without such files, and where no line is UBI's.
     """
     read = _Lines(ledger or Ledger())
-    for path in _files(Path(folder)):
+    for path in ubi_files(Path(folder)):
         read.file(path)
     if read.count and not (read.queries or read.events):
         raise InputError(
@@ -116,7 +123,8 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
     return read.together(key)
 
 
-def _files(place: Path) -> list[Path]:
+def ubi_files(place: Path) -> list[Path]:
+    """The files of UBI lines in a folder, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
     found = sorted({path for pattern in _FILES for path in place.glob(pattern)})
@@ -163,11 +171,18 @@ class _Lines:
         queries = pl.DataFrame(self.queries, schema=_QUERY, orient="row")
         events = pl.DataFrame(self.events, schema=_EVENT, orient="row")
         queries, events = (self._dated(_pseudonymous(rows, key)) for rows in (queries, events))
-        events = self._reject(events, pl.col("product_id").is_null(), "no product")
-        seen = events.filter(pl.col("action").is_in(_SHOWN))
-        return Events(
-            self._shown(queries, seen), self._actions(events.remove(pl.col("action").is_in(_SHOWN)))
+        named = (
+            pl.col("action")
+            .str.to_lowercase()
+            .replace_strict(ACTION_WORDS, default=None, return_dtype=pl.String)
         )
+        events = events.with_columns(named=named)
+        others = events.filter(pl.col("named").is_null()).select("action")
+        self.ledger.note("events", "action of another kind: left out", events, others, "reported")
+        events = events.drop_nulls("named").with_columns(action="named")
+        events = self._reject(events, pl.col("product_id").is_null(), "no product")
+        seen = events.filter(pl.col("action") == "shown")
+        return Events(self._shown(queries, seen), self._actions(events.filter(pl.col("action") != "shown")))
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(
@@ -192,19 +207,14 @@ class _Lines:
             text=pl.coalesce("asked", "text"), position=pl.coalesce("position", "place")
         )
         rows = pl.concat([frame.select(_LISTED) for frame in (_from_one(listed), seen)])
-        rows = self._reject(rows, pl.col("position").is_null(), "position missing")
+        rows = with_chances(self._reject(rows, pl.col("position").is_null(), "position missing"), self.ledger)
+        rows = self._reject(rows, pl.col("position") < 1, "position negative")
         of_list = pl.col("text", "session", "shopper").drop_nulls().first(), pl.col("at").min()
         return rows.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
 
     def _actions(self, events: pl.DataFrame) -> pl.DataFrame:
-        named = (
-            pl.col("action").str.to_lowercase().replace_strict(_ACTIONS, default=None, return_dtype=pl.String)
-        )
-        events = self._reject(
-            events, named.is_null(), "action of another kind than clicks, carts, purchases …"
-        )
         available = pl.max_horizontal("at", pl.coalesce("available_at", "at"))
-        return events.with_columns(action=named, available_at=available).rename({"at": "acted_at"})
+        return events.with_columns(available_at=available).rename({"at": "acted_at"})
 
     def _reject(self, rows: pl.DataFrame, bad: pl.Expr, reason: str) -> pl.DataFrame:
         return set_apart(rows, bad, reason, self.ledger)
@@ -292,7 +302,7 @@ def _of_each(value: object, count: int, read: Callable[[object], Any]) -> list[A
 
 def _one_or_all(values: list[Any]) -> Any:
     """What `_of_each` reads."""
-    return values[0] if len(set(values)) == 1 else values
+    return values[0] if values and all(value == values[0] for value in values) else values
 
 
 def _moments(texts: pl.Series) -> pl.Series:
