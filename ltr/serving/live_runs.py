@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -63,8 +64,13 @@ class LiveRun:
 
     def query(self, text: str | None, photo: bytes | None, query_id: str) -> QueryBatch:
         """One query, with the vectors that were made before of the same words or photo."""
-        row = {"query_id": [query_id], "text": [text], "image": [photo]}
-        schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary}
+        row = {"query_id": [query_id], "text": [text], "image": [photo], "at": [datetime.now(UTC)]}
+        schema = {
+            "query_id": pl.String,
+            "text": pl.String,
+            "image": pl.Binary,
+            "at": pl.Datetime("us", "UTC"),
+        }
         query = QueryBatch(pl.DataFrame(row, schema=schema))
         vectors = self.builder.catalogue.vectors
         for side in dict.fromkeys(one.query for one in vectors.compared):

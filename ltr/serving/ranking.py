@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -67,9 +68,10 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
                 got=f"none that can be read ({error})",
                 cure="name a whole JPEG or PNG file",
             ) from error
-    row = {"query_id": "query", "text": text, "image": photo}
+    row = {"query_id": "query", "text": text, "image": photo, "at": datetime.now(UTC)}
     files = {column_of(modality): data for modality, data in (media or {}).items()}
-    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
+    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, "at": pl.Datetime("us", "UTC")}
+    schema |= dict.fromkeys(files, pl.Binary)
     return pl.DataFrame([row | files], schema=schema)
 
 
