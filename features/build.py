@@ -27,7 +27,7 @@ from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
-from features.feature_schema import FeatureSchema
+from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
 from features.groups.behaviour import BehaviourGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
@@ -51,6 +51,7 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, 
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
+QUERIES_AT_ONCE = 1000
 CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
@@ -259,7 +260,10 @@ class FeatureBuilder:
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
-        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
+        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them.
+
+        Where they have a column `retrieved`, as from `lists`, a value's standing in its list is among those rows.
+        """
         return self.table(self._frame(queries, pairs, *self.rows_of(queries, pairs)))
 
     def stream(
@@ -287,7 +291,8 @@ class FeatureBuilder:
     def _frame(
         self, queries: pl.DataFrame, pairs: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
     ) -> pl.DataFrame:
-        batch, order = PairBatch.of(queries, query_rows, product_rows)
+        among = pairs[RETRIEVED].to_numpy() if RETRIEVED in pairs.columns else None
+        batch, order = PairBatch.of(queries, query_rows, product_rows, among)
         block = self.block(batch)
         if order is not None:
             back = np.empty_like(order)
@@ -328,6 +333,12 @@ class FeatureBuilder:
             named.setdefault(name, catalogue.of_products(side).take(product_rows))
         return dict(reversed(named.items()))
 
+    @property
+    def ways(self) -> list[str]:
+        """By what candidates are retrieved: BM25, and the feature group of each cosine that searches."""
+        lexical = ["BM25"] if LexicalGroup.kind in self.groups else []
+        return [*lexical, *self.catalogue.vectors.searched]
+
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
         """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
@@ -337,6 +348,20 @@ class FeatureBuilder:
                 "product_id": self.catalogue.product_ids.gather(rows),
             }
         ).sort("query_id", "product_id")
+
+    def lists(self, queries: pl.DataFrame, judgements: pl.DataFrame, count: int) -> pl.DataFrame:
+        """Lists as they are served, with what is judged of them: the candidates of each query, judged ones added.
+
+        judgements: query_id, product_id, grade. Returns query_id, product_id, grade (null: not judged) and retrieved
+        (false: a judged product that retrieval does not give), sorted by key; `build` takes it.
+        """
+        parts = []
+        for part in queries.iter_slices(QUERIES_AT_ONCE):
+            found = self.candidates(part, count).with_columns(pl.lit(value=True).alias(RETRIEVED))
+            judged = judgements.join(part, on="query_id", how="semi").select(*KEYS, "grade")
+            joined = found.join(judged, on=KEYS, how="full", coalesce=True, validate="1:1")
+            parts.append(joined.select(*KEYS, "grade", pl.col(RETRIEVED).fill_null(value=False)).sort(KEYS))
+        return pl.concat(parts).sort(KEYS)
 
     def retrieve(
         self, queries: QueryBatch, count: int, within: np.ndarray | None = None

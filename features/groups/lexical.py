@@ -145,8 +145,8 @@ class LexicalGroup(Group):
                     standing[name] = out[:, column]
                 column += 1
         for values in standing.values():
-            out[:, column] = rank_share(values, batch.starts)
-            out[:, column + 1] = z_score(values, batch.starts)
+            out[:, column] = rank_share(values, batch.starts, batch.among)
+            out[:, column + 1] = z_score(values, batch.starts, batch.among)
             column += 2
 
     def best(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> Hits:

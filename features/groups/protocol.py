@@ -55,7 +55,8 @@ class Group(ABC):
         """Write the features of each pair into `out`, (pairs, features) float32 of the caller's; NaN is missing.
 
         What it needs of the queries it reads through `batch.queries.once`. Must not hang on which other
-        queries are in the batch; standings are of the lists between `batch.starts`.
+        queries are in the batch; standings are of the lists between
+        `batch.starts`, among the rows of `batch.among` (see `standings`).
         """
 
     @abstractmethod

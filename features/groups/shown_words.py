@@ -144,7 +144,7 @@ class ShownWordsGroup(Group):
         for seen in self._seen:
             for values in (*self._worded(seen, at, said), self._alike(seen, batch)):
                 out[:, column] = values
-                out[:, column + 1] = z_score(out[:, column], batch.starts)
+                out[:, column + 1] = z_score(out[:, column], batch.starts, batch.among)
                 column += 2
 
     def arrays(self) -> dict[str, np.ndarray]:

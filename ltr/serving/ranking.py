@@ -68,11 +68,10 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
                 got=f"none that can be read ({error})",
                 cure="name a whole JPEG or PNG file",
             ) from error
-    row = {"query_id": "query", "text": text, "image": photo, "at": datetime.now(UTC)}
+    row = {"query_id": "query", "text": text, "image": photo}
     files = {column_of(modality): data for modality, data in (media or {}).items()}
-    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, "at": pl.Datetime("us", "UTC")}
-    schema |= dict.fromkeys(files, pl.Binary)
-    return pl.DataFrame([row | files], schema=schema)
+    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
+    return pl.DataFrame([row | files], schema=schema).hstack([pl.Series("at", [datetime.now(UTC)])])
 
 
 def catalogue_of(run: SavedRun) -> pl.DataFrame:
@@ -177,13 +176,13 @@ def side_by_side(ranked: pl.DataFrame, top: int) -> pl.DataFrame:
 
 
 def rank(
-    run: SavedRun, builder: FeatureBuilder, query: QueryBatch, candidates: int = CANDIDATES
+    run: SavedRun, builder: FeatureBuilder, query: QueryBatch, candidates: int | None = None
 ) -> pl.DataFrame:
     """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score.
 
-    candidates: from BM25, and as many from each cosine.
+    candidates: of each way of retrieval; None for as many as the run was trained with: standings are among them.
     """
-    rows = candidates_of(builder, query, candidates)
+    rows = candidates_of(builder, query, candidates or run.config.lists.candidates)
     if not len(rows):
         return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
     return listed(builder, rows, run.score_list(builder, query, rows))

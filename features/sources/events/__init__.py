@@ -10,7 +10,14 @@ ubi                    OpenSearch's UBI files: lines of queries and of events, r
 
 from features.sources.events.cleaning import EventRules, clean_events
 from features.sources.events.event_log import ACTIONS, SHOWN, Events
-from features.sources.events.ubi import action_line, read_ubi, shown_line, write_ubi
+from features.sources.events.ubi import (
+    action_line,
+    action_record,
+    read_ubi,
+    shown_line,
+    shown_record,
+    write_ubi,
+)
 
 __all__ = [
     "ACTIONS",
@@ -18,8 +25,10 @@ __all__ = [
     "EventRules",
     "Events",
     "action_line",
+    "action_record",
     "clean_events",
     "read_ubi",
     "shown_line",
+    "shown_record",
     "write_ubi",
 ]

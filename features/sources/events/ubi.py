@@ -37,32 +37,48 @@ _RANKED = ("position", *_OF_RANK)
 
 def shown_line(rows: pl.DataFrame) -> str:
     """One shown list as a line of `ubi_queries.ndjson`, without the line's end; rows of `Events.shown`."""
-    first = rows.row(0, named=True)
-    attributes = {"shop_query_id": first["query_id"], "positions": rows["position"].to_list()}
-    attributes |= {name: _one_or_all(rows[name].to_list()) for name in _OF_RANK}
-    line = {
+    ranked = {name: rows[name].to_list() for name in _RANKED}
+    record = shown_record(rows.row(0, named=True), rows["product_id"].to_list(), ranked)
+    return json.dumps(record, ensure_ascii=False)
+
+
+def shown_record(
+    about: Mapping[str, Any], products: list[str], ranked: Mapping[str, list[Any]], **more: Any
+) -> dict[str, Any]:
+    """The line of one shown list before it is written down.
+
+    about: what is of the list as a whole, columns of `Events.shown`; ranked: position, run, arm and propensity of
+    each product; more: attributes of one's own, which `read_ubi` passes over.
+    """
+    attributes = {"shop_query_id": about.get("query_id"), "positions": ranked["position"]}
+    attributes |= {name: _one_or_all(ranked[name]) for name in _OF_RANK} | more
+    return {
         "application": APPLICATION,
-        "query_id": first["request_id"],
-        "client_id": first["shopper"],
-        "session_id": first["session"],
-        "user_query": first["text"],
-        "timestamp": _stamp(first["shown_at"]),
+        "query_id": about["request_id"],
+        "client_id": about["shopper"],
+        "session_id": about["session"],
+        "user_query": about["text"],
+        "timestamp": _stamp(about["shown_at"]),
         "object_id_field": "product_id",
-        "query_response_hit_ids": rows["product_id"].to_list(),
+        "query_response_hit_ids": products,
         "query_attributes": {name: value for name, value in attributes.items() if value is not None},
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
 def action_line(row: Mapping[str, Any]) -> str:
     """One action as a line of `ubi_events.ndjson`, without the line's end; a row of `Events.actions`."""
+    return json.dumps(action_record(row), ensure_ascii=False)
+
+
+def action_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of one action before it is written down."""
     attributes: dict[str, Any] = {
         "object": {"object_id": row["product_id"], "object_id_field": "product_id"},
         "available_at": _stamp(row["available_at"]),
     }
     if row["value"] is not None:
         attributes["value"] = row["value"]
-    line = {
+    return {
         "application": APPLICATION,
         "action_name": row["action"],
         "query_id": row["request_id"],
@@ -71,7 +87,6 @@ def action_line(row: Mapping[str, Any]) -> str:
         "timestamp": _stamp(row["acted_at"]),
         "event_attributes": attributes,
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
 def write_ubi(events: Events, folder: Path) -> None:
@@ -291,7 +306,7 @@ def _of_each(value: object, count: int, read: Callable[[object], Any]) -> list[A
 
 def _one_or_all(values: list[Any]) -> Any:
     """What `_of_each` reads."""
-    return values[0] if len(set(values)) == 1 else values
+    return values[0] if values and all(value == values[0] for value in values) else values
 
 
 def _moments(texts: pl.Series) -> pl.Series:
