@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Self
@@ -84,6 +85,7 @@ class BehaviourGroup(Group):
         self._steps: dict[str, Steps] = {}
         self._queries: dict[str, int] = {}
         self._pairs = np.zeros(0, dtype=np.int64)
+        self._until = _counted_until(self._store)
         self._read_levels(product_ids)
         self._held = {column: self._read_changes(column, product_ids) for column in CHANGING}
 
@@ -109,6 +111,8 @@ class BehaviourGroup(Group):
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         asked_at = batch.queries.once("behaviour.at", lambda: _seconds_of(batch.queries))[batch.query_rows]
+        if len(asked_at) and asked_at.max() > self._until + _A_DAY:
+            _warn_stale(self._until)
         width = len(self._measures)
         for place, level in enumerate(LEVELS):
             steps = self._steps[level]
@@ -221,6 +225,19 @@ def _seconds_of(queries: QueryBatch) -> np.ndarray:
         _warn_once()
         return np.full(len(at), _NEVER, dtype=np.int64)
     return (at.dt.timestamp("us") // 1_000_000).fill_null(_NEVER).to_numpy()
+
+
+def _counted_until(store: FeatureStore) -> int:
+    """Seconds since 1970 of the moment up to which events are counted."""
+    return int(datetime.fromisoformat(store.metadata(COUNTED["product"])["moment"]).timestamp())
+
+
+@cache
+def _warn_stale(until: int) -> None:
+    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M")
+    log.warning(
+        "behaviour: events are counted up to %s, and a query was asked later: run ingest_events again", when
+    )
 
 
 @cache
