@@ -39,7 +39,7 @@ def judge_next(
     ideal = _ideals(judged, unjudged["query_id"].unique(), k, gain)
     spread = _spread_by_band(places.join(judged, on=KEYS, how="inner"), judged, gain)
     top = pl.min_horizontal("rank", "other_rank")
-    band = sum((top >= first).cast(pl.Int64) for first in BANDS[1:])
+    band = pl.sum_horizontal((top >= first).cast(pl.Int64) for first in BANDS[1:])
     scored = unjudged.join(ideal, on="query_id", how="left", maintain_order="left").with_columns(
         (
             (_discount("rank") - _discount("other_rank")).abs()

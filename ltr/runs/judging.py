@@ -33,7 +33,7 @@ def next_to_judge(
     collection = load_collection(run.config)
     judged = collection.judgements.select("query_id", "product_id", "grade")
     if judgements is not None:
-        judged = pl.concat([judgements.select(judged.columns).cast(dict(judged.schema)), judged])
+        judged = pl.concat([judgements.select(judged.columns).cast(judged.schema), judged])
         judged = judged.unique(["query_id", "product_id"], keep="first")
     evaluation = run.config.evaluation
     k = int(headline_metric(evaluation).split("@")[1])
