@@ -105,7 +105,7 @@ def in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_cells")
-@pytest.mark.parametrize("share", [None, 0.5, 0.1, 0.03, 0.001, "the farther half"])
+@pytest.mark.parametrize("share", [None, 0.5, 0.1, 0.03, 0.001, "not the nearest fifth"])
 def test_cells_find_nearly_all_under_any_filter(share: float | str | None) -> None:
     items = RowVectors(drawn(4000, 0), np.random.default_rng(2).integers(-1, 4000, 5000))
     queries = RowVectors(drawn(40, 1), np.arange(40))
@@ -117,7 +117,7 @@ def test_cells_find_nearly_all_under_any_filter(share: float | str | None) -> No
     elif share is not None:  # just what is nearest to the query is turned away
         queries = RowVectors(queries.vectors[:1], np.zeros(1, dtype=np.int64))
         cosines = items.vectors[items.rows] @ queries.vectors[0]
-        within = cosines < np.median(cosines)
+        within = cosines < np.quantile(cosines, 0.8)
     assert recall(made, items, queries, within) > 0.97
     opened = VectorSearch.from_arrays(items, made.arrays())
     found, again = (one.nearest(queries, 20, within) for one in (made, opened))
