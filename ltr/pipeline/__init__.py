@@ -18,6 +18,8 @@ known_encoders         What is known of an encoder without making it: a command 
                        photo network imports none
 prepare                From a config to its feature table: load the collection, build the features or
                        reuse the stored ones
+recommending           From a log of events, and the catalogue where there is one, to what comes next
+                       for somebody
 robustness             What a trained ranker is worth once part of the catalogue has lost its photos or
                        descriptions
 run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run
