@@ -26,6 +26,8 @@ class Dataset:
     X: (n, f) C-contiguous, float32 or float64; categories as codes; NaN = missing.
     query_ids: (q,) the distinct queries in order; groups: (q,) int32, rows of each.
     weights: (q,) how much each query counts in training; None: all alike.
+    positions: (n,) int32, where each row of a shown list stood, from 0, for rankers that take a place's share out of
+    its clicks; None: no shown lists.
     given: (n,) where each row stood in the frame that the dataset was made from; None: where it stands here.
     """
 
@@ -36,6 +38,7 @@ class Dataset:
     groups: np.ndarray
     weights: np.ndarray | None = None
     given: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, schema: FeatureSchema | None = None) -> Dataset:
@@ -114,7 +117,8 @@ class Dataset:
         frame = self.frame.filter(pl.Series(rows))
         weights = None if self.weights is None else self.weights[queries]
         ids = self.query_ids.filter(kept)
-        return Dataset(frame, self.schema, self.X[rows], ids, self.groups[queries], weights)
+        places = None if self.positions is None else self.positions[rows]
+        return Dataset(frame, self.schema, self.X[rows], ids, self.groups[queries], weights, positions=places)
 
     def select(self, features: FeatureSchema) -> Dataset:
         """The same pairs with only these features; InputError for one that is not here."""
@@ -130,7 +134,9 @@ class Dataset:
         others = [name for name in self.frame.columns if name not in self.schema.names]
         frame = self.frame.select(*others, *(name for name in features.names if name in self.frame.columns))
         X = np.take(self.X, columns, axis=1)
-        return Dataset(frame, features, X, self.query_ids, self.groups, self.weights, self.given)
+        return Dataset(
+            frame, features, X, self.query_ids, self.groups, self.weights, self.given, self.positions
+        )
 
 
 def _check_keys(frame: pl.DataFrame) -> None:
