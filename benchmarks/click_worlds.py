@@ -69,7 +69,7 @@ class World:
         return self._as_lists(item, clicked, np.where(item >= 0, chance, np.nan), count)
 
     def _clicked(self, clicks: str, item: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        worth = (2 ** self.train.grades - 1) / (2 ** self.train.grades.max() - 1)
+        worth = (2**self.train.grades - 1) / (2 ** self.train.grades.max() - 1)
         wanted = np.where(item >= 0, NOISE + (1 - NOISE) * worth[item], 0.0)
         depth = np.arange(1.0, PLACES + 1)
         if clicks == "trust":
@@ -80,9 +80,7 @@ class World:
             return tempted & (np.cumsum(tempted, axis=1) == 1)
         return tempted & (rng.random(item.shape) < 1 / depth)
 
-    def _as_lists(
-        self, item: np.ndarray, clicked: np.ndarray, chance: np.ndarray, count: int
-    ) -> ShownLists:
+    def _as_lists(self, item: np.ndarray, clicked: np.ndarray, chance: np.ndarray, count: int) -> ShownLists:
         pairs = self.train.frame.select("query_id", "product_id")
         at = np.arange(count) * 40 // count * 86_400_000_000
         request = pl.select(pl.format("r{}", pl.int_range(count).cast(pl.String).str.zfill(7))).to_series()

@@ -23,19 +23,42 @@ _FEW_LOTS = 2000  # rows whose place was drawn by lot, from which lots are prefe
 
 
 @dataclass(frozen=True)
+class Views:
+    """How views are counted: by places' examination, by a fitted model, or (neither) every row shown."""
+
+    examination: Examination | None = None
+    model: ClickModel | None = None
+
+    @property
+    def name(self) -> str:
+        if self.examination is not None:
+            return self.examination.method
+        return "every row shown" if self.model is None else f"{self.model.name} model"
+
+    def of(self, lists: ShownLists) -> FloatArray:
+        """(n, k) how much of a view each row is; 0 where that is not known."""
+        if self.model is not None:
+            return self.model.examined(lists)
+        if self.examination is None:
+            return lists.shown.astype(np.float64)
+        seen = np.where(self.examination.known, self.examination.seen, 0.0).clip(max=1.0)
+        return np.where(lists.shown, seen[: lists.places], 0.0)
+
+
+@dataclass(frozen=True)
 class Labels:
     """judgements: query_id, product_id, grade, rate, weight, effective_size, clicks, shown, clipped; a row a pair.
 
     rate: mean of what a view earns, in [0, 1], drawn to the prior; effective_size: views that it rests on; weight:
     the share of it that is the pair's own, in [0, 1); clipped: of its clicks, the share at places that count as seen
-    more often than they are. seen_by: how views were counted. examination: of places, where that is how.
+    more often than they are. counted: how views were. overlap: whether the events can tell. models: how well each
+    fits later days, where that was asked.
     """
 
     judgements: pl.DataFrame
-    seen_by: str
+    counted: Views
     prior: Prior
     clipped: float
-    examination: Examination | None
     overlap: Overlap
     models: list[Judged]
 
@@ -72,12 +95,15 @@ def label(lists: ShownLists, seen: Seen = "automatic", clip: float = 0.05, top_g
     way = _way(seen, models)
     if way != "naive" and told.problems:
         raise CannotTell(told)
-    views, name, of_places = _views(lists, way, found)
-    kept = np.where(lists.shown & (views > 0), np.maximum(views, clip), 0.0)
-    raised = lists.clicked & (views > 0) & (views < clip)
-    judgements, prior = _judged(lists, kept, raised, top_grade)
-    share = float(raised.sum() / max(lists.clicked.sum(), 1))
-    return Labels(judgements, name, prior, share, of_places, told, models)
+    counted = Views()
+    if way == "places":
+        counted = Views(examination=found)
+    elif way != "naive":
+        model = MODELS[way]()
+        model.fit(lists)
+        counted = Views(model=model)
+    judgements, prior, raised = judged_by(lists, counted, clip, top_grade)
+    return Labels(judgements, counted, prior, raised, told, models)
 
 
 def best_examination(lists: ShownLists) -> Examination:
@@ -98,21 +124,13 @@ def _way(seen: Seen, models: list[Judged]) -> str:
     return best.key if clear and best.key != "pbm" else "places"
 
 
-def _views(lists: ShownLists, way: str, found: Examination) -> tuple[FloatArray, str, Examination | None]:
-    """(n, k) how much of a view each row is."""
-    if way == "naive":
-        return lists.shown.astype(np.float64), "every row shown", None
-    if way == "places":
-        seen = np.where(found.known, found.seen, 0.0).clip(max=1.0)
-        return np.where(lists.shown, seen, 0.0), found.method, found
-    model: ClickModel = MODELS[way]()
-    model.fit(lists)
-    return model.examined(lists), f"{model.name} model", None
-
-
-def _judged(
-    lists: ShownLists, views: FloatArray, raised: np.ndarray, top_grade: float
-) -> tuple[pl.DataFrame, Prior]:
+def judged_by(
+    lists: ShownLists, counted: Views, clip: float = 0.05, top_grade: float = 3.0
+) -> tuple[pl.DataFrame, Prior, float]:
+    """The judgements (see Labels), the prior of what a view earns, and the share of clicks whose view was clipped."""
+    views = counted.of(lists)
+    raised = lists.clicked & (views > 0) & (views < clip)
+    views = np.where(lists.shown & (views > 0), np.maximum(views, clip), 0.0)
     pairs = lists.pairs.height
     earned = sums_by(lists.item, pairs, np.where(views > 0, lists.value, 0.0))
     seen = sums_by(lists.item, pairs, views)
@@ -128,7 +146,8 @@ def _judged(
         clipped=sums_by(lists.item, pairs, raised) / np.maximum(clicks, 1),
     )
     known = frame.filter(pl.col("effective_size") > 0)
-    return known.select(*PAIR, _grade(known["rate"], top_grade), pl.exclude(*PAIR)), prior
+    graded = known.select(*PAIR, _grade(known["rate"], top_grade), pl.exclude(*PAIR))
+    return graded, prior, float(raised.sum() / max(lists.clicked.sum(), 1))
 
 
 def _grade(rate: pl.Series, top_grade: float) -> pl.Series:

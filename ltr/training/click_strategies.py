@@ -1,4 +1,4 @@
-"""Ways to learn from clicks, and the one that held-out days of held-out queries choose.
+"""Ways to learn from clicks, and the one that held-out queries choose.
 
 naive         every shown list as it is, clicks as grades
 rates         click rates of pairs, every row shown a view
@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from ltr.clicks.labels import CannotTell, Labels, best_examination, label
+from ltr.clicks.labels import CannotTell, best_examination, label
 from ltr.clicks.lists import PAIR, FloatArray, ShownLists
 from ltr.clicks.models.model import sums_by
 from ltr.data.dataset import Dataset
@@ -37,7 +37,7 @@ _DEPTH = 10
 
 @dataclass(frozen=True)
 class Tried:
-    """A strategy on held-out days of held-out queries: nDCG@10 against their labels, and its gain over naive."""
+    """A strategy on held-out queries: nDCG@10 against their labels, and its gain over naive."""
 
     strategy: Strategy
     ndcg: float
@@ -154,40 +154,25 @@ def choose_strategy(
     strategies: Sequence[Strategy] = STRATEGIES,
     seed: int = 0,
 ) -> Choice:
-    """naive, unless another one is better for sure where neither its days nor its queries were trained on.
+    """naive, unless another one is better for sure on queries that it was not trained on.
 
-    Each half of the queries is scored by rankers of the other half's earlier days, and judged by the labels of its
-    later days. Where the data cannot tell what was seen, nothing can be judged: naive.
+    Each half of the queries is scored by rankers that learned from the other half, and judged by its own labels.
+    Where the data cannot tell what was seen, nothing can be judged: naive.
     """
-    earlier, later = lists.split()
     try:
-        whole = label(lists)
-        truth = _labels_of(later, whole)
+        truth = label(lists).judgements
     except CannotTell as found:
         return Choice("naive", f"the data cannot tell being seen from being good: {found}")
     halves = _halves(lists, seed)
-    values = {one: _held_out(one, earlier, truth, features, config, halves) for one in strategies}
+    values = {one: _held_out(one, lists, truth, features, config, halves) for one in strategies}
     base = values["naive"]
     tried = [_compared(one, values[one], base) for one in strategies]
     sure = [one for one in tried if one.gain > SURE * one.error and one.strategy != "naive"]
     if not sure:
-        return Choice("naive", "no other strategy is better for sure on held-out days and queries", tried)
+        return Choice("naive", "no other strategy is better for sure on held-out queries", tried)
     best = max(sure, key=lambda one: one.gain)
-    why = f"better than naive by {best.gain:.3f} ± {SURE * best.error:.3f} on held-out days and queries"
+    why = f"better than naive by {best.gain:.3f} ± {SURE * best.error:.3f} on held-out queries"
     return Choice(best.strategy, why, tried)
-
-
-def _labels_of(later: ShownLists, whole: Labels) -> pl.DataFrame:
-    """The later days' own labels, views counted in the way that all days chose."""
-    names = {
-        "position-based": "pbm",
-        "simplified DBN": "sdbn",
-        "dynamic Bayesian": "dbn",
-        "user browsing": "ubm",
-    }
-    name = whole.seen_by.removesuffix(" model")
-    way = names.get(name, "cascade") if name != whole.seen_by else "places"
-    return label(later, way).judgements  # type: ignore[arg-type]
 
 
 def _halves(lists: ShownLists, seed: int) -> list[pl.Series]:
@@ -198,7 +183,7 @@ def _halves(lists: ShownLists, seed: int) -> list[pl.Series]:
 
 def _held_out(
     strategy: Strategy,
-    earlier: ShownLists,
+    lists: ShownLists,
     truth: pl.DataFrame,
     features: Dataset,
     config: LightGBMConfig | None,
@@ -207,7 +192,7 @@ def _held_out(
     """nDCG@10 of each query of both halves, NaN where nothing was earned."""
     found = []
     for other, mine in (halves, halves[::-1]):
-        ranker = train(strategy, of_queries(earlier, other), features, config)
+        ranker = train(strategy, of_queries(lists, other), features, config)
         judged = as_judged(truth.filter(pl.col("query_id").is_in(mine.implode())), features)
         found.append(ndcg(ranker.score(judged), judged.grades, judged.groups, _DEPTH))
     return np.concatenate(found)
