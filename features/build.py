@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
 from pydantic_core import PydanticKnownError
 
 from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
@@ -53,6 +53,7 @@ CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
+_NAMED = {"photos": "image", "photo": "image"}  # what people call a group
 
 
 def _parse_others(value: object) -> dict[str, BaseModel]:
@@ -87,6 +88,18 @@ class FeaturesConfig(BaseModel):
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
+    without: tuple[str, ...] = Field(
+        (),
+        description="groups of features to do without, as if the shop had nothing for them (lexical, structured, "
+        "text, image or photos, audio, …): to see what they are worth",
+    )
+
+    @field_validator("without", mode="before")
+    @classmethod
+    def _as_groups(cls, value: Any) -> Any:
+        """One name, or several between commas; photos are the group `image`."""
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
     @field_validator("lexical", "similarity", "shown_words", "structured", mode="before")
     @classmethod
@@ -96,7 +109,9 @@ class FeaturesConfig(BaseModel):
     @property
     def wanted(self) -> dict[str, BaseModel]:
         """The settings of each group that is switched on, by kind, in the order of registration."""
-        chosen = {**{kind: getattr(self, kind) for kind in type(self).model_fields}, **self.others}
+        own = {kind: getattr(self, kind) for kind in type(self).model_fields if kind != "without"}
+        gone = {*self.without} - {"structured"}  # which also makes features of text and photos: votes
+        chosen = {kind: given for kind, given in {**own, **self.others}.items() if kind not in gone}
         return {kind: chosen[kind] for kind in known_groups() if chosen.get(kind) is not None}
 
 
@@ -139,13 +154,17 @@ class FeatureBuilder:
         similar = config.similarity
         with self._timed("similarity"):
             self.catalogue = CatalogueIndex.of(
-                products, encoders if similar else {}, cache, similar.text_fields if similar else ()
+                products,
+                encoders if similar else {},
+                cache,
+                similar.text_fields if similar else (),
+                config.without,
             )
         groups: dict[str, Group] = {}
         for kind, settings in config.wanted.items():
             with self._timed(kind):
                 groups[kind] = known_groups()[kind].index(self.catalogue, settings)
-        self._take(groups, schema)
+        self._take(groups, config, schema)
 
     @classmethod
     def kept(
@@ -168,7 +187,7 @@ class FeatureBuilder:
                 save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
             except OSError as error:  # a full disk, or another user's cache, which serving may only read
                 log.warning("catalogue index: not kept for the next time (%s)", error)
-            found._take(found.groups, schema)
+            found._take(found.groups, config, schema)
         return found
 
     @classmethod
@@ -196,10 +215,16 @@ class FeatureBuilder:
             }
         except (KeyError, ValueError):  # arrays that the group does not know
             return None
-        made._take(groups, schema)
+        made._take(groups, config, schema)
         return made
 
-    def _take(self, groups: Mapping[str, Group], schema: FeatureSchema | None) -> None:
+    def _take(
+        self, groups: Mapping[str, Group], config: FeaturesConfig, schema: FeatureSchema | None
+    ) -> None:
+        if schema is None and config.without:
+            every = (feature for group in groups.values() for feature in group.features)
+            gone = with_own_columns(config.without)
+            schema = FeatureSchema(tuple(feature for feature in every if feature.group not in gone))
         self._schema = schema
         self.groups = {
             kind: group if schema is None else group.for_schema(schema) for kind, group in groups.items()
@@ -324,6 +349,11 @@ class FeatureBuilder:
         started = time.perf_counter()
         yield
         self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - started
+
+
+def with_own_columns(groups: Collection[str]) -> set[str]:
+    """The groups and, with `structured`, the shop's own extra columns, which come and go with it."""
+    return {*groups, "extra"} if "structured" in groups else {*groups}
 
 
 def parts(query_rows: np.ndarray, after: int, at_once: int) -> Iterator[tuple[int, int]]:

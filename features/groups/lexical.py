@@ -113,11 +113,11 @@ class LexicalGroup(Group):
             by_field = {name: vocabularies[kind].counts(lists[kind][name]) for name in fields}
             by_field[_ALL] = reduce(add, by_field.values())
             if kind == "terms":
-                postings = Postings.of(by_field[_ALL])
                 for name, one in by_field.items():
                     bm25 = Bm25.of(one, present[name], k1=settings.k1, b=settings.b)
                     text = PackedStrings.of(padded[name]) if name in _LONG else None
                     texts[name] = _Text(present[name], bm25, text)
+                postings = Postings.of(by_field[_ALL], texts[_ALL].bm25)
             kept = [one for name, one in by_field.items() if (name in _LONG) == (kind != "terms")]
             if kind == "terms":
                 kept = [one for name, one in by_field.items() if name != _ALL]

@@ -167,6 +167,12 @@ class Config(BaseModel):
         check_names(value, info.data.get("data"))
         return value
 
+    @field_validator("features")
+    @classmethod
+    def _groups_that_can_be(cls, value: FeaturesConfig, info: ValidationInfo) -> FeaturesConfig:
+        check_names(value.without, info.data.get("data"))
+        return value
+
     @property
     def base(self) -> Path:
         """The folder that the data's and the models' relative paths start from."""

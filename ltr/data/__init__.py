@@ -8,6 +8,7 @@ doctor                 The data doctor: what in a table of judged pairs would sp
                        its measurement
 embedded               A dataset with the vectors of its rows beside it, for where the embeddings
                        themselves are features
+event_checks           The data doctor on events: what in a log would mislead whoever learns from it
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
 kinds                  The kind of a query is what it has: words, a photo, both, or files of another

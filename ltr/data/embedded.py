@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.build import with_own_columns
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from ltr.data.dataset import Dataset
@@ -43,10 +44,29 @@ class EmbeddedDataset:
         rows = self.rows_of(query_ids)
         return EmbeddedDataset(self.data.take(query_ids), {k: v.take(rows) for k, v in self.vectors.items()})
 
+    def emptied(self, groups: Collection[str]) -> EmbeddedDataset:
+        """The same pairs of a shop that has nothing for these groups: their features and vectors are missing."""
+        gone = with_own_columns(groups)
+        names = [feature.name for feature in self.data.schema.features if feature.group in gone]
+        frame = self.data.frame
+        empty = (pl.lit(None, frame.schema[name]).alias(name) for name in names)
+        none = {k: RowVectors(v.vectors, np.full_like(v.rows, -1)) for k, v in self.vectors.items()}
+        vectors = {
+            k: none[k] if _group_of(k, self.data.schema.groups) in gone else v
+            for k, v in self.vectors.items()
+        }
+        return EmbeddedDataset(Dataset.from_frame(frame.with_columns(empty), self.data.schema), vectors)
+
     def rows_of(self, query_ids: Sequence[str]) -> np.ndarray:
         """Row numbers of these queries, ascending: the order that `Dataset.take` keeps."""
         wanted = pl.Series(list(query_ids), dtype=pl.String).implode()
         return np.flatnonzero(self.data.frame["query_id"].is_in(wanted).to_numpy())
+
+
+def _group_of(field_name: str, groups: Collection[str]) -> str:
+    """The group that an embedding belongs to: that of its modality."""
+    modality = field_name.removeprefix("query_")
+    return modality if modality in groups else "image" if modality == "image" else "text"
 
 
 def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfig) -> dict[str, RowVectors]:

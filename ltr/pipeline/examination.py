@@ -19,6 +19,7 @@ from ltr.data.doctor import (
     examine_pairs,
     finding,
 )
+from ltr.data.event_checks import examine_events
 from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
@@ -71,6 +72,7 @@ def check_collection(config: Config, collection: Collection, folds: Sequence[Fol
         [
             *examine_reading(collection),
             *examine_collection(collection, relevant_from=relevant_from),
+            *examine_events(collection.events, collection.products),
             *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
             *check_part_names(config.split, queries, pairs["query_id"]),
             *_check_reach(config, collection),

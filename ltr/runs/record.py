@@ -72,6 +72,13 @@ def check_target(target: Path, sign: str = "run.json") -> None:
         ) from error
 
 
+def run_name(config: Config) -> str:
+    """What a config's run is called by default: another name where groups of features are left out."""
+    return "-".join(
+        [config.name, config.ranker.kind, *(f"without-{name}" for name in config.features.without)]
+    )
+
+
 @contextmanager
 def new_run(target: Path) -> Iterator[Path]:
     """A folder to fill; it takes its name only when whole and summed, and an earlier run of that name is set aside."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,13 +68,31 @@ class SavedRun:
         return pairs.join(scored, on=KEYS, how="left", maintain_order="left")["score"].to_numpy()
 
     def score_dataset(
-        self, data: Dataset, queries: pl.DataFrame | None = None, builder: FeatureBuilder | None = None
+        self,
+        data: Dataset,
+        queries: pl.DataFrame | None = None,
+        builder: FeatureBuilder | None = None,
+        without: Collection[str] = (),
     ) -> np.ndarray:
-        """Scores (n,) aligned with `data`; queries and builder are needed where embeddings are features."""
+        """Scores (n,) aligned with `data`; queries and builder are needed where embeddings are features.
+
+        without: groups of features whose values are missing, as in a shop that has nothing for them.
+        """
         rows = EmbeddedDataset(data)
         if queries is not None and builder is not None:
             rows = embedded_dataset(self.config, data, queries, builder)
-        return self.model.score(rows)
+        return self.model.score(rows.emptied(without) if without else rows)
+
+    def check_groups(self, groups: Collection[str]) -> None:
+        """Raise InputError for a group of which the run has no feature."""
+        for group in groups:
+            if group not in self.schema.groups:
+                raise InputError(
+                    where="command line, --without",
+                    expected=f"groups of the run's features ({', '.join(self.schema.groups)})",
+                    got=repr(group),
+                    cure="name one of them",
+                )
 
     def dataset(self, table: pl.DataFrame) -> Dataset:
         """A built table as the model takes it; InputError naming a feature that differs from the run's."""

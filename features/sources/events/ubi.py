@@ -20,7 +20,7 @@ import polars as pl
 
 from features.disk import whole_file
 from features.errors import InputError
-from features.sources.events.event_log import SHOWN, Events, set_apart
+from features.sources.events.event_log import ACTION_WORDS, SHOWN, Events, set_apart, with_chances
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.ledger import Ledger
 from features.sources.parsing.dates import read_dates
@@ -29,14 +29,6 @@ from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 QUERIES_FILE, EVENTS_FILE = "ubi_queries.ndjson", "ubi_events.ndjson"
 APPLICATION = "shop-ltr"
 _FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
-_ACTIONS = {  # as sources of UBI call them
-    **dict.fromkeys(("click", "item_click", "product_click", "view_product", "click_through"), "click"),
-    **dict.fromkeys(("cart", "add_to_cart", "addtocart", "add-to-cart", "basket"), "cart"),
-    **dict.fromkeys(("purchase", "buy", "order", "checkout", "buy_item"), "purchase"),
-    **dict.fromkeys(("return", "refund"), "return"),
-    **dict.fromkeys(("like", "favourite", "favorite", "wishlist", "add_to_wishlist"), "like"),
-}
-_SHOWN = {"impression", "view", "product_view", "shown"}
 _BULK = {"index", "create", "update"}
 _OF_RANK = ("run", "arm", "propensity")
 _RANKED = ("position", *_OF_RANK)
@@ -104,7 +96,7 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
     Files without a line are no events. Raises InputError for a folder without such files, and where no line is UBI's.
     """
     read = _Lines(ledger or Ledger())
-    for path in _files(Path(folder)):
+    for path in ubi_files(Path(folder)):
         read.file(path)
     if read.count and not (read.queries or read.events):
         raise InputError(
@@ -116,7 +108,8 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
     return read.together(key)
 
 
-def _files(place: Path) -> list[Path]:
+def ubi_files(place: Path) -> list[Path]:
+    """The files of UBI lines in a folder, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
     found = sorted({path for pattern in _FILES for path in place.glob(pattern)})
@@ -163,11 +156,18 @@ class _Lines:
         queries = pl.DataFrame(self.queries, schema=_QUERY, orient="row")
         events = pl.DataFrame(self.events, schema=_EVENT, orient="row")
         queries, events = (self._dated(_pseudonymous(rows, key)) for rows in (queries, events))
-        events = self._reject(events, pl.col("product_id").is_null(), "no product")
-        seen = events.filter(pl.col("action").is_in(_SHOWN))
-        return Events(
-            self._shown(queries, seen), self._actions(events.remove(pl.col("action").is_in(_SHOWN)))
+        named = (
+            pl.col("action")
+            .str.to_lowercase()
+            .replace_strict(ACTION_WORDS, default=None, return_dtype=pl.String)
         )
+        events = events.with_columns(named=named)
+        others = events.filter(pl.col("named").is_null()).select("action")
+        self.ledger.note("events", "action of another kind: left out", events, others, "reported")
+        events = events.drop_nulls("named").with_columns(action="named")
+        events = self._reject(events, pl.col("product_id").is_null(), "no product")
+        seen = events.filter(pl.col("action") == "shown")
+        return Events(self._shown(queries, seen), self._actions(events.filter(pl.col("action") != "shown")))
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(
@@ -192,19 +192,14 @@ class _Lines:
             text=pl.coalesce("asked", "text"), position=pl.coalesce("position", "place")
         )
         rows = pl.concat([frame.select(_LISTED) for frame in (_from_one(listed), seen)])
-        rows = self._reject(rows, pl.col("position").is_null(), "position missing")
+        rows = with_chances(self._reject(rows, pl.col("position").is_null(), "position missing"), self.ledger)
+        rows = self._reject(rows, pl.col("position") < 1, "position negative")
         of_list = pl.col("text", "session", "shopper").drop_nulls().first(), pl.col("at").min()
         return rows.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
 
     def _actions(self, events: pl.DataFrame) -> pl.DataFrame:
-        named = (
-            pl.col("action").str.to_lowercase().replace_strict(_ACTIONS, default=None, return_dtype=pl.String)
-        )
-        events = self._reject(
-            events, named.is_null(), "action of another kind than clicks, carts, purchases …"
-        )
         available = pl.max_horizontal("at", pl.coalesce("available_at", "at"))
-        return events.with_columns(action=named, available_at=available).rename({"at": "acted_at"})
+        return events.with_columns(available_at=available).rename({"at": "acted_at"})
 
     def _reject(self, rows: pl.DataFrame, bad: pl.Expr, reason: str) -> pl.DataFrame:
         return set_apart(rows, bad, reason, self.ledger)
