@@ -17,7 +17,7 @@ LOGGING = ("random", "weak", "strong")
 CLICKS = ("position", "cascade", "trust")
 NOISE = 0.1  # chance of a click on a seen product of grade 0
 PLACES = 10
-CONFIG = LightGBMConfig(trees=100, learning_rate=0.1, leaves=15, min_rows_per_leaf=20, threads=1)
+CONFIG = LightGBMConfig(trees=50, learning_rate=0.1, leaves=15, min_rows_per_leaf=20, threads=1)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -14,8 +13,7 @@ from ltr.clicks.examination import Examination, Overlap, harvest, overlap
 from ltr.clicks.lists import PAIR, FloatArray, ShownLists
 from ltr.clicks.models import MODELS, ClickModel, Judged, Prior, choose, estimate_prior
 from ltr.clicks.models.model import sums_by
-
-Seen = Literal["automatic", "places", "naive", "pbm", "cascade", "sdbn", "dbn", "ubm"]
+from ltr.clicks.settings import Seen
 
 TOP_SHARE = 0.99  # of pairs earn less than what gets the highest grade
 ENOUGH_BOTH = 30  # pairs judged both ways, to learn the human scale from
@@ -107,10 +105,13 @@ def label(lists: ShownLists, seen: Seen = "automatic", clip: float = 0.05, top_g
 
 
 def best_examination(lists: ShownLists) -> Examination:
-    """By logged lots where there are enough of them, else by harvesting."""
+    """By logged lots where they tell enough, else by harvesting."""
     drawn = (lists.propensity > 0) & (lists.propensity < 1) & lists.shown
-    by_lot = harvest(lists, by_lot=True) if drawn.sum() >= _FEW_LOTS else None
-    return by_lot if by_lot is not None and by_lot.known.all() else harvest(lists)
+    if drawn.sum() >= _FEW_LOTS:
+        by_lot = harvest(lists, by_lot=True)
+        if not overlap(lists, by_lot).problems:
+            return by_lot
+    return harvest(lists)
 
 
 def _way(seen: Seen, models: list[Judged]) -> str:
@@ -211,7 +212,8 @@ def mixed(judgements: pl.DataFrame, human: pl.DataFrame, human_views: float = 30
     joined = judgements.join(theirs, on=PAIR, how="full", coalesce=True)
     views = pl.col("effective_size").fill_null(0.0)
     judged = pl.col("human").is_not_null()
-    share = pl.when(judged).then(human_views / (human_views + views)).otherwise(0.0).fill_nan(0.0)
+    share = pl.when(judged & (views == 0)).then(1.0).when(judged).then(human_views / (human_views + views))
+    share = share.otherwise(0.0)
     return joined.select(
         *PAIR,
         grade=pl.col("human").fill_null(0.0) * share + pl.col("grade").fill_null(0.0) * (1 - share),

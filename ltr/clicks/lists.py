@@ -17,7 +17,6 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 PAIR = ["query_id", "product_id"]
-VALUES = {"click": 1.0, "cart": 2.0, "purchase": 4.0}  # what an action says of a product, at most one counts
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from ltr.clicks.labels import CannotTell, best_examination, label
+from ltr.clicks.examination import Examination
+from ltr.clicks.labels import CannotTell, Labels, Views, best_examination, judged_by, label
 from ltr.clicks.lists import PAIR, FloatArray, ShownLists
 from ltr.clicks.models.model import sums_by
 from ltr.data.dataset import Dataset
@@ -109,9 +110,8 @@ def as_judged(judgements: pl.DataFrame, features: Dataset) -> Dataset:
     )
 
 
-def ips_rates(lists: ShownLists) -> pl.DataFrame:
+def ips_rates(lists: ShownLists, found: Examination) -> pl.DataFrame:
     """query_id, product_id, rate: mean over its rows of value over the chance to be seen, clipped."""
-    found = best_examination(lists)
     seen = np.where(found.known, found.seen, 1.0).clip(CLIP, 1.0)
     pairs = lists.pairs.height
     earned = sums_by(lists.item, pairs, lists.value / seen)
@@ -121,11 +121,16 @@ def ips_rates(lists: ShownLists) -> pl.DataFrame:
 
 
 def train(
-    strategy: Strategy, lists: ShownLists, features: Dataset, config: LightGBMConfig | None = None
+    strategy: Strategy,
+    lists: ShownLists,
+    features: Dataset,
+    config: LightGBMConfig | None = None,
+    views: Views | None = None,
 ) -> Ranker:
     """A booster that learned from these lists; features: of all pairs shown.
 
-    config: of LightGBM; XGBoost's takes over what both have. Raises CannotTell where `labels` may not be made.
+    config: of LightGBM; XGBoost's takes over what both have. views: how `labels` and `ips` count them; None: asked of
+    these lists, and CannotTell is raised where they do not say.
     """
     config = (config or LightGBMConfig()).model_copy(update={"gain": "linear", "early_stopping_rounds": 0})
     if strategy in ("naive", "position", "unbiased"):
@@ -133,10 +138,11 @@ def train(
         if strategy == "naive":
             data = Dataset(data.frame, data.schema, data.X, data.query_ids, data.groups)
     elif strategy == "ips":
-        data = as_judged(ips_rates(lists), features)
+        known = views.examination if views and views.examination else best_examination(lists)
+        data = as_judged(ips_rates(lists, known), features)
     else:
-        way: Literal["naive", "automatic"] = "naive" if strategy == "rates" else "automatic"
-        data = as_judged(label(lists, way).judgements, features)
+        counted = Views() if strategy == "rates" else (views or label(lists).counted)
+        data = as_judged(judged_by(lists, counted)[0], features)
     ranker: Ranker = LightGBMRanker(config)
     if strategy == "unbiased":
         shared = config.model_dump(
@@ -160,11 +166,11 @@ def choose_strategy(
     Where the data cannot tell what was seen, nothing can be judged: naive.
     """
     try:
-        truth = label(lists).judgements
+        labels = label(lists)
     except CannotTell as found:
         return Choice("naive", f"the data cannot tell being seen from being good: {found}")
     halves = _halves(lists, seed)
-    values = {one: _held_out(one, lists, truth, features, config, halves) for one in strategies}
+    values = {one: _held_out(one, lists, labels, features, config, halves) for one in strategies}
     base = values["naive"]
     tried = [_compared(one, values[one], base) for one in strategies]
     sure = [one for one in tried if one.gain > SURE * one.error and one.strategy != "naive"]
@@ -184,7 +190,7 @@ def _halves(lists: ShownLists, seed: int) -> list[pl.Series]:
 def _held_out(
     strategy: Strategy,
     lists: ShownLists,
-    truth: pl.DataFrame,
+    labels: Labels,
     features: Dataset,
     config: LightGBMConfig | None,
     halves: Sequence[pl.Series],
@@ -192,8 +198,9 @@ def _held_out(
     """nDCG@10 of each query of both halves, NaN where nothing was earned."""
     found = []
     for other, mine in (halves, halves[::-1]):
-        ranker = train(strategy, of_queries(lists, other), features, config)
-        judged = as_judged(truth.filter(pl.col("query_id").is_in(mine.implode())), features)
+        ranker = train(strategy, of_queries(lists, other), features, config, labels.counted)
+        theirs = pl.col("query_id").is_in(mine.implode())
+        judged = as_judged(labels.judgements.filter(theirs), features)
         found.append(ndcg(ranker.score(judged), judged.grades, judged.groups, _DEPTH))
     return np.concatenate(found)
 
