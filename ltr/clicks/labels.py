@@ -212,8 +212,13 @@ def mixed(judgements: pl.DataFrame, human: pl.DataFrame, human_views: float = 30
     joined = judgements.join(theirs, on=PAIR, how="full", coalesce=True)
     views = pl.col("effective_size").fill_null(0.0)
     judged = pl.col("human").is_not_null()
-    share = pl.when(judged & (views == 0)).then(1.0).when(judged).then(human_views / (human_views + views))
-    share = share.otherwise(0.0)
+    share = (
+        pl.when(judged & (views == 0))
+        .then(1.0)
+        .when(judged)
+        .then(human_views / (human_views + views))
+        .otherwise(0.0)
+    )
     return joined.select(
         *PAIR,
         grade=pl.col("human").fill_null(0.0) * share + pl.col("grade").fill_null(0.0) * (1 - share),

@@ -15,6 +15,8 @@ kinds                  The kind of a query is what it has: words, a photo, both,
                        modality
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
                        says its own
+lists                  What a list is: the candidates that retrieval gives a query, as a shopper gets
+                       them, or its judged products alone
 reading                The data doctor on how the files were read: every guess, and what was left out,
                        unreadable or odd
 splits                 Which queries train, stop the training early, and test: always whole queries,
@@ -25,6 +27,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding, Findings, examine
 from ltr.data.gains import Gain, gains_of
 from ltr.data.limits import Limits
+from ltr.data.lists import ListsConfig, UnjudgedConfig
 from ltr.data.splits import (
     ColumnSplitConfig,
     Fold,
@@ -43,8 +46,10 @@ __all__ = [
     "FoldsConfig",
     "Gain",
     "Limits",
+    "ListsConfig",
     "RotateConfig",
     "TimeSplitConfig",
+    "UnjudgedConfig",
     "examine",
     "gains_of",
     "make_folds",

@@ -54,10 +54,10 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
-    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
+    folds = make_folds(config.split, prepared.collection.queries, prepared.judged["query_id"])
     folds = folds[-1:] if last_fold else folds
     findings = check_collection(config, prepared.collection, folds)
-    findings += examine_features(prepared.table.frame)
+    findings += examine_features(prepared.judged)
     return Examined(prepared, folds, findings)
 
 

@@ -116,13 +116,14 @@ def score_new(
         )
         for groups in wanted
     }
-    return data.frame, baseline_scores(data, _single_feature(run)) | named
+    judged, systems = data.is_judged, baseline_scores(data, _single_feature(run)) | named
+    return data.judged().frame, {name: values[judged] for name, values in systems.items()}
 
 
 def judged_data(
     run: SavedRun, collection: Collection, query_ids: pl.Series | None = None
 ) -> tuple[Dataset, FeatureBuilder | None]:
-    """The judged pairs, of these queries or all, with the run's features, and the builder that made these.
+    """The lists of judged queries, these or all, with the run's features, and the builder that made these.
 
     None of ready-made features.
     """
@@ -132,6 +133,9 @@ def judged_data(
     pairs = judged.select(*KEYS, "grade").sort(KEYS)
     if collection.given is None:
         builder = run.builder(collection.products)
+        if run.config.lists.kind == "served":
+            asked = collection.queries.join(pairs, on="query_id", how="semi")
+            pairs = builder.lists(asked, pairs, run.config.lists.candidates)
         return run.dataset(builder.build(collection.queries, pairs).frame), builder
     table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
     # svmlight leaves zeros out: a feature that the new file never names is 0 in all of it.

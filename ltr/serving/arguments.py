@@ -1,4 +1,4 @@
-"""What the commands that put a run to use take on their command lines: ltr.rank, explain, compare, serve, export."""
+"""What the commands that put a run to use take on their command lines: ltr.rank, explain, compare, export."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ltr.config import command_line
-from ltr.config.options import add_options
-from ltr.serving.settings import ServeSettings
 
 Target = Literal["elasticsearch-ltr", "opensearch-ltr", "vespa", "onnx", "treelite"]  # of ltr.export
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -62,13 +60,6 @@ def check_compare(given: argparse.Namespace) -> None:
     if given.like is None and len(set(given.products)) < max(2, len(given.products)):
         got = " ".join(given.products) or "none"
         raise command_line.misuse("two or more different product ids", got, "name each product once")
-
-
-def of_serve(doc: str | None) -> argparse.ArgumentParser:
-    made = command_line.parser(doc, config=False)
-    made.add_argument("--run", type=Path, help="a folder that ltr.train wrote; default: the newest demo run")
-    add_options(made, ServeSettings)
-    return made
 
 
 def of_export(doc: str | None) -> argparse.ArgumentParser:

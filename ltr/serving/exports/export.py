@@ -114,7 +114,7 @@ def _judged_rows(run: SavedRun, schema: FeatureSchema) -> tuple[np.ndarray, np.n
         collection = load_collection(run.config)
         sizes = collection.judgements.group_by("query_id").len().sort("query_id")
         wanted = sizes.filter(pl.col("len").cum_sum() <= pl.max_horizontal(MOST_ROWS, pl.col("len").max()))
-        data, _ = judged_data(run, collection, wanted["query_id"])
+        data = judged_data(run, collection, wanted["query_id"])[0].judged()
     except (InputError, OSError) as error:
         log.warning("no judged lists to prove it on, made-up rows alone: %s", error)
         return np.empty((0, len(schema.features)), dtype=np.float32), np.empty(0, dtype=np.int32)
