@@ -62,9 +62,7 @@ def test_judgements_page_and_figures(command: Callable[[str], tuple[int, str]], 
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["says"] == "yes"
     assert record["figures"]["examination"][0] == 1
-    assert (
-        record["figures"]["left_out"]["events: shown to a bot (faster than people, or clicks nearly all)"] > 0
-    )
+    assert record["figures"]["left_out"]["actions repeated on a row"] > 0
     page = (tmp_path / "page.html").read_text()
     assert "How often each place is seen" in page
     assert "Where clicks and people differ most" in page
