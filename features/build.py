@@ -50,7 +50,7 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
 
 PAIRS_AT_ONCE = 200_000
 QUERIES_AT_ONCE = 1000
-CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
+CANDIDATES = 200  # of a query: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
@@ -332,12 +332,11 @@ class FeatureBuilder:
 
     @property
     def ways(self) -> list[str]:
-        """By what candidates are retrieved: BM25, and the feature group of each cosine that searches."""
-        lexical = ["BM25"] if LexicalGroup.kind in self.groups else []
-        return [*lexical, *self.catalogue.vectors.searched]
+        """By what candidates are retrieved, by name."""
+        return self._retrieval.names
 
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
-        """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
+        """Pairs of each query with the `count` products that all ways of searching find first together."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
         return pl.DataFrame(
             {

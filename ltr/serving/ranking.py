@@ -179,7 +179,7 @@ def rank(
 ) -> pl.DataFrame:
     """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score.
 
-    candidates: of each way of retrieval; None for as many as the run was trained with: standings are among them.
+    candidates: how many, by all ways together; None for as many as the run was trained with: standings are among them.
     """
     rows = candidates_of(builder, query, candidates or run.config.lists.candidates)
     if not len(rows):
@@ -190,7 +190,7 @@ def rank(
 def candidates_of(
     builder: FeatureBuilder, query: QueryBatch, count: int, within: np.ndarray | None = None
 ) -> np.ndarray:
-    """Rows of the index, rising: `count` from BM25 and as many from each cosine.
+    """Rows of the index, rising: the `count` that all ways of retrieval find first together.
 
     within: (products,) bool, only these. Raises InputError for a file of the query that cannot be read.
     """
