@@ -123,17 +123,14 @@ class Judgements:
         path = self.folder / LOG
         if not path.is_file():
             return
-        lines = path.read_text(encoding="utf-8").split("\n")
-        for number, line in enumerate(lines, start=1):
-            if not line:
-                continue
+        whole, _, cut_off = path.read_bytes().rpartition(b"\n")
+        if cut_off:  # when its writer was killed: it was not acknowledged
+            with path.open("r+b") as file:
+                file.truncate(len(whole) + 1 if whole else 0)
+        for number, line in enumerate(whole.decode("utf-8").split("\n") if whole else (), start=1):
             try:
                 self._take(json.loads(line))
             except (ValueError, LookupError, TypeError) as error:
-                if number == len(lines):  # cut off when its writer was killed, before it was acknowledged
-                    with path.open("r+b") as file:
-                        file.truncate(path.stat().st_size - len(line.encode()))
-                    return
                 raise InputError(
                     where=f"{path}, line {number}",
                     expected="a grade, as the judging view wrote it",
