@@ -282,12 +282,11 @@ def noise() -> dict[str, Any]:
     found = {}
     for scale in (Fraction(1), Fraction(7, 2), Fraction(20)):
         drawn = discrete_laplace(scale, DRAWS)
-        step = np.exp(-1 / float(scale))
-        chance = lambda values, step=step: (1 - step) / (1 + step) * step ** np.abs(values)  # noqa: E731
-        values = np.arange(-1000, 1001)
-        values = values[chance(values) * DRAWS > 20]
-        seen = np.array([(drawn == value).sum() for value in values])
-        wanted = np.append(chance(values), 1 - chance(values).sum()) * DRAWS
+        step, values = np.exp(-1 / float(scale)), np.arange(-1000, 1001)
+        chances = (1 - step) / (1 + step) * step ** np.abs(values)
+        often = chances * DRAWS > 20
+        seen = np.array([(drawn == value).sum() for value in values[often]])
+        wanted = np.append(chances[often], 1 - chances[often].sum()) * DRAWS
         found[str(scale)] = round(float(chisquare(np.append(seen, DRAWS - seen.sum()), wanted).pvalue), 4)
     return found
 

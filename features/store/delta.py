@@ -110,13 +110,14 @@ class FeatureStore:
         """
         there = self.read(view)
         kept = there.remove(rows)
-        if kept.height < there.height:
+        gone = there.height - kept.height
+        if gone:
             kept = kept.unique(
                 view.index, keep="last", maintain_order=True
             )  # the later-written is what counts
             self.write(view, kept, mode="overwrite", metadata=self.metadata(view))
         self.purge(view)
-        return there.height - kept.height
+        return gone
 
     def purge(self, view: FeatureView) -> None:
         """Remove every data file that the newest version does not name; see `forget`."""
