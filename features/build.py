@@ -33,6 +33,7 @@ from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.groups.similarity import SimilarityConfig, SimilarityGroup
 from features.groups.structured import StructuredConfig, StructuredGroup
 from features.index import CatalogueIndex, open_index, products_key, save_index
+from features.retrieval import Retrieval
 
 __all__ = [
     "CANDIDATES",
@@ -203,6 +204,7 @@ class FeatureBuilder:
         self.groups = {
             kind: group if schema is None else group.for_schema(schema) for kind, group in groups.items()
         }
+        self._retrieval = Retrieval(self.catalogue, self.groups)
 
     @property
     def stats(self) -> EncodingStats:
@@ -225,6 +227,7 @@ class FeatureBuilder:
         other.seconds = {}
         in_order = products[self.catalogue.catalogue_rows]
         other.groups = {kind: group.with_numbers(in_order) for kind, group in self.groups.items()}
+        other._retrieval = Retrieval(other.catalogue, other.groups)
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
@@ -307,17 +310,14 @@ class FeatureBuilder:
             }
         ).sort("query_id", "product_id")
 
-    def retrieve(self, queries: QueryBatch, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of queries and of products, as `candidates`; each pair once, both rising."""
-        vectors = self.catalogue.vectors
-        hits = [vectors.nearest(queries, by, count) for by in vectors.searched.values()]
-        lexical = self.groups.get("lexical")
-        if isinstance(lexical, LexicalGroup):
-            hits.append(lexical.best(queries, count))
-        size = max(len(self.catalogue), 1)
-        none = np.zeros(0, dtype=np.int64)
-        pairs = np.unique(np.concatenate([none, *(found.queries * size + found.items for found in hits)]))
-        return pairs // size, pairs % size
+    def retrieve(
+        self, queries: QueryBatch, count: int, within: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of queries and of products, as `candidates`; each pair once, both rising.
+
+        within: (products,) bool in the index's order: only these may come back; None for all.
+        """
+        return self._retrieval.candidates(queries, count, within)
 
     @contextmanager
     def _timed(self, group: str) -> Iterator[None]:

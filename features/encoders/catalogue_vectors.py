@@ -85,11 +85,16 @@ class CatalogueVectors:
         """Rows in the order of the queries; read once a batch."""
         return queries.once(side, lambda: self._embed_queries(side, queries))
 
-    def nearest(self, queries: QueryBatch, by: Comparison, n: int) -> Hits:
+    def nearest(self, queries: QueryBatch, by: Comparison, n: int, within: np.ndarray | None = None) -> Hits:
         """The n products of the whole catalogue nearest each query by one cosine.
 
         Only positive cosines count; ties go to the lower row. Asked again for fewer, it does not look again.
+        within: (products,) bool, those that may be found.
         """
+        if within is not None:
+            items = self._products[by.product]
+            passing = RowVectors(items.vectors, np.where(within, items.rows, -1))
+            return vectors.nearest(self.of_queries(queries, by.query), passing, n)
         known: list[tuple[int, Hits]] = queries.once(("nearest", by), list)
         if not known or known[0][0] < n:
             known[:] = [(n, self._search(queries, by, n))]

@@ -18,12 +18,14 @@ ledger                 What cleaning did: every step counted, every rejected row
                        every guess said
 load                   The user's files → clean canonical tables, with every step counted and every
                        input file fingerprinted
+privacy                Pseudonyms: a person's id becomes a keyed hash at the door, and where the key lies
 remarks                What the reader decided or noticed beyond single rows: a guess, a doubt, a share
                        that matters
 schema                 The canonical tables: columns, dtypes and rules; a row that breaks a rule is set
                        apart with its reason
 whole_catalogue        Judgements that list only what is relevant: every other product of the catalogue
                        as a candidate of grade 0
+events/                What shoppers were shown and what they did: read, cleaned and written
 formats/               Files → frames: formats, the habits of those who write them, and what columns
                        most likely mean
 parsing/               Values as people and programs write them → numbers, prices, dates, ids, category

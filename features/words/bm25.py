@@ -69,10 +69,13 @@ class Postings:
         by_term = counts.tocsc()
         return cls(by_term.indptr.astype(np.int64), by_term.indices, by_term.data)
 
-    def best(self, bm25: Bm25, terms: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def best(
+        self, bm25: Bm25, terms: np.ndarray, n: int, within: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rows and scores of the n best documents for these term codes, best first.
 
         Only documents with one of the terms, and no others are looked at; ties go to the lower row.
+        within: (documents,) bool, those that may be found; their scores do not hang on it.
         """
         scores = np.zeros(len(bm25.lengths))  # pages of it that no document needs are never touched
         met = [np.zeros(0, dtype=self.documents.dtype)]
@@ -82,6 +85,8 @@ class Postings:
             met.append(documents[scores[documents] == 0])
             scores[documents] += bm25.weights(self.counts[part], documents, np.full(1, term))
         found = np.concatenate(met)
+        if within is not None:
+            found = found[within[found]]
         reached = scores[found]
         if len(found) > n:
             found = found[reached >= np.partition(reached, -n)[-n]]

@@ -108,11 +108,8 @@ def _facts(
 def _settings(strategy: Strategy) -> str:
     """What of the ranker's settings is no default, and what it sees."""
     chosen = strategy.ranker.model_dump(mode="json", exclude_defaults=True)
-    sees = f"features {', '.join(strategy.groups)}" if strategy.groups else "all features"
-    if strategy.embeddings:
-        sees += f", embeddings by {strategy.embeddings.components} components each"
     chosen_words = [f"{name} {value}" for name, value in {"kind": strategy.ranker.kind, **chosen}.items()]
-    return f"{', '.join(chosen_words)}; {sees}"
+    return f"{', '.join(chosen_words)}; {strategy.recipe}"
 
 
 def compare_outcomes(
@@ -133,6 +130,7 @@ def compare_outcomes(
     levels = {outcome.strategy.name: outcome.strategy.level for outcome in outcomes}
     alpha = 1 - config.bootstrap.confidence
     statements = state(measured, tests, levels, alpha)
+    statements[next(iter(statements))] += [*_recipes(outcomes), *(f"Left out: {why}." for why in left_out)]
     return Comparison(measured, tests, costs, grades, statements, list(left_out), alpha)
 
 
@@ -202,6 +200,14 @@ def _state_segment(
         *([_listed("Behind it beyond noise", far, against)] if far else []),
         _by_level(means, levels),
     ]
+
+
+def _recipes(outcomes: Sequence[Outcome]) -> list[str]:
+    """What each strategy saw: one that is behind may only have been given less."""
+    saw: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        saw.setdefault(outcome.strategy.recipe, []).append(outcome.strategy.name)
+    return [f"Given {recipe}: {', '.join(names)}." for recipe, names in saw.items()]
 
 
 def _over_baseline(tests: pl.DataFrame, segment: str, best: str, strategies: set[str], alpha: float) -> str:

@@ -60,6 +60,17 @@ class Strategy:
     groups: tuple[str, ...] = ()
     embeddings: EmbeddingFusionConfig | None = None
 
+    @property
+    def recipe(self) -> str:
+        """What it sees, in words."""
+        features = f"{', '.join(self.groups)} features" if self.groups else "all features"
+        if self.embeddings is None:
+            return features
+        components = self.embeddings.components
+        fields = ", ".join(self.embeddings.fields)
+        size = "whole" if components is None else f"by {components} components each"
+        return f"{features} and embeddings ({fields}; {size})"
+
     def rows(self, rows: EmbeddedDataset) -> EmbeddedDataset:
         """What this strategy sees of the rows."""
         data = rows.data.select(rows.data.schema.select(self.groups)) if self.groups else rows.data
@@ -109,13 +120,15 @@ def choose_strategies(
 ) -> tuple[list[Strategy], list[str]]:
     """The strategies that this table of features allows, and a word on what is left out.
 
+    The pointwise ones stand there twice: with the features that the booster has, so that only the way of learning
+    differs, and with the shop's own columns beside embeddings, which need no similarity made by hand.
     Other sets, a base or an earlier run (`train`) are left out of all: few strategies can weigh the queries of
     other sets, and one score that all lean on would hide what each makes of the same features.
     """
     own, booster = config.ranker, _booster_of(config.ranker)
     shared = {name: getattr(booster, name) for name in ("gain", "threads", "seed", "stop_at")}
     shared["relevant_from"] = config.evaluation.relevant_from
-    plain = tuple(g for g in ("structured", "extra") if g in schema.groups) if embeddings else ()
+    plain = tuple(group for group in ("structured", "extra") if group in schema.groups)
     pointwise: dict[str, RankerConfig] = {
         "logistic regression": own if isinstance(own, LogisticConfig) else LogisticConfig(gain=booster.gain),
         "MLP": own if isinstance(own, MLPConfig) else MLPConfig(**shared),
@@ -124,7 +137,10 @@ def choose_strategies(
     found = [Strategy(_booster_name(booster), "feature", booster, (), config.embeddings)]
     if not isinstance(own, BoostedConfig | LogisticConfig | MLPConfig | NeuralConfig):
         found.append(Strategy(own.kind, "feature", own, (), config.embeddings))
-    found += [Strategy(name, "feature", ranker, plain, embeddings) for name, ranker in pointwise.items()]
+    for name, ranker in pointwise.items():
+        found.append(Strategy(name, "feature", ranker, (), config.embeddings))
+        if embeddings:
+            found.append(Strategy(f"{name} on embeddings", "feature", ranker, plain, embeddings))
     if len(member_features(schema)) > 1:
         blended = own if isinstance(own, BlendConfig) else booster
         found += [Strategy(name, "decision", blend_of(blended, method)) for method, name in METHODS.items()]

@@ -79,13 +79,16 @@ def made_comparison() -> Comparison:
 
 
 def test_says_what_wins_and_what_is_noise(compared: Comparison) -> None:
-    first, near, far, levels = compared.statements["all queries"]
+    first, near, far, levels, given, left_out = compared.statements["all queries"]
     assert first.startswith("sure has the highest nDCG@10: 1.000 [1.000, 1.000] on 40 queries, ")
     assert re.search(r"\+\.\d{3} \[\+\.\d{3}, \+\.\d{3}\] over random, beyond noise\.$", first)
     assert near.startswith("Within noise of it: nearly (−.0")
     assert far.startswith("Behind it beyond noise: blind (−.")
     assert levels.startswith("Best of each level: feature 1.000 (sure), decision ")
+    assert given == "Given all features: sure, nearly, blind."
+    assert left_out == "Left out: no photos."
     assert list(compared.statements) == ["all queries", "words", "photo"]
+    assert len(compared.statements["words"]) == 4  # what was given is said once
 
 
 def test_every_pair_is_tested_once_and_corrected_within_its_segment(compared: Comparison) -> None:
@@ -213,6 +216,19 @@ def test_the_configs_own_ranker_is_among_the_strategies(kind: str, embedded: boo
         assert config.ranker in rankers
     assert {one.gain for one in rankers} == {"linear"}
     assert not seeded or {one.seed for one in rankers if hasattr(one, "seed")} == {5}
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_pointwise_strategies_see_what_the_booster_sees(embedded: bool) -> None:
+    config = parse_config({"name": "shop", "data": {"kind": "demo"}}, Path(), "here")
+    embeddings = EmbeddingFusionConfig(fields=("query_text", "title"), components=3) if embedded else None
+    strategies, _ = choose_strategies(config, shop().schema, embeddings)
+    seen = {strategy.name: (strategy.groups, strategy.embeddings) for strategy in strategies}
+    for name in ("logistic regression", "MLP"):
+        assert seen[name] == seen["LambdaMART"]
+        assert (f"{name} on embeddings" in seen) == embedded
+        if embedded:
+            assert seen[f"{name} on embeddings"] == (("structured",), embeddings)
 
 
 def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) -> None:

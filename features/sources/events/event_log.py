@@ -1,0 +1,157 @@
+"""`Events`: two frames, one row a product of a shown list and one row an action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+import polars as pl
+
+from features.errors import InputError
+from features.sources.ledger import Ledger
+
+Action = Literal["click", "cart", "purchase", "return", "like"]
+ACTION_NAMES: tuple[str, ...] = get_args(Action)
+
+MOMENT = pl.Datetime("us", "UTC")
+SHOWN = pl.Schema(
+    {
+        "request_id": pl.String(),
+        "query_id": pl.String(),
+        "text": pl.String(),
+        "session": pl.String(),
+        "shopper": pl.String(),
+        "shown_at": MOMENT,
+        "product_id": pl.String(),
+        "position": pl.Int32(),
+        "run": pl.String(),
+        "arm": pl.String(),
+        "propensity": pl.Float64(),
+    }
+)
+ACTIONS = pl.Schema(
+    {
+        "request_id": pl.String(),
+        "product_id": pl.String(),
+        "action": pl.String(),
+        "acted_at": MOMENT,
+        "available_at": MOMENT,
+        "value": pl.Float64(),
+        "session": pl.String(),
+        "shopper": pl.String(),
+    }
+)
+OF_PEOPLE = frozenset({"text", "session", "shopper"})  # no message shows what one person typed, or who it was
+_NEEDED = {
+    "shown": ("request_id", "shown_at", "product_id", "position"),
+    "actions": ("product_id", "action", "acted_at", "available_at"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """What was shown and what was done with it.
+
+    shown: one row a product of a shown list, columns as `SHOWN`: query_id is the shop's name of the query, null
+    where it has none; position counts from 1; run and arm: who ranked it; propensity: the probability that this
+    product stood at this position, null where nobody knows.
+    actions: one row an action, columns as `ACTIONS`: request_id is null where the action belongs to no shown
+    list; available_at is when it could be known, never before acted_at; value is the price paid.
+    session and shopper are pseudonyms in both.
+
+    The frames may lack columns that can be null, and times without a zone are UTC. Raises InputError for a frame
+    that lacks another column, or holds null in one, an action of another name, a position below 1, a propensity
+    outside (0, 1], or an action that is available before it was made.
+    """
+
+    shown: pl.DataFrame
+    actions: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shown", _conformed("shown", self.shown, SHOWN))
+        object.__setattr__(self, "actions", _conformed("actions", self.actions, ACTIONS))
+        _check("shown", self.shown, pl.col("position") < 1, "positions that count from 1")
+        outside = ~pl.col("propensity").is_between(0, 1, closed="right")
+        _check("shown", self.shown, outside, "propensities above 0, up to 1")
+        _check("actions", self.actions, ~pl.col("action").is_in(ACTION_NAMES), ", ".join(ACTION_NAMES))
+        early = pl.col("available_at") < pl.col("acted_at")
+        _check("actions", self.actions, early, "actions that could not be known before they were made")
+
+    @classmethod
+    def none(cls) -> Events:
+        return cls(SHOWN.to_frame(), ACTIONS.to_frame())
+
+    @classmethod
+    def together(cls, parts: Iterable[Events]) -> Events:
+        """Several logs, one behind the other."""
+        logs = [cls.none(), *parts]
+        return cls(pl.concat([log.shown for log in logs]), pl.concat([log.actions for log in logs]))
+
+    def known_at(self, moment: datetime) -> Events:
+        """What could be known at a moment (without a zone: UTC): shown, and available, until then."""
+        when = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return Events(
+            self.shown.filter(pl.col("shown_at") <= when), self.actions.filter(pl.col("available_at") <= when)
+        )
+
+    def __len__(self) -> int:
+        return self.shown.height + self.actions.height
+
+    def __repr__(self) -> str:
+        lists = self.shown["request_id"].n_unique()
+        return f"Events({lists:,} lists of {self.shown.height:,} products, {self.actions.height:,} actions)"
+
+
+def set_apart(rows: pl.DataFrame, bad: pl.Expr, reason: str, ledger: Ledger) -> pl.DataFrame:
+    """The other rows; the bad ones are counted, and kept without what people typed and who they were."""
+    hits = rows.filter(bad).drop(OF_PEOPLE, strict=False)
+    ledger.note("events", reason, rows, hits, "rejected")
+    ledger.keep_rejected("events", hits.with_columns(reason=pl.lit(reason)))
+    return rows.remove(bad)
+
+
+def _conformed(table: str, frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """The schema's columns in its order and types; InputError for one that is needed and missing or null."""
+    for name in _NEEDED[table]:
+        if name not in frame.columns:
+            got = f"the columns {', '.join(frame.columns)}"
+            raise InputError(
+                where=f"events, {table}", expected=f"a column {name!r}", got=got, cure="add or rename it"
+            )
+    try:
+        whole = frame.select(_column(frame, name, dtype) for name, dtype in schema.items())
+    except pl.exceptions.PolarsError as error:
+        got = str(error).partition("\n")[0]
+        expected = ", ".join(f"{name} {dtype}" for name, dtype in schema.items())
+        raise InputError(
+            where=f"events, {table}", expected=expected, got=got, cure="cast its columns"
+        ) from error
+    for name in _NEEDED[table]:
+        _check(table, whole, pl.col(name).is_null(), f"a value of {name} in every row")
+    return whole
+
+
+def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
+    if name not in frame.columns:
+        return pl.lit(None, dtype=dtype).alias(name)
+    given = frame.schema[name]
+    if dtype == MOMENT and isinstance(given, pl.Datetime) and given.time_zone is None:
+        return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return pl.col(name).cast(dtype)
+
+
+def _check(table: str, frame: pl.DataFrame, bad: pl.Expr, expected: str) -> None:
+    rows = frame.with_row_index("row").filter(bad)
+    if rows.height:
+        first = rows.drop("row").row(0, named=True)
+        shown = ", ".join(
+            f"{name}={first[name]}" for name in first if name not in OF_PEOPLE and first[name] is not None
+        )
+        raise InputError(
+            where=f"events, {table}, row {rows['row'][0]}",
+            expected=expected,
+            got=f"{shown} ({rows.height:,} such rows)",
+            cure="leave such rows out, or mend them",
+        )
