@@ -9,19 +9,46 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from features.encoders import vectors
 from features.encoders.vectors import RowVectors
 
 CUTOFF = 10  # of the nDCG by which the strength of the penalty is chosen
+MOST_AXES = (
+    128  # of the vectors that a map may turn: the first principal ones, with nearly all that they tell
+)
 MOST_ROWS = 100_000  # that a map is fitted to: further lists, drawn at random, change it little
-STEPS = 25  # of the optimiser, for each strength: it starts from the map of the stronger one before
-_SCALES = 2.0 ** np.arange(-1, 7.5, 0.5)
+STEPS = 20  # of the optimiser, for each strength: it starts from the map of the stronger one before
+_SCALES = 2.0 ** np.arange(-1, 12, 0.5)
+_LEAST_SPREAD = (
+    1e-4  # of vectors about their mean: below, they are all the same, and rounding would be blown up
+)
+_CONSTANT = 1.0  # beside standardised vectors: what a product gains whatever is asked
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedMap:
+    """adapted = cosine + [query, 1] · weights · [product, 1]; weights: (d + 1, d + 1) float32."""
+
+    weights: np.ndarray
+
+    @classmethod
+    def none(cls, size: int) -> AdaptedMap:
+        """The plain cosine, of vectors of this size."""
+        return cls(np.zeros((size + 1, size + 1), np.float32))
+
+    def of_pairs(self, asked: RowVectors, offered: RowVectors) -> np.ndarray:
+        """The adapted cosine of each row of both, (n,) float32; NaN where either has no vector."""
+        added = asked.vectors @ self.weights[:-1] + self.weights[-1]
+        moved = RowVectors(asked.vectors + added[:, :-1], asked.rows)
+        found = vectors.dots(moved, offered)
+        return found + added[asked.rows, -1] if len(added) else found
 
 
 @dataclass(frozen=True, eq=False)
 class GradedLists:
-    """Lists of rows laid end to end. sizes: (q,) rows of each; gains: (n,) what each row's grade is worth, 0 or more."""
+    """Lists of rows laid end to end. sizes: (q,) rows of each; gains: (n,) what each grade is worth, 0 or more."""
 
     sizes: np.ndarray
     gains: np.ndarray
@@ -54,8 +81,8 @@ class GradedLists:
 
 def fit_path(
     asked: RowVectors, offered: RowVectors, lists: GradedLists, strengths: Sequence[float]
-) -> dict[float, np.ndarray]:
-    """The map (d, d) float32 of each strength of the penalty, from strong to weak, on the scale of cosines.
+) -> dict[float, AdaptedMap]:
+    """The map of each strength of the penalty, from strong to weak.
 
     Empty where the lists tell nothing: no row has both vectors, or no list has rows of different gains.
     """
@@ -63,12 +90,13 @@ def fit_path(
     loss = _ListwiseLoss.of(asked, offered, _drawn(there, lists), lists)
     if loss is None:
         return {}
-    size = asked.vectors.shape[1]
-    found, weights = {}, np.zeros(size * size)
+    found, weights = {}, np.zeros(loss.shape[0] * loss.shape[1])
     for strength in strengths:
-        options = {"maxiter": STEPS, "maxcor": 6}
-        weights = minimize(loss.at, weights, (strength,), "L-BFGS-B", jac=True, options=options).x
-        found[strength] = (weights.reshape(size, size) / loss.scale).astype(np.float32)
+        # One thread: small products gain nothing by two, and wait for each other on a busy machine.
+        with threadpool_limits(1, "blas"):
+            options = {"maxiter": STEPS, "maxcor": 6}
+            weights = minimize(loss.at, weights, (strength,), "L-BFGS-B", jac=True, options=options).x
+        found[strength] = loss.map_of(weights.reshape(loss.shape))
     return found
 
 
@@ -87,13 +115,17 @@ def _drawn(there: np.ndarray, lists: GradedLists) -> np.ndarray:
 class _ListwiseLoss:
     """Cross-entropy of each list's share of gain and the softmax of scale · cosine + query · weights · product.
 
-    queries: (u, d) distinct; of_row: (n,) each row's; products: (n, d); starts: (lists,); target: (n,) sums to 1 in
-    every list.
+    Query and product are less their mean and in units of their spread about it, so that a strength of the penalty
+    means the same for vectors that fill their space and for those that huddle in a corner of it.
+
+    queries: (u, k + 1) distinct; of_row: (n,) each row's; by_query: (u, n), which row is of which; products:
+    (n, k + 1); starts: (lists,); target: (n,) sums to 1 in every list.
     """
 
-    queries: np.ndarray
+    queries: _Standardised
     of_row: np.ndarray
-    products: np.ndarray
+    by_query: sparse.csr_array
+    products: _Standardised
     starts: np.ndarray
     sizes: np.ndarray
     target: np.ndarray
@@ -122,19 +154,58 @@ class _ListwiseLoss:
         ours, theirs = asked.take(rows), offered.take(rows)
         cosines = vectors.dots(ours, theirs).astype(np.float64)
         scale = min(_SCALES, key=lambda s: _entropy(s * cosines, target, starts, sizes)[0])
-        products = offered.vectors[theirs.rows]
-        return cls(asked.vectors[used], of_row, products, starts, sizes, target, cosines, float(scale))
+        queries = _Standardised.of(asked.vectors[used])
+        products = _Standardised.of(offered.vectors[theirs.rows])
+        places = (of_row, np.arange(len(rows)))
+        by_query = sparse.csr_array((np.ones(len(rows), np.float32), places), (len(used), len(rows)))
+        return cls(queries, of_row, by_query, products, starts, sizes, target, cosines, float(scale))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the weights."""
+        return self.queries.vectors.shape[1], self.products.vectors.shape[1]
 
     def at(self, weights: np.ndarray, strength: float) -> tuple[float, np.ndarray]:
-        """The loss with its penalty, and its gradient, at weights (d · d,)."""
-        size = self.queries.shape[1]
-        moved = self.queries @ weights.reshape(size, size).astype(np.float32)
-        added = np.einsum("ij,ij->i", moved[self.of_row], self.products)
+        """The loss with its penalty, and its gradient, at weights (all in a row)."""
+        queries, products = self.queries.vectors, self.products.vectors
+        moved = queries @ weights.reshape(self.shape).astype(np.float32)
+        added = np.einsum("ij,ij->i", moved[self.of_row], products)
         value, slope = _entropy(self.scale * self.cosines + added, self.target, self.starts, self.sizes)
-        shape = (len(self.queries), len(self.of_row))
-        by_query = sparse.csr_array((slope.astype(np.float32), (self.of_row, np.arange(shape[1]))), shape)
-        gradient = (self.queries.T @ (by_query @ self.products)).astype(np.float64).ravel()
+        self.by_query.data = slope.astype(np.float32)[self.by_query.indices]
+        gradient = (queries.T @ (self.by_query @ products)).astype(np.float64).ravel()
         return value + strength / 2 * float(weights @ weights), gradient + strength * weights
+
+    def map_of(self, weights: np.ndarray) -> AdaptedMap:
+        """What the weights (k + 1, k + 1) are on the scale of cosines and of the vectors as they come."""
+        found = self.queries.standardising @ weights @ self.products.standardising.T / self.scale
+        return AdaptedMap(found.astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _Standardised:
+    """Vectors (n, k + 1): the first principal components of given ones, in units of their spread, and a constant.
+
+    The spread is the root of the mean squared distance from the mean. standardising: (d + 1, k + 1), so that
+    [given, 1] · standardising = vectors.
+    """
+
+    vectors: np.ndarray
+    standardising: np.ndarray
+
+    @classmethod
+    def of(cls, given: np.ndarray) -> _Standardised:
+        mean = given.mean(axis=0)
+        centred = given - mean
+        spread = max(float(np.sqrt((centred**2).sum(axis=1).mean())), _LEAST_SPREAD)
+        axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, -MOST_AXES:] / spread
+        size, kept = axes.shape
+        standardising = np.zeros((size + 1, kept + 1))
+        standardising[:size, :kept] = axes
+        standardising[size, :kept] = -mean @ axes
+        standardising[size, kept] = _CONSTANT
+        made = np.full((len(given), kept + 1), _CONSTANT, dtype=np.float32)
+        made[:, :kept] = centred @ axes.astype(np.float32)
+        return cls(made, standardising)
 
 
 def _entropy(

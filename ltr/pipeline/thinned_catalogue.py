@@ -16,7 +16,7 @@ from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, FeatureSchema
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
-from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.embedded import EmbeddedDataset
 from ltr.pipeline.prepare import Prepared, cache_of
 from ltr.training.modality_dropout import COLUMN, Part, lists_without, without
 
@@ -51,7 +51,8 @@ class ThinnedCatalogue:
         data = Dataset.from_frame(self._built(self.whole.data.frame, products, part, None))
         vectors = {name: found for name, found in self.whole.vectors.items() if name != COLUMN[part]}
         bare = copy.copy(self)
-        bare.whole, bare.embeddings = EmbeddedDataset(data, vectors), _left_of(self.embeddings, vectors)
+        bare.whole = EmbeddedDataset(data, vectors)
+        bare.embeddings = self.embeddings and self.embeddings.within(vectors)
         bare._products, bare._schema, bare._gone = products, data.schema, part
         return bare
 
@@ -89,14 +90,6 @@ class ThinnedCatalogue:
             kept.select(same)
         )
         return built.select(*KEYS, "grade", *(name for name in self._schema.names if name in built.columns))
-
-
-def _left_of(
-    embeddings: EmbeddingFusionConfig | None, vectors: Mapping[str, RowVectors]
-) -> EmbeddingFusionConfig | None:
-    if embeddings is None or not vectors:
-        return None
-    return embeddings.model_copy(update={"fields": tuple(vectors)})
 
 
 def _emptied(vectors: Mapping[str, RowVectors], field: str, lost: np.ndarray) -> dict[str, RowVectors]:

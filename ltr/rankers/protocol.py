@@ -50,12 +50,16 @@ class RankerSettings(KindSettings):
 class Ranker(Protocol):
     """Learns from graded pairs, then scores pairs that it has not seen.
 
-    config: its settings. schema: the features that it was fitted on. history: bag, iteration (both from 1) and
+    schema: the features that it was fitted on. history: bag, iteration (both from 1) and
     ndcg of the validation part, without rows where nothing was watched.
     """
 
     schema: FeatureSchema
     history: pl.DataFrame
+
+    @property
+    def config(self) -> RankerSettings:
+        """Its settings."""
 
     @property
     def best_iteration(self) -> int:
