@@ -24,8 +24,8 @@ from ltr.experiments import (
 )
 from ltr.experiments.ab_test.calibration import false_alarms
 from ltr.experiments.ab_test.cuped import adjust
-from ltr.experiments.ab_test.sequential import bounds, mixture_limits
 from ltr.experiments.estimates import Difference, mean_of
+from ltr.experiments.looks.sequential import bounds, mixture_limits
 from ltr.experiments.metrics import parse_metric, unit_values
 from ltr.experiments.off_policy.bandit import Logged, estimates
 from ltr.experiments.off_policy.overlap import effective_size
@@ -79,9 +79,7 @@ def aa_tests() -> list[dict[str, Any]]:
 
 
 def looks() -> dict[str, float]:
-    """z at 20 equally spaced looks, each of 100 more values with a skewed spread, of 20,000 A/A tests."""
-    steps = np.random.default_rng(0).gamma(100, 1, (20_000, 20)) - 100  # sums of 100 exponentials
-    z = np.cumsum(steps, axis=1) / np.sqrt(100 * np.arange(1, 21))
+    """z at 20 equally spaced looks, each of 100 more values with a skewed spread, of 500,000 A/A tests."""
     time = np.arange(1, 21) / 20
     limits = {
         "naive": np.full(20, norm.isf(0.025)),
@@ -89,7 +87,13 @@ def looks() -> dict[str, float]:
         "pocock": bounds(time.tolist(), spending="pocock"),
         "any time": mixture_limits(time),
     }
-    return {name: float((np.abs(z) > limit).any(axis=1).mean()) for name, limit in limits.items()}
+    alarms = dict.fromkeys(limits, 0)
+    for seed in range(10):
+        steps = np.random.default_rng(seed).gamma(100, 1, (50_000, 20)) - 100  # sums of 100 exponentials
+        z = np.abs(np.cumsum(steps, axis=1) / np.sqrt(100 * np.arange(1, 21)))
+        for name, limit in limits.items():
+            alarms[name] += int((z > limit).any(axis=1).sum())
+    return {name: count / 500_000 for name, count in alarms.items()}
 
 
 def cuped() -> list[dict[str, float]]:

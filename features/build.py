@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,16 +17,18 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
 from pydantic_core import PydanticKnownError
 
 from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
+from features.behaviour.settings import BehaviourConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
-from features.feature_schema import FeatureSchema
+from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.behaviour import BehaviourGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
@@ -45,14 +47,16 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
+for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
-CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
+QUERIES_AT_ONCE = 1000
+CANDIDATES = 200  # of a query: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
+_NAMED = {"photos": "image", "photo": "image"}  # what people call a group
 
 
 def _parse_others(value: object) -> dict[str, BaseModel]:
@@ -84,11 +88,24 @@ class FeaturesConfig(BaseModel):
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
+    behaviour: BehaviourConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
+    without: tuple[str, ...] = Field(
+        (),
+        description="groups of features to do without, as if the shop had nothing for them (lexical, structured, "
+        "text, image or photos, audio, …): to see what they are worth",
+    )
 
-    @field_validator("lexical", "similarity", "shown_words", "structured", mode="before")
+    @field_validator("without", mode="before")
+    @classmethod
+    def _as_groups(cls, value: Any) -> Any:
+        """One name, or several between commas; photos are the group `image`."""
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
+
+    @field_validator("lexical", "similarity", "shown_words", "structured", "behaviour", mode="before")
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value
@@ -96,7 +113,9 @@ class FeaturesConfig(BaseModel):
     @property
     def wanted(self) -> dict[str, BaseModel]:
         """The settings of each group that is switched on, by kind, in the order of registration."""
-        chosen = {**{kind: getattr(self, kind) for kind in type(self).model_fields}, **self.others}
+        own = {kind: getattr(self, kind) for kind in type(self).model_fields if kind != "without"}
+        gone = {*self.without} - {"structured"}  # which also makes features of text and photos: votes
+        chosen = {kind: given for kind, given in {**own, **self.others}.items() if kind not in gone}
         return {kind: chosen[kind] for kind in known_groups() if chosen.get(kind) is not None}
 
 
@@ -139,13 +158,17 @@ class FeatureBuilder:
         similar = config.similarity
         with self._timed("similarity"):
             self.catalogue = CatalogueIndex.of(
-                products, encoders if similar else {}, cache, similar.text_fields if similar else ()
+                products,
+                encoders if similar else {},
+                cache,
+                similar.text_fields if similar else (),
+                config.without,
             )
         groups: dict[str, Group] = {}
         for kind, settings in config.wanted.items():
             with self._timed(kind):
                 groups[kind] = known_groups()[kind].index(self.catalogue, settings)
-        self._take(groups, schema)
+        self._take(groups, config, schema)
 
     @classmethod
     def kept(
@@ -168,7 +191,7 @@ class FeatureBuilder:
                 save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
             except OSError as error:  # a full disk, or another user's cache, which serving may only read
                 log.warning("catalogue index: not kept for the next time (%s)", error)
-            found._take(found.groups, schema)
+            found._take(found.groups, config, schema)
         return found
 
     @classmethod
@@ -196,10 +219,16 @@ class FeatureBuilder:
             }
         except (KeyError, ValueError):  # arrays that the group does not know
             return None
-        made._take(groups, schema)
+        made._take(groups, config, schema)
         return made
 
-    def _take(self, groups: Mapping[str, Group], schema: FeatureSchema | None) -> None:
+    def _take(
+        self, groups: Mapping[str, Group], config: FeaturesConfig, schema: FeatureSchema | None
+    ) -> None:
+        if schema is None and config.without:
+            every = (feature for group in groups.values() for feature in group.features)
+            gone = with_own_columns(config.without)
+            schema = FeatureSchema(tuple(feature for feature in every if feature.group not in gone))
         self._schema = schema
         self.groups = {
             kind: group if schema is None else group.for_schema(schema) for kind, group in groups.items()
@@ -231,7 +260,10 @@ class FeatureBuilder:
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
-        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
+        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them.
+
+        Where they have a column `retrieved`, as from `lists`, a value's standing in its list is among those rows.
+        """
         return self.table(self._frame(queries, pairs, *self.rows_of(queries, pairs)))
 
     def stream(
@@ -259,7 +291,8 @@ class FeatureBuilder:
     def _frame(
         self, queries: pl.DataFrame, pairs: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
     ) -> pl.DataFrame:
-        batch, order = PairBatch.of(queries, query_rows, product_rows)
+        among = pairs[RETRIEVED].to_numpy() if RETRIEVED in pairs.columns else None
+        batch, order = PairBatch.of(queries, query_rows, product_rows, among)
         block = self.block(batch)
         if order is not None:
             back = np.empty_like(order)
@@ -300,8 +333,13 @@ class FeatureBuilder:
             named.setdefault(name, catalogue.of_products(side).take(product_rows))
         return dict(reversed(named.items()))
 
+    @property
+    def ways(self) -> list[str]:
+        """By what candidates are retrieved, by name."""
+        return self._retrieval.names
+
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
-        """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
+        """Pairs of each query with the `count` products that all ways of searching find first together."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
         return pl.DataFrame(
             {
@@ -309,6 +347,20 @@ class FeatureBuilder:
                 "product_id": self.catalogue.product_ids.gather(rows),
             }
         ).sort("query_id", "product_id")
+
+    def lists(self, queries: pl.DataFrame, judgements: pl.DataFrame, count: int) -> pl.DataFrame:
+        """Lists as they are served, with what is judged of them: the candidates of each query, judged ones added.
+
+        judgements: query_id, product_id, grade. Returns query_id, product_id, grade (null: not judged) and retrieved
+        (false: a judged product that retrieval does not give), sorted by key; `build` takes it.
+        """
+        parts = []
+        for part in queries.iter_slices(QUERIES_AT_ONCE):
+            found = self.candidates(part, count).with_columns(pl.lit(value=True).alias(RETRIEVED))
+            judged = judgements.join(part, on="query_id", how="semi").select(*KEYS, "grade")
+            joined = found.join(judged, on=KEYS, how="full", coalesce=True, validate="1:1")
+            parts.append(joined.select(*KEYS, "grade", pl.col(RETRIEVED).fill_null(value=False)).sort(KEYS))
+        return pl.concat(parts).sort(KEYS)
 
     def retrieve(
         self, queries: QueryBatch, count: int, within: np.ndarray | None = None
@@ -324,6 +376,11 @@ class FeatureBuilder:
         started = time.perf_counter()
         yield
         self.seconds[group] = self.seconds.get(group, 0.0) + time.perf_counter() - started
+
+
+def with_own_columns(groups: Collection[str]) -> set[str]:
+    """The groups and, with `structured`, the shop's own extra columns, which come and go with it."""
+    return {*groups, "extra"} if "structured" in groups else {*groups}
 
 
 def parts(query_rows: np.ndarray, after: int, at_once: int) -> Iterator[tuple[int, int]]:

@@ -25,6 +25,7 @@ from features.disk import draft_beside, quick_sum
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import CatalogueVectors
 from features.encoders.comparisons import comparisons
+from features.encoders.nearest import VectorSearch
 from features.encoders.protocol import Encoder
 from features.encoders.vectors import RowVectors
 from features.media.columns import media_columns
@@ -32,7 +33,7 @@ from features.media.files import hashes_of
 from features.words.tokens import TokenisedColumns
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"
 
@@ -60,10 +61,14 @@ class CatalogueIndex:
         encoders: Mapping[str, Encoder],
         cache: EmbeddingCache,
         text_fields: Collection[str],
+        without: Collection[str] = (),
     ) -> CatalogueIndex:
-        """Every product's texts and photos by the encoders, by role, in order of preference."""
+        """Every product's texts and photos by the encoders, by role, in order of preference.
+
+        without: groups (text, image, …) whose cosines nothing is to use.
+        """
         rows = products["product_id"].arg_sort().to_numpy()
-        vectors = CatalogueVectors.of(products, rows, list(encoders.values()), cache, text_fields)
+        vectors = CatalogueVectors.of(products, rows, list(encoders.values()), cache, text_fields, without)
         in_order = products[rows]
         return cls(in_order["product_id"], rows, vectors, in_order)
 
@@ -101,6 +106,9 @@ def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mappin
         for place, side in enumerate(vectors.sides):
             found = vectors.of_products(side)
             arrays |= {f"vectors/{place}": found.vectors, f"rows/{place}": found.rows}
+            if any(one.product == side for one in vectors.finding):
+                search = vectors.search(side).arrays()
+                arrays |= {f"search/{place}/{name}": array for name, array in search.items()}
             sides.append([side.column, side.fingerprint])
         for kind, made in groups.items():
             arrays |= {f"group/{kind}/{name}": array for name, array in made.items()}
@@ -173,6 +181,9 @@ def _opened(
         place = places[one.product.column, one.product.fingerprint]
         sides[one.product] = RowVectors(arrays[f"vectors/{place}"], arrays[f"rows/{place}"])
     vectors = CatalogueVectors(compared, sides, cache)
+    for one in vectors.finding:
+        search = dict(_below(arrays, f"search/{places[one.product.column, one.product.fingerprint]}/"))
+        vectors.searches[one.product] = VectorSearch.from_arrays(sides[one.product], search)
     vectors.stats.reused = sum(len(found.vectors) for found in sides.values())
     vectors.stats.unreadable.update(about["unreadable"])
     groups: dict[str, Arrays] = {kind: dict(_below(arrays, f"group/{kind}/")) for kind in about["groups"]}

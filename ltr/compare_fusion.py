@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ltr.config import command_line, output
 
-SHORTCUTS = ("ranker", "folds", "threads", "seed")
+SHORTCUTS = ("ranker", "folds", "threads", "seed", "without")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:

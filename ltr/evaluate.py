@@ -2,7 +2,8 @@
 
 Measure a saved run without training. Alone: its held-out scores again, under the conventions asked for with
 --evaluation.KEY VALUE. With new judgements (and --queries, and another catalogue, --products): its saved model
-on them. New files use the column names that the run's config maps.
+on them. New files use the column names that the run's config maps. With --without photos, also the model as if
+the shop had none; what photos are worth to training is seen beside a run of ltr.train --without photos.
 
 With --baseline, another run beside it: paired tests for all queries and by segment. --fail-if-worse ends with
 status 1 when the baseline is better beyond noise or a segment falls; --markdown FILE is fit for a pull request.
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
     if given.run_file:
         measured, verdict = measure_files(given.run_file, given.qrels, given.baseline_file, conventions)
     else:
-        files = NewFiles(given.judgements, given.queries, given.products)
+        files = NewFiles(given.judgements, given.queries, given.products, given.without)
         measured, verdict = measure_saved_run(given.run, given.baseline, files, conventions)
     failed = bool(verdict and given.fail_if_worse and verdict.failures)
     if verdict and given.markdown:

@@ -1,4 +1,4 @@
-"""python -m ltr.train --objective lambdarank [--ranker lightgbm|xgboost] [--config FILE] [--folds 5]
+"""python -m ltr.train --objective lambdarank [--ranker lightgbm|xgboost] [--config FILE] [--folds 5] [--without photos]
 
 Train a LambdaMART ranker, measure it on queries it has not seen beside plain baselines and the ladder of
 feature groups, and write a run folder with model, figures and report. With no config: the demo shop.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ltr.config import command_line, output
 
-SHORTCUTS = ("objective", "ranker", "folds", "device", "threads", "seed")
+SHORTCUTS = ("objective", "ranker", "folds", "device", "threads", "seed", "without")
 
 
 def main(argv: Sequence[str] | None = None) -> Path:
@@ -26,10 +26,10 @@ def main(argv: Sequence[str] | None = None) -> Path:
     from ltr.reporting import console
     from ltr.reporting.run_page.run_report import save_run
     from ltr.reporting.runs_page import refresh_index
-    from ltr.runs.record import check_target, figures
+    from ltr.runs.record import check_target, figures, run_name
     from ltr.runs.training import train
 
-    target = given.run or Path(config.runs) / f"{config.name}-{config.ranker.kind}"
+    target = given.run or Path(config.runs) / run_name(config)
     check_target(target)
     examined = read_data(config)
     console.print_findings(examined.findings)

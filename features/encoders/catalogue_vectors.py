@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 
 from features.batch import QueryBatch
-from features.encoders import vectors
 from features.encoders.cache import EmbeddingCache
 from features.encoders.comparisons import Comparison, Side, compared_columns, comparisons
+from features.encoders.nearest import VectorSearch
 from features.encoders.protocol import Encoder
 from features.encoders.vectors import Hits, RowVectors
 from features.media.columns import PREFIX, hash_column
@@ -48,7 +48,7 @@ class CatalogueVectors:
         self.compared = compared
         self.stats = EncodingStats()
         self._products, self._cache = products, cache
-        self._holders: dict[Side, vectors.Holders] = {}
+        self.searches: dict[Side, VectorSearch] = {}
 
     @classmethod
     def of(
@@ -58,12 +58,14 @@ class CatalogueVectors:
         encoders: Collection[Encoder],
         cache: EmbeddingCache,
         text_fields: Collection[str],
+        without: Collection[str] = (),
     ) -> CatalogueVectors:
         """Read by the encoders, or from the cache; texts of the chosen fields, and the title for searches.
 
-        products: in the catalogue's own order; rows: (n,) the row of it that each row of the index is.
+        products: in the catalogue's own order; rows: (n,) the row of it that each row of the index is; without:
+        groups of cosines that are left out.
         """
-        compared = compare(encoders, products, text_fields)
+        compared = [one for one in compare(encoders, products, text_fields) if one.group not in without]
         made = cls(compared, {}, cache)
         sides = dict.fromkeys(one.product for one in compared)
         made._products = {side: made._embed(side, products, "product").take(rows) for side in sides}
@@ -78,6 +80,11 @@ class CatalogueVectors:
         """By group, the cosine that finds its nearest products: by title (text), by photo (image), by sound."""
         return {one.group: one for one in self.compared if one.searches}
 
+    @property
+    def finding(self) -> list[Comparison]:
+        """The cosines by which products are looked for: those `searched`, and words against photos and back."""
+        return [one for one in self.compared if one.searches or one.query.modality != one.product.modality]
+
     def of_products(self, side: Side) -> RowVectors:
         return self._products[side]
 
@@ -91,22 +98,20 @@ class CatalogueVectors:
         Only positive cosines count; ties go to the lower row. Asked again for fewer, it does not look again.
         within: (products,) bool, those that may be found.
         """
+        sought = self.of_queries(queries, by.query)
         if within is not None:
-            items = self._products[by.product]
-            passing = RowVectors(items.vectors, np.where(within, items.rows, -1))
-            return vectors.nearest(self.of_queries(queries, by.query), passing, n)
+            return self.search(by.product).nearest(sought, n, within)
         known: list[tuple[int, Hits]] = queries.once(("nearest", by), list)
         if not known or known[0][0] < n:
-            known[:] = [(n, self._search(queries, by, n))]
+            known[:] = [(n, self.search(by.product).nearest(sought, n))]
         found = known[0][1]
         return found if known[0][0] == n else found.first(n)
 
-    def _search(self, queries: QueryBatch, by: Comparison, n: int) -> Hits:
-        sought = self.of_queries(queries, by.query)
-        items = self._products[by.product]
-        if by.product not in self._holders:
-            self._holders[by.product] = vectors.Holders.of(items)
-        return vectors.nearest(sought, items, n, self._holders[by.product])
+    def search(self, side: Side) -> VectorSearch:
+        """The search among the products' vectors of one side, made or opened once."""
+        if side not in self.searches:
+            self.searches[side] = VectorSearch.of(self._products[side])
+        return self.searches[side]
 
     def _embed(self, side: Side, table: pl.DataFrame, what: str) -> RowVectors:
         label = f"{what} {side.column.removeprefix(PREFIX)}"

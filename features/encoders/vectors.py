@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 _PAIRS_AT_ONCE = 4096  # two gathered blocks of 384 floats stay within 13 MB, near the cache
 _QUERIES_AT_ONCE = 256  # times 50,000 items: a 51 MB block of cosines
-_ROUNDING = 1e-5  # more than a matrix product of float32 differs from a pair's own sum
+ROUNDING = 1e-5  # more than a matrix product of float32 differs from a pair's own sum
 
 
 class RowVectors(NamedTuple):
@@ -85,36 +86,52 @@ class Holders:
         return self.items[self.starts[vectors[place]] + within], place
 
 
-def nearest(queries: RowVectors, items: RowVectors, n: int, holders: Holders | None = None) -> Hits:
+def nearest(
+    queries: RowVectors,
+    items: RowVectors,
+    n: int,
+    holders: Holders | None = None,
+    above: float = ROUNDING,
+) -> Hits:
     """The n items of highest cosine per query: rows of queries and of items, and cosines.
 
-    Only positive cosines count (above rounding, 1e-5): of items with nothing in common with the
-    query none is near, so it may have fewer than n, or none. Equal cosines go to the lower item
+    Only cosines `above` count, positive ones by default (beyond rounding): of items with nothing in common
+    with the query none is near, so it may have fewer than n, or none. Equal cosines go to the lower item
     row. holders: of the items, where they are at hand.
     """
     known = np.flatnonzero(queries.rows >= 0)
     holders = holders or Holders.of(items)
     blocks = [known[at : at + _QUERIES_AT_ONCE] for at in range(0, len(known), _QUERIES_AT_ONCE)]
+    return joined([_nearest_of(block, queries, items, n, holders, above) for block in blocks])
+
+
+def joined(found: Sequence[Hits]) -> Hits:
+    """The hits of several parts of the queries, in order."""
     none = Hits(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float32)))
-    found = [none, *(_nearest_of(block, queries, items, n, holders) for block in blocks)]
-    return Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    return Hits(*(np.concatenate(parts) for parts in zip(none, *found, strict=True)))
 
 
-def _nearest_of(block: np.ndarray, queries: RowVectors, items: RowVectors, n: int, holders: Holders) -> Hits:
-    scores = queries.vectors[queries.rows[block]] @ items.vectors.T
-    scores[:, holders.none] = -1.0  # else they would take the places of items among the n nearest
-    query, vector = np.nonzero(_contenders(scores, n))
-    item, place = holders.of_vectors(vector)
-    query = block[query[place]]
+def best_items(queries: RowVectors, items: RowVectors, query: np.ndarray, item: np.ndarray, n: int) -> Hits:
+    """Of pairs (m,) of rows of queries and of items, the n of highest cosine per query, each summed by itself."""
     exact = np.clip(dots(queries.take(query), items.take(item)), -1.0, 1.0)
     order = np.lexsort((item, -exact, query))
     return Hits(query[order], item[order], exact[order]).first(n)
 
 
-def _contenders(scores: np.ndarray, n: int) -> np.ndarray:
-    """Mask of the positive scores that reach a row's n-th highest, near-ties with it included."""
-    positive = scores > _ROUNDING
+def _nearest_of(
+    block: np.ndarray, queries: RowVectors, items: RowVectors, n: int, holders: Holders, above: float
+) -> Hits:
+    scores = queries.vectors[queries.rows[block]] @ items.vectors.T
+    scores[:, holders.none] = -np.inf  # else they would take the places of items among the n nearest
+    query, vector = np.nonzero(_contenders(scores, n, above))
+    item, place = holders.of_vectors(vector)
+    return best_items(queries, items, block[query[place]], item, n)
+
+
+def _contenders(scores: np.ndarray, n: int, above: float) -> np.ndarray:
+    """Mask of the scores above a floor that reach a row's n-th highest, near-ties with it included."""
+    counted = scores > above
     if scores.shape[1] <= n:
-        return positive
+        return counted
     last = np.partition(scores, -n, axis=1)[:, -n, np.newaxis]
-    return positive & (scores >= last - _ROUNDING)
+    return counted & (scores >= last - ROUNDING)

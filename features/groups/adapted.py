@@ -167,8 +167,8 @@ class _Folds:
         if left_out not in self._paths:
             kept = ~np.isin(self._fold_of, list(left_out))
             rows = self._lists.rows_where(kept)
-            sides = (side.take(rows) for side in self._sides)
-            self._paths[left_out] = fit_path(*sides, self._lists.take(kept), STRENGTHS)
+            asked, offered = (side.take(rows) for side in self._sides)
+            self._paths[left_out] = fit_path(asked, offered, self._lists.take(kept), STRENGTHS)
         return self._paths[left_out]
 
     def _gains(self, one: AdaptedMap, fold: int) -> np.ndarray:

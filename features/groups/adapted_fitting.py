@@ -48,7 +48,9 @@ class AdaptedMap:
 
 @dataclass(frozen=True, eq=False)
 class GradedLists:
-    """Lists of rows laid end to end. sizes: (q,) rows of each; gains: (n,) what each grade is worth, 0 or more."""
+    """Lists of rows laid end to end. sizes: (q,) rows of each; gains: (n,) what each grade is worth, 0 or
+    more, NaN where nobody judged: such rows say nothing here, and take no place.
+    """
 
     sizes: np.ndarray
     gains: np.ndarray
@@ -71,11 +73,13 @@ class GradedLists:
         place = np.arange(len(of)) - self.starts[:-1][of]
         depth = np.where(place < CUTOFF, 1 / np.log2(place + 2.0), 0.0)
 
-        def dcg(by: np.ndarray) -> np.ndarray:
-            return np.bincount(of, self.gains[np.lexsort((-by, of))] * depth, minlength=len(self.sizes))
+        gains = np.nan_to_num(self.gains)
+        known = ~np.isnan(scores) & ~np.isnan(self.gains)
 
-        best = dcg(self.gains)
-        found = dcg(np.where(np.isnan(scores), -np.inf, scores))
+        def dcg(by: np.ndarray) -> np.ndarray:
+            return np.bincount(of, gains[np.lexsort((-by, of))] * depth, minlength=len(self.sizes))
+
+        found, best = dcg(np.where(known, scores, -np.inf)), dcg(gains)
         return np.divide(found, best, out=np.full(len(best), np.nan), where=best > 0)
 
 
@@ -86,7 +90,7 @@ def fit_path(
 
     Empty where the lists tell nothing: no row has both vectors, or no list has rows of different gains.
     """
-    there = (asked.rows >= 0) & (offered.rows >= 0)
+    there = (asked.rows >= 0) & (offered.rows >= 0) & ~np.isnan(lists.gains)
     loss = _ListwiseLoss.of(asked, offered, _drawn(there, lists), lists)
     if loss is None:
         return {}

@@ -14,6 +14,12 @@ from scipy import sparse
 
 from features.words.term_counts import PairTerms
 
+_POSTINGS = ("starts", "documents", "counts", "impacts", "peaks")
+_ROUNDING = 1e-5  # more than sums of a query's weights differ by their order, and by adding 32 bits
+_FEW = (
+    8  # documents that pass a filter are looked up one by one where the terms' lists are so many times longer
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Bm25:
@@ -58,45 +64,102 @@ class Bm25:
 
 @dataclass(frozen=True, eq=False)
 class Postings:
-    """By term, the documents that have it and how often: those of term t are `starts[t] : starts[t + 1]`."""
+    """By term, the documents that have it and how often: those of term t are `starts[t] : starts[t + 1]`, rising.
+
+    impacts: what each count adds to its document's score, float32; peaks: (terms,) the most of each term's.
+    """
 
     starts: np.ndarray
     documents: np.ndarray
     counts: np.ndarray
+    impacts: np.ndarray
+    peaks: np.ndarray
 
     @classmethod
-    def of(cls, counts: sparse.csr_array) -> Postings:
+    def of(cls, counts: sparse.csr_array, bm25: Bm25) -> Postings:
         by_term = counts.tocsc()
-        return cls(by_term.indptr.astype(np.int64), by_term.indices, by_term.data)
+        starts = by_term.indptr.astype(np.int64)
+        terms = np.repeat(np.arange(counts.shape[1]), np.diff(starts))
+        impacts = bm25.weights(by_term.data, by_term.indices, terms).astype(np.float32)
+        peaks = np.zeros(counts.shape[1])
+        used = np.flatnonzero(np.diff(starts))
+        if len(used):
+            peaks[used] = np.maximum.reduceat(impacts, starts[used])
+        return cls(starts, by_term.indices, by_term.data, impacts, peaks)
 
     def best(
         self, bm25: Bm25, terms: np.ndarray, n: int, within: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows and scores of the n best documents for these term codes, best first.
 
-        Only documents with one of the terms, and no others are looked at; ties go to the lower row.
-        within: (documents,) bool, those that may be found; their scores do not hang on it.
+        Only documents with one of the terms; ties go to the lower row. Terms are added from the most telling to the
+        least, and documents without the telling ones are not looked at once they cannot reach the n-th any more
+        (MaxScore: Turtle and Flood, 1995): the answer is that of looking at all. within: (documents,) bool, those
+        that may be found; their scores do not hang on it.
         """
-        scores = np.zeros(len(bm25.lengths))  # pages of it that no document needs are never touched
-        met = [np.zeros(0, dtype=self.documents.dtype)]
-        for term in terms.tolist():
+        found = self._contenders(bm25, terms, n, within)
+        scores = np.zeros(len(found))
+        for term in terms.tolist():  # in the query's order, whatever was looked at: sums to the last bit
+            scores += self._weights(bm25, term, found)
+        order = np.argsort(-scores, kind="stable")[:n]
+        order = order[scores[order] > 0]
+        return found[order].astype(np.int64), scores[order]
+
+    def _contenders(self, bm25: Bm25, terms: np.ndarray, n: int, within: np.ndarray | None) -> np.ndarray:
+        """Documents, rising, among which the n best are."""
+        distinct, repeats = np.unique(terms, return_counts=True)
+        peaks = self.peaks[distinct] * repeats
+        order = np.argsort(-peaks, kind="stable")
+        to_come = np.cumsum(peaks[order][::-1])[::-1] * (1 + _ROUNDING)
+        scores = np.zeros(len(bm25.lengths), dtype=np.float32)  # untouched pages cost nothing
+        found = np.zeros(0, dtype=self.documents.dtype)
+        closed = within is not None and _FEW * within.sum() < (np.diff(self.starts)[distinct]).sum()
+        if closed and within is not None:
+            found = np.flatnonzero(within).astype(self.documents.dtype)
+        for place, most in zip(order, to_come, strict=True):
+            term, times = int(distinct[place]), np.float32(repeats[place])
+            least = np.partition(scores[found], -n)[-n] * (1 - _ROUNDING) if len(found) > n else 0.0
+            if most < least:  # no document without any of the terms so far can come in
+                found = found[scores[found] + most >= least]
+                found, closed = found if closed else np.sort(found), True
             part = slice(self.starts[term], self.starts[term + 1])
-            documents = self.documents[part]
-            met.append(documents[scores[documents] == 0])
-            scores[documents] += bm25.weights(self.counts[part], documents, np.full(1, term))
-        found = np.concatenate(met)
-        if within is not None:
-            found = found[within[found]]
+            if closed and len(found) * _FEW < part.stop - part.start:
+                there, entries = self._entries(term, found)
+                scores[found[there]] += times * self.impacts[entries]
+                continue
+            documents, impacts = self.documents[part], self.impacts[part]
+            if closed:
+                scores[documents] += times * impacts
+                continue
+            if within is not None:
+                documents, impacts = documents[within[documents]], impacts[within[documents]]
+            before = scores[documents]
+            found = np.concatenate([found, documents[before == 0]])
+            scores[documents] = before + times * impacts
         reached = scores[found]
         if len(found) > n:
-            found = found[reached >= np.partition(reached, -n)[-n]]
-        found = np.sort(found)
-        best = found[np.argsort(-scores[found], kind="stable")][:n]
-        return best.astype(np.int64), scores[best]
+            found = found[reached >= np.partition(reached, -n)[-n] * (1 - _ROUNDING)]
+        return np.sort(found)
+
+    def _weights(self, bm25: Bm25, term: int, documents: np.ndarray) -> np.ndarray:
+        """What a term adds to each of these documents (m,), rising: 0 where they do not have it."""
+        there, entries = self._entries(term, documents)
+        added = np.zeros(len(documents))
+        added[there] = bm25.weights(self.counts[entries], documents[there], np.full(1, term))
+        return added
+
+    def _entries(self, term: int, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which of these documents (m,), rising, have the term, and where in the lists."""
+        having = self.documents[self.starts[term] : self.starts[term + 1]]
+        if not len(having):
+            return np.zeros(len(documents), dtype=bool), np.zeros(0, dtype=np.int64)
+        place = np.searchsorted(having, documents)
+        there = having[np.minimum(place, len(having) - 1)] == documents
+        return there, self.starts[term] + place[there]
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        return {f"{name}.{part}": getattr(self, part) for part in ("starts", "documents", "counts")}
+        return {f"{name}.{part}": getattr(self, part) for part in _POSTINGS}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> Postings:
-        return cls(*(arrays[f"{name}.{part}"] for part in ("starts", "documents", "counts")))
+        return cls(*(arrays[f"{name}.{part}"] for part in _POSTINGS))

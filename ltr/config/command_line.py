@@ -37,6 +37,7 @@ SHORTCUTS = {
     "threads": "ranker.threads",
     "seed": "ranker.seed",
     "folds": "split.folds",
+    "without": "features.without",
 }
 
 

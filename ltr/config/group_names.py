@@ -8,7 +8,7 @@ from features.encoders.comparisons import TEXT_FIELDS
 from features.sources.load import CatalogueConfig
 from ltr.data.embedded import EMBEDDED, EmbeddingFusionConfig
 
-GROUPS = ("lexical", "structured", "text", "image")  # of which a table is made: what is fitted is no rung
+GROUPS = ("lexical", "behaviour", "structured", "text", "image")
 
 
 def media_of(data: object) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ decision       The decision record: tried, planned, seen, decided
 estimates      An estimate with each unit's influence on it; differences and intervals
 interleaving/  Lists mixed from several rankers, and which ranker their clicks prefer
 kinds          The kinds of experiments by name: settings, analysis, help
+looks/         Looking before the end: bounds at planned looks, intervals valid at any time
 metrics        What is measured: means, shares, ratios of sums, quantiles
 off_policy/    What a new policy would have earned, from another's log, or why that cannot be known
 outcome        What every analysis ends in: verdict, checks, assumptions, tables

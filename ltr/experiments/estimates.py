@@ -41,6 +41,18 @@ class Estimate:
     def error(self) -> float:
         return float(np.sqrt(self.variance))
 
+    @property
+    def known(self) -> bool:
+        """Whether the data say anything of its error."""
+        return self.units > 1 and bool(np.isfinite(self.error) and self.error > 0)
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p of a value of 0, by Student's t; 1 where nothing varies."""
+        if not self.known:
+            return 1.0
+        return float(2 * student.sf(abs(self.value) / self.error, self.units - 1))
+
     def interval(self, level: float = 0.05, df: float | None = None) -> tuple[float, float]:
         """Student-t interval of coverage 1 − level."""
         reach = float(student.isf(level / 2, df or self.units - 1)) * self.error
@@ -57,6 +69,10 @@ class Difference:
     @property
     def value(self) -> float:
         return self.b.value - self.a.value
+
+    @property
+    def units(self) -> int:
+        return self.a.units + self.b.units
 
     @property
     def error(self) -> float:

@@ -1,5 +1,7 @@
 """The steps that commands share: features prepared, strategies compared, robustness measured.
 
+behaviour              From a config's events to the tables of behaviour features, and one person out
+                       of all of them
 examination            What training starts from: features, the split, and what the data doctor says of
                        both
 first_config           From a shop's own files to a first config: columns guessed, explained in

@@ -164,7 +164,7 @@ def _scores_without(config: Config, catalogue: ThinnedCatalogue, trained: Traine
 
 def _values(rows: EmbeddedDataset, scores: np.ndarray, config: EvaluationConfig) -> pl.DataFrame:
     judged = rows.data.frame.select("query_id", "product_id", "grade").with_columns(score=pl.Series(scores))
-    return evaluate(judged.filter(pl.col("score").is_finite()), config)
+    return evaluate(judged.filter(pl.col("score").is_finite(), pl.col("grade").is_not_null()), config)
 
 
 def _point(

@@ -39,6 +39,11 @@ class RankerSettings(KindSettings):
     limits: ClassVar[Limits] = Limits()
     """What its library refuses, for the data doctor."""
 
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether `fit` heeds `Dataset.row_weights`; one that does not gets so many fewer rows of assumed grades."""
+        return False
+
     def search_space(self) -> dict[str, Range]:
         """What ltr.tune tries by default, by setting; empty: it cannot be tuned."""
         return {}
@@ -67,6 +72,8 @@ class Ranker(Protocol):
 
     def fit(self, train: Dataset, validation: Dataset | None = None) -> None:
         """Learn the order of each query's pairs; the validation part, where there is one, only stops it early.
+
+        Every row has a grade; one that is assumed, not judged (`Dataset.assumed`), counts less where it weighs rows.
 
         The same data, settings and seed give the same scores, whatever the order of rows. Any finite grades from
         0 up will do, features may be missing (NaN), and categories are codes. Raises InputError for data,

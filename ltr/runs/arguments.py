@@ -16,6 +16,9 @@ def of_evaluate(doc: str | None) -> argparse.ArgumentParser:
     made.add_argument("--queries", type=Path, help="new queries")
     made.add_argument("--judgements", "--judgments", type=Path, help="grades of products for queries")
     made.add_argument("--products", type=Path, help="another catalogue")
+    made.add_argument(
+        "--without", help="measure the model on them as if the shop had no photos (text, …), too"
+    )
     made.add_argument("--baseline", type=Path, help="a run to compare with")
     made.add_argument("--run-file", type=Path, help="another ranker's results, as TREC's run; with --qrels")
     made.add_argument("--qrels", type=Path, help="judgements, as TREC's qrels")
@@ -30,7 +33,7 @@ def check_evaluate(given: argparse.Namespace) -> None:
     """Raise InputError for arguments of ltr.evaluate that need another, or do not go together."""
     if not given.baseline_file:
         command_line.require(given, "baseline", "fail_if_worse", "markdown")
-    command_line.require(given, "judgements", "queries", "products")
+    command_line.require(given, "judgements", "queries", "products", "without")
     command_line.require(given, "qrels", "run_file")
     command_line.require(given, "run_file", "qrels", "baseline_file")
     command_line.refuse_both(given, "run_file", "judgements", "baseline")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from features.batch import PairBatch, QueryBatch
+from features.batch import Block, PairBatch, QueryBatch
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
@@ -49,14 +50,15 @@ class SavedRun:
     def score_list(self, builder: FeatureBuilder, query: QueryBatch, product_rows: np.ndarray) -> np.ndarray:
         """The model's score (n,) of one query's candidates, (n,) rising rows of the builder's index."""
         block = builder.block(PairBatch.of_one(query, product_rows))
-        keys = {
-            "query_id": query.frame["query_id"][0],
-            "product_id": builder.catalogue.product_ids[product_rows],
-        }
+        data = self.list_dataset(query, builder.catalogue.product_ids[product_rows], block)
+        return self.score_dataset(data, query.frame, builder)
+
+    def list_dataset(self, query: QueryBatch, product_ids: pl.Series, block: Block) -> Dataset:
+        """One query's candidates, (n,) rising ids, with the features just made of them, as the model takes them."""
+        keys = {"query_id": query.frame["query_id"][0], "product_id": product_ids}
         # An anchored model's other scorers read features by name.
         whole = self.config.embeddings is not None or self.config.train.used
-        data = Dataset.of_list(pl.DataFrame(keys), block, columns=whole)
-        return self.score_dataset(data, query.frame, builder)
+        return Dataset.of_list(pl.DataFrame(keys), block, columns=whole)
 
     def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:
         """The model's score (n,) of each pair, in the order of `pairs`."""
@@ -67,13 +69,31 @@ class SavedRun:
         return pairs.join(scored, on=KEYS, how="left", maintain_order="left")["score"].to_numpy()
 
     def score_dataset(
-        self, data: Dataset, queries: pl.DataFrame | None = None, builder: FeatureBuilder | None = None
+        self,
+        data: Dataset,
+        queries: pl.DataFrame | None = None,
+        builder: FeatureBuilder | None = None,
+        without: Collection[str] = (),
     ) -> np.ndarray:
-        """Scores (n,) aligned with `data`; queries and builder are needed where embeddings are features."""
+        """Scores (n,) aligned with `data`; queries and builder are needed where embeddings are features.
+
+        without: groups of features whose values are missing, as in a shop that has nothing for them.
+        """
         rows = EmbeddedDataset(data)
         if queries is not None and builder is not None:
             rows = embedded_dataset(self.config, data, queries, builder)
-        return self.model.score(rows)
+        return self.model.score(rows.emptied(without) if without else rows)
+
+    def check_groups(self, groups: Collection[str]) -> None:
+        """Raise InputError for a group of which the run has no feature."""
+        for group in groups:
+            if group not in self.schema.groups:
+                raise InputError(
+                    where="command line, --without",
+                    expected=f"groups of the run's features ({', '.join(self.schema.groups)})",
+                    got=repr(group),
+                    cure="name one of them",
+                )
 
     def dataset(self, table: pl.DataFrame) -> Dataset:
         """A built table as the model takes it; InputError naming a feature that differs from the run's."""

@@ -1,11 +1,15 @@
-"""What the commands that put a run to use take on their command lines: ltr.rank, ltr.explain, ltr.compare."""
+"""What the commands that put a run to use take on their command lines: ltr.rank, explain, compare, export."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Literal, get_args
 
 from ltr.config import command_line
+
+Target = Literal["elasticsearch-ltr", "opensearch-ltr", "vespa", "onnx", "treelite"]  # of ltr.export
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 def of_rank(doc: str | None) -> argparse.ArgumentParser:
@@ -56,3 +60,13 @@ def check_compare(given: argparse.Namespace) -> None:
     if given.like is None and len(set(given.products)) < max(2, len(given.products)):
         got = " ".join(given.products) or "none"
         raise command_line.misuse("two or more different product ids", got, "name each product once")
+
+
+def of_export(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, config=False, json=True)
+    command_line.add_run(made)
+    made.add_argument("--target", choices=TARGETS, required=True, help="what the model is for")
+    version_help = "of the search engine, which has to be named; of a library: default the installed one"
+    made.add_argument("--engine-version", metavar="X", help=version_help)
+    made.add_argument("--out", type=Path, help="the folder to write; default: exports/RUN-TARGET")
+    return made

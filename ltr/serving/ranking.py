@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
     row = {"query_id": "query", "text": text, "image": photo}
     files = {column_of(modality): data for modality, data in (media or {}).items()}
     schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
-    return pl.DataFrame([row | files], schema=schema)
+    return pl.DataFrame([row | files], schema=schema).hstack([pl.Series("at", [datetime.now(UTC)])])
 
 
 def catalogue_of(run: SavedRun) -> pl.DataFrame:
@@ -175,22 +176,38 @@ def side_by_side(ranked: pl.DataFrame, top: int) -> pl.DataFrame:
 
 
 def rank(
-    run: SavedRun, builder: FeatureBuilder, query: QueryBatch, candidates: int = CANDIDATES
+    run: SavedRun, builder: FeatureBuilder, query: QueryBatch, candidates: int | None = None
 ) -> pl.DataFrame:
     """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score.
 
-    candidates: from BM25, and as many from each cosine.
+    candidates: how many, by all ways together; None for as many as the run was trained with: standings are among them.
     """
-    _, rows = builder.retrieve(query, candidates)
-    _refuse_unreadable(builder)
+    rows = candidates_of(builder, query, candidates or run.config.lists.candidates)
     if not len(rows):
         return pl.DataFrame(schema={"rank": pl.Int64, "product_id": pl.String})
     return listed(builder, rows, run.score_list(builder, query, rows))
 
 
+def candidates_of(
+    builder: FeatureBuilder, query: QueryBatch, count: int, within: np.ndarray | None = None
+) -> np.ndarray:
+    """Rows of the index, rising: the `count` that all ways of retrieval find first together.
+
+    within: (products,) bool, only these. Raises InputError for a file of the query that cannot be read.
+    """
+    _, rows = builder.retrieve(query, count, within)
+    _refuse_unreadable(builder, query)
+    return rows
+
+
+def best_first(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(n,) places by score, ties by product_id: rows of an index lie by it."""
+    return np.lexsort((rows, -scores))
+
+
 def listed(builder: FeatureBuilder, rows: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
     """What is shown of these rows of the index, (n,) rising, best score first."""
-    order = np.lexsort((rows, -scores))  # rows of an index lie by product_id
+    order = best_first(rows, scores)
     products = builder.catalogue.products
     # Column by column: a frame's select waits for polars' threads, longer than all else here takes.
     shown = [products[name].gather(rows[order]) for name in SHOWN if name in products.columns]
@@ -203,14 +220,15 @@ def in_order(pairs: pl.DataFrame, scores: np.ndarray) -> pl.DataFrame:
     return scored.sort("score", "product_id", descending=[True, False]).with_row_index("rank", offset=1)
 
 
-def _refuse_unreadable(builder: FeatureBuilder) -> None:
+def _refuse_unreadable(builder: FeatureBuilder, query: QueryBatch) -> None:
     """Raise InputError for a file of the query that its encoder could not read; words it does not know are none."""
-    for column in builder.stats.unreadable:
-        what = column.removeprefix("query ")
-        if what not in (column, "text"):
+    vectors = builder.catalogue.vectors
+    for side in dict.fromkeys(one.query for one in vectors.compared if one.query.modality != "text"):
+        given = query.column(side.column)[0] is not None
+        if given and vectors.of_queries(query, side).rows[0] < 0:
             raise InputError(
                 where="the query",
-                expected=f"{what} that its encoder can read",
+                expected=f"{side.modality} that its encoder can read",
                 got="none that can be read",
                 cure="name a whole file",
             )

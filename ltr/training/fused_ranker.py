@@ -5,6 +5,7 @@ Both are fitted on the training pairs alone, fold by fold, and saved with the mo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from features.groups.adapted_fitting import GradedLists
 from features.groups.embeddings import EmbeddingFeatures
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
-from ltr.data.gains import gains_of
+from ltr.data.gains import Gain, gains_of
 from ltr.rankers import Ranker
 from ltr.training.anchoring import load_anchored
 
@@ -36,15 +37,20 @@ class FusedRanker:
         self._projection, self._adapted = projection, adapted
 
     def fit(self, train: EmbeddedDataset, validation: EmbeddedDataset | None) -> None:
-        """Fit projection and maps on the training rows, then the ranker; validation only stops it."""
+        """Fit projection and maps on training rows, then the ranker; validation only stops it, by its judged rows."""
+        weighing = self.ranker.config.weighs_rows
         own = None
         if self._embeddings and self._embeddings.fields:
-            fields = {name: train.vectors[name] for name in self._embeddings.fields}
+            rows = train.for_training(weighing=weighing)
+            fields = {name: rows.vectors[name] for name in self._embeddings.fields}
             self._projection = EmbeddingFeatures.fit(fields, self._embeddings.components)
         if self._embeddings and self._embeddings.adapted:
-            lists = GradedLists(train.data.groups, gains_of(train.data.grades, self.ranker.config.gain))
+            lists = GradedLists(train.data.groups, _gains(train.data, self.ranker.config.gain))
             self._adapted, own = AdaptedSimilarity.fit(train.vectors, self._embeddings.adapted, lists)
-        self.ranker.fit(self._extended(train, own), self.extend(validation) if validation else None)
+        seen = self._extended(train, own).for_training(
+            weighing=weighing
+        )  # standings are those of whole lists
+        self.ranker.fit(seen, self.extend(validation).judged() if validation else None)
 
     def score(self, rows: EmbeddedDataset) -> np.ndarray:
         """Scores (n,), aligned with the dataset's rows."""
@@ -83,4 +89,13 @@ class FusedRanker:
             beside.append(pl.DataFrame(adapted, schema=self._adapted.names).fill_nan(None))
         if not beside:
             return rows.data
-        return Dataset.from_frame(pl.concat([rows.data.frame, *beside], how="horizontal"))
+        table = pl.concat([rows.data.frame, *beside], how="horizontal")
+        return replace(Dataset.from_frame(table), unjudged=rows.data.unjudged)
+
+
+def _gains(data: Dataset, gain: Gain) -> np.ndarray:
+    """(n,) what each grade is worth; NaN where nobody judged."""
+    judged = data.is_judged
+    found = np.full(len(judged), np.nan)
+    found[judged] = gains_of(data.grades[judged], gain)
+    return found

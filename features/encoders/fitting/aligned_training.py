@@ -1,6 +1,7 @@
 """Fit an aligned encoder to a frozen text space: photos beside their texts, all other texts of the batch away.
 
-Locked-text tuning (Zhai et al., "LiT", 2022) with the symmetric contrastive loss of CLIP (Radford et al.,
+What comes out hangs on the steps alone, never on how fast they were: a time limit cuts the fitting short, and says
+so. Locked-text tuning (Zhai et al., "LiT", 2022) with the symmetric contrastive loss of CLIP (Radford et al.,
 2021) and its learnt temperature. Which pairs these are, its caller decides. A fitting that was killed goes on
 where its last checkpoint left it.
 """
@@ -8,6 +9,7 @@ where its last checkpoint left it.
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import pickle
 import time
@@ -35,11 +37,15 @@ from features.encoders.image.aligned_network import PhotoNetwork, as_batch, enco
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.encoders.protocol import fingerprint_of
 from features.errors import InputError
+from features.progress import clock
+
+log = logging.getLogger(__name__)
 
 _AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all
 _COLDEST = 0.01  # temperature: below it a handful of hard negatives takes the whole gradient
 _CHECKPOINT_SECONDS = 30.0
 _TOLD_SECONDS = 15.0
+_ESTIMATED_AFTER = 8  # steps of this process: then it is known how long they take
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,9 @@ class Fitted:
     recall: float
     epochs: int
     seconds: float
-    """Spent in training, over all the times it was started."""
+    """Spent, over all the times it was started."""
+    cut: bool
+    """Whether the time limit ended it: with more minutes it goes on from its checkpoint."""
     trained_on: int
     held_out: int
 
@@ -87,14 +95,17 @@ def fit_aligned_encoder(
     checkpoint: Path,
     tell: Callable[[Progress], None] = lambda _: None,
     base: Path | None = None,
+    spent: float = 0.0,
 ) -> Fitted:
-    """Train until the epochs or minutes are over, or recall on held-out pairs no longer rises.
+    """Train until the epochs are over, recall on held-out pairs no longer rises, or the minutes cut it short.
 
+    spent: seconds of the minutes that are gone already, on reading and encoding the pairs.
     checkpoint: a file kept on the way; one of the same pairs and settings is gone on from, any other is
     overwritten. base: the folder that a path of `weights` or `start` starts from.
-    Raises InputError for an aligned encoder to start from that is not there, or is of another shape.
+    Raises InputError for an aligned encoder to start from that is not there, or is of another shape, and where
+    no minute is left to begin with.
     """
-    return _Fitting(pairs, settings, device, checkpoint, tell, base).run()
+    return _Fitting(pairs, settings, device, checkpoint, tell, base).run(spent)
 
 
 class _Fitting:
@@ -120,6 +131,7 @@ class _Fitting:
         self._optimiser = torch.optim.AdamW(self._parameter_groups(), lr=0.0)
         self._averaged = copy.deepcopy(self._photo_network)
         self._standing = _Standing()
+        self._taken, self._before = 0, 0.0  # steps of this process, and the seconds before them
         self._best = copy.deepcopy(self._photo_network)
         self._key = fingerprint_of(
             {
@@ -136,21 +148,46 @@ class _Fitting:
 
     @property
     def _share(self) -> float:
-        """How much of the fitting is done: of its steps or of its time, whichever is further."""
-        limit = 60 * (self._settings.minutes or math.inf)
-        return max(self._standing.step / self._steps, self._standing.seconds / limit)
+        """How much of the fitting is done; of its steps, so that a busy machine ends with the same network."""
+        return self._standing.step / self._steps
 
-    def run(self) -> Fitted:
-        while self._share < 1 and self._standing.stale_epochs < self._settings.patience:
-            self._run_epoch()
+    @property
+    def _limit(self) -> float:
+        return 60 * (self._settings.minutes or math.inf)
+
+    @property
+    def _over(self) -> bool:
+        return self._share >= 1 or self._standing.stale_epochs >= self._settings.patience
+
+    def run(self, spent: float) -> Fitted:
         standing = self._standing
+        standing.seconds += spent
+        self._before = standing.seconds
+        while not self._over and standing.seconds < self._limit:
+            self._run_epoch()
+        if standing.step == 0:
+            raise InputError(
+                where="aligned.minutes",
+                expected="time left to fit in, after photos and texts were read",
+                got=f"{standing.seconds / 60:.1f} minutes gone of {self._settings.minutes:g}",
+                cure="run it again (the texts' vectors are kept), or allow more minutes",
+            )
+        if not self._over:
+            log.warning(
+                "WARN: cut short by aligned.minutes %g after step %s of %s (epoch %d of %d): the learning rate has "
+                "not fallen yet, and a busy machine gives another network; run it again with more minutes to go on",
+                *(self._settings.minutes, f"{standing.step:,}", f"{self._steps:,}"),
+                *(math.ceil(standing.step / self._epoch_steps), self._settings.epochs),
+            )
+        measured = standing.best_recall >= 0  # else it was cut in its first epoch
         return Fitted(
-            self._best.eval(),
-            standing.best_recall,
-            math.ceil(standing.step / self._epoch_steps),
-            standing.seconds,
-            len(self._train),
-            len(self._held),
+            (self._best if measured else self._averaged).eval(),
+            standing.best_recall if measured else self._recall(),
+            epochs=math.ceil(standing.step / self._epoch_steps),
+            seconds=standing.seconds,
+            cut=not self._over,
+            trained_on=len(self._train),
+            held_out=len(self._held),
         )
 
     def _run_epoch(self) -> None:
@@ -167,14 +204,33 @@ class _Fitting:
             losses.append(self._take_step(rows))
             standing.step += 1
             standing.seconds += watch.lap()
+            self._estimate()
             if watch.due("told", _TOLD_SECONDS):
                 self._tell(self._progress(losses, None))
                 losses = []
-            if self._share >= 1:
+            if self._share >= 1 or standing.seconds >= self._limit:
                 break
-        recall = self._measure()
+        # Cut in mid-epoch it is not measured: gone on from, it would count as an epoch.
+        recall = None if standing.step % self._epoch_steps else self._measure()
         self._keep()
         self._tell(self._progress(losses, recall))
+
+    def _estimate(self) -> None:
+        """Say once how long all steps will take, and that the limit will cut them short if it will."""
+        self._taken += 1
+        if self._taken != _ESTIMATED_AFTER:
+            return
+        left = (
+            (self._standing.seconds - self._before) / _ESTIMATED_AFTER * (self._steps - self._standing.step)
+        )
+        log.info("%s steps: about %s left at this pace", f"{self._steps:,}", clock(left))
+        if self._standing.seconds + left > self._limit:
+            log.warning(
+                "WARN: aligned.minutes %g will cut it short at about step %s of %s",
+                self._settings.minutes,
+                f"{round(self._steps * (self._limit / (self._standing.seconds + left))):,}",
+                f"{self._steps:,}",
+            )
 
     def _take_step(self, rows: np.ndarray) -> Tensor:
         settings, step = self._settings, self._standing.step
@@ -210,9 +266,12 @@ class _Fitting:
             if tensor.is_floating_point():
                 tensor.lerp_(trained[name], 1 / steps)
 
-    def _measure(self) -> float:
+    def _recall(self) -> float:
         photos = encode_pixels(self._averaged, self._photos[torch.from_numpy(self._held)], self._device)
-        recall = held_out_recall(self._pairs, self._held, photos, self._settings.recall_at)
+        return held_out_recall(self._pairs, self._held, photos, self._settings.recall_at)
+
+    def _measure(self) -> float:
+        recall = self._recall()
         self._standing.stale_epochs += 1
         if recall > self._standing.best_recall:
             self._standing.best_recall, self._standing.stale_epochs = recall, 0
@@ -236,7 +295,7 @@ class _Fitting:
 
     def _progress(self, losses: list[Tensor], recall: float | None) -> Progress:
         step, share = self._standing.step, self._share
-        left = self._standing.seconds * (1 - share) / share if share < 1 else 0.0
+        left = self._standing.seconds * (1 - share) / share
         loss = torch.stack(losses).mean().item() if losses else math.nan
         temperature = math.exp(-self._log_scale.item())
         epoch = math.ceil(step / self._epoch_steps)

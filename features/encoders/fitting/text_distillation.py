@@ -6,6 +6,7 @@ teacher's sentence vectors (Reimers and Gurevych, "Making monolingual sentence e
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,8 @@ from features.errors import InputError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+log = logging.getLogger(__name__)
 
 FIELDS = ("title", "description", "category", "brand")
 _LONGEST_RUN = 5  # words: queries are short
@@ -179,6 +182,12 @@ class _Fitting:
                 self._tell(Progress(step + 1, steps, float(np.mean(losses)), left))
                 losses = []
             if done >= 1:
+                if step + 1 < steps:
+                    log.warning(
+                        "WARN: cut short by distillation.minutes %g after step %s of %s: a busier machine would "
+                        "give another student",
+                        *(self._settings.minutes, f"{step + 1:,}", f"{steps:,}"),
+                    )
                 break
 
     def _drawn_batches(self) -> Iterator[np.ndarray]:

@@ -48,7 +48,10 @@ class AlignedTrainingConfig(BaseModel):
     )
     epochs: int = Field(12, ge=1, description="at most; the learning rate falls over all of them")
     minutes: float | None = Field(
-        None, gt=0, description="limit of the fitting; the learning rate falls by then"
+        None,
+        gt=0,
+        description="limit of all of it, reading and encoding too, by the clock: what it cuts short is another "
+        "network on a busier machine, and says so; epochs are the budget that gives the same one everywhere",
     )
     batch_size: int = Field(256, ge=2)
     learning_rate: float = Field(3e-3, gt=0)

@@ -5,9 +5,7 @@ arms           Rows by unit and arm: who was in which, what is left out, covaria
 calibration    A/A: random splits of the test's own units, and how often they cry wolf
 comparison     One metric of one arm against the control: raw, capped, adjusted
 cuped          Less noise by what was known of each unit before exposure
-looks          How a comparison is read under the looks that were planned
 sample_ratio   Are the arms as large as was planned?
-sequential     Bounds at planned looks (alpha spending), and intervals valid at any time
 settings       Columns, metrics, looks
 tables         What the page shows
 """

@@ -13,14 +13,14 @@ from ltr.evaluation.significance import holm
 from ltr.experiments.ab_test.arms import Arms, read_arms
 from ltr.experiments.ab_test.calibration import false_alarms
 from ltr.experiments.ab_test.comparison import Compared, How, compare_arms
-from ltr.experiments.ab_test.looks import Looks
 from ltr.experiments.ab_test.sample_ratio import REFUSE, planned_shares, sample_ratio
 from ltr.experiments.ab_test.settings import AbSettings
 from ltr.experiments.ab_test.tables import bars, metric_table, segment_table, versions_table
 from ltr.experiments.columns import Columns, FloatArray, pairs
 from ltr.experiments.estimates import Difference, mean_of
+from ltr.experiments.looks import Looks
 from ltr.experiments.metrics import Metric, UnitValues, parse_metric
-from ltr.experiments.outcome import Check, Outcome, State, failed, refused
+from ltr.experiments.outcome import Check, Outcome, State, Table, failed, refused
 
 TITLE = "A/B test"
 ASSUMPTIONS = (
@@ -86,12 +86,7 @@ def _metrics(settings: AbSettings) -> list[Metric]:
 
 
 def _compare(settings: AbSettings, arms: Arms, metrics: Sequence[Metric], shares: dict[str, float]) -> Test:
-    looks = Looks(
-        settings.level / (len(arms.names) - 1),
-        settings.looks,
-        settings.spending,
-        settings.planned_units if settings.always_valid else None,
-    )
+    looks = settings.shared_by(len(arms.names) - 1)
     how = How(looks, settings.cap, settings.decide_by)
     covariates = pairs(settings.before, "before")
     compared: list[list[Compared]] = []
@@ -173,12 +168,21 @@ def _by_segment(
 
 
 def _outcome(settings: AbSettings, arms: Arms, test: Test, checks: list[Check]) -> Outcome:
-    looks = Looks(
-        settings.level / (len(arms.names) - 1),
-        settings.looks,
-        settings.spending,
-        settings.planned_units if settings.always_valid else None,
+    looks = settings.shared_by(len(arms.names) - 1)
+    tables, figures = _shown(settings, arms, test, looks)
+    unsound = [check for check in failed(checks) if check.name.startswith(("missing", "covariate"))]
+    if unsound or all(c.check.state == "FAIL" for c in test.deciding):
+        return refused("ab", TITLE, checks, assumptions=ASSUMPTIONS, tables=tables, figures=figures)
+    says, verdict = _verdict(settings, looks, test)
+    doubts = [c.name for c in checks if c.state == "WARN" and c.name.startswith("sample ratio")]
+    verdict += f" Doubt: {', '.join(doubts)}." if doubts else ""
+    return Outcome(
+        "ab", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures, bars(test.all), "relative lift, %"
     )
+
+
+def _shown(settings: AbSettings, arms: Arms, test: Test, looks: Looks) -> tuple[list[Table], dict[str, Any]]:
+    """The page's tables and the record's figures."""
     others = holm([c.reading.p_value for c in test.others])
     parts = holm([c.reading.p_value for *_, c in test.segments])
     tables = [
@@ -195,15 +199,7 @@ def _outcome(settings: AbSettings, arms: Arms, test: Test, checks: list[Check]) 
             for (column, name, c), p in zip(test.segments, parts, strict=True)
         ],
     }
-    unsound = [check for check in failed(checks) if check.name.startswith(("missing", "covariate"))]
-    if unsound or all(c.check.state == "FAIL" for c in test.deciding):
-        return refused("ab", TITLE, checks, assumptions=ASSUMPTIONS, tables=tables, figures=figures)
-    says, verdict = _verdict(settings, looks, test)
-    doubts = [c.name for c in checks if c.state == "WARN" and c.name.startswith("sample ratio")]
-    verdict += f" Doubt: {', '.join(doubts)}." if doubts else ""
-    return Outcome(
-        "ab", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures, bars(test.all), "relative lift, %"
-    )
+    return tables, figures
 
 
 def _verdict(settings: AbSettings, looks: Looks, test: Test) -> tuple[Any, str]:

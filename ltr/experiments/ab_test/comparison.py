@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ltr.experiments.ab_test.cuped import Adjusted, adjust
-from ltr.experiments.ab_test.looks import Looks, Reading
 from ltr.experiments.columns import FloatArray
 from ltr.experiments.estimates import NOTHING, SKEWED, Difference
+from ltr.experiments.looks import Looks, Reading
 from ltr.experiments.metrics import Metric, UnitValues
 from ltr.experiments.outcome import Check
 

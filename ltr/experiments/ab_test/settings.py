@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from ltr.experiments.looks import LookSettings
 
 
-class AbSettings(BaseModel):
+class AbSettings(LookSettings):
     """Rows of any grain (event, search, session, visitor); the unit is what was randomised."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Path = Field(description="the table of rows: CSV, Parquet or JSON lines")
     arm: str = Field(description="the column that says which arm a row belongs to")
@@ -43,18 +43,6 @@ class AbSettings(BaseModel):
         default=0.999, gt=0.5, lt=1, description="quantile at which means are also shown capped"
     )
     decide_by: Literal["raw", "capped"] = Field(default="raw", description="which of the two decides")
-    level: float = Field(default=0.05, gt=0, lt=0.5, description="false alarms allowed")
-    looks: tuple[float, ...] = Field(
-        default=(),
-        description="shares of the planned units at which was looked, the last one now; 1 = the end",
-    )
-    spending: Literal["obrien-fleming", "pocock"] = Field(
-        default="obrien-fleming", description="of false alarms"
-    )
-    always_valid: bool = Field(default=False, description="read at any time, as often as you like")
-    planned_units: int | None = Field(
-        default=None, ge=2, description="with --always-valid: tunes the interval"
-    )
     a_a: int = Field(
         default=0, ge=0, le=20_000, description="calibrate on that many random splits of the units"
     )
@@ -64,8 +52,4 @@ class AbSettings(BaseModel):
     def _fit_together(self) -> AbSettings:
         if (self.at is None) != (self.exposed_at is None):
             raise ValueError("--at and --exposed-at go together")
-        if self.looks and self.always_valid:
-            raise ValueError("--looks and --always-valid are two ways: choose one")
-        if self.always_valid and self.planned_units is None:
-            raise ValueError("--always-valid needs --planned-units, fixed before the data are seen")
         return self

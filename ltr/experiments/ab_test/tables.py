@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from ltr.experiments.ab_test.arms import Arms
 from ltr.experiments.ab_test.comparison import Compared
-from ltr.experiments.ab_test.looks import Looks
 from ltr.experiments.estimates import Difference
+from ltr.experiments.looks import Looks
 from ltr.experiments.outcome import Bar, Table
 
 

@@ -4,6 +4,7 @@ analysis      Balance first, then credit by click, cart or purchase, segments, a
 credit        What each place would credit each ranker with
 drafts        Lists to show: team draft and probabilistic, for two rankers or more
 optimised     Lists to show: the unbiased mixture that is most sensitive
+preference    One ranker against another: credit per list, lists won
 settings      What a log of lists holds, and how it is credited
 shown_lists   The log as credits and acts
 """

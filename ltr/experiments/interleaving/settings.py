@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from ltr.experiments.looks import LookSettings
 
 Credit = Literal["click", "cart", "purchase"]
 
 
-class InterleaveSettings(BaseModel):
+class InterleaveSettings(LookSettings):
     """A row for each item of each list that was shown."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: Path = Field(description="the log: CSV, Parquet or JSON lines")
     list: str = Field(description="the column that says which rows are one list that was shown")
@@ -38,7 +38,6 @@ class InterleaveSettings(BaseModel):
         default=None, description="lists of one unit are not independent: visitor, session"
     )
     segment: tuple[str, ...] = Field(default=(), description="columns of segments of lists")
-    level: float = Field(default=0.05, gt=0, lt=0.5, description="false alarms allowed")
 
     @model_validator(mode="after")
     def _fit_together(self) -> InterleaveSettings:

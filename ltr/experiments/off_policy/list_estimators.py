@@ -75,6 +75,6 @@ def pseudo_inverse_weights(
     for number, row in enumerate(kinds):
         chances = ranking_chances(row[:candidates], rankings)
         gamma = (indicators * chances[:, None]).T @ indicators
-        wanted = place_chances(row[candidates:], rankings).ravel()
+        wanted = place_chances(row[None, candidates:], length)[0].ravel()
         solved[number] = np.linalg.pinv(gamma, hermitian=True) @ wanted
     return np.take_along_axis(solved[kind.ravel()], shown + slots, axis=1).sum(axis=1)

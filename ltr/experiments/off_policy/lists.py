@@ -78,13 +78,14 @@ class ListLog:
         many = count_rankings(candidates, length) > ENUMERATED
         return None if many or not whole else all_rankings(candidates, length)
 
-    def marginal(self, rankings: IntArray) -> FloatArray:
+    @property
+    def marginal(self) -> FloatArray:
         """Weights of an item at its place, whatever else is shown (n, L)."""
         parts = []
         for scores in (self.target, self.logging):
             kinds, kind = np.unique(scores, axis=0, return_inverse=True)
-            chances = np.stack([place_chances(row, rankings) for row in kinds])[kind.ravel()]
-            parts.append(taken(chances, self.shown))
+            chances = place_chances(kinds, self.shown.shape[1])
+            parts.append(taken(chances[kind.ravel()], self.shown))
         return parts[0] / parts[1]
 
 
@@ -180,16 +181,15 @@ def list_values(log: ListLog, seed: int = 0) -> list[Valued]:
     """Every estimator that the log allows; one whose own weights are too few is refused."""
     conditional = log.conditional
     up_to: FloatArray = np.cumprod(conditional, axis=1).astype(np.float64)
+    marginal = log.marginal
     found: list[tuple[str, Estimate, FloatArray]] = [
         ("cascade-dr", of_lists.cascade_dr(log.rewards, conditional, *reward_to_come(log, seed)), up_to),
         ("reward-interaction", of_lists.reward_interaction(log.rewards, conditional), up_to),
         ("whole list", of_lists.whole_list(log.rewards, conditional), up_to[:, -1:]),
+        ("item-position", of_lists.item_position(log.rewards, marginal), marginal),
     ]
-    rankings = log.rankings
-    if rankings is not None:
-        marginal = log.marginal(rankings)
-        weights = of_lists.pseudo_inverse_weights(log.logging, log.target, log.shown, rankings)
-        found.append(("item-position", of_lists.item_position(log.rewards, marginal), marginal))
+    if log.rankings is not None:
+        weights = of_lists.pseudo_inverse_weights(log.logging, log.target, log.shown, log.rankings)
         found.append(("pseudo-inverse", mean_of(weights * log.rewards.sum(axis=1)), np.abs(weights)[:, None]))
     valued = []
     for name, estimate, weights in found:
@@ -218,9 +218,9 @@ def judge_lists(settings: OffPolicySettings, table: Columns) -> Outcome:
     if log.rankings is None:
         checks.append(
             Check(
-                "marginal chances",
+                "pseudo-inverse",
                 "WARN",
-                "item-position and pseudo-inverse are not computed: too many rankings, or lists differ in candidates",
+                f"not computed: more than {ENUMERATED:,} rankings of a list, or lists differ in candidates",
             )
         )
     checks += _refutations(valued)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ltr.experiments.ab_test.sequential import (
+from ltr.experiments.looks.sequential import (
     Spending,
     bounds,
     inflation,

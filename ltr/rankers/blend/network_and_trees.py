@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -106,9 +107,10 @@ class NetworkAndTreesRanker:
         else:
             self._trees.fit(_booster_part(train), validation and _booster_part(validation))
             both = out_of_fold(train, self.config.folds, self.config.seed, self._fit_both(validation))
-            gains = gains_of(train.grades, self.config.gain)
-            lists = z_scores(both, train.groups)
-            self.shares = learn_weights(lists, gains, train.groups, self.config.stop_at)
+            lists = train.judged()
+            standing = z_scores(both, train.groups)[train.is_judged]
+            gains = gains_of(lists.grades, self.config.gain)
+            self.shares = learn_weights(standing, gains, lists.groups, self.config.stop_at)
         self.history = self._trees.history
 
     def score(self, data: Dataset) -> np.ndarray:
@@ -191,7 +193,7 @@ def _with_score(data: Dataset, scores: np.ndarray) -> Dataset:
     frame = part.frame.with_columns(pl.Series(SCORE.name, standing[:, 0]))
     schema = FeatureSchema((*part.schema.features, SCORE))
     X = np.ascontiguousarray(np.hstack([part.X, standing.astype(part.X.dtype)]))
-    return Dataset(frame, schema, X, part.query_ids, part.groups, part.weights, part.given)
+    return replace(part, frame=frame, schema=schema, X=X)
 
 
 register(NetworkAndTreesConfig, NetworkAndTreesRanker)

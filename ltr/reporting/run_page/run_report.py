@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from features.build import CANDIDATES, FeatureBuilder
+from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.config import CatalogueConfig
@@ -145,13 +145,14 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
 
     None where a query finds nothing at all.
     """
-    pairs = builder.candidates(asked, CANDIDATES)
+    config = record.config
+    pairs = builder.candidates(asked, config.lists.candidates)
     if pairs["query_id"].n_unique() < asked.height:
         return None
     schema = record.data.schema
     table = builder.build(asked, pairs).frame
     data = Dataset.from_frame(table.select(*KEYS, *schema.names), schema)
-    rows = embedded_dataset(record.config, data, asked, builder)
+    rows = embedded_dataset(config, data, asked, builder)
     scores = np.full(data.frame.height, np.nan)
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
         tested = [query for query in data.query_ids if query in set(fold.test)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from pathlib import Path
 
 import polars as pl
@@ -29,18 +30,26 @@ log = logging.getLogger(__name__)
 def fit_aligned(config: Config, encoder: AlignedConfig, target: Path) -> str:
     """Fit it and write it to `target`; what came of it, in a sentence. Killed and run again, it goes on."""
     settings = config.aligned or AlignedTrainingConfig()
+    begun = time.monotonic()
     pairs = _pairs(config, settings)
     log.info("%s; fitting a %s network", _in_words(pairs, settings), settings.backbone)
     checkpoint = target.with_name(f"{target.name}.checkpoint")
     device = torch_device(encoder)
     fitted = fit_aligned_encoder(
-        pairs, settings, device, checkpoint, lambda at: _tell(at, settings), config.base
+        pairs,
+        settings,
+        device,
+        checkpoint,
+        lambda at: _tell(at, settings),
+        config.base,
+        spent=time.monotonic() - begun,
     )
     _save(target, fitted, pairs, settings)
-    checkpoint.unlink(missing_ok=True)
+    if not fitted.cut:
+        checkpoint.unlink(missing_ok=True)
     return (
         f"recall@{settings.recall_at} of {fitted.held_out:,} held-out pairs: {fitted.recall:.3f}, "
-        f"after {fitted.epochs} epochs in {fitted.seconds / 60:.1f} minutes"
+        f"after {fitted.epochs} epochs in {fitted.seconds / 60:.1f} minutes{', cut short' * fitted.cut}"
     )
 
 
@@ -107,6 +116,7 @@ def _save(target: Path, fitted: Fitted, pairs: Pairs, settings: AlignedTrainingC
         "held_out": fitted.held_out,
         "trained_on": fitted.trained_on,
         "epochs": fitted.epochs,
+        "cut_short": fitted.cut,
         "seconds": round(fitted.seconds),
         "versions": versions(),
     }

@@ -56,7 +56,7 @@ class Neighbours(CatalogueVectors):
         self.places = {product: row for row, product in enumerate(product_ids)}
         self.asked: list[str] = []
 
-    def nearest(self, queries: QueryBatch, by: Comparison, n: int) -> Hits:
+    def nearest(self, queries: QueryBatch, by: Comparison, n: int, within: np.ndarray | None = None) -> Hits:
         self.asked += queries.frame["query_id"].to_list()
         found = [
             (place, self.places[product])

@@ -93,7 +93,7 @@ def test_a_search_finds_the_best_scored_first_and_the_lower_row_among_equals(
     lists = TermLists.of(asked, vocabulary)
     for place, scores in enumerate(all_scores(corpus, asked)):
         order = sorted(np.flatnonzero(scores), key=lambda row: (-scores[row], row))
-        rows, found = Postings.of(counts).best(bm25, lists[place], n)
+        rows, found = Postings.of(counts, bm25).best(bm25, lists[place], n)
         assert rows.tolist() == order[:n]
         assert found == pytest.approx(scores[order[:n]])
 
@@ -134,5 +134,34 @@ def test_pairs_of_no_query_make_no_scores() -> None:
 def test_ties_of_a_large_corpus_come_by_row() -> None:
     corpus = [["red"] * (1 + row % 3) + ["shoe"] * (3 - row % 3) for row in range(600)]
     vocabulary, counts, bm25 = indexed(corpus)
-    rows, _ = Postings.of(counts).best(bm25, TermLists.of([["red"]], vocabulary)[0], 300)
+    rows, _ = Postings.of(counts, bm25).best(bm25, TermLists.of([["red"]], vocabulary)[0], 300)
     assert rows.tolist() == [*range(2, 600, 3), *range(1, 600, 3)][:300]
+
+
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.integers(0, 30), max_size=7),
+    st.integers(1, 60),
+    st.sampled_from([None, 0.0, 0.02, 0.5, 1.0]),
+    st.sampled_from([(0.9, 0.4), (0.0, 0.0), (3.0, 1.0)]),
+)
+@settings(max_examples=100, deadline=None)
+def test_leaving_documents_out_changes_no_bit_of_the_answer(
+    seed: int, terms: list[int], n: int, share: float | None, chosen: tuple[float, float]
+) -> None:
+    """Against adding up every term of every document, where some words stand in nearly all and some in few."""
+    rng = np.random.default_rng(seed)
+    common = 0.9 ** np.arange(30)
+    made = rng.integers(1, 4, size=(400, 30)) * (rng.random((400, 30)) < common)
+    counts = sparse.csr_array(np.pad(made, ((0, 0), (0, 1))).astype(np.float32))
+    bm25 = Bm25.of(counts, np.ones(400, dtype=bool), k1=chosen[0], b=chosen[1])
+    within = None if share is None else rng.random(400) < share
+    scores = np.zeros(400)
+    rows = np.arange(400)
+    for term in terms:
+        scores += bm25.weights(counts[:, [term]].toarray().ravel(), rows, np.full(1, term))
+    expected = [row for row in np.lexsort((rows, -scores)) if scores[row] > 0]
+    expected = [row for row in expected if within is None or within[row]][:n]
+    found, reached = Postings.of(counts, bm25).best(bm25, np.array(terms, dtype=np.int64), n, within)
+    assert found.tolist() == expected
+    assert reached.tolist() == scores[expected].tolist()

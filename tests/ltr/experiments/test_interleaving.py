@@ -23,9 +23,10 @@ from ltr.experiments.interleaving import (
     ranks_of,
     team_draft,
 )
-from ltr.experiments.interleaving.analysis import preference
 from ltr.experiments.interleaving.credit import informative, probabilistic_credit, team_credit
+from ltr.experiments.interleaving.preference import preference
 from ltr.experiments.interleaving.shown_lists import read_shown
+from ltr.experiments.looks import Looks
 from tests.ltr.experiments.interleaving_world import DEPTH, SHOWN, interleaved
 
 METHODS = ("team-draft", "probabilistic", "optimised")
@@ -183,7 +184,7 @@ def test_false_alarms_of_interleaving(method: str) -> None:
         lists = rng.integers(0, 3000, 300)
         clicks = rng.random((300, SHOWN)) < 0.6 / (1 + np.arange(SHOWN))
         gained = (offered[lists] * clicks).sum(axis=1)
-        alarms += preference("a", "b", gained, np.arange(300)).p_value < 0.05
+        alarms += preference("click", "a", "b", gained, np.arange(300)).estimate.p_value < 0.05
     assert alarms / 2000 == pytest.approx(0.05, abs=0.0125)
 
 
@@ -246,3 +247,32 @@ def test_bad_logs_are_one_line(change: dict[str, pl.Expr], message: str) -> None
 def test_options_that_do_not_fit_together(method: str, more: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         judge(interleaved("team-draft", 5), method, **more)
+
+
+@pytest.mark.parametrize("how", ["looks", "any time"])
+def test_looking_early_cries_wolf_no_more_often(how: str) -> None:
+    """20 looks at 400 tests without a preference; looking naively, a quarter of them would show one."""
+    rng, looks, each = np.random.default_rng(5), 20, 40
+    shares = [tuple(np.arange(1, look + 1) / looks) for look in range(1, looks + 1)]
+    reads = [Looks(fractions=f) if how == "looks" else Looks(planned=looks * each) for f in shares]
+    naive = alarms = 0
+    for _ in range(400):
+        gained = rng.choice([-1.0, 0.0, 1.0], looks * each, p=[0.2, 0.6, 0.2])
+        seen_naively = seen = False
+        for look in range(1, looks + 1):
+            part = gained[: look * each]
+            found = preference("click", "a", "b", part, np.arange(len(part)), reads[look - 1])
+            seen |= found.reading.decided
+            seen_naively |= found.estimate.p_value < 0.05
+        alarms, naive = alarms + seen, naive + seen_naively
+    assert alarms / 400 <= 0.075  # 5 % and 2.3 standard errors
+    assert naive / 400 > 0.15
+
+
+def test_a_test_that_goes_on_is_not_decided() -> None:
+    log = interleaved("team-draft", 300, (1.0, 1.0), seed=3)
+    early, late = (judge(log, "team-draft", looks=looks) for looks in ((0.5,), (0.5, 1.0)))
+    assert early.says == "cannot"
+    assert "Go on as planned" in early.verdict
+    assert late.says == "no"
+    assert "|z| must pass 2.9" in early.figures["reading"]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from features.errors import InputError
 from ltr.experiments import Columns, OffPolicySettings, judge_off_policy
@@ -45,7 +47,7 @@ def values_of(log: ListLog) -> dict[str, np.ndarray]:
         "whole list": of_lists.whole_list(log.rewards, conditional),
         "reward-interaction": of_lists.reward_interaction(log.rewards, conditional),
         "cascade-dr": of_lists.cascade_dr(log.rewards, conditional, expected, before),
-        "item-position": of_lists.item_position(log.rewards, log.marginal(rankings)),
+        "item-position": of_lists.item_position(log.rewards, log.marginal),
         "pseudo-inverse": of_lists.pseudo_inverse(log.rewards, log.logging, log.target, log.shown, rankings),
     }
     return {name: estimate.value + estimate.influence for name, estimate in found.items()}
@@ -86,10 +88,40 @@ def test_chances_of_rankings() -> None:
         expected *= force[item] / force[[i for i in range(4) if i not in first[:place]]].sum()
     assert chances.sum() == pytest.approx(1)
     assert chances[5] == pytest.approx(expected)
-    assert place_chances(scores, rankings).sum(axis=1) == pytest.approx([1, 1, 1])
+    assert place_chances(scores[None], 3)[0].sum(axis=1) == pytest.approx([1, 1, 1])
     drawn = next_chances(np.tile([0.0, -np.inf, 1.0, 2.0], (1, 1)), np.array([[3, 2]]))
     assert drawn[0, :, 1].tolist() == [0, 0]
     assert drawn.sum(axis=2) == pytest.approx(np.ones((1, 2)))
+
+
+@given(
+    st.lists(st.floats(-30, 30) | st.just(-np.inf), min_size=2, max_size=6).filter(
+        lambda scores: np.isfinite(scores).sum() > 1
+    ),
+    st.integers(1, 3),
+)
+@settings(max_examples=60, deadline=None)
+def test_chances_of_places_are_those_of_every_ranking(scores: list[float], length: int) -> None:
+    known = np.array(scores)
+    length = min(length, int(np.isfinite(known).sum()))
+    rankings = all_rankings(len(known), length)
+    rankings = rankings[np.isfinite(known[rankings]).all(axis=1)]
+    chances = ranking_chances(known, rankings)
+    summed = np.zeros((length, len(known)))
+    for place in range(length):
+        np.add.at(summed[place], rankings[:, place], chances)
+    assert place_chances(known[None], length)[0] == pytest.approx(summed, abs=1e-9)
+
+
+def test_chances_of_places_of_many_candidates() -> None:
+    """Far too many rankings to go through: each place takes one, nobody twice, better ones sooner."""
+    scores = np.random.default_rng(0).normal(size=(3, 60))
+    found = place_chances(scores, 5)
+    assert found.sum(axis=2) == pytest.approx(np.ones((3, 5)))
+    assert (found.sum(axis=1) <= 1 + 1e-9).all()
+    assert found[:, 0] == pytest.approx(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True))
+    order = np.argsort(scores, axis=1)
+    assert (np.diff(np.take_along_axis(found.sum(axis=1), order, axis=1), axis=1) > 0).all()
 
 
 @pytest.mark.parametrize("kind", ["independent", "cascade"])
@@ -97,7 +129,7 @@ def test_intervals_of_lists_cover_the_truth(kind: str) -> None:
     """500 logs; the weights of a ranking are the same in each, so that they are found once."""
     shop = list_shop(kind, 2)
     whole = shop.whole()
-    conditional, marginal = whole.conditional, whole.marginal(whole.rankings)
+    conditional, marginal = whole.conditional, whole.marginal
     inverse = of_lists.pseudo_inverse_weights(whole.logging, whole.target, whole.shown, whole.rankings)
     covered: dict[str, list[bool]] = {}
     for seed in range(500):

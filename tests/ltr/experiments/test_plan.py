@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from scipy import stats
 
 from ltr.experiments import Columns, PlanSettings, plan_test
-from ltr.experiments.ab_test.sequential import any_time, bounds, mixture_variance
+from ltr.experiments.looks.sequential import any_time, bounds, mixture_variance
 from ltr.experiments.plan.sample_size import (
     effect_seen,
     price_of_looking,

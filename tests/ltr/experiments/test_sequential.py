@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from features.errors import InputError
-from ltr.experiments.ab_test.sequential import (
+from ltr.experiments.looks.sequential import (
     any_time,
     bounds,
     crossing_chance,

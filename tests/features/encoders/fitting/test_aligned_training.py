@@ -77,11 +77,60 @@ def test_texts_that_say_nothing_of_the_photo_stop_it_early(tmp_path: Path) -> No
     assert fitted.epochs < settings.epochs
 
 
-def test_minutes_end_the_fitting_and_the_learning_rate(tmp_path: Path) -> None:
-    settings = SETTINGS.model_copy(update={"epochs": 10_000, "patience": 10_000, "minutes": 1e-5})
-    fitted = fit_aligned_encoder(colour_world(), settings, CPU, tmp_path / "checkpoint")
-    assert fitted.epochs == 1
-    assert fitted.recall >= 0
+class Clock:
+    """A clock that moves by a second a look, or more on a busier machine."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.now = seconds, 0.0
+
+    def monotonic(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
+def on_a_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr("features.encoders.fitting.aligned_training.time", Clock(seconds))
+
+
+def test_a_busy_machine_gives_the_same_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit that does not cut it short has no say, however slow the steps."""
+    pairs, settings = colour_world(100), SETTINGS.model_copy(update={"epochs": 2})
+    quick = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "quick")
+    on_a_clock(monkeypatch, 7.0)
+    hours = settings.model_copy(update={"minutes": 600})
+    slow = fit_aligned_encoder(pairs, hours, CPU, tmp_path / "slow", spent=3_000)
+    assert not slow.cut
+    np.testing.assert_array_equal(weights(slow), weights(quick))
+    assert slow.seconds > 3_000
+
+
+@pytest.mark.parametrize("spent", [0, 5])
+def test_minutes_cut_it_short_with_a_word_before_and_after(
+    spent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Seconds spent on reading count; with more minutes it goes on and ends as if never cut."""
+    caplog.set_level("INFO")
+    pairs, settings = colour_world(100), SETTINGS.model_copy(update={"epochs": 8, "patience": 99})
+    whole = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "whole")
+    assert "steps: about" in caplog.text
+    assert "WARN" not in caplog.text
+    on_a_clock(monkeypatch, 1.0)
+    short = settings.model_copy(update={"minutes": 0.15})
+    cut = fit_aligned_encoder(pairs, short, CPU, tmp_path / "checkpoint", spent=spent)
+    assert cut.cut
+    assert 9 <= cut.seconds <= 10
+    assert ("WARN: aligned.minutes 0.15 will cut it short at about step" in caplog.text) == (spent == 0)
+    assert "WARN: cut short by aligned.minutes 0.15 after step" in caplog.text
+    more = settings.model_copy(update={"minutes": 600.0})
+    ended = fit_aligned_encoder(pairs, more, CPU, tmp_path / "checkpoint")
+    assert not ended.cut
+    np.testing.assert_allclose(weights(ended), weights(whole), atol=1e-6)
+
+
+def test_no_minute_left_is_no_network(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"minutes": 1.0})
+    with pytest.raises(InputError, match=r"aligned.minutes.*2.0 minutes gone of 1"):
+        fit_aligned_encoder(colour_world(100), settings, CPU, tmp_path / "checkpoint", spent=120)
 
 
 def test_progress_counts_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,9 +156,10 @@ def test_fitting_brings_a_student_nearer(teacher: Path) -> None:
     assert 1 - taught < (1 - untaught) / 2
 
 
-def test_time_ends_a_fitting(teacher: Path) -> None:
+def test_time_ends_a_fitting_and_says_so(teacher: Path, caplog: pytest.LogCaptureFixture) -> None:
     _, losses = fitted(teacher, epochs=10_000, minutes=0.005)
     assert len(losses) == 1
+    assert "WARN: cut short by distillation.minutes 0.005 after step " in caplog.text
 
 
 def test_a_teacher_of_too_few_layers(teacher: Path) -> None:

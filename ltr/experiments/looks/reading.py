@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from scipy.special import ndtr
 
-from ltr.experiments.ab_test.sequential import Spending, any_time, bounds, mixture_variance
-from ltr.experiments.estimates import Difference
+from ltr.experiments.estimates import Difference, Estimate
+from ltr.experiments.looks.sequential import Spending, any_time, bounds, mixture_variance
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An interval of b − a with the p-value that belongs to it; decided: whether 0 is outside."""
+    """An interval of a difference with the p-value that belongs to it; decided: whether 0 is outside."""
 
     low: float
     high: float
@@ -38,29 +39,37 @@ class Looks:
         """Whether nothing more is to come."""
         return self.planned is None and (not self.fractions or self.fractions[-1] >= 1)
 
+    @cached_property
+    def limit(self) -> float:
+        """The |z| that must be passed at this one of the planned looks."""
+        return float(bounds(self.fractions, self.level, self.spending)[-1])
+
     @property
     def in_words(self) -> str:
         if self.planned is not None:
             return f"always valid (mixture sequential test, tuned for {self.planned:,} units)"
         if self.fractions:
-            limit = bounds(self.fractions, self.level, self.spending)[-1]
             return (
                 f"look {len(self.fractions)} at {self.fractions[-1]:.0%} of the planned units, "
-                f"{self.spending} spending: |z| must pass {limit:.2f}"
+                f"{self.spending} spending: |z| must pass {self.limit:.2f}"
             )
         return "one look, at the end"
 
-    def read(self, difference: Difference) -> Reading:
-        if not difference.known:
+    @property
+    def once(self) -> bool:
+        """Whether it is read one time, at the end."""
+        return self.planned is None and not self.fractions
+
+    def read(self, found: Difference | Estimate) -> Reading:
+        """A difference, or an estimate whose null is 0."""
+        if not found.known:
             return Reading(float("nan"), float("nan"), 1.0)
         if self.planned is not None:
-            units = difference.a.units + difference.b.units
-            tau2 = mixture_variance(difference.error**2 * units / self.planned, self.level)
-            found = any_time(difference.value, difference.error, tau2, self.level)
-            return Reading(found.low, found.high, found.p_value)
+            tau2 = mixture_variance(found.error**2 * found.units / self.planned, self.level)
+            at_any = any_time(found.value, found.error, tau2, self.level)
+            return Reading(at_any.low, at_any.high, at_any.p_value)
         if self.fractions:
-            limit = float(bounds(self.fractions, self.level, self.spending)[-1])
-            reach = limit * difference.error
-            p_value = float(2 * ndtr(-abs(difference.value) / difference.error))
-            return Reading(difference.value - reach, difference.value + reach, p_value)
-        return Reading(*difference.interval(self.level), difference.p_value)
+            reach = self.limit * found.error
+            p_value = float(2 * ndtr(-abs(found.value) / found.error))
+            return Reading(found.value - reach, found.value + reach, p_value)
+        return Reading(*found.interval(self.level), found.p_value)

@@ -1,0 +1,11 @@
+"""The nearest items of a catalogue by cosine, without reading every vector whole.
+
+heads                  Exact nearest vectors at a third of the reading: bounds by their first principal
+                       coordinates
+search                 The nearest items of one column of a catalogue, of all or of those that pass a
+                       filter
+"""
+
+from features.encoders.nearest.search import VectorSearch
+
+__all__ = ["VectorSearch"]

@@ -1,0 +1,66 @@
+"""What `ltr.serve` takes: where it listens, how much it bears, what it logs and how it explores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+TOKEN_VARIABLE = "LTR_SERVE_TOKEN"  # noqa: S105 - the name of the variable, not what it holds
+
+
+class ServeSettings(BaseModel):
+    """Every bound of the server; each is a command-line option of the same name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="the address to listen on; others than loopback need a token")
+    port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes a free one")
+
+    candidates: int = Field(200, ge=1, le=5000, description="of a query, from each search")
+    rerank_most: int = Field(2000, ge=1, le=10_000, description="candidates that /rerank takes at most")
+    query_characters: int = Field(500, ge=1, description="the longest query")
+    body_bytes: int = Field(12 << 20, ge=1024, description="the largest body of a request")
+    photo_bytes: int = Field(8 << 20, ge=1024, description="the largest photo of a query")
+    photo_pixels: int = Field(30_000_000, ge=1, description="of a query's photo, read from its header first")
+    workers: int = Field(2, ge=1, le=64, description="requests that are worked on at once, a thread each")
+    queue: int = Field(32, ge=0, description="requests that may wait; one more is refused with status 429")
+    timeout: float = Field(
+        2.0, gt=0, description="seconds; then retrieval's order is answered, marked as degraded"
+    )
+    body_timeout: float = Field(10.0, gt=0, description="seconds for a client to send its body")
+    grace: float = Field(10.0, ge=0, description="seconds for requests under way when the server is stopped")
+
+    log: Path | None = Field(None, description="the folder of the event log; default: RUN's folder/events")
+    no_log: bool = Field(default=False, description="log nothing: then nothing can be learnt from shoppers")
+    log_rotate_bytes: int = Field(64 << 20, ge=4096, description="size at which a log file is closed")
+    log_flush: float = Field(
+        0.01, ge=0, description="seconds that a batch of log lines may wait for others before it is synced"
+    )
+    store: str | None = Field(None, description="feature store that closed log files are carried into")
+
+    golden: Path | None = Field(
+        None, description="a table of query, product_id, top: a new run must show each product so high"
+    )
+    explore_swaps: float = Field(
+        0.0, ge=0, le=0.5, description="chance that two neighbours of a chosen pairing change places"
+    )
+    explore_depth: int = Field(10, ge=2, le=12, description="places from the top that exploration touches")
+    second: Path | None = Field(None, description="a second run, for --experiment")
+    experiment: Literal["none", "interleave", "ab"] = Field(
+        "none", description="interleave both runs' lists, or split the shoppers between them"
+    )
+    share: float = Field(0.5, gt=0, lt=1, description="ab: of the shoppers, who gets the second run")
+    salt: str = Field("experiment", min_length=1, description="ab: another salt is another split")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> ServeSettings:
+        if (self.experiment == "none") != (self.second is None):
+            raise ValueError("--second RUN goes with --experiment interleave or ab, and only with it")
+        if self.experiment == "interleave" and self.explore_swaps:
+            raise ValueError(
+                "--explore-swaps or --experiment interleave, not both: the draft explores already"
+            )
+        return self
