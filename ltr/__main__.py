@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "a ranker, measured on queries it has not seen, and its run folder",
     "tune": "search for better settings",
     "evaluate": "a run on its held-out or on new queries; the gate against another run",
+    "judge_next": "which products that a run shows to judge next",
     "rank": "one query's results",
     "serve": "an HTTP API and a search page over a run",
     "explain": "what each result's score is made of",
