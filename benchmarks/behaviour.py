@@ -27,7 +27,7 @@ from features.index import CatalogueIndex
 from features.sources.events import Events
 from features.sources.private_counts import Privacy, discrete_laplace, private_counts
 
-OTHERS = 50  # products beside the bought ones in a list, drawn from those on sale around that day
+OTHERS = 100  # products beside the bought ones in a list, drawn from those on sale around that day
 TRAIN, TEST, ON_SALE = timedelta(days=112), timedelta(days=56), timedelta(days=28)
 BUCKETS = {"0": (0, 0), "1–2": (1, 2), "3–9": (3, 9), "10 or more": (10, 10**9)}
 RESAMPLES, DRAWS, REPEATS = 2_000, 1_000_000, 5
@@ -191,16 +191,20 @@ def fitted_scores(pairs: pl.DataFrame, X: np.ndarray, test: np.ndarray) -> np.nd
 
 
 def by_events(pairs: pl.DataFrame, scores: np.ndarray, events: np.ndarray) -> dict[str, Any]:
-    """Of each bucket of events: bought products, and their mean AUC with a 95 % bootstrap interval over lists."""
+    """Of each bucket of events: bought products, and their mean AUC with a 95 % bootstrap interval over lists.
+
+    Among the others of their list in the same bucket alone: that a product not sold before was in the list at all is
+    known from its later sales, which would flatter whatever sees that it had none.
+    """
     rows = pairs.select("list", "bought").with_columns(score=pl.Series(scores), events=pl.Series(events))
-    kept: dict[str, list[tuple[int, float]]] = {name: [] for name in (*BUCKETS, "all")}
+    kept: dict[str, list[tuple[int, float]]] = {name: [] for name in BUCKETS}
     for (number,), part in rows.group_by("list", maintain_order=True):
-        others = part.filter(~pl.col("bought"))["score"].to_numpy()
-        for score, count in part.filter("bought").select("score", "events").rows():
-            auc = float((others < score).mean() + (others == score).mean() / 2)
-            name = next(name for name, (low, high) in BUCKETS.items() if low <= count <= high)
-            kept[name].append((number, auc))
-            kept["all"].append((number, auc))
+        for name, (low, high) in BUCKETS.items():
+            alike = part.filter(pl.col("events").is_between(low, high))
+            others = alike.filter(~pl.col("bought"))["score"].to_numpy()
+            for score in alike.filter("bought")["score"] if len(others) else ():
+                auc = float((others < score).mean() + (others == score).mean() / 2)
+                kept[name].append((int(number), auc))
     return {name: _mean(found) for name, found in kept.items() if found}
 
 
@@ -228,8 +232,16 @@ def price() -> dict[str, Any]:
         before = sold.filter(pl.col("at").is_between(at - timedelta(days=30), at, closed="left"))
         relevant = known.is_in(sold.filter(at=at)["product_id"].implode()).cast(pl.Int8).to_numpy()[None]
         plain = known.to_frame().join(before.group_by("product_id").len(), on="product_id", how="left")
-        scores = {"all purchases": plain.sort("product_id")["len"].fill_null(0).to_numpy()}
-        scores["one of each person, 5 articles at most"] = counts(before, known, None)
+        people = known.to_frame().join(
+            before.unique(["product_id", "customer"]).group_by("product_id").len(),
+            on="product_id",
+            how="left",
+        )
+        scores = {
+            "all purchases": plain.sort("product_id")["len"].fill_null(0).to_numpy(),
+            "people who bought": people.sort("product_id")["len"].fill_null(0).to_numpy(),
+            f"people, each for {KEYS_OF_ONE} articles at most": counts(before, known, None),
+        }
         for name, score in scores.items():
             found.setdefault(name, []).append(float(ndcg_score(relevant, score[None], k=10)))
         for epsilon in EPSILONS:

@@ -27,7 +27,9 @@ def cold_start(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"H&M, split by time: {found['lists_train']:,} lists train (LambdaMART, fixed settings), "
         f"{found['lists_test']:,} later ones test; a list is what a customer bought on a day and {found['others']} "
-        "others on sale then. AUC of a bought product among the others, by the purchases it had before that day:\n"
+        "others on sale then. AUC of a bought product among the others of its list with as many purchases before that "
+        "day (which products without any were on sale is known from later sales alone, so they are compared with each "
+        "other):\n"
     )
     names = list(found["auc"])
     yield f"| purchases before | bought | {' | '.join(f'{name} [95 %]' for name in names)} |"
