@@ -21,12 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from pydantic_core import PydanticKnownError
 
 from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
+from features.behaviour.settings import BehaviourConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.behaviour import BehaviourGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
@@ -45,7 +47,7 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
+for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
@@ -86,6 +88,7 @@ class FeaturesConfig(BaseModel):
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
+    behaviour: BehaviourConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
@@ -102,7 +105,7 @@ class FeaturesConfig(BaseModel):
         names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
-    @field_validator("lexical", "similarity", "shown_words", "structured", mode="before")
+    @field_validator("lexical", "similarity", "shown_words", "structured", "behaviour", mode="before")
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value

@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
     row = {"query_id": "query", "text": text, "image": photo}
     files = {column_of(modality): data for modality, data in (media or {}).items()}
     schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
-    return pl.DataFrame([row | files], schema=schema)
+    return pl.DataFrame([row | files], schema=schema).hstack([pl.Series("at", [datetime.now(UTC)])])
 
 
 def catalogue_of(run: SavedRun) -> pl.DataFrame:
