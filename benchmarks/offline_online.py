@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from ltr.clicks import CannotTell, ShownLists, label
 from scipy.stats import kendalltau, norm
 
 from benchmarks.record import write
+from ltr.clicks import CannotTell, ShownLists, label
 from ltr.demo.shop import DemoShop, DemoShopConfig, generate
 from ltr.demo.shoppers import Policy, Requests, Shoppers, ShopperSettings, Shown
 from ltr.evaluation.per_query import evaluate

@@ -18,7 +18,9 @@ from ltr.recommend import main
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shop = generate(DemoShopConfig(products=60, queries=12))
     shoppers = Shoppers(shop)
-    events = shoppers.visit(Policy(shoppers.worth + np.random.default_rng(0).random((12, 60)) / 4), 600).events
+    events = shoppers.visit(
+        Policy(shoppers.worth + np.random.default_rng(0).random((12, 60)) / 4), 600
+    ).events
     folder = tmp_path_factory.mktemp("log")
     write_ubi(events, folder)
     return folder
