@@ -30,7 +30,7 @@ class ThinnedCatalogue:
     def __init__(self, config: Config, prepared: Prepared, whole: EmbeddedDataset) -> None:
         self.whole, self.embeddings = whole, config.embeddings
         self._config, self._schema = config, prepared.schema
-        self._products, self._queries = prepared.collection.products, prepared.collection.queries
+        self._products, self.queries = prepared.collection.products, prepared.collection.queries
         self._encoders = prepared.encoders
         self._gone: Part | None = None
 
@@ -85,9 +85,7 @@ class ThinnedCatalogue:
             features = config.features.model_copy(update={"lexical": None})
             config = config.model_copy(update={"features": features})
         builder = FeatureBuilder(products, config.features, self._encoders, cache_of(config), schema)
-        built = builder.build(self._queries, kept.select(*KEYS, "grade")).frame.with_columns(
-            kept.select(same)
-        )
+        built = builder.build(self.queries, kept.select(*KEYS, "grade")).frame.with_columns(kept.select(same))
         return built.select(*KEYS, "grade", *(name for name in self._schema.names if name in built.columns))
 
 

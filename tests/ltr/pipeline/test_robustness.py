@@ -69,7 +69,7 @@ def demo(trained: Run) -> tuple[Config, Prepared, Trained, ThinnedCatalogue]:
 def test_nothing_dropped_gives_the_held_out_scores_exactly(demo: tuple, part: Part) -> None:
     _, _, model, thinned = demo
     tested = [query for fold in model.folds for query in fold.test]
-    scores = held_out_scores(thinned.rows(tested, part, 0, 0), model.folds, model.fitted)
+    scores, _ = held_out_scores(thinned.rows(tested, part, 0, 0), model.folds, model.fitted)
     assert np.isfinite(scores).all()
     assert np.array_equal(scores, model.fitted.scores)
 
@@ -301,7 +301,7 @@ def test_every_rung_learns_from_the_lists_that_the_full_model_learns_from(tmp_pa
     for share in (0.0, 0.3, 1.0):
         config, thinned = colours(tmp_path, {"photos": share}, ladder=["text", "image"])
         rows, folds = thinned.whole, halves(thinned.whole)
-        _, found = fitting.score_systems(config, rows, folds, thinned=thinned.thinned())
+        _, found, _ = fitting.score_systems(config, rows, folds, thinned=thinned.thinned())
         scores[share] = found
         part = rows.data.select(rows.data.schema.select(["text", "image"]))
         seen = thinned.thinned().data.select(part.schema)
