@@ -60,16 +60,23 @@ class PairBatch:
 
     queries: each has at least one pair; query_rows: (n,) int32, the row in `queries`, rising; product_rows: (n,)
     int32, the row in the index, rising within a list; starts: (q + 1,) int64, list i is `starts[i] : starts[i + 1]`.
+    among: (n,) bool, the rows that a value's standing in its list is taken among; None: all of the list. The others,
+    judged but not retrieved, are placed among those without moving them.
     """
 
     queries: QueryBatch
     query_rows: np.ndarray
     product_rows: np.ndarray
     starts: np.ndarray
+    among: np.ndarray | None = None
 
     @classmethod
     def of(
-        cls, queries: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
+        cls,
+        queries: pl.DataFrame,
+        query_rows: np.ndarray,
+        product_rows: np.ndarray,
+        among: np.ndarray | None = None,
     ) -> tuple[PairBatch, np.ndarray | None]:
         """The pairs of rows of `queries` and of the index, in any order; and where each row of the batch stood.
 
@@ -80,11 +87,12 @@ class PairBatch:
         if not rising.all():
             order = np.lexsort((product_rows, query_rows))
             query_rows, product_rows = query_rows[order], product_rows[order]
+            among = None if among is None else among[order]
         starts = list_starts(query_rows)
         used = query_rows[starts[:-1]]
         frame = queries if len(used) == queries.height else queries[used]
         places = np.repeat(np.arange(len(used), dtype=np.int32), np.diff(starts))
-        return cls(QueryBatch(frame), places, product_rows.astype(np.int32), starts), order
+        return cls(QueryBatch(frame), places, product_rows.astype(np.int32), starts, among), order
 
     @classmethod
     def of_one(cls, query: QueryBatch, product_rows: np.ndarray) -> PairBatch:

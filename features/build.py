@@ -21,12 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from pydantic_core import PydanticKnownError
 
 from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
+from features.behaviour.settings import BehaviourConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
-from features.feature_schema import FeatureSchema
+from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.behaviour import BehaviourGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
@@ -45,11 +47,12 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
+for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
-CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
+QUERIES_AT_ONCE = 1000
+CANDIDATES = 200  # of a query: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
@@ -85,6 +88,7 @@ class FeaturesConfig(BaseModel):
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
+    behaviour: BehaviourConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
@@ -101,7 +105,7 @@ class FeaturesConfig(BaseModel):
         names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
-    @field_validator("lexical", "similarity", "shown_words", "structured", mode="before")
+    @field_validator("lexical", "similarity", "shown_words", "structured", "behaviour", mode="before")
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value
@@ -256,7 +260,10 @@ class FeatureBuilder:
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
-        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them."""
+        """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them.
+
+        Where they have a column `retrieved`, as from `lists`, a value's standing in its list is among those rows.
+        """
         return self.table(self._frame(queries, pairs, *self.rows_of(queries, pairs)))
 
     def stream(
@@ -284,7 +291,8 @@ class FeatureBuilder:
     def _frame(
         self, queries: pl.DataFrame, pairs: pl.DataFrame, query_rows: np.ndarray, product_rows: np.ndarray
     ) -> pl.DataFrame:
-        batch, order = PairBatch.of(queries, query_rows, product_rows)
+        among = pairs[RETRIEVED].to_numpy() if RETRIEVED in pairs.columns else None
+        batch, order = PairBatch.of(queries, query_rows, product_rows, among)
         block = self.block(batch)
         if order is not None:
             back = np.empty_like(order)
@@ -325,8 +333,13 @@ class FeatureBuilder:
             named.setdefault(name, catalogue.of_products(side).take(product_rows))
         return dict(reversed(named.items()))
 
+    @property
+    def ways(self) -> list[str]:
+        """By what candidates are retrieved, by name."""
+        return self._retrieval.names
+
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
-        """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
+        """Pairs of each query with the `count` products that all ways of searching find first together."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
         return pl.DataFrame(
             {
@@ -334,6 +347,20 @@ class FeatureBuilder:
                 "product_id": self.catalogue.product_ids.gather(rows),
             }
         ).sort("query_id", "product_id")
+
+    def lists(self, queries: pl.DataFrame, judgements: pl.DataFrame, count: int) -> pl.DataFrame:
+        """Lists as they are served, with what is judged of them: the candidates of each query, judged ones added.
+
+        judgements: query_id, product_id, grade. Returns query_id, product_id, grade (null: not judged) and retrieved
+        (false: a judged product that retrieval does not give), sorted by key; `build` takes it.
+        """
+        parts = []
+        for part in queries.iter_slices(QUERIES_AT_ONCE):
+            found = self.candidates(part, count).with_columns(pl.lit(value=True).alias(RETRIEVED))
+            judged = judgements.join(part, on="query_id", how="semi").select(*KEYS, "grade")
+            joined = found.join(judged, on=KEYS, how="full", coalesce=True, validate="1:1")
+            parts.append(joined.select(*KEYS, "grade", pl.col(RETRIEVED).fill_null(value=False)).sort(KEYS))
+        return pl.concat(parts).sort(KEYS)
 
     def retrieve(
         self, queries: QueryBatch, count: int, within: np.ndarray | None = None

@@ -17,7 +17,11 @@ from features.errors import InputError
 
 Kind = Literal["numeric", "categorical"]
 KEYS = ("query_id", "product_id")
-NOT_FEATURES = (*KEYS, "grade")
+RETRIEVED = "retrieved"
+"""Of a row of a list as it is served: whether retrieval gave the product (true), or a judgement alone (false)."""
+ASSUMED = "assumed"
+"""Of a training row: how much its grade counts where it is assumed, not judged; null where it is judged."""
+NOT_FEATURES = (*KEYS, "grade", RETRIEVED, ASSUMED)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class FeatureSchema:
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> FeatureSchema:
-        """Every column but keys and grade; Enum columns are categorical, all others numeric."""
+        """Every column but NOT_FEATURES; Enum columns are categorical, all others numeric."""
         return cls(tuple(_feature(frame[name]) for name in frame.columns if name not in NOT_FEATURES))
 
     @property

@@ -8,19 +8,21 @@ LTR_SERVE_TOKEN of the environment. Stop it by Ctrl-C: requests under way are fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ltr.config import command_line
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    from ltr.serving.arguments import of_serve
+    from ltr.config.options import add_options, from_options
+    from ltr.serving.settings import ServeSettings
 
-    made = of_serve(__doc__)
+    made = command_line.parser(__doc__, config=False)
+    made.add_argument("--run", type=Path, help="a folder that ltr.train wrote; default: the newest demo run")
+    add_options(made, ServeSettings)
     given = command_line.read_given(made, argv)
 
-    from ltr.config.options import from_options
     from ltr.serving.process import serve
-    from ltr.serving.settings import ServeSettings
 
     serve(given.run, from_options(ServeSettings, given))
 

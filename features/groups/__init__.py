@@ -1,5 +1,6 @@
 """Groups of features: each indexes a catalogue once and answers for query–product pairs.
 
+behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
                        fusion
 lexical                What query and product say in the same words: BM25, coverage, phrase, brand,

@@ -61,8 +61,8 @@ class SimilarityGroup(Group):
             offered = self._vectors.of_products(one.product).take(batch.product_rows)
             cosines = vectors.of_pairs(asked, offered)
             out[:, 3 * place] = cosines
-            out[:, 3 * place + 1] = rank_share(cosines, batch.starts)
-            out[:, 3 * place + 2] = z_score(cosines, batch.starts)
+            out[:, 3 * place + 1] = rank_share(cosines, batch.starts, batch.among)
+            out[:, 3 * place + 2] = z_score(cosines, batch.starts, batch.among)
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {}

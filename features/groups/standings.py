@@ -12,12 +12,13 @@ _ROUNDING = 1e-6  # float32 carries 7 digits: a spread below this share of the v
 _SIGN = np.uint32(1 << 31)
 
 
-def rank_share(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """The share of its list below each value, ties and the value itself counted half; (n,) float64 in (0, 1).
+def rank_share(values: np.ndarray, starts: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """The share of its list below each value, ties and the value itself counted half; (n,) float64 in [0, 1].
 
     values: (n,) float32 or float64; starts: (lists + 1,) of lists that are not empty, see `batch.list_starts`.
     (average rank - 1/2) / count, Hazen's plotting position (1914): 1/2 for a single value or where
-    all are equal, so that a list of any length needs no special case.
+    all are equal, so that a list of any length needs no special case. among: (n,) bool, the rows that count; the
+    others stand where they would without moving these. A list in which none counts goes by all its rows.
     """
     if not len(values):
         return np.zeros(0)
@@ -27,36 +28,58 @@ def rank_share(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     order = np.argsort(keys)
     ranked = keys[order]
     runs = np.append(np.flatnonzero(np.diff(ranked, prepend=ranked[:1] - np.uint64(1))), len(ranked))
-    middle = np.repeat((runs[:-1] + runs[1:]) / 2, np.diff(runs))  # of the places that equal values share
+    ends, there = runs, ~missing
+    if among is not None:
+        counted = _counted(among, starts)
+        before = np.append(0, np.cumsum(counted[order]))
+        ends, starts, there = before[runs], before[starts], there & counted
+    middle = np.repeat((ends[:-1] + ends[1:]) / 2, np.diff(runs))  # of the places that equal values share
     share = np.empty(len(values))
     share[order] = middle
-    there = np.add.reduceat(~missing, starts[:-1], dtype=np.int64)
+    count = np.repeat(np.add.reduceat(there, np.cumsum(sizes) - sizes, dtype=np.int64), sizes)
     share -= np.repeat(starts[:-1], sizes)
-    share /= np.repeat(np.maximum(there, 1), sizes)
+    share /= np.maximum(count, 1)
+    share[count == 0] = 0.5
     share[missing] = np.nan
     return share
 
 
-def z_score(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def z_score(values: np.ndarray, starts: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
     """(value - mean) / population standard deviation, both of the list's values that are there; (n,) float64.
 
     0 where the values are all the same, to float32 rounding: what is left of their spread is noise,
-    which a division by it would blow up.
+    which a division by it would blow up. among: as in `rank_share`.
     """
     if not len(values):
         return np.zeros(0)
     sizes = np.diff(starts)
+    if among is None:
+        mean, spread = _moments(values, starts)
+    else:  # of the rows that count alone, laid together: the same to the last bit as without the others
+        counted = _counted(among, starts)
+        mean, spread = _moments(values[counted], np.append(0, np.cumsum(counted))[starts])
+    exact = values.astype(np.float64) - np.repeat(mean, sizes)
+    exact /= np.repeat(spread, sizes)
+    return exact
+
+
+def _moments(values: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(lists,) the mean, and the standard deviation, infinite where it is rounding, of the values that are there."""
     there = ~np.isnan(values)
     exact = np.where(there, values, 0.0).astype(np.float64)
     count = np.maximum(np.add.reduceat(there, starts[:-1], dtype=np.int64), 1)
     largest = np.maximum.reduceat(np.abs(exact), starts[:-1])
-    exact -= np.repeat(np.add.reduceat(exact, starts[:-1]) / count, sizes)
+    mean = np.add.reduceat(exact, starts[:-1]) / count
+    exact -= np.repeat(mean, np.diff(starts))
     exact[~there] = 0.0
     spread = np.sqrt(np.add.reduceat(exact * exact, starts[:-1]) / count)
-    flat = spread <= _ROUNDING * largest
-    exact /= np.repeat(np.where(flat, np.inf, spread), sizes)
-    exact[~there] = np.nan
-    return exact
+    return mean, np.where(spread <= _ROUNDING * largest, np.inf, spread)
+
+
+def _counted(among: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The rows that count, (n,) bool: all of a list where it would be none."""
+    some = np.logical_or.reduceat(among, starts[:-1])
+    return among | np.repeat(~some, np.diff(starts))
 
 
 def _ordered(values: np.ndarray) -> np.ndarray:

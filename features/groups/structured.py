@@ -202,8 +202,8 @@ class StructuredGroup(Group):
         for name in self._own:
             yield self._columns.own[name][products]
         if _PRICE in self._own:
-            yield rank_share(self._columns.own[_PRICE][products], batch.starts)
-            yield z_score(self._columns.own[_LOG_PRICE][products], batch.starts)
+            yield rank_share(self._columns.own[_PRICE][products], batch.starts, batch.among)
+            yield z_score(self._columns.own[_LOG_PRICE][products], batch.starts, batch.among)
         for name in self._extra:
             yield self._columns.own[name][products]
         for name, codes in self._codes.items():

@@ -18,6 +18,10 @@ from features.sources.config import (
     ProductsConfig,
     QueriesConfig,
 )
+from features.sources.events.cleaning import clean_events, with_known_queries
+from features.sources.events.event_log import Events
+from features.sources.events.tables import read_events
+from features.sources.events.ubi import read_ubi, ubi_files
 from features.sources.files import (
     folders_of,
     no_photo,
@@ -34,7 +38,7 @@ from features.sources.ledger import Ledger
 from features.sources.parsing import values as derive
 from features.sources.parsing.ids import nearly_known
 from features.sources.remarks import Said
-from features.sources.schema import Events, Judgements, Products, Queries, completed
+from features.sources.schema import Judgements, Products, Queries, completed
 
 _DATE = "date (ISO, as 2024-05-31)"
 
@@ -240,27 +244,20 @@ def _remark_nearly_known(ids: pl.Series, known: pl.Series, key: str, ledger: Led
 
 def load_events(
     config: EventsConfig, products: pl.DataFrame, queries: pl.DataFrame, inputs: Inputs
-) -> pl.DataFrame:
-    """The canonical events; those of unknown products are only reported, as an old log has many."""
-    source = inputs.source("events", config, config.columns)
-    columns = [
-        *_query(source),
-        source.needed_ids("product_id"),
-        source.values("position", derive.whole_numbers, "whole number"),
-        source.text("kind"),
-        source.values("at", derive.datetimes, _DATE),
-    ]
-    if columns[-1] is None:
-        source.require("at", "data.events.columns.at")
-    frame = _frame(columns)
-    if "query_id" not in frame.columns:
-        frame = cleaning.clean_text(frame, "events", ["query"], inputs.ledger)
-    frame = _with_query_ids(frame, "events", queries, inputs.ledger)
-    frame = completed(Events, frame).select(pl.Schema(Events).names())
-    frame = cleaning.reject_broken(frame, "events", Events, inputs.ledger)
-    unknown = frame.join(products, on="product_id", how="anti")
-    inputs.ledger.note("events", "product_id not among the products", frame, unknown, "reported")
-    return frame
+) -> Events:
+    """The events of people, clean; those of unknown products are only reported, as an old log has many."""
+    path = inputs.base / config.path
+    if config.is_ubi(inputs.base):
+        events = read_ubi(path, inputs.ledger)
+        for file in ubi_files(path):
+            inputs.fingerprint(file.relative_to(inputs.base) if file.is_relative_to(inputs.base) else file)
+    else:
+        events = read_events(inputs.source("events", config, config.columns), config)
+    events = clean_events(with_known_queries(events, queries), config.cleaning, inputs.ledger)
+    for what, frame in (("shown", events.shown), ("actions", events.actions)):
+        unknown = frame.join(products, on="product_id", how="anti").select("product_id")
+        inputs.ledger.note("events", f"{what}: product_id not among the products", frame, unknown, "reported")
+    return events
 
 
 def _with_query_ids(frame: pl.DataFrame, table: str, queries: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

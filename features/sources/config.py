@@ -10,10 +10,12 @@ import codecs
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from features.media.columns import hash_column
+from features.sources.events.cleaning import EventRules
 
 Names = str | tuple[str, ...] | None
 # Words that name features or embeddings already; `image` has its own section and column.
@@ -194,16 +196,55 @@ class JudgementsConfig(TableConfig):
 
 
 class EventColumns(_Strict):
+    request_id: Names = Field(
+        default=None, description="one asking of a query: what its shown list and actions share"
+    )
     query_id: Names = None
-    query: Names = Field(default=None, description="the query's text, where there is no query_id")
+    query: Names = Field(default=None, description="the query's text")
     product_id: Names = None
-    position: Names = None
-    kind: Names = None
+    position: Names = Field(default=None, description="of a shown product, from 1 or from 0")
+    shown: Names = Field(default=None, description="a whole list in order: 'a|b|c', or a list")
+    action: Names = Field(default=None, description="click, cart, purchase, return, like, or shown")
     at: Names = None
+    available_at: Names = Field(
+        default=None, description="when it could be known; without it, when it happened"
+    )
+    value: Names = Field(default=None, description="the price paid")
+    session: Names = None
+    shopper: Names = Field(default=None, description="becomes a pseudonym, as the session does")
+    run: Names = None
+    arm: Names = None
+    propensity: Names = Field(
+        default=None, description="the probability that this product stood at this position"
+    )
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"a time zone such as Europe/Berlin (not {name!r})") from error
+    return name
 
 
 class EventsConfig(TableConfig):
+    """A table of events; or UBI files: `path` is their folder, or a file whose name begins with `ubi_`."""
+
     columns: EventColumns = EventColumns()
+    actions: dict[str, Literal["shown", "click", "cart", "purchase", "return", "like"]] = Field(
+        default={}, description="what the table's own names of actions stand for; other names are left out"
+    )
+    action: Literal["shown", "click", "cart", "purchase", "return", "like"] | None = Field(
+        default=None, description="what every row is, where no column says it"
+    )
+    time_zone: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+        default=None, description="of times that name none, such as Europe/Berlin; none: UTC"
+    )
+    cleaning: EventRules = EventRules()
+
+    def is_ubi(self, base: Path) -> bool:
+        """Whether these are UBI files, from this folder on."""
+        return (base / self.path).is_dir() or self.path.name.startswith("ubi_")
 
 
 class CatalogueConfig(_Strict):

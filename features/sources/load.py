@@ -13,6 +13,7 @@ from features.media.photos import PhotoChecks
 from features.sources import catalogue, cleaning
 from features.sources.columns import Inputs
 from features.sources.config import CatalogueConfig, SvmlightConfig
+from features.sources.events.event_log import Events
 from features.sources.formats.svmlight import group_file, read_svmlight
 from features.sources.ledger import Ledger, Step, steps_frame
 from features.sources.remarks import Remark, Said
@@ -28,6 +29,7 @@ DataConfig = Annotated[CatalogueConfig | SvmlightConfig, Field(discriminator="ki
 class Collection:
     """Clean canonical tables and the account of how they came to be.
 
+    events: what shoppers were shown and did; None where there are none.
     given: ready-made features (query_id, product_id, given.*) of svmlight files, else None.
     rejected: the rows set apart, by table, with a `reason` column.
     fingerprints: SHA-256 of each input file, by its path in the config.
@@ -37,7 +39,7 @@ class Collection:
     products: pl.DataFrame
     queries: pl.DataFrame
     judgements: pl.DataFrame
-    events: pl.DataFrame | None
+    events: Events | None
     given: pl.DataFrame | None
     steps: list[Step]
     rejected: dict[str, pl.DataFrame]
@@ -139,7 +141,7 @@ def _collection(
     queries: pl.DataFrame,
     judgements: pl.DataFrame,
     *,
-    events: pl.DataFrame | None = None,
+    events: Events | None = None,
     given: pl.DataFrame | None = None,
 ) -> Collection:
     ledger = inputs.ledger

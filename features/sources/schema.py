@@ -41,16 +41,6 @@ class Judgements(dy.Schema):
     grade = dy.Float64(nullable=False, min=0, allow_inf=False, allow_nan=False)
 
 
-class Events(dy.Schema):
-    """One row an event on a product shown for a query (or session): a click, an order."""
-
-    query_id = dy.String(nullable=False, min_length=1)
-    product_id = dy.String(nullable=False, min_length=1)
-    position = dy.Int64(nullable=True, min=0)
-    kind = dy.String(nullable=True)
-    at = dy.Datetime(nullable=False, time_unit="us")
-
-
 _PLAIN = {
     "nullability": "missing",
     "min_length": "empty",

@@ -97,6 +97,25 @@ class FeatureStore:
                 cure="check store.root, your rights to it and the space left",
             ) from None  # the library's own words may hold what an address or an option keeps
 
+    def forget(self, view: FeatureView, rows: pl.Expr) -> int:
+        """Remove the rows for which `rows` is true, from the earlier versions too; how many the newest had of them.
+
+        Earlier versions can be read no more. Nobody else may write the view meanwhile: what
+        another process has written and not yet committed is removed with the files that no version names.
+        """
+        there = self.read(view)
+        kept = there.remove(rows)
+        if kept.height < there.height:
+            self.write(view, kept, mode="overwrite", metadata=self.metadata(view))
+        self.purge(view)
+        return there.height - kept.height
+
+    def purge(self, view: FeatureView) -> None:
+        """Remove every data file that the newest version does not name; see `forget`."""
+        live = _names_of(self._open(view))
+        files = self._files(view)
+        files.remove([name for name in files.names() if name not in live])
+
     def read(self, view: FeatureView, version: int | datetime | None = None) -> pl.DataFrame:
         """All rows of the newest version, of a given one, or of the one that was newest at a time.
 
@@ -334,7 +353,7 @@ class FeatureStore:
             yield
         except BaseException:
             with suppress(OSError, DeltaError):
-                self._files(view).remove(draft.files)
+                self._files(view).remove([*draft.files])
             raise
 
 

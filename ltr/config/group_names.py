@@ -7,7 +7,7 @@ import difflib
 from features.sources.load import CatalogueConfig
 from ltr.data.embedded import EMBEDDED, EmbeddingFusionConfig
 
-GROUPS = ("lexical", "structured", "text", "image")
+GROUPS = ("lexical", "behaviour", "structured", "text", "image")
 
 
 def media_of(data: object) -> tuple[str, ...]:

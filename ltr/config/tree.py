@@ -38,6 +38,7 @@ from features.sources.load import CatalogueConfig, SvmlightConfig
 from ltr.config.group_names import check_names
 from ltr.config.yaml_files import read_yaml
 from ltr.data.embedded import EmbeddingFusionConfig
+from ltr.data.lists import ListsConfig
 from ltr.data.splits import FoldsConfig, SplitConfig
 from ltr.demo.shop import DemoShopConfig
 from ltr.evaluation.per_query import EvaluationConfig
@@ -138,6 +139,7 @@ class Config(BaseModel):
     )
     features: FeaturesConfig = FeaturesConfig()
     embeddings: EmbeddingFusionConfig | None = None
+    lists: ListsConfig = ListsConfig()
     split: SplitConfig = FoldsConfig()
     ranker: RankerConfig = LightGBMConfig()
     train: TrainConfig = TrainConfig()

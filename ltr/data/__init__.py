@@ -8,12 +8,15 @@ doctor                 The data doctor: what in a table of judged pairs would sp
                        its measurement
 embedded               A dataset with the vectors of its rows beside it, for where the embeddings
                        themselves are features
+event_checks           The data doctor on events: what in a log would mislead whoever learns from it
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
 kinds                  The kind of a query is what it has: words, a photo, both, or files of another
                        modality
 limits                 What a ranker's library refuses of a table of judged pairs; each kind of ranker
                        says its own
+lists                  What a list is: the candidates that retrieval gives a query, as a shopper gets
+                       them, or its judged products alone
 reading                The data doctor on how the files were read: every guess, and what was left out,
                        unreadable or odd
 splits                 Which queries train, stop the training early, and test: always whole queries,
@@ -24,6 +27,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding, Findings, examine
 from ltr.data.gains import Gain, gains_of
 from ltr.data.limits import Limits
+from ltr.data.lists import ListsConfig, UnjudgedConfig
 from ltr.data.splits import (
     ColumnSplitConfig,
     Fold,
@@ -42,8 +46,10 @@ __all__ = [
     "FoldsConfig",
     "Gain",
     "Limits",
+    "ListsConfig",
     "RotateConfig",
     "TimeSplitConfig",
+    "UnjudgedConfig",
     "examine",
     "gains_of",
     "make_folds",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
 from features.batch import Block
 from features.errors import InputError
-from features.feature_schema import KEYS, FeatureSchema
+from features.feature_schema import ASSUMED, KEYS, RETRIEVED, FeatureSchema
+from ltr.data.lists import UNJUDGED, UnjudgedConfig
 from ltr.data.splits import Fold
 
 WIDE = {pl.Float64, pl.Int32, pl.Int64, pl.Int128, pl.UInt32, pl.UInt64}  # float32 would cut their digits
@@ -22,7 +23,8 @@ LARGEST = float(np.finfo(np.float32).max)
 class Dataset:
     """A table of n query–product pairs and f features; the rows of a query lie together.
 
-    frame: keys, grade where known, features; sorted by (query_id, product_id), the order of all arrays.
+    frame: keys, grade where known, features; sorted by (query_id, product_id), the order of all arrays. Of lists as
+    they are served it has `retrieved` too, and null grades where a product is not judged.
     X: (n, f) C-contiguous, float32 or float64; categories as codes; NaN = missing.
     query_ids: (q,) the distinct queries in order; groups: (q,) int32, rows of each.
     weights: (q,) how much each query counts in training; None: all alike.
@@ -36,21 +38,24 @@ class Dataset:
     groups: np.ndarray
     weights: np.ndarray | None = None
     given: np.ndarray | None = None
+    unjudged: UnjudgedConfig = UNJUDGED
+    """What `for_training` makes of products that are not judged."""
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, schema: FeatureSchema | None = None) -> Dataset:
         """Check a table of keys, grade (absent when scoring) and features; sort it; build the arrays.
 
         schema: the features that must be there (a saved run's); by default those of the frame.
-        Raises InputError for other features than the schema's, keys that are null, no strings or
-        doubled, grades that are null, negative or not finite, and values too large for 32 bits.
+        Raises InputError for other features than the schema's, keys that are null, no strings or doubled,
+        grades that are negative, not finite or, but in lists as they are served, null, and values too large
+        for 32 bits.
         """
         _check_keys(frame)
         if schema is not None:
             schema.check(frame, "feature table")
         schema = schema or FeatureSchema.of(frame)
         if "grade" in frame.columns:
-            frame = frame.with_columns(_checked_grades(frame))
+            frame = frame.with_columns(_checked_grades(frame, null=RETRIEVED in frame.columns))
         frame = frame.with_row_index(_PLACE).sort(KEYS)
         given = frame.drop_in_place(_PLACE).to_numpy()
         _check_pairs_once(frame)
@@ -83,10 +88,55 @@ class Dataset:
 
     @property
     def grades(self) -> np.ndarray:
-        """(n,) float64; InputError when the table has none."""
+        """(n,) float64, NaN where not judged; InputError when the table has none."""
         if "grade" not in self.frame.columns:
             raise _bad("graded pairs", "no column 'grade'", "join the judgements to the pairs")
         return self.frame["grade"].to_numpy()
+
+    @property
+    def is_judged(self) -> np.ndarray:
+        """(n,) bool: rows whose grade is a judge's."""
+        judged = ~np.isnan(self.grades)
+        return judged & self.frame[ASSUMED].is_null().to_numpy() if ASSUMED in self.frame.columns else judged
+
+    @property
+    def row_weights(self) -> np.ndarray | None:
+        """(n,) how much each row counts in training: its query's weight, less for an assumed grade; None: all alike."""
+        weights = None if self.weights is None else np.repeat(self.weights, self.groups)
+        if ASSUMED not in self.frame.columns:
+            return weights
+        assumed = self.frame[ASSUMED].fill_null(1.0).to_numpy()
+        return assumed if weights is None else assumed * weights
+
+    def judged(self) -> Dataset:
+        """The judged rows alone, their features as they are in the whole list."""
+        return self._rows(self.is_judged)
+
+    def for_training(self, *, weighing: bool) -> Dataset:
+        """Graded rows alone: the judged ones, and of the others those that train, with grade 0 (column `assumed`).
+
+        weighing: whether the ranker weighs rows. Rows of lists that are whole judged stay as they are.
+        """
+        judged = self.is_judged
+        if judged.all():
+            return self
+        drawn, weight = self.unjudged.drawn(len(judged), weighing=weighing)
+        assumed = pl.when(pl.Series(judged)).then(None).otherwise(pl.lit(weight, pl.Float64)).alias(ASSUMED)
+        filled = replace(self, frame=self.frame.with_columns(assumed, pl.col("grade").fill_null(0.0)))
+        return filled._rows(judged | drawn)
+
+    def _rows(self, kept: np.ndarray) -> Dataset:
+        """These rows, (n,) bool; a query of which none is left goes with them."""
+        if kept.all():
+            return self
+        counts = np.add.reduceat(kept, np.cumsum(self.groups) - self.groups, dtype=np.int32)
+        some = counts > 0
+        weights = None if self.weights is None else self.weights[some]
+        ids = self.query_ids.filter(pl.Series(some))
+        frame = self.frame.filter(pl.Series(kept))
+        return replace(
+            self, frame=frame, X=self.X[kept], query_ids=ids, groups=counts[some], weights=weights, given=None
+        )
 
     @property
     def categorical(self) -> list[int]:
@@ -114,7 +164,9 @@ class Dataset:
         frame = self.frame.filter(pl.Series(rows))
         weights = None if self.weights is None else self.weights[queries]
         ids = self.query_ids.filter(kept)
-        return Dataset(frame, self.schema, self.X[rows], ids, self.groups[queries], weights)
+        return Dataset(
+            frame, self.schema, self.X[rows], ids, self.groups[queries], weights, None, self.unjudged
+        )
 
     def select(self, features: FeatureSchema) -> Dataset:
         """The same pairs with only these features; InputError for one that is not here."""
@@ -130,7 +182,7 @@ class Dataset:
         others = [name for name in self.frame.columns if name not in self.schema.names]
         frame = self.frame.select(*others, *(name for name in features.names if name in self.frame.columns))
         X = np.take(self.X, columns, axis=1)
-        return Dataset(frame, features, X, self.query_ids, self.groups, self.weights, self.given)
+        return replace(self, frame=frame, schema=features, X=X)
 
 
 def _check_keys(frame: pl.DataFrame) -> None:
@@ -143,11 +195,11 @@ def _check_keys(frame: pl.DataFrame) -> None:
             raise _bad(f"a {key} in every row", f"{frame[key].null_count()} nulls", "drop those rows")
 
 
-def _checked_grades(frame: pl.DataFrame) -> pl.Series:
+def _checked_grades(frame: pl.DataFrame, *, null: bool) -> pl.Series:
     if not frame["grade"].dtype.is_numeric():
         raise _bad("numeric grades", str(frame["grade"].dtype), "map each label to a number")
     grades = frame["grade"].cast(pl.Float64)
-    bad = (~grades.is_finite() | (grades < 0)).fill_null(value=True)
+    bad = (~grades.is_finite() | (grades < 0)).fill_null(value=not null)
     if bad.any():
         row = frame.select(*KEYS).filter(bad).row(0)
         raise _bad(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from features.build import with_own_columns
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
+from features.feature_schema import KEYS
 from ltr.data.dataset import Dataset
 
 EmbeddedColumn = Literal["title", "description", "category", "brand", "image", "query_text", "query_image"]
@@ -44,6 +45,21 @@ class EmbeddedDataset:
         rows = self.rows_of(query_ids)
         return EmbeddedDataset(self.data.take(query_ids), {k: v.take(rows) for k, v in self.vectors.items()})
 
+    def judged(self) -> EmbeddedDataset:
+        """See `Dataset.judged`."""
+        kept = np.flatnonzero(self.data.is_judged)
+        return EmbeddedDataset(self.data.judged(), {k: v.take(kept) for k, v in self.vectors.items()})
+
+    def for_training(self, *, weighing: bool) -> EmbeddedDataset:
+        """See `Dataset.for_training`."""
+        data = self.data.for_training(weighing=weighing)
+        if not self.vectors or data is self.data:
+            return EmbeddedDataset(data, self.vectors)
+        kept = data.frame.select(KEYS).join(
+            self.data.frame.select(KEYS).with_row_index("row"), on=KEYS, how="left", maintain_order="left"
+        )["row"]
+        return EmbeddedDataset(data, {k: v.take(kept.to_numpy()) for k, v in self.vectors.items()})
+
     def emptied(self, groups: Collection[str]) -> EmbeddedDataset:
         """The same pairs of a shop that has nothing for these groups: their features and vectors are missing."""
         gone = with_own_columns(groups)
@@ -55,7 +71,8 @@ class EmbeddedDataset:
             k: none[k] if _group_of(k, self.data.schema.groups) in gone else v
             for k, v in self.vectors.items()
         }
-        return EmbeddedDataset(Dataset.from_frame(frame.with_columns(empty), self.data.schema), vectors)
+        data = Dataset.from_frame(frame.with_columns(empty), self.data.schema)
+        return EmbeddedDataset(replace(data, unjudged=self.data.unjudged), vectors)
 
     def rows_of(self, query_ids: Sequence[str]) -> np.ndarray:
         """Row numbers of these queries, ascending: the order that `Dataset.take` keeps."""

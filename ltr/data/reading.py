@@ -97,10 +97,12 @@ def _check_titles(collection: Collection) -> Iterator[Finding]:
 
 def _check_dates(collection: Collection) -> Iterator[Finding]:
     first, last = datetime(FIRST_YEAR, 1, 1), datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
-    places = (("products", "listed_at"), ("queries", "at"), ("events", "at"))
-    for table, column in places:
-        frame = getattr(collection, table)
-        if frame is None or column not in frame.columns or not frame[column].count():
+    places = [("products", "listed_at", collection.products), ("queries", "at", collection.queries)]
+    if collection.events is not None:
+        times = (collection.events.shown["shown_at"], collection.events.actions["acted_at"])
+        places.append(("events", "at", pl.DataFrame({"at": pl.concat(times).dt.replace_time_zone(None)})))
+    for table, column, frame in places:
+        if column not in frame.columns or not frame[column].count():
             continue
         at = frame[column].cast(pl.Datetime("us"))
         odd = (at < first) | (at > last)

@@ -29,6 +29,7 @@ from ltr.demo.photos import COLOURS, PATTERNS, render
 from ltr.demo.words import BRANDS, KINDS, description, query_text, title
 
 _TABLES = ("products", "queries", "judgements")
+_HIDDEN = ("stock", "wishes")
 SEASONS = ("all year", "summer", "winter")
 SEGMENTS = ("text", "photo", "text", "mixed")  # in turn, so that a small shop has each
 _TODAY = datetime(2024, 11, 1)
@@ -103,12 +104,47 @@ def collection(config: DemoShopConfig, folder: Path | None = None) -> Collection
         shop = generate(config)
         tables = shop.products, shop.queries, shop.judgements
         return Collection(*tables, None, None, [], {}, _fingerprints(shop))
-    kept = folder / f"demo-{shop_key(config)}"
-    if not kept.is_dir():
-        _keep(generate(config), kept)
+    kept = _kept(config, folder)
     products, queries, judgements = (pl.read_ipc(kept / f"{name}.arrow") for name in _TABLES)
     fingerprints = json.loads((kept / "fingerprints.json").read_text(encoding="utf-8"))
     return Collection(products, queries, judgements, None, None, [], {}, fingerprints)
+
+
+def true_grades(config: DemoShopConfig, folder: Path) -> pl.DataFrame:
+    """query_id, product_id, grade of every product for every query, as a judge without error would give them.
+
+    Of the shop that `collection` keeps under the folder. Only measuring may look at it.
+    """
+    return grades_of_all(pl.read_ipc(_kept(config, folder) / "wishes.arrow"), stock(config, folder))
+
+
+def stock(config: DemoShopConfig, folder: Path) -> pl.DataFrame:
+    """product_id and the hidden attributes of every product of the shop that `collection` keeps under the folder."""
+    return pl.read_ipc(_kept(config, folder) / "stock.arrow")
+
+
+def grades_of_all(wishes: pl.DataFrame, stock: pl.DataFrame) -> pl.DataFrame:
+    """query_id, product_id and the true grade of every product of the stock, for every wish."""
+    parts = [
+        stock.select(pl.lit(wish["query_id"]).alias("query_id"), "product_id").with_columns(
+            grade=_grade(utility(wish, stock))
+        )
+        for wish in wishes.iter_rows(named=True)
+    ]
+    return pl.concat(parts)
+
+
+def new_queries(stock: pl.DataFrame, count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """So many queries by the shop's own rules, and the wishes behind them; others than the shop's for another seed."""
+    return _make(_query(seed, number, stock) for number in range(count))
+
+
+def _kept(config: DemoShopConfig, folder: Path) -> Path:
+    """The shop's tables on disk, made where they are not yet there."""
+    kept = folder / f"demo-{shop_key(config)}"
+    if not kept.is_dir():
+        _keep(generate(config), kept)
+    return kept
 
 
 def shop_key(config: DemoShopConfig) -> str:
@@ -122,7 +158,7 @@ def shop_key(config: DemoShopConfig) -> str:
 def _keep(shop: DemoShop, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with draft_beside(folder) as draft:
-        tables = {name: getattr(shop, name) for name in _TABLES}
+        tables = {name: getattr(shop, name) for name in (*_TABLES, *_HIDDEN)}
         for name, table in tables.items():
             table.write_ipc(draft / f"{name}.arrow")
         (draft / "fingerprints.json").write_text(json.dumps(_fingerprints(shop)), encoding="utf-8")

@@ -12,6 +12,8 @@ per_query              From a scored table to one row of measures per query, and
                        with intervals
 segments               Kinds of queries, so that a mean cannot hide who pays for it: how long, how
                        often judged, at what price, …
+shown                  What is shown, measured end to end over the catalogue: candidates retrieved,
+                       ordered, and cut after the first k
 significance           Could it be chance? Bootstrap intervals of a mean, and paired tests between two
                        runs
 training_noise         How far the chance of training moves a mean, from the models that a ranker is the
@@ -28,6 +30,7 @@ from ltr.evaluation.baselines import baseline_scores
 from ltr.evaluation.gate import Verdict, judge, to_markdown
 from ltr.evaluation.per_query import EvaluationConfig, convention, evaluate, summarise
 from ltr.evaluation.segments import query_segments
+from ltr.evaluation.shown import ShownLists, measure_shown
 from ltr.evaluation.significance import BootstrapConfig, Comparison, compare, holm
 from ltr.evaluation.systems import Measurement, measure, measure_lists
 from ltr.evaluation.trec import (
@@ -47,6 +50,7 @@ __all__ = [
     "EvaluationConfig",
     "JudgedRun",
     "Measurement",
+    "ShownLists",
     "Verdict",
     "baseline_scores",
     "compare",
@@ -57,6 +61,7 @@ __all__ = [
     "judge_run",
     "measure",
     "measure_lists",
+    "measure_shown",
     "query_segments",
     "read_qrels",
     "read_run",

@@ -95,10 +95,10 @@ def measure(
     """Evaluate every system's scores (n,) on `pairs` (query_id, product_id, grade), `model` against the rest.
 
     queries: query_id, and text, image, media.* and segment where they are known: what a query has decides its
-    kind. Rows whose score is NaN for the model (in no test part) are left out for all. by_bag: by system, where it is
-    a mean of several models; then tests hold the noise of training, too.
+    kind. Rows whose score is NaN for the model (in no test part), or that are not judged, are left out for all.
+    by_bag: by system, where it is a mean of several models; then tests hold the noise of training, too.
     """
-    held_out = np.isfinite(scores[model])
+    held_out = np.isfinite(scores[model]) & pairs["grade"].is_not_null().to_numpy()
     judged = pairs.select("query_id", "product_id", "grade").filter(held_out)
     lists = {name: judged.with_columns(score=pl.Series(values[held_out])) for name, values in scores.items()}
     bags = {name: ByBag(one.scores[held_out], one.split[held_out]) for name, one in (by_bag or {}).items()}
@@ -117,14 +117,24 @@ def measure_lists(
     All systems' pairs are of the same queries, whatever they retrieved for them. by_bag: as `measure` takes it,
     row-aligned with a system's own pairs.
     """
-    metric = headline_metric(config)
-    kinds = query_kinds(queries.join(lists[model], on="query_id", how="semi"))
     tables = {name: _values(name, pairs, config, by_bag or {}) for name, pairs in lists.items()}
-    per_query = pl.concat([_readable(values, name, kinds) for name, values in tables.items()])
+    return measurement_of(tables, queries, config, model, headline_metric(config))
+
+
+def measurement_of(
+    tables: Mapping[str, pl.DataFrame],
+    queries: pl.DataFrame,
+    config: EvaluationConfig,
+    model: str,
+    metric: str,
+) -> Measurement:
+    """Of every system's values, a row a query (query_id, a column a measure); metric: the headline among them."""
+    kinds = query_kinds(queries.join(tables[model], on="query_id", how="semi"))
+    per_query = pl.concat([_readable(table, name, kinds) for name, table in tables.items()])
     best = best_baselines(per_query, metric)
     if len(set(best.values())) > 1:
         own = best_values(per_query, best).with_columns(system=pl.lit(BEST))
-        first = per_query["system"].is_in([name for name in lists if is_baseline(name)])
+        first = per_query["system"].is_in([name for name in tables if is_baseline(name)])
         per_query = pl.concat([per_query.filter(first), own, per_query.filter(~first)])
     tests = compare_all(per_query, model, metric, config)
     return Measurement(per_query, _summaries(per_query, config), tests, model, metric, best)

@@ -104,5 +104,22 @@ def keep_record(run: Path, record: Mapping[str, Any], page: str) -> Path:
     return path
 
 
+def newest_decision(run: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The run's newest decision record and its file; None where it has none. Raises InputError for one cut off."""
+    found = sorted((run / FOLDER).glob("*.json"))
+    if not found:
+        return None
+    try:
+        record = json.loads(found[-1].read_text(encoding="utf-8"))
+        return found[-1], dict(record)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            where=found[-1],
+            expected="a decision record",
+            got=f"another file ({type(error).__name__})",
+            cure="restore it, or remove it",
+        ) from error
+
+
 def to_json(value: Any) -> str:
     return json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -19,6 +19,7 @@ from ltr.data.doctor import (
     examine_pairs,
     finding,
 )
+from ltr.data.event_checks import examine_events
 from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
@@ -54,10 +55,10 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
-    folds = make_folds(config.split, prepared.collection.queries, prepared.table.frame["query_id"])
+    folds = make_folds(config.split, prepared.collection.queries, prepared.judged["query_id"])
     folds = folds[-1:] if last_fold else folds
     findings = check_collection(config, prepared.collection, folds)
-    findings += examine_features(prepared.table.frame)
+    findings += examine_features(prepared.judged)
     return Examined(prepared, folds, findings)
 
 
@@ -72,6 +73,7 @@ def check_collection(config: Config, collection: Collection, folds: Sequence[Fol
         [
             *examine_reading(collection),
             *examine_collection(collection, relevant_from=relevant_from),
+            *examine_events(collection.events, collection.products),
             *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
             *check_part_names(config.split, queries, pairs["query_id"]),
             *_check_stopping(config, folds),

@@ -28,7 +28,7 @@ SWING = 10  # times as many trees in one split as in another
 
 def check_settings(config: Config, data: Dataset) -> None:
     """Raise InputError, before anything is fitted, for settings that this data does not bear."""
-    check_gain(data.grades, config.evaluation)
+    check_gain(data.judged().grades, config.evaluation)
     config.ranker.check(data.schema)
 
 
@@ -43,7 +43,8 @@ def weigh(
     config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit
 ) -> Importance | None:
     """What the model goes by on queries held out from it; None for a ranker that cannot be explained."""
-    held_out = [(model, rows.take(fold.test)) for model, fold in zip(fitted.models, folds, strict=True)]
+    judged = rows.judged()
+    held_out = [(model, judged.take(fold.test)) for model, fold in zip(fitted.models, folds, strict=True)]
     try:
         return importance(held_out, config.evaluation, headline_metric(config.evaluation))
     except InputError as error:

@@ -60,8 +60,8 @@ def compare_strategies(
 ) -> tuple[Comparison, list[tuple[str, str]]]:
     """Every strategy trained on every fold and compared; and (name, value) lines on how that was done."""
     prepared, folds = examined.prepared, examined.folds
-    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
-    check_gain(data.grades, config.evaluation)
+    data = prepared.dataset
+    check_gain(data.judged().grades, config.evaluation)
     rows = EmbeddedDataset(data, _vectors(prepared, data))
     seen = ThinnedCatalogue(config, prepared, rows).thinned()
     embeddings, unread = choose_fields(seen, folds, components)
@@ -73,8 +73,11 @@ def compare_strategies(
     )
     with progress("fitting", len(strategies) * len(folds)) as done:
         outcomes = fit_strategies(rows, folds, strategies, done, seen)
-    pairs, queries = rows.data.frame.select("query_id", "product_id", "grade"), prepared.collection.queries
-    baselines, reasons = held_out_baselines(rows.data, folds, config.evaluation), [*left_out, *unread]
+    judged, queries = data.is_judged, prepared.collection.queries
+    for outcome in outcomes:
+        outcome.keep(judged)
+    pairs, reasons = data.judged().frame.select("query_id", "product_id", "grade"), [*left_out, *unread]
+    baselines = held_out_baselines(data.judged(), folds, config.evaluation)
     comparison = compare_outcomes(pairs, outcomes, baselines, queries, config.evaluation, reasons)
     return comparison, _facts(config, rows, folds, strategies)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import json
@@ -11,14 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
+from features.behaviour.views import versions
 from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
-from features.feature_schema import KEYS, FeatureSchema
+from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
 from features.store.delta import FeatureStore, FeatureView, WriteMode
@@ -26,6 +29,7 @@ from ltr.config.group_names import media_of
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, choose_vectors
+from ltr.data.lists import ListsConfig
 from ltr.demo import shop
 from ltr.pipeline.known_catalogues import known_products, photos_unchanged, remember_products
 from ltr.pipeline.known_encoders import known_encoder
@@ -35,7 +39,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A collection with the features of its judged pairs (query_id, product_id, grade, features…).
+    """A collection with the features of its lists (query_id, product_id, grade, features…).
+
+    Lists as they are served have the column `retrieved` too, and null grades where a product is not judged.
 
     encoders: by role, made once for all that the command does; none for ready-made features.
     """
@@ -47,6 +53,22 @@ class Prepared:
     schema: FeatureSchema
     from_store: bool
     version: int
+
+    @property
+    def lists(self) -> Literal["served", "judged"]:
+        """What the lists are, whatever was wished for: see `ListsConfig`."""
+        return "served" if RETRIEVED in self.table.frame.columns else "judged"
+
+    @property
+    def dataset(self) -> Dataset:
+        """The whole lists, as rankers take them."""
+        made = Dataset.from_frame(self.table.frame, self.schema)
+        return dataclasses.replace(made, unjudged=self.config.lists.unjudged)
+
+    @property
+    def judged(self) -> pl.DataFrame:
+        """The judged pairs of the table."""
+        return self.table.frame.filter(pl.col("grade").is_not_null()).drop(RETRIEVED, strict=False)
 
     @cached_property
     def builder(self) -> FeatureBuilder:
@@ -133,7 +155,7 @@ def make_config_encoder(config: Config, name: str) -> Encoder:
 
 
 def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
-    """Features of every judged pair, read from the store where the same ones were built before.
+    """Features of every list, read from the store where the same ones were built before.
 
     The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
     """
@@ -147,20 +169,38 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     fingerprint = _fingerprint(config, collection, encoders)
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     there = None if rebuild else _restore(store, view, fingerprint)
-    if there is not None and there[1].height == pairs.height:
-        schema, frame = there
-        table, written = FeatureTable(frame, {}), store.version(view)
-        return Prepared(config, collection, encoders, table, schema, True, written)
+    if there is not None and there.is_whole:
+        written = store.version(view)
+        return Prepared(
+            config, collection, encoders, FeatureTable(there.frame, {}), there.schema, True, written
+        )
     if collection.given is not None:
         frame = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
         schema = FeatureSchema.of(frame)
-        written = store.write(view, frame, mode="overwrite", metadata=_metadata(fingerprint, schema))
+        metadata = _metadata(fingerprint, schema, frame.height)
+        written = store.write(view, frame, mode="overwrite", metadata=metadata)
         return Prepared(config, collection, encoders, FeatureTable(frame, {}), schema, False, written)
     builder = make_builder(config, collection.products, encoders=encoders)
-    parts = _Parts(store, view, _metadata(fingerprint, builder.schema))
-    done = 0 if there is None else _beginning(there[1], pairs)
+    pairs = _lists(config.lists, builder, collection, pairs)
+    parts = _Parts(store, view, _metadata(fingerprint, builder.schema, pairs.height))
+    done = 0 if there is None else _beginning(there.frame, pairs)
     table, written = parts.build(builder, collection.queries, pairs, done)
     return Prepared(config, collection, encoders, table, builder.schema, False, written)
+
+
+def _lists(
+    config: ListsConfig, builder: FeatureBuilder, collection: Collection, judged: pl.DataFrame
+) -> pl.DataFrame:
+    """The judged pairs, or the lists as they are served; these only where any product of them is not judged."""
+    if config.kind == "judged":
+        return judged
+    asked = collection.queries.join(judged, on="query_id", how="semi")
+    log.info("retrieving %d candidates a way for %s queries …", config.candidates, f"{asked.height:,}")
+    found = builder.lists(asked, judged, config.candidates)
+    if found["grade"].null_count():
+        return found
+    log.info("every candidate is judged: the lists are the judged ones")
+    return judged
 
 
 @dataclass(frozen=True)
@@ -194,8 +234,8 @@ def _beginning(there: pl.DataFrame, pairs: pl.DataFrame) -> int:
     return there.height if there.select(KEYS).equals(pairs.select(KEYS).head(there.height)) else 0
 
 
-def _metadata(fingerprint: str, schema: FeatureSchema) -> dict[str, str]:
-    return {"fingerprint": fingerprint, "features": schema.to_json()}
+def _metadata(fingerprint: str, schema: FeatureSchema, rows: int) -> dict[str, str]:
+    return {"fingerprint": fingerprint, "features": schema.to_json(), "rows": str(rows)}
 
 
 def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
@@ -211,17 +251,28 @@ def _check_media(config: Config, encoders: Mapping[str, Encoder]) -> None:
         )
 
 
-def _restore(
-    store: FeatureStore, view: FeatureView, fingerprint: str
-) -> tuple[FeatureSchema, pl.DataFrame] | None:
-    """What the store holds of this fingerprint, in key order: perhaps the beginning only; None for nothing."""
+@dataclass(frozen=True)
+class _Stored:
+    """What the store holds of a table of so many rows, in key order: perhaps the beginning only."""
+
+    schema: FeatureSchema
+    frame: pl.DataFrame
+    rows: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.frame.height == self.rows
+
+
+def _restore(store: FeatureStore, view: FeatureView, fingerprint: str) -> _Stored | None:
+    """What the store holds of this fingerprint; None for nothing."""
     if not store.exists(view):
         return None
     metadata = store.metadata(view)
     if metadata.get("fingerprint") != fingerprint:
         return None
     schema = FeatureSchema.from_json(metadata["features"])
-    return schema, _with_categories(store.read(view), schema)
+    return _Stored(schema, _with_categories(store.read(view), schema), int(metadata["rows"]))
 
 
 def _with_categories(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame:
@@ -230,7 +281,8 @@ def _with_categories(frame: pl.DataFrame, schema: FeatureSchema) -> pl.DataFrame
     Two processes that build the same at once may both write a part: it counts once.
     """
     casts = {f.name: pl.Enum(list(f.categories)) for f in schema.features if f.kind == "categorical"}
-    chosen = frame.select(*KEYS, "grade", *schema.names).cast(casts)  # type: ignore[arg-type]
+    known = [name for name in NOT_FEATURES if name in frame.columns]
+    chosen = frame.select(*known, *schema.names).cast(casts)  # type: ignore[arg-type]
     return chosen.unique(KEYS, keep="first").sort(KEYS)
 
 
@@ -248,7 +300,10 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "features": config.features.model_dump(mode="json"),
         "encoders": {name: encoder.fingerprint for name, encoder in encoders.items()},
         "data": config.data.model_dump(mode="json"),
+        "lists": config.lists.model_dump(mode="json", exclude={"unjudged"}),
         "files": collection.fingerprints,
         "package": version("shop-ltr"),
     }
+    if config.features.behaviour:
+        parts["behaviour"] = versions(config.features.behaviour.store)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

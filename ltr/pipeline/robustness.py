@@ -227,7 +227,7 @@ def _values(
     rows: EmbeddedDataset, scores: np.ndarray, by_bag: ByBag | None, config: EvaluationConfig
 ) -> pl.DataFrame:
     judged = rows.data.frame.select("query_id", "product_id", "grade").with_columns(score=pl.Series(scores))
-    there = np.isfinite(scores)
+    there = np.isfinite(scores) & judged["grade"].is_not_null().to_numpy()
     if by_bag is None:
         return evaluate(judged.filter(there), config)
     return evaluate_bags(judged.filter(there), ByBag(by_bag.scores[there], by_bag.split[there]), config)

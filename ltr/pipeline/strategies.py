@@ -96,6 +96,13 @@ class Outcome:
     classified: list[Classification] = field(default_factory=list)
     by_bag: ByBag | None = None
 
+    def keep(self, rows: np.ndarray) -> None:
+        """Only these rows, (n,) bool."""
+        self.scores = self.scores[rows]
+        self.predicted = None if self.predicted is None else self.predicted[rows]
+        if self.by_bag:
+            self.by_bag = ByBag(self.by_bag.scores[rows], self.by_bag.split[rows])
+
     @property
     def microseconds(self) -> float:
         """Time to score one product, its features at hand."""
@@ -205,7 +212,7 @@ def fit_strategies(
     for fold in folds:
         train, test = (thinned or rows).take(fold.train), rows.take(fold.test)
         validation = rows.take(fold.validation) if fold.validation else None
-        members = _SharedMembers(train.data, validation.data if validation else None)
+        members = _SharedMembers(train.data, validation.data.judged() if validation else None)
         for outcome, found in zip(outcomes, bags, strict=True):
             model = _fit(outcome, train, validation, members)
             _score(outcome, model, test, rows.rows_of(fold.test))
@@ -242,7 +249,8 @@ def _score(outcome: Outcome, model: FusedRanker, test: EmbeddedDataset, places: 
             outcome.predicted = np.full(len(outcome.scores), np.nan)
         probabilities, classes = model.ranker.probabilities(data), model.ranker.classes
         outcome.predicted[places] = classes[probabilities.argmax(axis=1)]
-        outcome.classified.append(classification(data.grades, probabilities, classes))
+        judged = data.is_judged
+        outcome.classified.append(classification(data.grades[judged], probabilities[judged], classes))
 
 
 class _SharedMembers:
@@ -257,7 +265,8 @@ class _SharedMembers:
         """The fitted blend, and the seconds that it would have taken alone."""
         ranker = BlendRanker(config)
         if self._fitted is None:
-            self._fitted = _timed(lambda: ranker.fit_members(*self._parts))
+            train = self._parts[0].for_training(weighing=config.weighs_rows)
+            self._fitted = _timed(lambda: ranker.fit_members(train, self._parts[1]))
         members, seconds = self._fitted
         if config.objective == "stacking" or (config.objective == "weighted" and self._parts[1] is None):
             if self._out_of_fold is None:

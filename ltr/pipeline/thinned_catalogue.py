@@ -1,4 +1,4 @@
-"""The judged pairs as they would be had some products no photo, or no description; nothing is encoded anew.
+"""The lists as they would be had some products no photo, or no description; nothing is encoded anew.
 
 The features are built again, so that ranks, z-scores and words of all text are right, not just emptied by name.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from features.build import FeatureBuilder
 from features.encoders.vectors import RowVectors
-from features.feature_schema import KEYS, FeatureSchema
+from features.feature_schema import KEYS, NOT_FEATURES, FeatureSchema
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
@@ -41,14 +42,12 @@ class ThinnedCatalogue:
         frame = self._built(kept.data.frame, products, part, self._schema)
         gone = products.filter(pl.col(COLUMN[part]).is_null())["product_id"]
         lost = kept.data.frame["product_id"].is_in(gone.implode()).to_numpy()
-        return EmbeddedDataset(
-            Dataset.from_frame(frame, self._schema), _emptied(kept.vectors, COLUMN[part], lost)
-        )
+        return EmbeddedDataset(self._dataset(frame), _emptied(kept.vectors, COLUMN[part], lost))
 
     def never_had(self, part: Part) -> ThinnedCatalogue:
         """The catalogue without the part: the pairs with the features and embeddings that such a one makes."""
         products = without(self._products, part, 1, 0)
-        data = Dataset.from_frame(self._built(self.whole.data.frame, products, part, None))
+        data = self._dataset(self._built(self.whole.data.frame, products, part, None))
         vectors = {name: found for name, found in self.whole.vectors.items() if name != COLUMN[part]}
         bare = copy.copy(self)
         bare.whole, bare.embeddings = EmbeddedDataset(data, vectors), _left_of(self.embeddings, vectors)
@@ -73,7 +72,7 @@ class ThinnedCatalogue:
             places = self.whole.rows_of(query_ids)
             vectors = {name: _put(found, places, thinned.vectors[name]) for name, found in vectors.items()}
         frame = pl.concat(frames).unique(KEYS, keep="last")
-        return EmbeddedDataset(Dataset.from_frame(frame, data.schema), vectors)
+        return EmbeddedDataset(self._dataset(frame), vectors)
 
     def _built(
         self, kept: pl.DataFrame, products: pl.DataFrame, part: Part, schema: FeatureSchema | None
@@ -85,8 +84,14 @@ class ThinnedCatalogue:
             features = config.features.model_copy(update={"lexical": None})
             config = config.model_copy(update={"features": features})
         builder = FeatureBuilder(products, config.features, self._encoders, cache_of(config), schema)
-        built = builder.build(self.queries, kept.select(*KEYS, "grade")).frame.with_columns(kept.select(same))
-        return built.select(*KEYS, "grade", *(name for name in self._schema.names if name in built.columns))
+        known = [name for name in NOT_FEATURES if name in kept.columns]
+        built = builder.build(self.queries, kept.select(known)).frame.with_columns(kept.select(same))
+        return built.select(*known, *(name for name in self._schema.names if name in built.columns))
+
+    def _dataset(self, frame: pl.DataFrame) -> Dataset:
+        """The table with the run's features, or those that it has of them."""
+        schema = FeatureSchema(tuple(f for f in self._schema.features if f.name in frame.columns))
+        return replace(Dataset.from_frame(frame, schema), unjudged=self.whole.data.unjudged)
 
 
 def _left_of(

@@ -39,6 +39,11 @@ class RankerSettings(KindSettings):
     limits: ClassVar[Limits] = Limits()
     """What its library refuses, for the data doctor."""
 
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether `fit` heeds `Dataset.row_weights`; one that does not gets so many fewer rows of assumed grades."""
+        return False
+
     def search_space(self) -> dict[str, Range]:
         """What ltr.tune tries by default, by setting; empty: it cannot be tuned."""
         return {}
@@ -50,7 +55,7 @@ class RankerSettings(KindSettings):
 class Ranker(Protocol):
     """Learns from graded pairs, then scores pairs that it has not seen.
 
-    config: its settings. schema: the features that it was fitted on. history: bag, iteration (both from 1) and
+    schema: the features that it was fitted on. history: bag, iteration (both from 1) and
     ndcg of the validation part, without rows where nothing was watched.
     """
 
@@ -58,11 +63,17 @@ class Ranker(Protocol):
     history: pl.DataFrame
 
     @property
+    def config(self) -> RankerSettings:
+        """Its settings."""
+
+    @property
     def best_iteration(self) -> int:
         """Trees, epochs or steps kept; of several bags the rounded mean."""
 
     def fit(self, train: Dataset, validation: Dataset | None = None) -> None:
         """Learn the order of each query's pairs; the validation part, where there is one, only stops it early.
+
+        Every row has a grade; one that is assumed, not judged (`Dataset.assumed`), counts less where it weighs rows.
 
         The same data, settings and seed give the same scores, whatever the order of rows. Any finite grades from
         0 up will do, features may be missing (NaN), and categories are codes. Raises InputError for data,

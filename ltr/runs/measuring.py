@@ -13,13 +13,14 @@ import polars as pl
 import yaml
 from pydantic import BaseModel
 
-from features.build import FeaturesConfig
+from features.build import FeatureBuilder, FeaturesConfig
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.media.photos import PhotoChecks
 from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
 from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
 from ltr.config.tree import Config, dump_config, lay_over, parse_config
+from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
 from ltr.evaluation.baselines import SINGLE, Baseline, baseline_scores
 from ltr.evaluation.gate import Verdict, judge, same_judgements
@@ -107,22 +108,40 @@ def score_new(
     without: groups of features; the model is also scored as if the shop had nothing for them.
     """
     run.check_groups(without)
-    pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
+    data, builder = judged_data(run, collection)
     wanted = [without, ()] if without else [()]
-    if collection.given is not None:
-        table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
-        # svmlight leaves zeros out: a feature that the new file never names is 0 in all of it.
-        unnamed = [pl.lit(0.0).alias(name) for name in run.schema.names if name not in table.columns]
-        data = run.dataset(table.with_columns(unnamed).select(*pairs.columns, *_in_order(run, table)))
-        scores = {groups: run.score_dataset(data, without=groups) for groups in wanted}
-    else:
-        builder = run.builder(collection.products)
-        data = run.dataset(builder.build(collection.queries, pairs).frame)
-        scores = {groups: run.score_dataset(data, collection.queries, builder, groups) for groups in wanted}
     named = {
-        f"{run.name} without {', '.join(groups)}" if groups else run.name: scores[groups] for groups in wanted
+        f"{run.name} without {', '.join(groups)}" if groups else run.name: run.score_dataset(
+            data, collection.queries, builder, groups
+        )
+        for groups in wanted
     }
-    return data.frame, baseline_scores(data, _single_feature(run)) | named
+    judged, systems = data.is_judged, baseline_scores(data, _single_feature(run)) | named
+    return data.judged().frame, {name: values[judged] for name, values in systems.items()}
+
+
+def judged_data(
+    run: SavedRun, collection: Collection, query_ids: pl.Series | None = None
+) -> tuple[Dataset, FeatureBuilder | None]:
+    """The lists of judged queries, these or all, with the run's features, and the builder that made these.
+
+    None of ready-made features.
+    """
+    judged = collection.judgements
+    if query_ids is not None:
+        judged = judged.filter(pl.col("query_id").is_in(query_ids.implode()))
+    pairs = judged.select(*KEYS, "grade").sort(KEYS)
+    if collection.given is None:
+        builder = run.builder(collection.products)
+        if run.config.lists.kind == "served":
+            asked = collection.queries.join(pairs, on="query_id", how="semi")
+            pairs = builder.lists(asked, pairs, run.config.lists.candidates)
+        return run.dataset(builder.build(collection.queries, pairs).frame), builder
+    table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
+    # svmlight leaves zeros out: a feature that the new file never names is 0 in all of it.
+    unnamed = [pl.lit(0.0).alias(name) for name in run.schema.names if name not in table.columns]
+    table = table.with_columns(unnamed).select(*pairs.columns, *_in_order(run, table))
+    return run.dataset(table), None
 
 
 def _single_feature(run: SavedRun) -> Baseline | None:

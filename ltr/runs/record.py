@@ -6,6 +6,7 @@ run.json          versions, fingerprints, sums      per_query.parquet one row pe
 importance.json   what the model goes by       scores.parquet    held-out score of every judged pair
 cleaning.json     what loading changed         robustness.json   figures as photos or descriptions go missing
 doctor.json       the data doctor's findings   report.md, report.html
+shown.parquet     first products shown a query, of lists as they are served
 rejected/         rejected rows, with reasons
 """
 
@@ -36,10 +37,12 @@ from ltr.data.doctor import Finding
 from ltr.data.splits import Fold, looks
 from ltr.evaluation.baselines import best_single_feature
 from ltr.evaluation.per_query import convention
+from ltr.evaluation.shown import shown_convention
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
 from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import Robustness
+from ltr.pipeline.shown_lists import Shown
 from ltr.runs.sums import ABOUT, SUMS, changed, check_files, read_about, seal, write_about
 from ltr.runs.trust import check_settings, is_own_cache, refuse_links, remember_cache, remember_run
 from ltr.training.cross_fit import CrossFit
@@ -48,6 +51,7 @@ from ltr.training.fused_ranker import PROJECTION, FusedRanker
 Parsed = TypeVar("Parsed")
 
 ENCODER_STATE = "encoder-"
+SHOWN = "shown.parquet"
 LIBRARIES = (
     "lightgbm", "xgboost", "polars", "numpy", "torch", "torchvision", "sentence-transformers", "deltalake",
 )  # fmt: skip
@@ -91,9 +95,10 @@ def new_run(target: Path) -> Iterator[Path]:
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """What training leaves behind; `scores` (n,) per system are aligned with `data.frame`.
+    """What training leaves behind: the judged rows of its lists, and `scores` (n,) of them by system.
 
     importance: held out; None for a ranker that cannot be explained. robustness: None where nothing was dropped.
+    shown: what is shown of lists as they are served; None for judged ones.
     """
 
     command: str
@@ -108,6 +113,7 @@ class RunRecord:
     kept: FusedRanker
     importance: Importance | None = None
     robustness: Robustness | None = None
+    shown: Shown | None = None
     made_at: dt.datetime = dataclasses.field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
@@ -152,6 +158,8 @@ def write_run(folder: Path, record: RunRecord) -> None:
         folder / "scores.parquet"
     )
     _trained_on(record).write_parquet(folder / "trained_on.parquet")
+    if record.shown:
+        record.shown.first.write_parquet(folder / SHOWN)
     write_json(folder / "metrics.json", figures(record))
     if record.importance:
         write_json(folder / "importance.json", record.importance.to_dict())
@@ -200,7 +208,16 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "versions": versions(),
         "fingerprints": record.prepared.collection.fingerprints,
         "single_feature": _single_feature(record),
+        "lists": _lists(record),
     }
+
+
+def _lists(record: RunRecord) -> dict[str, Any]:
+    """Which lists the run was trained and measured on, and by what retrieval they come: serving takes the same."""
+    if record.prepared.lists == "judged":
+        return {"kind": "judged"}
+    ways = record.prepared.builder.ways
+    return {"kind": "served", "candidates": record.config.lists.candidates, "ways": ways}
 
 
 def _single_feature(record: RunRecord) -> dict[str, Any] | None:
@@ -221,6 +238,18 @@ def figures(record: RunRecord) -> dict[str, Any]:
         "headline": measured.headline,
         "trees": record.fitted.best_iterations,
         "fit_seconds": round(record.fitted.seconds, 3),
+        "summary": measured.summary.to_dicts(),
+        "tests": measured.tests.to_dicts(),
+        "shown": record.shown and shown_figures(record.shown, config),
+    }
+
+
+def shown_figures(shown: Shown, config: Config) -> dict[str, Any]:
+    """Of what is shown: convention, headline, means with intervals and tests, as of judged lists."""
+    measured = shown.measured
+    return {
+        "convention": shown_convention(config.evaluation),
+        "headline": measured.headline,
         "summary": measured.summary.to_dicts(),
         "tests": measured.tests.to_dicts(),
     }
@@ -248,6 +277,8 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
         f"encoders.{Path(name).stem.removeprefix(ENCODER_STATE)}.state": str((run / name).absolute())
         for name in stored
     }
+    if "lists" not in about:  # of a version that ranked judged lists alone
+        states["lists.kind"] = "judged"
     config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
     _check_states(run, config)
     check_settings(run, config)

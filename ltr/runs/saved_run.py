@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from features.batch import PairBatch, QueryBatch
+from features.batch import Block, PairBatch, QueryBatch
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
@@ -50,14 +50,15 @@ class SavedRun:
     def score_list(self, builder: FeatureBuilder, query: QueryBatch, product_rows: np.ndarray) -> np.ndarray:
         """The model's score (n,) of one query's candidates, (n,) rising rows of the builder's index."""
         block = builder.block(PairBatch.of_one(query, product_rows))
-        keys = {
-            "query_id": query.frame["query_id"][0],
-            "product_id": builder.catalogue.product_ids[product_rows],
-        }
+        data = self.list_dataset(query, builder.catalogue.product_ids[product_rows], block)
+        return self.score_dataset(data, query.frame, builder)
+
+    def list_dataset(self, query: QueryBatch, product_ids: pl.Series, block: Block) -> Dataset:
+        """One query's candidates, (n,) rising ids, with the features just made of them, as the model takes them."""
+        keys = {"query_id": query.frame["query_id"][0], "product_id": product_ids}
         # An anchored model's other scorers read features by name.
         whole = self.config.embeddings is not None or self.config.train.used
-        data = Dataset.of_list(pl.DataFrame(keys), block, columns=whole)
-        return self.score_dataset(data, query.frame, builder)
+        return Dataset.of_list(pl.DataFrame(keys), block, columns=whole)
 
     def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:
         """The model's score (n,) of each pair, in the order of `pairs`."""

@@ -95,7 +95,7 @@ def _settings_of(config: Config, also: AlsoConfig) -> Config:
 def _source(config: Config, also: AlsoConfig, data: Dataset, queries: pl.DataFrame) -> SourceSet:
     theirs = _settings_of(config, also)
     prepared = prepare(theirs)
-    table = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    table = prepared.dataset
     unseen = _unlike(looks(prepared.collection.queries), looks(queries))
     source = SourceSet.of(theirs.name, table.take(_drawn(unseen, also)), theirs.evaluation.gain, also.weight)
     check_shared(source, data.schema)

@@ -6,11 +6,11 @@ import dataclasses
 import logging
 
 from ltr.config.tree import Config
-from ltr.data.dataset import Dataset
 from ltr.evaluation.systems import measure
 from ltr.pipeline.examination import Examined
 from ltr.pipeline.fitting import check_settings, embed, score_systems, weigh
 from ltr.pipeline.robustness import Trained, measure_robustness
+from ltr.pipeline.shown_lists import measure_shown_lists
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.runs.record import RunRecord
 from ltr.runs.sources import read_transfer
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 def train(config: Config, examined: Examined, command: str) -> RunRecord:
     """Cross-fitting beside baselines and ladder, the model that is kept, its importance and its robustness."""
     prepared, folds = examined.prepared, examined.folds
-    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    data = prepared.dataset
     check_settings(config, data)
     kind, objective = config.ranker.kind, config.ranker.objective
     log.info("training %s (%s): %d split(s), %d features", kind, objective, len(folds), data.X.shape[1])
@@ -39,8 +39,12 @@ def train(config: Config, examined: Examined, command: str) -> RunRecord:
         else fit_on_all(rows, folds[0], config.ranker, config.embeddings, transfer, seen)
     )
     importance = weigh(config, rows, folds, fitted)
+    judged = data.is_judged
     record = RunRecord(
-        command, config, prepared, folds, examined.findings, data, scores, measured, fitted, kept, importance
+        *(command, config, prepared, folds, examined.findings, data.judged()),
+        {name: values[judged] for name, values in scores.items()},
+        *(measured, fitted, kept, importance),
+        shown=measure_shown_lists(prepared, data, scores, kind),
     )
     dropout = any(config.train.modality_dropout.values())
     if not config.robustness.drop and not dropout:

@@ -14,13 +14,13 @@ from features.build import FeatureTable
 from features.errors import InputError
 from features.feature_schema import KEYS
 from ltr.config.tree import Config
-from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
 from ltr.evaluation.baselines import held_out_baselines
 from ltr.evaluation.systems import measure
 from ltr.pipeline.examination import Examined
 from ltr.pipeline.fitting import check_settings, embed, weigh
+from ltr.pipeline.shown_lists import measure_shown_lists
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.runs.record import RunRecord
@@ -73,6 +73,7 @@ class Task:
                 [self.examined.prepared.collection.fingerprints, hashlib.sha256(pairs).hexdigest()]
             ),
             "features": digest([features, encoders, embeddings]),
+            "lists": digest(config.lists.model_dump(mode="json")),
             "folds": digest([dataclasses.astuple(fold) for fold in self.judge.folds]),
             "space": digest([self.space.describe(), config.tuning.second]),
             "ranker settings": digest(config.ranker.model_dump(mode="json", exclude=SPEED_ONLY)),
@@ -84,7 +85,7 @@ class Task:
 def make_task(config: Config, examined: Examined) -> Task:
     """Folds and space over data read with `last_fold`, each checked before the first trial."""
     prepared, outer = examined.prepared, examined.folds[0]
-    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    data = prepared.dataset
     check_settings(config, data)
     space = CandidateSpace(config.ranker, config.tuning, data.schema.groups)
     if isinstance(config.ranker, BoostedConfig):
@@ -153,20 +154,16 @@ def measure_winner(task: Task, winner: Candidate, command: str) -> RunRecord:
     by_bag = {name: one.by_bag for name, one in ((DEFAULTS, before), (TUNED, fitted)) if one.by_bag}
     measured = measure(rows.data.frame, scores, queries, config.evaluation, TUNED, by_bag)
     table = FeatureTable(rows.data.frame, task.examined.prepared.table.seconds)
-    prepared = dataclasses.replace(task.examined.prepared, table=table, schema=rows.data.schema)
+    prepared = dataclasses.replace(
+        task.examined.prepared, config=config, table=table, schema=rows.data.schema
+    )
     weighed = weigh(config, rows, folds, fitted)
+    judged = rows.data.is_judged
     return RunRecord(
-        command,
-        config,
-        prepared,
-        folds,
-        task.examined.findings,
-        rows.data,
-        scores,
-        measured,
-        fitted,
-        fitted.last,
-        weighed,
+        *(command, config, prepared, folds, task.examined.findings, rows.data.judged()),
+        {name: values[judged] for name, values in scores.items()},
+        *(measured, fitted, fitted.last, weighed),
+        shown=measure_shown_lists(prepared, rows.data, scores, TUNED),
     )
 
 

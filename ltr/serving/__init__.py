@@ -1,9 +1,13 @@
 """A trained run put to use: results of one query explained, products like another one.
 
-arguments              What ltr.rank, explain, compare and serve take on their command lines
+arguments              What ltr.rank, explain, compare and export take on their command lines
 catalogue              The catalogue as shoppers see it: cards, filters, facets, orders by a column
+event_log              What was shown and done, appended durably as UBI's lines, carried into the store
+exploration            Lists changed on purpose, with exact propensities: swaps, interleaving, A/B arms
+exports/               A run for another engine, with the proof that it scores alike there
 http/                  The API over it: routes, bodies, limits, problems
-live_runs              A run opened for serving, with all that a request needs in memory
+live_run               A run opened for serving, with all that a request needs in memory
+live_runs              The run that serves now, and how another takes its place
 page/                  The search page's files, served as they are
 photos                 Products' photos as small JPEGs, made once
 process                The server as a process: listens, says where, ends without losing a request
@@ -11,6 +15,9 @@ query_explanation      One query's candidates with what their scores are made of
                        or free words
 ranking                One query → the catalogue's candidates in the run's order: what `ltr.rank`
                        prints and a shop shows
+reasons                Why a product stands where it stands, in a few words
+reranking              Candidates of a shop's own engine in the run's order
+run_checks             Whether a run may serve: files, features, queries whose answers are known
 searching              A shopper's request → the list to show
 settings               What ltr.serve takes
 similar                Products like another one: a trained model asked with its words and photo, or

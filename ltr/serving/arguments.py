@@ -1,13 +1,15 @@
-"""What the commands that put a run to use take on their command lines: ltr.rank, explain, compare, serve."""
+"""What the commands that put a run to use take on their command lines: ltr.rank, explain, compare, export."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Literal, get_args
 
 from ltr.config import command_line
-from ltr.config.options import add_options
-from ltr.serving.settings import ServeSettings
+
+Target = Literal["elasticsearch-ltr", "opensearch-ltr", "vespa", "onnx", "treelite"]  # of ltr.export
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 
 def of_rank(doc: str | None) -> argparse.ArgumentParser:
@@ -60,8 +62,11 @@ def check_compare(given: argparse.Namespace) -> None:
         raise command_line.misuse("two or more different product ids", got, "name each product once")
 
 
-def of_serve(doc: str | None) -> argparse.ArgumentParser:
-    made = command_line.parser(doc, config=False)
-    made.add_argument("--run", type=Path, help="a folder that ltr.train wrote; default: the newest demo run")
-    add_options(made, ServeSettings)
+def of_export(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, config=False, json=True)
+    command_line.add_run(made)
+    made.add_argument("--target", choices=TARGETS, required=True, help="what the model is for")
+    version_help = "of the search engine, which has to be named; of a library: default the installed one"
+    made.add_argument("--engine-version", metavar="X", help=version_help)
+    made.add_argument("--out", type=Path, help="the folder to write; default: exports/RUN-TARGET")
     return made

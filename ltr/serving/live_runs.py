@@ -1,141 +1,186 @@
-"""A run opened for serving, with all that a request needs in memory; the one that serves now, and those before."""
+"""The run that serves now, the one before it, and how another takes its place: open beside, check, swap, drain."""
 
 from __future__ import annotations
 
-import io
+import datetime as dt
+import json
+import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-import polars as pl
-from PIL import Image
-
-from features.batch import QueryBatch
-from features.encoders.comparisons import Side
-from features.encoders.vectors import RowVectors
+from features.disk import write_whole
 from features.errors import InputError
-from features.media.files import MediaError, content_hash
-from features.media.photos import decode
-from ltr.pipeline.prepare import load_collection
-from ltr.runs.saved_run import SavedRun
-from ltr.runs.sums import read_about
-from ltr.serving.catalogue import ShownCatalogue
-from ltr.serving.photos import Photos
-from ltr.serving.ranking import candidates_of
-from ltr.serving.suggestions import Suggestions
+from ltr.experiments.decision import FOLDER, newest_decision, to_json
+from ltr.serving.live_run import LiveRun
+from ltr.serving.run_checks import check_run
 
-_VECTORS = 4096  # of queries, kept
+log = logging.getLogger(__name__)
 
-
-class LiveRun:
-    """A run over its catalogue, everything opened."""
-
-    def __init__(self, folder: Path) -> None:
-        """Raise InputError for a folder that is no run, or a run of ready-made features."""
-        self.run = SavedRun.open(folder)
-        if self.run.config.data.kind == "svmlight":
-            raise InputError(
-                where=folder,
-                expected="a run over a catalogue",
-                got="one of ready-made features, which has no words to search",
-                cure="train a run on a shop's own tables",
-            )
-        self.name = folder.resolve().name
-        self.version = str(read_about(folder)["sum"])[:12]
-        self.builder = self.run.catalogue_builder()
-        self.catalogue = ShownCatalogue(self.builder.catalogue.products)
-        thumbnails = Path(self.run.config.cache.folder) / "thumbnails"
-        self.photos = Photos(self.catalogue.products, self._read_products, thumbnails)
-        self.suggestions = Suggestions(self.builder)
-        self._vectors: OrderedDict[tuple[str, str], RowVectors] = OrderedDict()
-        self._lock = threading.Lock()
-        self.in_flight = 0
-
-    def _read_products(self) -> pl.DataFrame:
-        return load_collection(self.run.config).products
-
-    def about(self) -> dict[str, str]:
-        """What every answer says of the run that made it."""
-        return {"name": self.name, "version": self.version}
-
-    def query(self, text: str | None, photo: bytes | None, query_id: str) -> QueryBatch:
-        """One query, with the vectors that were made before of the same words or photo."""
-        row = {"query_id": [query_id], "text": [text], "image": [photo]}
-        schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary}
-        query = QueryBatch(pl.DataFrame(row, schema=schema))
-        vectors = self.builder.catalogue.vectors
-        for side in dict.fromkeys(one.query for one in vectors.compared):
-            item = text if side.modality == "text" else photo if side.modality == "image" else None
-            if item is None:
-                continue
-            query.once(side, partial(self._vectors_of, query, side, item))
-        return query
-
-    def _vectors_of(self, query: QueryBatch, side: Side, item: str | bytes) -> RowVectors:
-        key = (side.fingerprint, item if isinstance(item, str) else content_hash(item))
-        with self._lock:
-            known = self._vectors.get(key)
-        if known is None:
-            known = self.builder.catalogue.vectors.of_queries(QueryBatch(query.frame), side)
-            with self._lock:
-                self._vectors[key] = known
-                while len(self._vectors) > _VECTORS:
-                    self._vectors.popitem(last=False)
-        return known
-
-    def warm_up(self) -> None:
-        """Have what the first request would wait for made now: encoders, searches, the booster."""
-        products = self.catalogue.products.head(50)
-        titles = products["title"].drop_nulls() if "title" in products.columns else ()
-        title = next(iter(titles), "shoes")
-        reads_photos = any(one.query.modality == "image" for one in self.builder.catalogue.vectors.compared)
-        photo = self.photos.original(0) if reads_photos and len(self.builder.catalogue) else None
-        query = self.query(" ".join(title.split()[:3]), photo, "warm-up")
-        rows = candidates_of(self.builder, query, 50)
-        if len(rows):
-            self.run.score_list(self.builder, query, rows)
+_LOG = "served.json"  # which runs served, and why: beside the runs
 
 
 class LiveRuns:
-    """The run that serves now, and the one before it."""
+    """Runs by what they do now; a request keeps the one that it began with.
 
-    def __init__(self, first: LiveRun) -> None:
-        self._now = first
+    second: of an experiment, over the same products. golden: see `run_checks.check_golden`.
+    """
+
+    def __init__(self, first: LiveRun, second: LiveRun | None = None, golden: Path | None = None) -> None:
+        """Raise InputError for a second run over other products."""
+        self._now, self.second = first, second
+        self._before: LiveRun | None = None
+        self._golden = golden
+        self._changing = threading.Lock()
+        self.folder = first.run.folder.resolve().parent
+        self.in_flight = 0
+        if second is not None:
+            check_same_products(first, second)
+
+    @property
+    def now(self) -> LiveRun:
+        return self._now
+
+    @property
+    def before(self) -> LiveRun | None:
+        return self._before
 
     @contextmanager
     def use(self) -> Iterator[LiveRun]:
         """The run that serves now; it stays whole for this request whatever is put in its place meanwhile."""
         live = self._now
         live.in_flight += 1
+        self.in_flight += 1
         try:
             yield live
         finally:
             live.in_flight -= 1
+            self.in_flight -= 1
+
+    def names(self) -> list[str]:
+        """The runs that could be put in place: those beside the first."""
+        found = (path.parent.name for path in self.folder.glob("[!.]*/run.json"))
+        return sorted(name for name in found if "@" not in name)
+
+    def promote(self, name: str, *, force: bool, by: str) -> dict[str, Any]:
+        """Open a run beside, check it, and put it in place; what was checked, and who decided.
+
+        Raises InputError, and leaves the old run in place, for a run without a decision to go live (but for `force`,
+        which is recorded) and for one that fails its checks. Takes as long as opening a run; call it in a thread.
+        """
+        with self._only_one():
+            if name not in self.names():
+                raise InputError(
+                    where="run",
+                    expected=f"a run in {self.folder.name}/",
+                    got=repr(name),
+                    cure=f"name one of {', '.join(self.names())}",
+                )
+            folder = self.folder / name
+            decided = decision_to_go(folder, force=force)
+            live = LiveRun(folder)
+            checks = check_run(live, self._golden)
+            if self.second is not None:
+                check_same_products(live, self.second)
+            live.warm_up()
+            if decided is None:
+                decided = record_force(live, by)
+            return self._swap(live, {"decision": decided, "forced": force, "checks": checks, "by": by})
+
+    def roll_back(self, *, by: str) -> dict[str, Any]:
+        """The run that served before, which is still open, put in place again."""
+        with self._only_one():
+            if self._before is None:
+                raise InputError(
+                    where="rollback",
+                    expected="a run that served before",
+                    got="none since the server was started",
+                    cure="promote a run by its name",
+                )
+            return self._swap(self._before, {"rollback": True, "by": by})
+
+    def _swap(self, live: LiveRun, why: dict[str, Any]) -> dict[str, Any]:
+        old, self._before, self._now = self._now, self._now, live
+        log.info(
+            "%s serves now, in place of %s (%d requests under way)", live.label, old.label, old.in_flight
+        )
+        found = {"now": live.about(), "before": old.about(), **why}
+        self._record(found)
+        return found
+
+    def _record(self, found: dict[str, Any]) -> None:
+        path = self.folder / _LOG
+        entry = {"at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), **found}
+        try:
+            known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+            write_whole(path, to_json([*known, entry]))
+        except (OSError, ValueError) as error:
+            log.warning("%s: the change of runs is not recorded (%s)", path, error)
+
+    @contextmanager
+    def _only_one(self) -> Iterator[None]:
+        if not self._changing.acquire(blocking=False):
+            raise InputError(
+                where="run",
+                expected="one change of runs at a time",
+                got="another under way",
+                cure="ask again when it has ended",
+            )
+        try:
+            yield
+        finally:
+            self._changing.release()
 
 
-def check_photo(data: bytes, most_bytes: int, most_pixels: int) -> None:
-    """Raise InputError for a photo that is too large, or that cannot be decoded; its size is read first."""
-    size = f"at most {most_bytes:,} bytes and {most_pixels:,} pixels"
-    if len(data) > most_bytes:
-        got = f"{len(data):,} bytes"
-        raise InputError(where="photo", expected=size, got=got, cure="send a smaller photo")
-    try:
-        with Image.open(io.BytesIO(data)) as header:
-            pixels = header.width * header.height
-    except Exception:  # noqa: BLE001 - whatever a stranger's bytes make of Pillow, `decode` says what they are
-        pixels = 0
-    if pixels > most_pixels:
-        got = f"{pixels:,} pixels"
-        raise InputError(where="photo", expected=size, got=got, cure="send a smaller photo")
-    try:
-        decode(data)
-    except MediaError as error:
+def check_same_products(first: LiveRun, second: LiveRun) -> None:
+    """Raise InputError for two runs whose catalogues hold other products: their lists cannot be mixed."""
+    ours, theirs = first.builder.catalogue.product_ids, second.builder.catalogue.product_ids
+    if not ours.equals(theirs):
         raise InputError(
-            where="photo",
-            expected="a photo",
-            got=f"none that can be read ({error})",
-            cure="send a whole JPEG, PNG or WebP file",
-        ) from error
+            where=second.run.folder,
+            expected=f"the {len(ours):,} products of {first.name}",
+            got=f"{len(theirs):,}, not the same ones",
+            cure="train both runs over one catalogue",
+        )
+
+
+def decision_to_go(folder: Path, *, force: bool) -> str | None:
+    """The file of the run's newest decision, which must be to go live; None where it is forced without one."""
+    found = newest_decision(folder)
+    if found is not None and found[1].get("decided") == "go" and not found[1].get("forced"):
+        return found[0].name
+    if force:
+        return None
+    raise InputError(
+        where=folder,
+        expected="a decision to go live: its newest record in decisions/ says go",
+        got="none" if found is None else f"{found[0].name}, which says {found[1].get('decided')!r}",
+        cure="end an experiment with python -m ltr.experiment … --run RUN, or force it, which is recorded",
+    )
+
+
+def record_force(live: LiveRun, by: str) -> str:
+    """Leave in the run's own folder that it went live without a decision; the name of that record."""
+    made_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    record = {
+        "format": 1,
+        "made_at": made_at,
+        "command": "ltr.serve, forced",
+        "tried": "",
+        "planned": None,
+        "seen": None,
+        "data": None,
+        "says": "cannot",
+        "decided": "go",
+        "against_verdict": True,
+        "forced": True,
+        "by": by,
+        "run": live.about(),
+    }
+    folder = live.run.folder / FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{made_at.replace(':', '').replace('+0000', 'Z')}-forced.json"
+    write_whole(path, to_json(record))
+    return path.name

@@ -9,8 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from features.errors import InputError
-from features.secrets import remember
+from features.secrets import remember, resolve
+from features.sources.privacy import load_key
+from features.store.delta import FeatureStore
 from ltr.config import output
+from ltr.serving.event_log import Carrier, EventLog, left_behind
 from ltr.serving.settings import LOOPBACK, TOKEN_VARIABLE, ServeSettings
 
 log = logging.getLogger(__name__)
@@ -29,18 +32,24 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
     import uvicorn  # noqa: PLC0415 - an extra
 
     from ltr.serving.http import make_app  # noqa: PLC0415
-    from ltr.serving.live_runs import LiveRun  # noqa: PLC0415
+    from ltr.serving.live_run import LiveRun  # noqa: PLC0415
+    from ltr.serving.live_runs import LiveRuns  # noqa: PLC0415
 
     run = folder or newest_demo_run()
     listening = _listen(settings)
     log.info("opening %s …", run)
     live = LiveRun(run)
-    live.warm_up()
+    second = None if settings.second is None else LiveRun(settings.second)
+    runs = LiveRuns(live, second, settings.golden)
+    for one in filter(None, (live, second)):
+        one.warm_up()
+    event_log = None if settings.no_log else _open_log(run, settings)
+    key = None if settings.no_log and settings.experiment != "ab" else load_key()
     address = f"http://{_host(settings.host)}:{listening.getsockname()[1]}"
     size = f"{len(live.builder.catalogue):,} products"
     output.say(f"serving {live.name} (version {live.version}, {size}) at {address}/  (stop with Ctrl-C)")
     config = uvicorn.Config(
-        make_app(live, settings, token),
+        make_app(runs, settings, token, event_log, key),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -51,6 +60,28 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
     )
     uvicorn.Server(config).run([listening])
     output.note("stopped")
+
+
+def _open_log(run: Path, settings: ServeSettings) -> EventLog:
+    """The log's folder, and what servers before this one left there carried into the store."""
+    folder = settings.log or run.resolve().parent / "events"
+    carrier = None
+    if settings.store is not None:
+        carrier = Carrier(FeatureStore(resolve(settings.store)))
+    try:
+        if carrier is not None and folder.is_dir():
+            for path in left_behind(folder):
+                carrier(path)
+        made = EventLog(folder, settings.log_rotate_bytes, settings.log_flush, carrier)
+    except OSError as error:
+        raise InputError(
+            where=folder,
+            expected="a folder to log in",
+            got=f"one that cannot be written ({error.strerror})",
+            cure="name another with --log, or log nothing with --no-log",
+        ) from error
+    output.note(f"logging to {folder}")
+    return made
 
 
 def newest_demo_run() -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from features.batch import has_values
-from features.build import CANDIDATES, FeatureBuilder
+from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.progress import progress
@@ -69,7 +69,7 @@ class Explained:
 
 
 def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explained:
-    """The judged products of the run's query of that id; for other words, the candidates as in ltr.rank.
+    """The candidates as in ltr.rank; of a run on judged lists, the judged products of its query of that id.
 
     Raises InputError for words without a candidate, and for a ranker that cannot be explained.
     """
@@ -86,7 +86,8 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
         return _explained(run, EmbeddedDataset(run.dataset(table)), collection.products, None)
     query = query if known else one_query(asked, None)
     builder = run.builder(collection.products)
-    pairs = pairs if pairs.height else builder.candidates(query, CANDIDATES)
+    if run.config.lists.kind == "served" or not pairs.height:
+        pairs = builder.candidates(query, run.config.lists.candidates)
     if not pairs.height:
         raise _no_candidates(asked, "name a query_id of the run, or words that its products have")
     shelf = Shelf(builder, collection.products, query, pairs, run.score)

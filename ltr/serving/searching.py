@@ -1,4 +1,4 @@
-"""A shopper's request → the list to show: candidates within the filters, the run's order, facets, a page of cards."""
+"""A shopper's request → the list to show: candidates within the filters, the run's order, exploration, facets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from features.batch import QueryBatch
 from features.groups.lexical import LexicalGroup
 from ltr.serving.catalogue import Filter
-from ltr.serving.live_runs import LiveRun
+from ltr.serving.exploration import Arranged, as_ranked, generator, interleaved, swapped
+from ltr.serving.live_run import LiveRun
 from ltr.serving.ranking import best_first, candidates_of
 
 _MERGED = 60  # of reciprocal rank fusion: how slowly a place's worth falls (Cormack et al., SIGIR 2009)
@@ -19,8 +20,13 @@ _MERGED = 60  # of reciprocal rank fusion: how slowly a place's worth falls (Cor
 
 @dataclass(frozen=True)
 class Asked:
-    """What a shopper looks for; sort: see `catalogue.SORTS`."""
+    """What a shopper looks for.
 
+    sort: see `catalogue.SORTS`; count: candidates of each search; list_id: whose draws exploration makes.
+    """
+
+    list_id: str
+    count: int
     text: str | None = None
     photo: bytes | None = None
     filters: Mapping[str, Filter] = field(default_factory=dict)
@@ -28,61 +34,94 @@ class Asked:
     facets: bool = True
 
 
+@dataclass(frozen=True)
+class Exploring:
+    """How lists are changed on purpose; second: the other run of an interleaving."""
+
+    swaps: float = 0.0
+    depth: int = 10
+    second: LiveRun | None = None
+
+
 @dataclass
 class Found:
     """A list under way: what is known of it so far is what a request that ran out of time answers.
 
-    rows: (n,) of the index, in the order to show; scores: (n,) beside them, None where nothing was scored.
+    candidates: (n,) rows of the index, rising; scores: (n,) beside them, None where nothing was scored; shown: the
+    list in the order to show, of as many rows or more (interleaving adds the second run's).
     """
 
     query: QueryBatch | None = None
     within: np.ndarray | None = None
     candidates: np.ndarray | None = None
-    rows: np.ndarray | None = None
     scores: np.ndarray | None = None
+    shown: Arranged | None = None
     facets: dict[str, Any] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+
+    def score_of(self, row: int) -> float | None:
+        """None for what was not scored: sorted by price, or the other run's candidate."""
+        if self.scores is None or self.candidates is None:
+            return None
+        place = int(np.searchsorted(self.candidates, row))
+        there = place < len(self.candidates) and self.candidates[place] == row
+        return float(self.scores[place]) if there else None
 
 
-def search(live: LiveRun, asked: Asked, count: int, found: Found, request_id: str) -> Found:
+def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> Found:
     """Fill `found` in, step by step. Raises InputError for filters or a sort that the catalogue does not have."""
     live.catalogue.check(asked.filters)
     found.within = live.catalogue.within(asked.filters)
     if asked.text is None and asked.photo is None:
         found.candidates = _all(live, found.within)
     else:
-        found.query = live.query(asked.text, asked.photo, request_id)
-        found.candidates = candidates_of(live.builder, found.query, count, found.within)
-    if asked.sort != "relevance":
-        found.rows = live.catalogue.sorted_by(asked.sort, found.candidates)
-    elif found.query is not None and len(found.candidates):
-        scores = live.run.score_list(live.builder, found.query, found.candidates)
-        order = best_first(found.candidates, scores)
-        found.scores = scores[order]
-        found.rows = found.candidates[order]
+        found.query = live.query(asked.text, asked.photo, asked.list_id)
+        found.candidates = candidates_of(live.builder, found.query, asked.count, found.within)
+    if asked.sort != "relevance" or found.query is None:
+        found.shown = as_ranked(live.catalogue.sorted_by(asked.sort, found.candidates))
     else:
-        found.rows = found.candidates
+        found.shown = _ranked(live, asked, exploring, found)
     if asked.facets:
-        found.facets = facets_of(live, asked, count, found)
+        found.facets = facets_of(live, asked, found)
     return found
+
+
+def _ranked(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> Arranged:
+    """By the run's scores, and then as exploration has it."""
+    ranked, found.scores = _in_order(live, found.query, found.candidates)
+    if exploring.second is not None:
+        second = exploring.second
+        query = second.query(asked.text, asked.photo, asked.list_id)
+        rows = candidates_of(second.builder, query, asked.count, found.within)
+        theirs, _ = _in_order(second, query, rows)
+        return interleaved(ranked, theirs, exploring.depth, generator(asked.list_id))
+    return swapped(ranked, exploring.swaps, exploring.depth, generator(asked.list_id))
+
+
+def _in_order(
+    live: LiveRun, query: QueryBatch | None, candidates: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    if query is None or candidates is None or not len(candidates):
+        return np.zeros(0, dtype=np.int64), None
+    scores = live.run.score_list(live.builder, query, candidates)
+    return candidates[best_first(candidates, scores)], scores
 
 
 def _all(live: LiveRun, within: np.ndarray | None) -> np.ndarray:
     return np.arange(live.catalogue.products.height) if within is None else np.flatnonzero(within)
 
 
-def facets_of(live: LiveRun, asked: Asked, count: int, found: Found) -> dict[str, Any]:
+def facets_of(live: LiveRun, asked: Asked, found: Found) -> dict[str, Any]:
     """Counts among the candidates, of each column as if it were not filtered itself; and the prices' range."""
     counted = {
-        name: live.catalogue.facet(name, _without(live, asked, count, found, name))
+        name: live.catalogue.facet(name, _without(live, asked, found, name))
         for name in live.catalogue.facet_columns
     }
-    shown = {name: values for name, values in counted.items() if values}
-    prices = live.catalogue.price_range(_without(live, asked, count, found, "price"))
+    shown: dict[str, Any] = {name: values for name, values in counted.items() if values}
+    prices = live.catalogue.price_range(_without(live, asked, found, "price"))
     return shown if prices is None else shown | {"price": prices}
 
 
-def _without(live: LiveRun, asked: Asked, count: int, found: Found, name: str) -> np.ndarray:
+def _without(live: LiveRun, asked: Asked, found: Found, name: str) -> np.ndarray:
     """The candidates as if this column were not filtered."""
     rows = found.candidates
     if name not in asked.filters and rows is not None:
@@ -90,33 +129,32 @@ def _without(live: LiveRun, asked: Asked, count: int, found: Found, name: str) -
     within = live.catalogue.within({n: f for n, f in asked.filters.items() if n != name})
     if found.query is None:
         return _all(live, within)
-    return candidates_of(live.builder, found.query, count, within)
+    return candidates_of(live.builder, found.query, asked.count, within)
 
 
-def retrieval_order(live: LiveRun, found: Found, count: int) -> np.ndarray:
+def retrieval_order(live: LiveRun, asked: Asked, found: Found) -> Arranged:
     """The candidates by their places in the searches that found them, merged by reciprocal rank: no model."""
-    if found.query is None or found.candidates is None:
-        return np.zeros(0, dtype=np.int64) if found.candidates is None else found.candidates
+    rows = np.zeros(0, dtype=np.int64) if found.candidates is None else found.candidates
+    if found.query is None:
+        return as_ranked(rows)
     vectors = live.builder.catalogue.vectors
-    hits = [vectors.nearest(found.query, by, count, found.within) for by in vectors.searched.values()]
+    hits = [vectors.nearest(found.query, by, asked.count, found.within) for by in vectors.searched.values()]
     lexical = live.builder.groups.get("lexical")
     if isinstance(lexical, LexicalGroup):
-        hits.append(lexical.best(found.query, count, found.within))
+        hits.append(lexical.best(found.query, asked.count, found.within))
     worth = np.zeros(live.catalogue.products.height)
     for hit in hits:
         worth[hit.items] += 1 / (_MERGED + 1 + np.arange(len(hit.items)))
-    return found.candidates[np.argsort(-worth[found.candidates], kind="stable")]
+    return as_ranked(rows[np.argsort(-worth[rows], kind="stable")])
 
 
-def similar(live: LiveRun, row: int, count: int, request_id: str) -> Found:
+def similar(live: LiveRun, row: int, asked: Asked) -> Found:
     """The run's candidates for a query made of a product's title and photo, without the product itself."""
-    title = live.catalogue.products["title"][row] if "title" in live.catalogue.products.columns else None
-    reads_photos = any(one.query.modality == "image" for one in live.builder.catalogue.vectors.compared)
-    photo = live.photos.original(row) if reads_photos else None
-    found = Found(query=live.query(title, photo, request_id))
-    rows = candidates_of(live.builder, found.query, count) if found.query else np.zeros(0, dtype=np.int64)
+    titles = live.catalogue.products["title"] if "title" in live.catalogue.products.columns else None
+    photo = live.photos.original(row) if live.reads_photos else None
+    found = Found(query=live.query(None if titles is None else titles[row], photo, asked.list_id))
+    rows = candidates_of(live.builder, found.query, asked.count) if found.query else np.zeros(0, dtype=int)
     found.candidates = rows[rows != row]
-    scores = live.run.score_list(live.builder, found.query, found.candidates) if found.query else rows
-    order = best_first(found.candidates, scores)
-    found.rows, found.scores = found.candidates[order], scores[order]
+    ranked, found.scores = _in_order(live, found.query, found.candidates)
+    found.shown = as_ranked(ranked)
     return found

@@ -41,6 +41,9 @@ class ServeSettings(BaseModel):
     )
     store: str | None = Field(None, description="feature store that closed log files are carried into")
 
+    golden: Path | None = Field(
+        None, description="a table of query, product_id, top: a new run must show each product so high"
+    )
     explore_swaps: float = Field(
         0.0, ge=0, le=0.5, description="chance that two neighbours of a chosen pairing change places"
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 from pydantic import ValidationError
 
-from features.build import CANDIDATES
 from features.encoders.cache import EmbeddingCache
 from features.errors import InputError
 from features.groups.likeness import PARTS, Likeness, LikenessWeights, overall, product_rows
@@ -43,7 +42,7 @@ def like_by_model(run: SavedRun, products: pl.DataFrame, product_id: str) -> pl.
         schema={"query_id": pl.String, "text": pl.String},
     ).with_columns(image=pl.Series([row.get("image")], dtype=products.schema.get("image", pl.Binary)))
     builder = run.builder(products)
-    pairs = builder.candidates(query, CANDIDATES).filter(pl.col("product_id") != product_id)
+    pairs = builder.candidates(query, run.config.lists.candidates).filter(pl.col("product_id") != product_id)
     scored = pairs.with_columns(score=pl.Series(run.score(builder, query, pairs), dtype=pl.Float64))
     return _told(scored.select("product_id", "score"), likeness.to(product_id), products)
 

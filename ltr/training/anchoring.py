@@ -82,14 +82,15 @@ class AnchoredRanker:
         """
         self.ranker.fit(with_sources(train, self._sources, self.config.gain), validation)
         self.schema, self.history = self.ranker.schema, self.ranker.history
-        gains = gains_of(train.grades, self.config.gain)
+        judged, lists = train.is_judged, train.judged()
+        gains = gains_of(lists.grades, self.config.gain)
         if self.base is not None:
-            self.base = chosen_base(train, self.base, gains, CUTOFF)
+            self.base = chosen_base(lists, self.base, gains, CUTOFF)
         anchors = self._anchors(train)
         if anchors.shape[1]:
             members = np.column_stack([self._out_of_fold(train, validation), anchors])
-            lists = z_scores(members, train.groups)
-            self.shares, self.sure_gain = surest_shares(lists, train, gains, CUTOFF)
+            standing = z_scores(members, train.groups)[judged]
+            self.shares, self.sure_gain = surest_shares(standing, lists, gains, CUTOFF)
 
     def score(self, data: Dataset) -> np.ndarray:
         """Scores (n,) float64 in the order of `data.frame`: higher is better, comparable within a query only.

@@ -5,6 +5,7 @@ The projection is fitted on the training pairs alone, fold by fold, and saved wi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,9 @@ class FusedRanker:
         self.ranker, self._embeddings, self._projection = ranker, embeddings, projection
 
     def fit(self, train: EmbeddedDataset, validation: EmbeddedDataset | None) -> None:
-        """Fit the projection on the training rows, then the ranker; validation only stops it."""
+        """Fit the projection on the training rows, then the ranker; validation only stops it, by its judged rows."""
+        train = train.for_training(weighing=self.ranker.config.weighs_rows)
+        validation = validation and validation.judged()
         if self._embeddings:
             self._projection = EmbeddingFeatures.fit(train.vectors, self._embeddings.components)
         self.ranker.fit(self.extend(train), self.extend(validation) if validation else None)
@@ -63,4 +66,5 @@ class FusedRanker:
         if not self._projection:
             return rows.data
         embedded = self._projection.transform(rows.vectors)
-        return Dataset.from_frame(pl.concat([rows.data.frame, embedded], how="horizontal"))
+        table = pl.concat([rows.data.frame, embedded], how="horizontal")
+        return replace(Dataset.from_frame(table), unjudged=rows.data.unjudged)

@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import InputError
-from features.feature_schema import KEYS, FeatureSchema
+from features.feature_schema import ASSUMED, KEYS, FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import Gain, gains_of
 
@@ -66,7 +66,8 @@ class SourceSet:
 
     @classmethod
     def of(cls, name: str, data: Dataset, gain: Gain, weight: float) -> SourceSet:
-        """gain: what a grade is worth in that set. Raises InputError where all pairs are of one grade."""
+        """Of the set's judged pairs. gain: what a grade is worth in it; InputError where all are of one grade."""
+        data = data.judged()
         gains = gains_of(data.grades, gain)
         low, high = gains.min(initial=np.inf), gains.max(initial=-np.inf)
         if not high > low:
@@ -98,13 +99,14 @@ def with_sources(train: Dataset, sources: Sequence[SourceSet], gain: Gain) -> Da
     """
     if not sources:
         return train
-    columns = [*KEYS, "grade", *train.schema.names]
+    columns = [*KEYS, "grade", *([ASSUMED] if ASSUMED in train.frame.columns else []), *train.schema.names]
     frames, weights = [train.frame.select(columns)], dict.fromkeys(train.query_ids, 1.0)
     for number, source in enumerate(sources):
         rows = _as_ours(source, train, gain).with_columns(
             pl.format(f"{number}/{{}}", "query_id").alias("query_id")
         )
-        frames.append(rows.select(columns))
+        assumed = pl.lit(None, pl.Float64).alias(ASSUMED)  # none of theirs
+        frames.append(rows.with_columns(assumed).select(columns))
         each = source.weight * len(train.groups) / len(source.data.groups)
         weights |= dict.fromkeys(rows["query_id"].unique(), each)
     joined = Dataset.from_frame(pl.concat(frames), train.schema)

@@ -93,6 +93,7 @@ class CrossValidation:
     def _value(self, pairs: pl.DataFrame, scores: np.ndarray) -> float:
         """By the evaluation's own gain, whatever gain the training took."""
         judged = pairs.select("query_id", "product_id", "grade").with_columns(score=pl.Series(scores))
+        judged = judged.drop_nulls("grade")
         return float(evaluate(judged, self._evaluation)[self.metric].drop_nulls().to_numpy().mean())
 
     def _check_measurable(self, fold: Fold) -> None:

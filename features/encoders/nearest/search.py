@@ -25,18 +25,22 @@ class VectorSearch:
     def of(cls, items: RowVectors) -> Self:
         return cls(items, Holders.of(items), Heads.of(items.vectors))
 
-    def nearest(self, queries: RowVectors, n: int, within: np.ndarray | None = None) -> Hits:
+    def nearest(
+        self, queries: RowVectors, n: int, within: np.ndarray | None = None, above: float = ROUNDING
+    ) -> Hits:
         """As `vectors.nearest`; within: (items,) bool, those that may be found."""
         passing = np.flatnonzero(np.diff(self._holders.starts)) if len(self._holders.none) else None
         if within is not None:
             passing = self._having(within)
             if self._heads is None or len(passing) <= _FEW_VECTORS:
-                return vectors.nearest(queries, self._part(passing, within), n)
+                return vectors.nearest(queries, self._part(passing, within), n, above=above)
         if self._heads is None:
-            return vectors.nearest(queries, self._items, n, self._holders)
+            return vectors.nearest(queries, self._items, n, self._holders, above)
         known = np.flatnonzero(queries.rows >= 0)
         blocks = [known[at : at + _FEW_QUERIES] for at in range(0, len(known), _FEW_QUERIES)]
-        return vectors.joined([self._by_heads(self._heads, queries, b, n, passing, within) for b in blocks])
+        found = [self._by_heads(self._heads, queries, block, n, passing, within) for block in blocks]
+        hits = vectors.joined(found)
+        return Hits(*(part[hits.cosines > above] for part in hits))
 
     def _by_heads(
         self,
@@ -56,8 +60,7 @@ class VectorSearch:
         item, place = self._holders.of_vectors(np.concatenate(near))
         if within is not None:
             item, place = item[within[item]], place[within[item]]
-        found = vectors.best_items(queries, self._items, query[place], item, n)
-        return Hits(*(part[found.cosines > ROUNDING] for part in found))
+        return vectors.best_items(queries, self._items, query[place], item, n)
 
     def _having(self, within: np.ndarray) -> np.ndarray:
         """Rows of the vectors that some item within has, rising."""

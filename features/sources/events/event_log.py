@@ -14,6 +14,15 @@ from features.sources.ledger import Ledger
 
 Action = Literal["click", "cart", "purchase", "return", "like"]
 ACTION_NAMES: tuple[str, ...] = get_args(Action)
+ACTION_WORDS: dict[str, str] = {  # as sources call them, in small letters
+    **{name: name for name in (*ACTION_NAMES, "shown")},
+    **dict.fromkeys(("impression", "view", "product_view"), "shown"),
+    **dict.fromkeys(("clicked", "item_click", "product_click", "view_product", "click_through"), "click"),
+    **dict.fromkeys(("add_to_cart", "addtocart", "add-to-cart", "add to cart", "basket"), "cart"),
+    **dict.fromkeys(("bought", "buy", "order", "ordered", "checkout", "buy_item", "transaction"), "purchase"),
+    **dict.fromkeys(("returned", "refund"), "return"),
+    **dict.fromkeys(("favourite", "favorite", "wishlist", "add_to_wishlist"), "like"),
+}
 
 MOMENT = pl.Datetime("us", "UTC")
 SHOWN = pl.Schema(
@@ -110,6 +119,16 @@ def set_apart(rows: pl.DataFrame, bad: pl.Expr, reason: str, ledger: Ledger) -> 
     ledger.note("events", reason, rows, hits, "rejected")
     ledger.keep_rejected("events", hits.with_columns(reason=pl.lit(reason)))
     return rows.remove(bad)
+
+
+def with_chances(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Propensities that are no probability of what happened, in (0, 1], set to null."""
+    whole = rows.with_columns(
+        pl.when(pl.col("propensity").is_between(0, 1, closed="right")).then("propensity").alias("propensity")
+    )
+    step = "propensity outside (0, 1] set to null"
+    ledger.note_changes("events", step, rows.select("propensity"), whole.select("propensity"))
+    return whole
 
 
 def _conformed(table: str, frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ import polars as pl
 
 from features.disk import whole_file
 from features.errors import InputError
-from features.sources.events.event_log import SHOWN, Events, set_apart
+from features.sources.events.event_log import ACTION_WORDS, ACTIONS, Events, set_apart
+from features.sources.events.logged import LISTED, QUERY_ITSELF, Logged
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.ledger import Ledger
 from features.sources.parsing.dates import read_dates
@@ -29,14 +30,6 @@ from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 QUERIES_FILE, EVENTS_FILE = "ubi_queries.ndjson", "ubi_events.ndjson"
 APPLICATION = "shop-ltr"
 _FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
-_ACTIONS = {  # as sources of UBI call them
-    **dict.fromkeys(("click", "item_click", "product_click", "view_product", "click_through"), "click"),
-    **dict.fromkeys(("cart", "add_to_cart", "addtocart", "add-to-cart", "basket"), "cart"),
-    **dict.fromkeys(("purchase", "buy", "order", "checkout", "buy_item"), "purchase"),
-    **dict.fromkeys(("return", "refund"), "return"),
-    **dict.fromkeys(("like", "favourite", "favorite", "wishlist", "add_to_wishlist"), "like"),
-}
-_SHOWN = {"impression", "view", "product_view", "shown"}
 _BULK = {"index", "create", "update"}
 _OF_RANK = ("run", "arm", "propensity")
 _RANKED = ("position", *_OF_RANK)
@@ -44,32 +37,48 @@ _RANKED = ("position", *_OF_RANK)
 
 def shown_line(rows: pl.DataFrame) -> str:
     """One shown list as a line of `ubi_queries.ndjson`, without the line's end; rows of `Events.shown`."""
-    first = rows.row(0, named=True)
-    attributes = {"shop_query_id": first["query_id"], "positions": rows["position"].to_list()}
-    attributes |= {name: _one_or_all(rows[name].to_list()) for name in _OF_RANK}
-    line = {
+    ranked = {name: rows[name].to_list() for name in _RANKED}
+    record = shown_record(rows.row(0, named=True), rows["product_id"].to_list(), ranked)
+    return json.dumps(record, ensure_ascii=False)
+
+
+def shown_record(
+    about: Mapping[str, Any], products: list[str], ranked: Mapping[str, list[Any]], **more: Any
+) -> dict[str, Any]:
+    """The line of one shown list before it is written down.
+
+    about: what is of the list as a whole, columns of `Events.shown`; ranked: position, run, arm and propensity of
+    each product; more: attributes of one's own, which `read_ubi` passes over.
+    """
+    attributes = {"shop_query_id": about.get("query_id"), "positions": ranked["position"]}
+    attributes |= {name: _one_or_all(ranked[name]) for name in _OF_RANK} | more
+    return {
         "application": APPLICATION,
-        "query_id": first["request_id"],
-        "client_id": first["shopper"],
-        "session_id": first["session"],
-        "user_query": first["text"],
-        "timestamp": _stamp(first["shown_at"]),
+        "query_id": about["request_id"],
+        "client_id": about["shopper"],
+        "session_id": about["session"],
+        "user_query": about["text"],
+        "timestamp": _stamp(about["shown_at"]),
         "object_id_field": "product_id",
-        "query_response_hit_ids": rows["product_id"].to_list(),
+        "query_response_hit_ids": products,
         "query_attributes": {name: value for name, value in attributes.items() if value is not None},
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
 def action_line(row: Mapping[str, Any]) -> str:
     """One action as a line of `ubi_events.ndjson`, without the line's end; a row of `Events.actions`."""
+    return json.dumps(action_record(row), ensure_ascii=False)
+
+
+def action_record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of one action before it is written down."""
     attributes: dict[str, Any] = {
         "object": {"object_id": row["product_id"], "object_id_field": "product_id"},
         "available_at": _stamp(row["available_at"]),
     }
     if row["value"] is not None:
         attributes["value"] = row["value"]
-    line = {
+    return {
         "application": APPLICATION,
         "action_name": row["action"],
         "query_id": row["request_id"],
@@ -78,7 +87,6 @@ def action_line(row: Mapping[str, Any]) -> str:
         "timestamp": _stamp(row["acted_at"]),
         "event_attributes": attributes,
     }
-    return json.dumps(line, ensure_ascii=False)
 
 
 def write_ubi(events: Events, folder: Path) -> None:
@@ -103,12 +111,27 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
 
     Files without a line are no events. Raises InputError for a folder without such files, and where no line is UBI's.
     """
-    read = _Lines(ledger or Ledger())
-    for path in _files(Path(folder)):
-        read.file(path)
-    if read.count and not (read.queries or read.events):
+    ledger = ledger or Ledger()
+    return read_logged(ubi_files(Path(folder)), ledger, key).settle(ledger)
+
+
+def read_logged(
+    files: Sequence[Path],
+    ledger: Ledger,
+    key: Key | None = None,
+    after: Mapping[str, int] | None = None,
+    until: Mapping[str, int] | None = None,
+) -> Logged:
+    """The pieces that files hold, their lists not settled yet.
+
+    after, until: by a file's name, the bytes of it (unpacked) between which lines are read; without, all.
+    """
+    read = _Lines(ledger)
+    for path in files:
+        read.file(path, (after or {}).get(path.name, 0), (until or {}).get(path.name))
+    if read.count and not (read.queries or read.events) and not after:
         raise InputError(
-            where=folder,
+            where=files[0].parent,
             expected="lines of UBI queries or events",
             got=f"none among {read.count:,} lines",
             cure="each line is a JSON object with user_query or action_name",
@@ -116,7 +139,8 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
     return read.together(key)
 
 
-def _files(place: Path) -> list[Path]:
+def ubi_files(place: Path) -> list[Path]:
+    """The files of UBI lines in a folder, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
     found = sorted({path for pattern in _FILES for path in place.glob(pattern)})
@@ -135,9 +159,10 @@ class _Lines:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     count: int = 0
 
-    def file(self, path: Path) -> None:
-        empty = path.is_file() and not path.stat().st_size
-        lines = [] if empty else [line for line in decode(read_bytes(path), path).split("\n") if line.strip()]
+    def file(self, path: Path, after: int = 0, until: int | None = None) -> None:
+        empty = path.is_file() and path.stat().st_size <= after
+        content = b"" if empty else read_bytes(path)[after:until]
+        lines = [line for line in decode(content, path).split("\n") if line.strip()]
         bad = [line for line in lines if not self._take(line)]
         self.count += len(lines)
         rows = pl.DataFrame({"line": range(len(lines))})
@@ -159,52 +184,42 @@ class _Lines:
             return bool(_BULK & value.keys())
         return True
 
-    def together(self, key: Key | None) -> Events:
+    def together(self, key: Key | None) -> Logged:
         queries = pl.DataFrame(self.queries, schema=_QUERY, orient="row")
         events = pl.DataFrame(self.events, schema=_EVENT, orient="row")
         queries, events = (self._dated(_pseudonymous(rows, key)) for rows in (queries, events))
+        queries = self._reject(queries, pl.col("request_id").is_null(), "query without a query_id")
+        hits = queries.explode("product_id", *_RANKED).drop_nulls("product_id")
+        itself = queries.with_columns(product_id=pl.lit(QUERY_ITSELF), **dict.fromkeys(_RANKED, pl.lit(None)))
+        seen, acted = self._sorted(events)
+        absent = pl.lit(None, dtype=pl.String)
+        parts = [
+            itself.with_columns(seen=pl.lit(value=False)),
+            hits.with_columns(seen=pl.lit(value=False)),
+            seen.with_columns(seen=pl.lit(value=True), **dict.fromkeys(("query_id", *_OF_RANK), absent)),
+        ]
+        listed = [part.select(pl.col(name).cast(dtype) for name, dtype in LISTED.items()) for part in parts]
+        return Logged(pl.concat(listed), acted)
+
+    def _sorted(self, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Impressions, and actions by our names."""
+        named = pl.col("action").str.to_lowercase()
+        named = named.replace_strict(ACTION_WORDS, default=None, return_dtype=pl.String)
+        events = events.with_columns(named=named)
+        others = events.filter(pl.col("named").is_null()).select("action")
+        self.ledger.note("events", "action of another kind: left out", events, others, "reported")
+        events = events.drop_nulls("named").with_columns(action="named")
         events = self._reject(events, pl.col("product_id").is_null(), "no product")
-        seen = events.filter(pl.col("action").is_in(_SHOWN))
-        return Events(
-            self._shown(queries, seen), self._actions(events.remove(pl.col("action").is_in(_SHOWN)))
-        )
+        seen = events.filter(pl.col("action") == "shown")
+        seen = self._reject(seen, pl.col("request_id").is_null(), "impression without a query_id")
+        available = pl.max_horizontal("at", pl.coalesce("available_at", "at"))
+        acted = events.filter(pl.col("action") != "shown").with_columns(acted_at="at", available_at=available)
+        return seen, acted.select(ACTIONS.names())
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
-        rows = rows.with_columns(
-            _moments(rows[name]) for name in ("at", "available_at") if name in rows.columns
-        )
+        times = [name for name in ("at", "available_at") if name in rows.columns]
+        rows = rows.with_columns(_moments(rows[name]) for name in times)
         return self._reject(rows, pl.col("at").is_null(), "timestamp missing or unreadable")
-
-    def _shown(self, queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
-        """Lists of impressions, with what their query line says, and of query lines without impressions."""
-        queries = self._reject(queries, pl.col("request_id").is_null(), "query without a query_id")
-        again = ~pl.col("request_id").is_first_distinct()
-        queries = self._reject(queries, again, "query with the query_id of an earlier one")
-        seen = self._reject(seen, pl.col("request_id").is_null(), "impression without a query_id")
-        lists = queries.explode("product_id", *_RANKED).drop_nulls("product_id")
-        listed = lists.join(seen, on="request_id", how="anti")
-        about = queries.select("request_id", "query_id", asked="text")
-        seen = seen.join(about, on="request_id", how="left", maintain_order="left")
-        pair = ["request_id", "product_id"]
-        ranked = lists.unique(pair, keep="first").select(*pair, *_OF_RANK, place="position")
-        seen = seen.join(ranked, on=pair, how="left", maintain_order="left")
-        seen = _from_one(seen).with_columns(
-            text=pl.coalesce("asked", "text"), position=pl.coalesce("position", "place")
-        )
-        rows = pl.concat([frame.select(_LISTED) for frame in (_from_one(listed), seen)])
-        rows = self._reject(rows, pl.col("position").is_null(), "position missing")
-        of_list = pl.col("text", "session", "shopper").drop_nulls().first(), pl.col("at").min()
-        return rows.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
-
-    def _actions(self, events: pl.DataFrame) -> pl.DataFrame:
-        named = (
-            pl.col("action").str.to_lowercase().replace_strict(_ACTIONS, default=None, return_dtype=pl.String)
-        )
-        events = self._reject(
-            events, named.is_null(), "action of another kind than clicks, carts, purchases …"
-        )
-        available = pl.max_horizontal("at", pl.coalesce("available_at", "at"))
-        return events.with_columns(action=named, available_at=available).rename({"at": "acted_at"})
 
     def _reject(self, rows: pl.DataFrame, bad: pl.Expr, reason: str) -> pl.DataFrame:
         return set_apart(rows, bad, reason, self.ledger)
@@ -225,7 +240,6 @@ _EVENT: dict[str, pl.DataType | type[pl.DataType]] = {
     "position": pl.Int32,
     "value": pl.Float64,
 }
-_LISTED = ["source", "at", *(name for name in SHOWN if name != "shown_at")]
 
 
 def _query(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -292,7 +306,7 @@ def _of_each(value: object, count: int, read: Callable[[object], Any]) -> list[A
 
 def _one_or_all(values: list[Any]) -> Any:
     """What `_of_each` reads."""
-    return values[0] if len(set(values)) == 1 else values
+    return values[0] if values and all(value == values[0] for value in values) else values
 
 
 def _moments(texts: pl.Series) -> pl.Series:
@@ -301,12 +315,6 @@ def _moments(texts: pl.Series) -> pl.Series:
 
 def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _from_one(shown: pl.DataFrame) -> pl.DataFrame:
-    """Positions that a source counts from 0 counted from 1."""
-    from_zero = pl.col("position").min().over("source") == 0
-    return shown.with_columns(pl.col("position") + from_zero.fill_null(value=False).cast(pl.Int32))
 
 
 def _pseudonymous(rows: pl.DataFrame, key: Key | None) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -23,7 +24,13 @@ class Drafted:
     team: tuple[int, ...]
 
 
-def team_draft(rankings: Sequence[Sequence[Item]], length: int, rng: np.random.Generator) -> Drafted:
+class Permutes(Protocol):
+    """A generator of chance, or what stands for one: in each round, the order of the rankers."""
+
+    def permutation(self, x: int, /) -> np.ndarray: ...
+
+
+def team_draft(rankings: Sequence[Sequence[Item]], length: int, rng: Permutes) -> Drafted:
     """In rounds, in an order drawn anew for each, every ranker adds its best item that is not there yet.
 
     Radlinski, Kurup and Joachims, CIKM 2008; for more than two, Schuth, Sietsma, Whiteson, Lefortier and

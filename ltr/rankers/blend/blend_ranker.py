@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
-from features.feature_schema import FeatureSchema
+from features.feature_schema import NOT_FEATURES, FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
 from ltr.rankers.blend.members import FittedMembers, Members, member_features
@@ -68,6 +68,10 @@ class BlendConfig(BoostedConfig):
     def _a_booster(cls, kind: str) -> str:
         _booster_settings(kind)
         return kind
+
+    @property
+    def weighs_rows(self) -> bool:
+        return self.member.weighs_rows
 
     @property
     def member(self) -> BoostedConfig:
@@ -128,8 +132,9 @@ class BlendRanker:
         if self.config.objective == "weighted":
             lists = fitted.held_out
             normalised = self._normalised(lists.scores, lists.data.groups)
-            gains = gains_of(lists.data.grades, self.config.gain)
-            weights = learn_weights(normalised, gains, lists.data.groups, self.config.stop_at)
+            judged, data = lists.data.is_judged, lists.data.judged()
+            gains = gains_of(data.grades, self.config.gain)
+            weights = learn_weights(normalised[judged], gains, data.groups, self.config.stop_at)
             self.weights = dict(zip(fitted.features, weights.tolist(), strict=True))
         if self.config.objective == "stacking":
             self._stacker = LightGBMRanker(self._stacker_config())
@@ -201,7 +206,7 @@ class BlendRanker:
 def _table(scores: np.ndarray, data: Dataset) -> Dataset:
     """The members' scores, z-scores of each list, as features: those of several folds have no common scale."""
     columns = {f"member.{i}": column for i, column in enumerate(z_scores(scores, data.groups).T)}
-    keys = [name for name in ("query_id", "product_id", "grade") if name in data.frame.columns]
+    keys = [name for name in NOT_FEATURES if name in data.frame.columns]
     return Dataset.from_frame(data.frame.select(keys).with_columns(**columns))
 
 

@@ -44,7 +44,7 @@ def seats(
     made = []
     for bag in range(bags):
         left_out = _queries(train, part_of == bag)
-        made.append(Seat(_queries(train, part_of != bag), _both(validation, left_out)))
+        made.append(Seat(_queries(train, part_of != bag), _both(validation.judged(), left_out.judged())))
     return made if all(telling(seat.train) and telling(seat.watched) for seat in made) else []
 
 

@@ -50,6 +50,10 @@ class LightGBMConfig(BoostedConfig):
     min_rows_per_leaf: int = Field(20, ge=0)
     bagging_freq: int = Field(1, ge=0, description="draw the rows anew every so many trees")
 
+    @property
+    def weighs_rows(self) -> bool:
+        return True
+
     def search_space(self) -> dict[str, Range]:
         return super().search_space() | {"min_rows_per_leaf": Int(5, 100, log=True)}
 
@@ -216,7 +220,7 @@ def _matrix(data: Dataset, labels: np.ndarray, train: lgb.Dataset | None = None)
         reference=train,
         group=data.groups,
         # By row: the lambdas and hessians of a query's pairs are multiplied by it.
-        weight=None if data.weights is None else np.repeat(data.weights, data.groups),
+        weight=data.row_weights,
         feature_name=library_names(data.schema) or "auto",
         categorical_feature=data.categorical,
     )

@@ -33,6 +33,10 @@ class LogisticConfig(RankerSettings):
     l2: float = Field(10.0, gt=0, description="pull of the squared weights, against the sum over all pairs")
     steps: int = Field(200, ge=1, description="of L-BFGS, at most")
 
+    @property
+    def weighs_rows(self) -> bool:
+        return True
+
 
 class LogisticRanker:
     """See LogisticConfig. The fit is convex: no seed, nothing to stop early, and no history.
@@ -67,9 +71,11 @@ class LogisticRanker:
         self.schema = train.schema
         self._standardiser = Standardiser.fit(train.X, train.schema)
         labels = labels_of(train.grades, self.classes)
-        self._weights = self._fit_weights(self._standardiser.transform(train.X), labels)
+        self._weights = self._fit_weights(self._standardiser.transform(train.X), labels, train.row_weights)
 
-    def _fit_weights(self, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def _fit_weights(
+        self, inputs: np.ndarray, labels: np.ndarray, row_weights: np.ndarray | None
+    ) -> np.ndarray:
         """(classes, inputs) float64 log-odds per unit; a class without pairs keeps very low odds."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
@@ -87,7 +93,7 @@ class LogisticRanker:
             warnings.simplefilter(
                 "ignore", ConvergenceWarning
             )  # steps are a setting; the rest is fine detail
-            model.fit(inputs.astype(np.float64), labels)
+            model.fit(inputs.astype(np.float64), labels, row_weights)
         self._steps = int(model.n_iter_.max())
         weights[present] = (
             model.coef_ if len(present) > 2 else np.vstack([np.zeros_like(model.coef_), model.coef_])

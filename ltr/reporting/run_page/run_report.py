@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel
 
-from features.build import CANDIDATES, FeatureBuilder
+from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.config import CatalogueConfig
@@ -22,6 +22,7 @@ from ltr.evaluation.classification import Classification, classification, pooled
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
+from ltr.evaluation.shown import shown_convention
 from ltr.evaluation.systems import BEST
 from ltr.evaluation.tracking import track
 from ltr.evaluation.training_noise import BAGS, SPLIT
@@ -77,6 +78,8 @@ def report_of(record: RunRecord) -> Report:
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
         examples=_examples(record, gains, rows),
+        shown=record.shown.measured if record.shown else None,
+        shown_convention=shown_convention(config.evaluation),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
@@ -149,13 +152,14 @@ def _searched(record: RunRecord, builder: FeatureBuilder, asked: pl.DataFrame) -
 
     None where a query finds nothing at all.
     """
-    pairs = builder.candidates(asked, CANDIDATES)
+    config = record.config
+    pairs = builder.candidates(asked, config.lists.candidates)
     if pairs["query_id"].n_unique() < asked.height:
         return None
     schema = record.data.schema
     table = builder.build(asked, pairs).frame
     data = Dataset.from_frame(table.select(*KEYS, *schema.names), schema)
-    rows = embedded_dataset(record.config, data, asked, builder)
+    rows = embedded_dataset(config, data, asked, builder)
     scores = np.full(data.frame.height, np.nan)
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
         tested = [query for query in data.query_ids if query in set(fold.test)]
@@ -187,7 +191,9 @@ def _reasons(record: RunRecord, rows: EmbeddedDataset, asked: pl.DataFrame) -> R
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
     config, collection = record.config, record.prepared.collection
     fitted, schema = record.fitted, record.data.schema
+    lists = f"{record.config.lists.candidates} candidates a way" if record.shown else "the judged products"
     return [
+        ("lists", lists),
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
         ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),
         ("ranker", _settings(config.ranker)),

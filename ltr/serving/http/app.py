@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,47 +19,93 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import InputError
-from ltr.serving.http import problems
-from ltr.serving.http.limits import SECURITY_HEADERS, Workers, check_token
+from features.sources.privacy import Key
+from ltr.serving.event_log import EventLog
+from ltr.serving.http import insight, operations, problems, routes
+from ltr.serving.http.limits import SECURITY_HEADERS, Workers, check_host, check_token
+from ltr.serving.http.openapi import describe
 from ltr.serving.http.problems import RequestError
-from ltr.serving.http.routes import ROUTES, Server
-from ltr.serving.live_runs import LiveRun, LiveRuns
+from ltr.serving.http.server import ApiPath, Server
+from ltr.serving.live_runs import LiveRuns
 from ltr.serving.settings import ServeSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "page"
-Endpoint = Callable[[Request], Awaitable[Response]]
+PATHS: tuple[ApiPath, ...] = (*routes.PATHS, *insight.PATHS, *operations.PATHS)
 
 log = logging.getLogger(__name__)
 
+# Of ours: the server's own log has it whole, the answer nothing of it.
+_FAULT = RequestError(
+    500, where="server", expected="an answer", got="a fault of the server", cure="tell its keeper the id"
+)
 
-def make_app(live: LiveRun, settings: ServeSettings, token: str | None = None) -> Starlette:
-    """The application over a run that is open.
 
-    token: needed for everything but searching and what a page of results shows; None asks for none.
+def make_app(
+    runs: LiveRuns,
+    settings: ServeSettings,
+    token: str | None = None,
+    event_log: EventLog | None = None,
+    key: Key | None = None,
+) -> Starlette:
+    """The application over runs that are open.
+
+    token: needed for everything but searching and what a page of results shows; None asks for none, but then no run
+    can be changed. event_log: of what is shown and done; key: of the pseudonyms, needed with a log or an A/B test.
     """
-    server = Server(settings, LiveRuns(live), token, Workers(settings.workers, settings.queue, "search"))
-    routes: list[Route | Mount] = [
-        Route(one.path, _guarded(one.endpoint, server, open_to_all=one.open), methods=[one.method])
-        for one in ROUTES
+    workers = Workers(settings.workers, settings.queue, "search")
+    server = Server(settings, runs, token, event_log, key, workers)
+    made: list[Route | Mount] = [
+        Route(one.path, _guarded(one, server), methods=[one.method]) for one in PATHS
     ]
+    content = json.dumps(describe(PATHS), ensure_ascii=False).encode()
+    described = Response(content, media_type="application/json")
+    made.append(Route("/openapi.json", lambda _: described, methods=["GET"]))
     if (PAGE / "index.html").is_file():
-        routes.append(Mount("/", StaticFiles(directory=PAGE, html=True)))
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _of_http, Exception: _of_fault})
+        made.append(Mount("/", StaticFiles(directory=PAGE, html=True)))
+    app = Starlette(
+        routes=made,
+        exception_handlers={HTTPException: _of_http},
+        lifespan=_lifespan(server),
+    )
     app.state.server = server
-    app.add_middleware(Headers)
+    app.add_middleware(Headers, server=server)
     return app
 
 
-def _guarded(endpoint: Callable[..., Awaitable[Response]], server: Server, *, open_to_all: bool) -> Endpoint:
+def _lifespan(server: Server) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        yield
+        server.stopping = True
+        for workers in (server.workers, server.photo_workers, server.quick_workers, server.run_workers):
+            workers.stop()
+        if server.log is not None:
+            server.log.close()
+
+    return lifespan
+
+
+def _guarded(one: ApiPath, server: Server) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint behind its door, with its figures; whatever is refused is a problem."""
+    path = one.path.partition("{")[0].rstrip("/") or "/"
+
     async def guarded(request: Request) -> Response:
         try:
-            if not open_to_all:
-                check_token(request, server.token)
-            return await endpoint(request, server)
+            if one.access != "open":
+                check_token(request, server.token, needed=one.access == "keeper")
+            answer = await one.endpoint(request, server)
         except RequestError as problem:
-            return problems.answer(problem, request.scope["request_id"])
+            if problem.status == 429:
+                server.metrics.refused.inc()
+            answer = problems.answer(problem, request.scope["request_id"])
         except InputError as error:
-            return problems.answer(problems.of_input_error(error), request.scope["request_id"])
+            answer = problems.answer(problems.of_input_error(error), request.scope["request_id"])
+        except Exception:
+            log.exception("request %s failed", request.scope["request_id"])
+            answer = problems.answer(_FAULT, request.scope["request_id"])
+        server.metrics.requests.labels(path, answer.status_code).inc()
+        server.metrics.seconds.labels(path).observe(time.perf_counter() - request.scope["began"])
+        return answer
 
     return guarded
 
@@ -71,24 +119,16 @@ async def _of_http(request: Request, error: Exception) -> Response:
         expected="a path and method of /openapi.json",
         got=f"{request.method} {request.url.path}",
         cure="see /openapi.json",
-    )
-    return problems.answer(problem, request.scope["request_id"])
-
-
-async def _of_fault(request: Request, error: Exception) -> Response:
-    """A fault of ours: the log has it whole, the answer nothing of it."""
-    log.error("request %s failed", request.scope["request_id"], exc_info=error)
-    problem = RequestError(
-        500, where="server", expected="an answer", got="a fault of the server", cure="tell its keeper the id"
+        headers=error.headers if isinstance(error, HTTPException) else None,
     )
     return problems.answer(problem, request.scope["request_id"])
 
 
 class Headers:
-    """Gives every request an id, and every answer that id, its time and the headers that browsers heed."""
+    """Gives every request an id, and every answer that id and the headers that browsers heed; refuses odd hosts."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, server: Server) -> None:
+        self._app, self._server = app, server
         self._fixed = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,4 +143,6 @@ class Headers:
                 message = {**message, "headers": [*message.get("headers", []), *own]}
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        refused = check_host(Request(scope), self._server.settings.host)
+        app = problems.answer(refused, scope["request_id"]) if refused else self._app
+        await app(scope, receive, with_headers)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Literal
+import datetime as dt
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
+from features.sources.events.event_log import Action
 from ltr.serving.catalogue import Range
 
 MOST_SIZE = 100
 _MOST_VALUES = 200  # of a filter
+_MOST_EVENTS = 1000  # of one request
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _decoded(value: object) -> object:
@@ -30,8 +41,8 @@ def _decoded(value: object) -> object:
 
 
 Photo = Annotated[bytes, BeforeValidator(_decoded, json_schema_input_type=str)]
-Values = Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST_VALUES)]
 Id = Annotated[str, Field(min_length=1, max_length=500)]
+Values = Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST_VALUES)]
 
 
 class Person(Body):
@@ -41,16 +52,95 @@ class Person(Body):
     session: Id | None = Field(None, description="the visit")
 
 
-class SearchBody(Person):
-    """Words, a photo, or both; with neither the filtered catalogue, sorted by price or date."""
-
+class Query(Person):
     text: str | None = Field(None, description="the words")
     photo: Photo | None = Field(None, description="a photo's file in base64; an address is never fetched")
+
+
+class SearchBody(Query):
+    """Words, a photo, or both; with neither the filtered catalogue, sorted by price or date."""
+
     filters: dict[str, Values | Range] = Field(
         {}, max_length=20, description="by column: {brand: [..], category: [path], price: {min, max}, …}"
     )
     sort: Literal["relevance", "price", "-price", "newest"] = "relevance"
     page: int = Field(1, ge=1, le=1000)
     size: int = Field(24, ge=1, le=MOST_SIZE, description="products a page")
+    list_id: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="of further pages: the list_id of the first page's answer, so that they go on with its list",
+    )
     facets: bool = Field(default=True, description="whether to count values among the candidates")
     reasons: int = Field(0, ge=0, le=3, description="how many reasons in words each product is given")
+
+
+class Candidate(Body):
+    """A product that the shop's engine found; features: values of the run's features that the shop knows itself."""
+
+    product_id: Id
+    features: dict[str, float | str | None] = Field(
+        {}, max_length=2000, description="by the run's feature name; one of a category takes its text"
+    )
+
+
+class RerankBody(Query):
+    """Candidates of the shop's own engine, to be put into the run's order."""
+
+    candidates: tuple[Candidate | Id, ...] = Field(min_length=1, description="ids, or ids with features")
+    reasons: int = Field(0, ge=0, le=3)
+
+
+class CompareBody(Body):
+    """Two products or more, side by side."""
+
+    products: tuple[Id, ...] = Field(min_length=2, max_length=12)
+
+    @field_validator("products")
+    @classmethod
+    def _each_once(cls, products: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(products)) < len(products):
+            raise ValueError("different products")
+        return products
+
+
+class ExplainBody(Query):
+    """What a product's score is made of; with `over`, why it stands above that one."""
+
+    product_id: Id
+    over: Id | None = None
+    filters: dict[str, Values | Range] = Field({}, max_length=20)
+
+
+class Act(Body):
+    """What was done with a product."""
+
+    product_id: Id
+    action: Action
+    request_id: str | None = Field(
+        None, pattern="^[0-9a-f]{32}$", description="of the answer that showed it; none: from elsewhere"
+    )
+    value: float | None = Field(None, description="the price paid")
+    at: AwareDatetime | None = Field(None, description="when, with its zone; none: now")
+
+    @model_validator(mode="after")
+    def _not_to_come(self) -> Self:
+        if self.at is not None and self.at > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5):
+            raise ValueError("a time that is not to come")
+        return self
+
+
+class EventsBody(Person):
+    events: tuple[Act, ...] = Field(min_length=1, max_length=_MOST_EVENTS)
+
+
+class PromoteBody(Body):
+    """A run to put in place of the one that serves."""
+
+    run: Id = Field(description="the name of a run folder beside the one that serves")
+    force: bool = Field(default=False, description="without a decision to go live; recorded in the run")
+    by: str = Field("", max_length=200, description="who decided")
+
+
+class RollBackBody(Body):
+    by: str = Field("", max_length=200, description="who decided")

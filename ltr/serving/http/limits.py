@@ -11,6 +11,7 @@ from typing import TypeVar
 from starlette.requests import ClientDisconnect, Request
 
 from ltr.serving.http.problems import RequestError
+from ltr.serving.settings import LOOPBACK, TOKEN_VARIABLE
 
 Made = TypeVar("Made")
 
@@ -58,8 +59,29 @@ def _too_large(most: int, got: str) -> RequestError:
     return RequestError(413, where="body", expected=f"at most {most:,} bytes", got=got, cure=cure)
 
 
-def check_token(request: Request, token: str | None) -> None:
-    """Raise a RequestError where the server has a token and the request does not bring it."""
+def check_host(request: Request, listens_on: str) -> RequestError | None:
+    """What is wrong with the host asked for: on loopback, another site may only pretend to be ours."""
+    host = request.headers.get("host", "").rpartition("@")[2]
+    name = host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    if listens_on not in LOOPBACK or name.lower() in LOOPBACK:
+        return None
+    expected = " or ".join(LOOPBACK)
+    return RequestError(400, where="host", expected=expected, got=repr(name[:80]), cure="ask it by that name")
+
+
+def check_token(request: Request, token: str | None, *, needed: bool) -> None:
+    """Raise a RequestError where the server has a token and the request does not bring it.
+
+    needed: refuse, too, where the server has none.
+    """
+    if token is None and needed:
+        raise RequestError(
+            401,
+            where="server",
+            expected=f"one that has a token, from {TOKEN_VARIABLE}",
+            got="one without",
+            cure="set the variable and start the server again",
+        )
     if token is None:
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")

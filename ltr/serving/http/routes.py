@@ -1,121 +1,123 @@
-"""What each path does: read the request, have it worked on in a thread, answer in JSON."""
+"""What a search page asks for: lists by words or photo, products like one, reranking, products, photos, suggestions."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from features.errors import InputError
-from ltr.serving.http import problems
-from ltr.serving.http.bodies import MOST_SIZE, SearchBody
-from ltr.serving.http.limits import Workers, read_body
+from ltr.serving.http.bodies import MOST_SIZE, Query, RerankBody, SearchBody
 from ltr.serving.http.problems import RequestError
-from ltr.serving.live_runs import LiveRun, LiveRuns, check_photo
+from ltr.serving.http.server import (
+    ApiPath,
+    Server,
+    Shown,
+    in_json,
+    in_time,
+    read,
+    row_of,
+    too_slow,
+    whole_number,
+)
+from ltr.serving.live_run import LiveRun, check_photo
 from ltr.serving.photos import SIZES
+from ltr.serving.reasons import explanation_of, reasons_of
+from ltr.serving.reranking import rerank
 from ltr.serving.searching import Asked, Found, retrieval_order, search, similar
-from ltr.serving.settings import ServeSettings
 
-Given = TypeVar("Given", bound=BaseModel)
 _SUGGESTED = 20
-
-
-@dataclass
-class Server:
-    """What the routes share."""
-
-    settings: ServeSettings
-    runs: LiveRuns
-    token: str | None
-    workers: Workers
-    photo_workers: Workers = field(default_factory=lambda: Workers(1, 512, "photo"))
-    quick_workers: Workers = field(default_factory=lambda: Workers(1, 64, "quick"))
-
-
-@dataclass(frozen=True)
-class ApiPath:
-    """A path of the API; open: needs no token."""
-
-    path: str
-    method: str
-    endpoint: Callable[[Request, Server], Awaitable[Response]]
-    open: bool
-    about: str
-    body: type[BaseModel] | None = None
-
-
-def in_json(request: Request, answer: dict[str, Any], status: int = 200) -> Response:
-    whole = {"request_id": request.scope["request_id"], **answer}
-    whole["took_ms"] = round(1000 * (time.perf_counter() - request.scope["began"]), 3)
-    content = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(content.encode("utf-8", "backslashreplace"), status, media_type="application/json")
-
-
-async def read(request: Request, server: Server, model: type[Given]) -> Given:
-    """The body as a model; a RequestError for what is no JSON, or is not as the model says."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise RequestError(415, where="content-type", expected="application/json", got=kind, cure="send JSON")
-    settings = server.settings
-    body = await read_body(request, settings.body_bytes, settings.body_timeout)
-    try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        raise problems.of_validation(error) from error
 
 
 async def search_path(request: Request, server: Server) -> Response:
     body = await read(request, server, SearchBody)
-    asked = _checked(body, server.settings)
-    with server.runs.use() as live:
-        found = Found()
-        count, request_id = server.settings.candidates, request.scope["request_id"]
-        future = server.workers.start(lambda: search(live, asked, count, found, request_id))
-        degraded = await _late(future, server.settings.timeout)
-        if degraded:
+    settings, request_id = server.settings, request.scope["request_id"]
+    list_id = body.list_id if body.list_id and body.page > 1 else request_id
+    people = server.people(body)
+    arm = server.arm(people)
+    with server.runs.use() as now:
+        live = server.live_for(now, arm)
+        await check_query(body, server)
+        asked = _asked(body, list_id, settings.candidates)
+        found, exploring = Found(), server.exploring()
+        future = server.workers.start(lambda: _searched(live, asked, exploring, found, body.reasons))
+        degraded = not await in_time(future, settings.timeout)
+        if degraded and found.shown is None:
             if found.candidates is None:
-                raise _too_slow(server.settings.timeout)
-            found.rows, found.scores = retrieval_order(live, found, count), None
-        shown = _page(live, found, body.page, body.size)
-        answer = {"run": live.about(), "degraded": degraded, "sort": body.sort, **shown}
-        return in_json(request, answer | {"facets": found.facets})
+                raise too_slow(settings.timeout)
+            found.shown, found.scores = retrieval_order(live, asked, found), None
+        reasons = [] if degraded else future.result()
+        shown = _page(body.page, body.size, found, people, "/search", arm, degraded)
+        server.log_shown(request_id, live, asked, found, shown)
+        _count(server, found, degraded)
+        total = 0 if found.shown is None else len(found.shown.rows)
+        answer = {
+            "list_id": list_id,
+            "run": live.about(),
+            "arm": arm,
+            "degraded": degraded,
+            "sort": body.sort,
+            "total": total,
+            "page": body.page,
+            "pages": -(-total // body.size),
+            "size": body.size,
+            "products": cards(live, found, shown, reasons),
+            "facets": found.facets,
+        }
+        return in_json(request, answer)
 
 
-async def _late(future: asyncio.Future[Found], seconds: float) -> bool:
-    """Whether the work did not end in time; it goes on by itself, and keeps its room until it ends."""
+def _searched(live: LiveRun, asked: Asked, exploring: Any, found: Found, reasons: int) -> dict[int, Any]:
+    """Search, in a thread; the reasons of the products by row."""
+    search(live, asked, exploring, found)
+    return _reasons(live, found, reasons)
+
+
+def _reasons(live: LiveRun, found: Found, most: int) -> dict[int, Any]:
+    """Of the first hundred; none where the ranker is no sum over its features."""
+    if not most or found.shown is None or found.candidates is None:
+        return {}
     try:
-        await asyncio.wait_for(asyncio.shield(future), seconds)
-    except TimeoutError:
-        return True
-    return False
+        explanation = explanation_of(live, found)
+    except InputError:
+        return {}
+    if explanation is None:
+        return {}
+    rows = found.shown.rows.tolist()
+    return dict(zip(rows, reasons_of(live, explanation, found.candidates, rows, most), strict=True))
 
 
-def _too_slow(seconds: float) -> RequestError:
-    return RequestError(
-        503,
-        where="server",
-        expected=f"candidates within {seconds:g} seconds",
-        got="none yet",
-        cure="ask again in a second",
-        headers={"retry-after": "1"},
-    )
+def _count(server: Server, found: Found, degraded: bool) -> None:
+    if degraded:
+        server.metrics.degraded.inc()
+    if found.shown is None or not len(found.shown.rows):
+        server.metrics.empty.inc()
+    elif found.shown.team is not None:
+        server.metrics.explored.labels("interleave").inc()
+    elif (found.shown.propensity < 1).any():
+        server.metrics.explored.labels("swaps").inc()
 
 
-def _checked(body: SearchBody, settings: ServeSettings) -> Asked:
-    text = body.text.strip() if body.text else None
-    if text and len(text) > settings.query_characters:
-        expected, got = f"at most {settings.query_characters} characters", f"{len(text):,}"
+async def check_query(body: Query, server: Server) -> None:
+    """Raise a RequestError or InputError for too many words, or a photo that is too large or none."""
+    settings = server.settings
+    if body.text and len(body.text) > settings.query_characters:
+        expected, got = f"at most {settings.query_characters} characters", f"{len(body.text):,}"
         raise RequestError(422, where="text", expected=expected, got=got, cure="ask in fewer words")
     if body.photo is not None:
-        check_photo(body.photo, settings.photo_bytes, settings.photo_pixels)
-    if not text and body.photo is None and body.sort == "relevance":
+        photo = body.photo
+        work = server.photo_workers.start(
+            lambda: check_photo(photo, settings.photo_bytes, settings.photo_pixels)
+        )
+        await work
+
+
+def _asked(body: SearchBody, list_id: str, count: int) -> Asked:
+    text = (body.text or "").strip() or None
+    if text is None and body.photo is None and body.sort == "relevance":
         raise RequestError(
             422,
             where="text",
@@ -123,54 +125,105 @@ def _checked(body: SearchBody, settings: ServeSettings) -> Asked:
             got="none of them",
             cure="say what to look for, or sort the filtered catalogue",
         )
-    return Asked(text or None, body.photo, body.filters, body.sort, body.facets)
+    return Asked(list_id, count, text, body.photo, body.filters, body.sort, body.facets)
 
 
-def _page(live: LiveRun, found: Found, page: int, size: int) -> dict[str, Any]:
+def _page(
+    page: int,
+    size: int,
+    found: Found,
+    people: Mapping[str, str | None],
+    path: str,
+    arm: str | None,
+    degraded: bool,
+) -> Shown:
+    first = (page - 1) * size
+    rows = np.zeros(0, dtype=np.int64) if found.shown is None else found.shown.rows
+    return Shown(rows[first : first + size].tolist(), first, people, path, arm, degraded)
+
+
+def cards(live: LiveRun, found: Found, shown: Shown, reasons: Any) -> list[dict[str, Any]]:
     """The products of a page with their positions in the whole list."""
-    rows, first = found.rows if found.rows is not None else (), (page - 1) * size
-    products = []
-    for place in range(first, min(first + size, len(rows))):
-        row = int(rows[place])
-        score = None if found.scores is None else float(found.scores[place])
-        products.append({"position": place + 1, **live.catalogue.card(row), "score": score})
-    pages = -(-len(rows) // size)
-    return {"total": len(rows), "page": page, "pages": pages, "size": size, "products": products}
+    made = []
+    for place, row in enumerate(shown.rows, start=shown.first + 1):
+        card = {"position": place, **live.catalogue.card(row), "score": found.score_of(row)}
+        made.append(card | ({"reasons": reasons[row]} if row in reasons else {}))
+    return made
 
 
 async def similar_path(request: Request, server: Server) -> Response:
-    size = _number(request, "size", 12, MOST_SIZE)
+    size = whole_number(request, "size", 12, MOST_SIZE)
     with server.runs.use() as live:
-        row = _row(live, request)
-        count, request_id = server.settings.candidates, request.scope["request_id"]
-        found = await server.workers.start(lambda: similar(live, row, count, request_id))
-        return in_json(request, {"run": live.about(), **_page(live, found, 1, size)})
+        row = row_of(live, request.path_params["id"])
+        asked = Asked(request.scope["request_id"], server.settings.candidates)
+        future = server.workers.start(lambda: similar(live, row, asked))
+        if not await in_time(future, server.settings.timeout):
+            raise too_slow(server.settings.timeout)
+        found = future.result()
+        nobody = {"session": None, "shopper": None}
+        shown = _page(1, size, found, nobody, "/similar", None, degraded=False)
+        server.log_shown(request.scope["request_id"], live, asked, found, shown)
+        total = 0 if found.shown is None else len(found.shown.rows)
+        answer = {"run": live.about(), "total": total, "products": cards(live, found, shown, {})}
+        return in_json(request, answer)
+
+
+async def rerank_path(request: Request, server: Server) -> Response:
+    body = await read(request, server, RerankBody)
+    most, request_id = server.settings.rerank_most, request.scope["request_id"]
+    if len(body.candidates) > most:
+        got = f"{len(body.candidates):,}"
+        raise RequestError(
+            422, where="candidates", expected=f"at most {most:,}", got=got, cure="send the best ones"
+        )
+    text = (body.text or "").strip() or None
+    if text is None and body.photo is None:
+        raise RequestError(
+            422, where="text", expected="words or a photo", got="neither", cure="send the query"
+        )
+    people = server.people(body)
+    arm = server.arm(people)
+    with server.runs.use() as now:
+        live = server.live_for(now, arm)
+        await check_query(body, server)
+        given = {
+            (one if isinstance(one, str) else one.product_id): ({} if isinstance(one, str) else one.features)
+            for one in body.candidates
+        }
+        if len(given) < len(body.candidates):
+            raise RequestError(
+                422, where="candidates", expected="each product once", got="one twice", cure="send it once"
+            )
+        asked = Asked(request_id, len(given), text, body.photo)
+        future = server.workers.start(lambda: rerank(live, asked, given))
+        if not await in_time(future, server.settings.timeout):
+            raise too_slow(server.settings.timeout)
+        ranked = future.result()
+        return in_json(request, {"run": live.about(), "arm": arm, "products": ranked})
 
 
 async def product_path(request: Request, server: Server) -> Response:
     with server.runs.use() as live:
-        row = _row(live, request)
+        row = row_of(live, request.path_params["id"])
         return in_json(request, {"run": live.about(), "product": live.catalogue.details(row)})
 
 
 async def photo_path(request: Request, server: Server) -> Response:
     size = request.query_params.get("size", "small")
     if size not in SIZES:
-        raise RequestError(
-            422, where="size", expected=" or ".join(SIZES), got=repr(size), cure="ask for one of them"
-        )
+        expected = " or ".join(SIZES)
+        raise RequestError(422, where="size", expected=expected, got=repr(size), cure="ask for one of them")
     with server.runs.use() as live:
-        row = _row(live, request)
+        row = row_of(live, request.path_params["id"])
         file = await server.photo_workers.start(lambda: live.photos.thumbnail(row, size))
     if file is None:
-        raise RequestError(
-            404, where="photo", expected="a product with a photo", got="one without", cure="show none"
-        )
+        expected = "a product with a photo"
+        raise RequestError(404, where="photo", expected=expected, got="one without", cure="show none")
     return FileResponse(file, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
 
 async def suggest_path(request: Request, server: Server) -> Response:
-    typed, most = request.query_params.get("q", ""), _number(request, "size", 8, _SUGGESTED)
+    typed, most = request.query_params.get("q", ""), whole_number(request, "size", 8, _SUGGESTED)
     if len(typed) > server.settings.query_characters:
         expected = f"at most {server.settings.query_characters} characters"
         raise RequestError(422, where="q", expected=expected, got=f"{len(typed):,}", cure="type fewer")
@@ -179,33 +232,15 @@ async def suggest_path(request: Request, server: Server) -> Response:
         return in_json(request, {"suggestions": found})
 
 
-async def health_path(request: Request, server: Server) -> Response:
-    with server.runs.use() as live:
-        return in_json(request, {"status": "ok", "run": live.about()})
-
-
-def _row(live: LiveRun, request: Request) -> int:
-    try:
-        return live.catalogue.row_of(request.path_params["id"])
-    except InputError as error:
-        raise problems.of_input_error(error, 404) from error
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    given = request.query_params.get(name)
-    if given is None:
-        return default
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= most:
-        expected = f"a whole number from 1 to {most}"
-        raise RequestError(422, where=name, expected=expected, got=repr(given[:40]), cure=f"mend {name}")
-    return int(given)
-
-
-ROUTES = (
-    ApiPath("/search", "POST", search_path, True, "Products for words, a photo, or both.", SearchBody),
-    ApiPath("/similar/{id:path}", "GET", similar_path, True, "Products like one of the catalogue."),
-    ApiPath("/suggest", "GET", suggest_path, True, "What the typed letters may become."),
-    ApiPath("/product/{id:path}", "GET", product_path, True, "All that the catalogue says of a product."),
-    ApiPath("/photo/{id:path}", "GET", photo_path, True, "A product's photo as a small or large JPEG."),
-    ApiPath("/health", "GET", health_path, True, "Whether the process lives."),
+PATHS = (
+    ApiPath("/search", "POST", search_path, "open", "Products for words, a photo, or both.", SearchBody),
+    ApiPath("/similar/{id:path}", "GET", similar_path, "open", "Products like one.", None, ("size",)),
+    ApiPath("/suggest", "GET", suggest_path, "open", "What typed letters may become.", None, ("q", "size")),
+    ApiPath("/product/{id:path}", "GET", product_path, "open", "All that the catalogue says of a product."),
+    ApiPath(
+        "/photo/{id:path}", "GET", photo_path, "open", "A product's photo, small or large.", None, ("size",)
+    ),
+    ApiPath(
+        "/rerank", "POST", rerank_path, "token", "A shop's own candidates in the run's order.", RerankBody
+    ),
 )

@@ -200,18 +200,45 @@ def test_queries_of_their_own(tmp_path: Path) -> None:
 
 def test_events(tmp_path: Path) -> None:
     events = [
-        {"user": 5, "product_id": 1, "position": 2, "kind": "click", "day": "2024-05-31"},
-        {"user": 5, "product_id": 99, "position": None, "kind": None, "day": "2024-05-31"},
-        {"user": 5, "product_id": 1, "position": 1, "kind": "click", "day": None},
+        {
+            "query_id": "1",
+            "product_id": 1,
+            "list": 4,
+            "position": 2,
+            "action": "shown",
+            "day": "2024-05-31T10:00",
+        },
+        {
+            "query_id": "1",
+            "product_id": 1,
+            "list": 4,
+            "position": None,
+            "action": "click",
+            "day": "2024-05-31T10:01",
+        },
+        {
+            "query_id": "1",
+            "product_id": 99,
+            "list": 4,
+            "position": 1,
+            "action": "click",
+            "day": "2024-05-31T10:02",
+        },
+        {"query_id": "1", "product_id": 1, "list": 4, "position": 1, "action": "click", "day": None},
     ]
     _write(tmp_path, events=events)
-    columns = {"query_id": "user", "at": "day"}
+    columns = {"request_id": "list", "at": "day"}
     shop = load_shop(tmp_path, _shop(tmp_path) | {"events": {"path": "events.parquet", "columns": columns}})
     assert shop.events is not None
-    day = datetime(2024, 5, 31)
-    assert shop.events.rows() == [("5", "1", 2, "click", day), ("5", "99", None, None, day)]
+    assert shop.events.shown.select("request_id", "query_id", "product_id", "position").rows() == [
+        ("4", "1", "1", 2)
+    ]
+    assert shop.events.actions.select("request_id", "product_id", "action").rows() == [
+        ("4", "1", "click"),
+        (None, "99", "click"),
+    ]
     assert _affected(shop)["events", "at missing"] == 1
-    assert _affected(shop)["events", "product_id not among the products"] == 1
+    assert _affected(shop)["events", "actions: product_id not among the products"] == 1
 
 
 @pytest.mark.parametrize(

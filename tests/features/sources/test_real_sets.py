@@ -105,7 +105,13 @@ REAL: dict[str, tuple[dict[str, Any], tuple[int, int, int]]] = {
             "images": {"path": "images.parquet", "key": "article_id"},
             "events": {
                 "path": "transactions.parquet",
-                "columns": {"query_id": "customer_id", "product_id": "article_id", "at": "t_dat"},
+                "columns": {
+                    "shopper": "customer_id",
+                    "product_id": "article_id",
+                    "at": "t_dat",
+                    "value": "price",
+                },
+                "action": "purchase",
             },
         },
         (5786, 0, 0),

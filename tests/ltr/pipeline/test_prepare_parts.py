@@ -84,7 +84,7 @@ def test_in_parts_it_is_the_table_built_at_once(tmp_path: Path, in_parts: list[i
     found = prepare(settings(tmp_path / "parts"))
     assert len(in_parts) > 4
     assert sum(in_parts) == found.table.frame.height
-    pairs = found.table.frame.select("query_id", "product_id", "grade")
+    pairs = found.table.frame.select("query_id", "product_id", "grade", "retrieved")
     assert_frame_equal(found.builder.build(found.collection.queries, pairs).frame, found.table.frame)
     again = prepare(settings(tmp_path / "parts"))
     assert again.from_store

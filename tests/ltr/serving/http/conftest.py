@@ -1,21 +1,30 @@
-"""A client of the API over the small demo shop's run, in this process."""
+"""Clients of the API over the small demo shop's run, in this process."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("starlette")
+pytest.importorskip("prometheus_client")
 from starlette.testclient import TestClient
 
+from features.sources.privacy import Key
+from ltr.serving.event_log import EventLog
 from ltr.serving.http import make_app
-from ltr.serving.live_runs import LiveRun
+from ltr.serving.live_run import LiveRun
+from ltr.serving.live_runs import LiveRuns
 from ltr.serving.settings import ServeSettings
 from tests.ltr.conftest import Trained
 
 TOKEN = "a token of the tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
+KEY = Key(1, b"k" * 32)
+Clients = Callable[..., TestClient]
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +34,22 @@ def live(trained: Trained) -> LiveRun:
 
 @pytest.fixture(scope="session")
 def client(live: LiveRun) -> Iterator[TestClient]:
-    settings = ServeSettings(no_log=True, query_characters=60, body_bytes=300_000, photo_pixels=1_000_000)
-    with TestClient(make_app(live, settings, TOKEN)) as made:
+    settings = ServeSettings(
+        no_log=True, query_characters=60, body_bytes=300_000, photo_pixels=1_000_000, rerank_most=50
+    )
+    app = make_app(LiveRuns(live), settings, TOKEN)
+    with TestClient(app, base_url="http://localhost") as made:
         yield made
+
+
+@pytest.fixture
+def clients(live: LiveRun) -> Iterator[Clients]:
+    """Makes one with other settings, runs or a log in a folder; all end with the test."""
+    with ExitStack() as stack:
+
+        def make(runs: LiveRuns | None = None, log: Path | None = None, **settings: Any) -> TestClient:
+            event_log = None if log is None else EventLog(log, 1 << 20, 0.001)
+            app = make_app(runs or LiveRuns(live), ServeSettings(**settings), TOKEN, event_log, KEY)
+            return stack.enter_context(TestClient(app, base_url="http://localhost"))
+
+        yield make

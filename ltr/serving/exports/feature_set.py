@@ -1,0 +1,191 @@
+"""What an engine must supply for each feature of a model, and the engine's own definitions of them.
+
+A feature is of a `column` of the product as it is, of the `product` (a field to be indexed under the feature's
+name), of the `query` (a parameter), or of the `pair` (a value for each candidate, as parameters).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from features.feature_schema import Feature, FeatureSchema
+
+Source = Literal["column", "product", "query", "pair"]
+
+_COLUMNS = {
+    "structured.price": ("price", "none"),
+    "structured.log_price": ("price", "ln1p"),
+    "structured.rating": ("rating", "none"),
+    "structured.rating_count": ("rating_count", "ln1p"),
+}
+_OF_LIST = ("structured.price_rank", "structured.log_price_z")
+_OF_QUERY = ("lexical.query_terms",)
+_OF_PRODUCT = ("lexical.title_terms",)
+_ABOVE, _BELOW = "_above", "_below"
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """One feature: where its value is from, and what the run saw of it.
+
+    engine_name: letters, digits and underscores. field: of the engine's documents, for column and product;
+    modifier: what is done to it. codes: of a categorical feature, in order. missing: whether any row lacked it,
+    None where no row is known. splits: how many of the model's go by it; 0: the engine need not supply it.
+    """
+
+    name: str
+    engine_name: str
+    source: Source
+    field: str | None
+    modifier: str
+    codes: tuple[str, ...]
+    missing: bool | None
+    lowest: float | None
+    highest: float | None
+    splits: int
+
+    @property
+    def can_be_negative(self) -> bool:
+        return self.lowest is None or self.lowest < 0
+
+    def to_dict(self) -> dict[str, Any]:
+        plain = {key: getattr(self, key) for key in ("name", "engine_name", "source", "field", "modifier")}
+        seen = {
+            key: getattr(self, key) for key in ("missing", "lowest", "highest", "can_be_negative", "splits")
+        }
+        return plain | ({"codes": list(self.codes)} if self.codes else {}) | seen
+
+
+def supplied(schema: FeatureSchema, rows: np.ndarray, splits: np.ndarray) -> list[Supplied]:
+    """Every feature of the schema, in order; rows: (n, f), perhaps none."""
+    names = engine_names(schema.names)
+    found = []
+    for column, feature in enumerate(schema.features):
+        source, field, modifier = _source(feature, names[column])
+        values = rows[:, column]
+        known = values[~np.isnan(values)]
+        found.append(
+            Supplied(
+                *(feature.name, names[column], source, field, modifier, feature.categories),
+                missing=len(known) < len(values) if len(values) else None,
+                lowest=float(known.min()) if len(known) else None,
+                highest=float(known.max()) if len(known) else None,
+                splits=int(splits[column]),
+            )
+        )
+    return found
+
+
+def _source(feature: Feature, engine_name: str) -> tuple[Source, str | None, str]:
+    if feature.name in _COLUMNS:
+        return "column", *_COLUMNS[feature.name]
+    if feature.group == "extra" and feature.kind == "numeric":
+        return "column", feature.name.removeprefix("extra."), "none"
+    if feature.name in _OF_QUERY:
+        return "query", None, "none"
+    own = feature.group in ("structured", "extra") and feature.name not in _OF_LIST
+    if own or feature.name in _OF_PRODUCT:
+        return "product", engine_name, "none"
+    return "pair", None, "none"
+
+
+def engine_names(names: Sequence[str]) -> list[str]:
+    """Each name in letters, digits and underscores, a letter first; a number behind those that would be alike."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        plain = re.sub(r"\W", "_", name, flags=re.ASCII)
+        plain = base = plain if plain[:1].isalpha() else f"f_{plain}"
+        number = 1
+        while plain in taken:
+            number += 1
+            plain = f"{base}_{number}"
+        taken.add(plain)
+        found.append(plain)
+    return found
+
+
+def plugin_feature_set(name: str, features: Sequence[Supplied]) -> dict[str, Any]:
+    """For `POST _ltr/_featureset/NAME` of Elasticsearch's and OpenSearch's plugins: the features the model uses.
+
+    A score of theirs cannot be below zero. So what can be is made of two features, the part above and the part
+    below zero, of which one is taken from the other: exactly, and missing where both are.
+    """
+    made = [one for feature in features if feature.splits for one in _plugin_features(feature)]
+    return {"featureset": {"name": name, "features": made}}
+
+
+def _plugin_features(feature: Supplied) -> list[dict[str, Any]]:
+    name = feature.engine_name
+    if feature.source == "query":  # a number that the search request gives
+        parameter = f"{name}_value"
+        return [_one(feature.name, [parameter], "derived_expression", parameter)]
+    if not feature.can_be_negative:
+        return [_from_engine(feature, feature.name, "value", feature.field)]
+    parts = [
+        _from_engine(feature, name + part, part.removeprefix("_"), feature.field and feature.field + part)
+        for part in (_ABOVE, _BELOW)
+    ]
+    return [*parts, _one(feature.name, [], "derived_expression", f"{name}{_ABOVE} - {name}{_BELOW}")]
+
+
+def _from_engine(feature: Supplied, name: str, part: str, field: str | None) -> dict[str, Any]:
+    """A query whose score is the value, and which finds no product that lacks it."""
+    if field is None:
+        return _one(name, [feature.engine_name], "mustache", _by_candidate(feature.engine_name, part))
+    factor = {"field": field, "modifier": feature.modifier}
+    scored = {"query": {"exists": {"field": field}}, "field_value_factor": factor, "boost_mode": "replace"}
+    return _one(name, [], "mustache", {"function_score": scored})
+
+
+def _by_candidate(parameter: str, part: str) -> str:
+    """For a parameter `[{"id": PRODUCT_ID, "value": NUMBER}, …]`, or `above` and `below` in place of `value`."""
+    one = (
+        f'{{"constant_score":{{"filter":{{"term":{{"product_id":"{{{{id}}}}"}}}},"boost":{{{{{part}}}}}}}}},'
+    )
+    return f'{{"bool":{{"should":[{{{{#{parameter}}}}}{one}{{{{/{parameter}}}}}{{"match_none":{{}}}}]}}}}'
+
+
+def _one(name: str, params: list[str], language: str, template: Any) -> dict[str, Any]:
+    return {"name": name, "params": params, "template_language": language, "template": template}
+
+
+def plugin_model(name: str, definition: str) -> dict[str, Any]:
+    """For `POST _ltr/_featureset/NAME/_createmodel`."""
+    return {"model": {"name": name, "model": {"type": "model/xgboost+json", "definition": definition}}}
+
+
+def vespa_profile(name: str, features: Sequence[Supplied]) -> str:
+    """A rank profile that scores by the model; what Vespa cannot know by itself is named for the shop to define."""
+    used = [feature for feature in features if feature.splits]
+    inputs = [f"        query({f.engine_name}) double" for f in used if f.source == "query"]
+    functions = [_vespa_function(f) for f in used if f.source in ("column", "product", "query")]
+    missing = [f"    # function {f.engine_name}(): the value of {f.name}" for f in used if f.source == "pair"]
+    lines = [f"rank-profile {name} {{"]
+    lines += ["    inputs {", *inputs, "    }"] if inputs else []
+    lines += functions
+    if missing:
+        lines += [
+            "    # Deployment asks for these functions: define each here, by rank features of yours or by a"
+        ]
+        lines += ["    # tensor given with the query, NaN where the product lacks it.", *missing]
+    lines += ["    second-phase {", f'        expression: xgboost("{name}.json")', "    }", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _vespa_function(feature: Supplied) -> str:
+    value = f"query({feature.engine_name})" if feature.source == "query" else f"attribute({feature.field})"
+    expression = f"log(1 + {value})" if feature.modifier == "ln1p" else value
+    return f"    function {feature.engine_name}() {{\n        expression: {expression}\n    }}"
+
+
+def described(features: Sequence[Supplied], always: Sequence[str]) -> str:
+    """features.json: every feature in the order of the model's columns."""
+    lines = [one.to_dict() | {"always_supplied": one.name in always} for one in features]
+    return json.dumps({"features": lines}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

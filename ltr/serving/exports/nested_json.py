@@ -1,0 +1,78 @@
+"""Trees as XGBoost dumps them, nested JSON that the plugins of Elasticsearch and OpenSearch and Vespa read.
+
+Numbers are written as the exact 64-bit value of their 32 bits, so that no reader rounds one otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from features.errors import InputError
+from ltr.serving.exports.trees import Forest, Growing, Tree
+
+DEEPEST = 250  # levels; readers nest two of JSON for each and stop at 1,000
+
+
+def write_nested(forest: Forest, names: Sequence[str], *, with_base: bool) -> str:
+    """The forest, without categories, over features of these names.
+
+    with_base: the base score as a tree of one leaf before the others, for engines that know of none: so the sum
+    is made in the library's order.
+    """
+    deepest = max((tree.depth for tree in forest.trees), default=0)
+    if deepest > DEEPEST:
+        raise InputError(
+            where="model",
+            expected=f"trees of at most {DEEPEST} levels, which an engine's JSON reader takes",
+            got=f"one of {deepest}",
+            cure="lower ranker.leaves and train again, or export to onnx or treelite",
+        )
+    trees = [_node(tree, 0, 0, names) for tree in forest.trees]
+    if with_base:
+        trees.insert(0, {"nodeid": 0, "leaf": _exact(forest.base)})
+    return json.dumps(trees, allow_nan=False)
+
+
+def _node(tree: Tree, node: int, depth: int, names: Sequence[str]) -> dict[str, Any]:
+    if tree.feature[node] < 0:
+        return {"nodeid": node, "leaf": _exact(tree.value[node])}
+    left, right = int(tree.left[node]), int(tree.right[node])
+    return {
+        "nodeid": node,
+        "depth": depth,
+        "split": names[tree.feature[node]],
+        "split_condition": _exact(tree.threshold[node]),
+        "yes": left,
+        "no": right,
+        "missing": left if tree.missing_left[node] else right,
+        "children": [_node(tree, child, depth + 1, names) for child in (left, right)],
+    }
+
+
+def _exact(value: float) -> float:
+    return float(np.float32(value))
+
+
+def read_nested(text: str, names: Sequence[str]) -> list[Tree]:
+    """The trees of such a file, the base's among them."""
+    columns = {name: column for column, name in enumerate(names)}
+    trees = []
+    for root in json.loads(text):
+        grown = Growing()
+        _grow(grown, root, columns)
+        trees.append(grown.tree())
+    return trees
+
+
+def _grow(grown: Growing, node: dict[str, Any], columns: dict[str, int]) -> int:
+    if "leaf" in node:
+        return grown.leaf(node["leaf"])
+    missing_left = node["missing"] == node["yes"]
+    new = grown.split(columns[node["split"]], node["split_condition"], missing_left=missing_left)
+    left, right = (_grow(grown, child, columns) for child in node["children"])
+    grown.children(new, left, right)
+    return new

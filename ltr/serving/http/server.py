@@ -1,0 +1,218 @@
+"""What the routes share: settings, runs, workers, figures; pseudonyms at the door, and the log of what is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from features.errors import InputError
+from features.sources.events import shown_record
+from features.sources.privacy import Key, pseudonym
+from ltr.serving.event_log import EventLog
+from ltr.serving.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
+from ltr.serving.http import problems
+from ltr.serving.http.bodies import Person
+from ltr.serving.http.limits import Workers, read_body
+from ltr.serving.http.metrics import Metrics
+from ltr.serving.http.problems import RequestError
+from ltr.serving.live_run import LiveRun
+from ltr.serving.live_runs import LiveRuns
+from ltr.serving.searching import Asked, Exploring, Found
+from ltr.serving.settings import ServeSettings
+
+Given = TypeVar("Given", bound=BaseModel)
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Server:
+    """log: None where nothing is logged; key: of the pseudonyms, None where nothing needs any."""
+
+    settings: ServeSettings
+    runs: LiveRuns
+    token: str | None
+    log: EventLog | None
+    key: Key | None
+    workers: Workers
+    photo_workers: Workers = field(default_factory=lambda: Workers(1, 512, "photo"))
+    quick_workers: Workers = field(default_factory=lambda: Workers(1, 64, "quick"))
+    run_workers: Workers = field(default_factory=lambda: Workers(1, 0, "run"))
+    metrics: Metrics = field(default_factory=Metrics)
+    stopping: bool = False
+
+    def people(self, body: Person) -> dict[str, str | None]:
+        """session and shopper as pseudonyms."""
+        given = {"session": body.session, "shopper": body.shopper}
+        if self.key is None:
+            return dict.fromkeys(given)
+        return {name: None if raw is None else pseudonym(raw, self.key) for name, raw in given.items()}
+
+    def arm(self, people: Mapping[str, str | None]) -> str | None:
+        """The arm of an A/B test that the shopper is in; of whom nothing is known, none."""
+        if self.settings.experiment != "ab":
+            return None
+        return arm_of(people["shopper"] or people["session"], self.settings.share, self.settings.salt)
+
+    def live_for(self, now: LiveRun, arm: str | None) -> LiveRun:
+        return self.runs.second if arm == TREATMENT and self.runs.second is not None else now
+
+    def exploring(self) -> Exploring:
+        settings = self.settings
+        second = self.runs.second if settings.experiment == "interleave" else None
+        return Exploring(settings.explore_swaps, settings.explore_depth, second)
+
+    def log_shown(
+        self, request_id: str, live: LiveRun, asked: Asked, found: Found, shown: Shown
+    ) -> Future[None] | None:
+        """Append what a request is about to be shown; None where nothing is logged, or the disk does not take it."""
+        if self.log is None or found.shown is None or not shown.rows:
+            return None
+        record = self._record(request_id, live, asked, found, shown)
+        try:
+            return self.log.append("queries", [record])
+        except OSError as error:
+            log.warning("event log: a list is not logged (%s)", error)
+            self.metrics.lost.inc()
+            return None
+
+    def _record(
+        self, request_id: str, live: LiveRun, asked: Asked, found: Found, shown: Shown
+    ) -> dict[str, Any]:
+        arranged = as_ranked(np.zeros(0)) if found.shown is None else found.shown
+        places = range(shown.first, shown.first + len(shown.rows))
+        runs, arm = [live.label] * len(places), shown.arm
+        if arranged.team is not None and self.runs.second is not None:
+            labels = (live.label, self.runs.second.label)
+            runs, arm = [labels[arranged.team[place]] for place in places], MIXED
+        ranked: dict[str, list[Any]] = {
+            "position": [place + 1 for place in places],
+            "run": runs,
+            "arm": [arm] * len(places),
+            "propensity": [float(arranged.propensity[place]) for place in places],
+        }
+        return shown_record(
+            {
+                "request_id": request_id,
+                "text": asked.text,
+                "shown_at": dt.datetime.now(dt.UTC),
+                **shown.people,
+            },
+            [live.catalogue.products["product_id"][row] for row in shown.rows],
+            ranked,
+            index=live.index,
+            list_id=asked.list_id,
+            sort=None if asked.sort == "relevance" else asked.sort,
+            filters={name: _as_json(one) for name, one in asked.filters.items()} or None,
+            photo=asked.photo is not None or None,
+            candidates=asked.count,
+            total=len(arranged.rows),
+            scores=[found.score_of(row) for row in shown.rows] if found.scores is not None else None,
+            ranks=_ranks(arranged, places),
+            degraded=shown.degraded or None,
+            path=shown.path,
+        )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page of a list: rows of the index from place `first` (from 0) on, who looks, and how it came about."""
+
+    rows: list[int]
+    first: int
+    people: Mapping[str, str | None]
+    path: str
+    arm: str | None = None
+    degraded: bool = False
+
+
+def _ranks(arranged: Arranged, places: range) -> list[list[int | None]] | None:
+    """Of an interleaved list each product's rank in the first and in the second run's own list."""
+    if arranged.ranks is None:
+        return None
+    return [[int(rank) or None for rank in arranged.ranks[place]] for place in places]
+
+
+def _as_json(wanted: Any) -> Any:
+    return wanted.model_dump(exclude_none=True) if isinstance(wanted, BaseModel) else list(wanted)
+
+
+@dataclass(frozen=True)
+class ApiPath:
+    """A path of the API; access: open to all, with the token where there is one, or never without one."""
+
+    path: str
+    method: str
+    endpoint: Callable[[Request, Server], Awaitable[Response]]
+    access: str
+    about: str
+    body: type[BaseModel] | None = None
+    query: tuple[str, ...] = ()
+
+
+def in_json(request: Request, answer: Mapping[str, Any], status: int = 200) -> Response:
+    whole = {"request_id": request.scope["request_id"], **answer}
+    whole["took_ms"] = round(1000 * (time.perf_counter() - request.scope["began"]), 3)
+    content = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Response(content.encode("utf-8", "backslashreplace"), status, media_type="application/json")
+
+
+async def read(request: Request, server: Server, model: type[Given]) -> Given:
+    """The body as a model; a RequestError for what is no JSON, or is not as the model says."""
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise RequestError(415, where="content-type", expected="application/json", got=kind, cure="send JSON")
+    settings = server.settings
+    body = await read_body(request, settings.body_bytes, settings.body_timeout)
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise problems.of_validation(error) from error
+
+
+async def in_time(future: asyncio.Future[Any], seconds: float) -> bool:
+    """Whether the work ended in time; else it goes on by itself, and keeps its room until it ends."""
+    try:
+        await asyncio.wait_for(asyncio.shield(future), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+def too_slow(seconds: float) -> RequestError:
+    return RequestError(
+        503,
+        where="server",
+        expected=f"an answer within {seconds:g} seconds",
+        got="none yet",
+        cure="ask again in a second",
+        headers={"retry-after": "1"},
+    )
+
+
+def row_of(live: LiveRun, product_id: str, where: str = "product id", status: int = 404) -> int:
+    try:
+        return live.catalogue.row_of(product_id, where)
+    except InputError as error:
+        raise problems.of_input_error(error, status) from error
+
+
+def whole_number(request: Request, name: str, default: int, most: int) -> int:
+    given = request.query_params.get(name)
+    if given is None:
+        return default
+    if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= most:
+        expected = f"a whole number from 1 to {most}"
+        raise RequestError(422, where=name, expected=expected, got=repr(given[:40]), cure=f"mend {name}")
+    return int(given)

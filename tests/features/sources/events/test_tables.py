@@ -1,0 +1,163 @@
+"""Plain tables of events: every way in which shops write them comes to the same two frames."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from features import Shop
+from features.errors import InputError
+from features.sources.events import Events
+from features.sources.privacy import are_pseudonyms
+
+PRODUCTS = pl.DataFrame({"product_id": ["a", "b", "c"], "title": ["hat", "cap", "bag"]})
+QUERIES = pl.DataFrame({"query_id": ["q1", "q2"], "text": ["warm hat", "cap"]})
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_LTR_PSEUDONYM_KEY", f"1 {'5' * 64}")
+
+
+def read(rows: list[dict[str, Any]], **settings: Any) -> tuple[Events, dict[str, int], Shop]:
+    shop = Shop.from_frames(
+        products=PRODUCTS, queries=QUERIES, events=pl.DataFrame(rows), settings={"events": settings}
+    )
+    assert shop.events is not None
+    steps = {step.step: step.affected for step in shop.steps if step.table == "events" and step.affected}
+    return shop.events, steps, shop
+
+
+@pytest.mark.parametrize("shown", ["a|b|c", ["a", "b", "c"], "a,b,c", "a b c", "[a|b|c]"])
+def test_lists_in_one_cell(shown: Any) -> None:
+    row = {"reference": "b", "impressions": shown, "at": NOON, "kind": "clickout item", "visit": 7}
+    columns = {"product_id": "reference", "shown": "impressions", "action": "kind", "session": "visit"}
+    rows = [row, row | {"at": NOON + timedelta(hours=1)}]
+    events, _, _ = read(rows, columns=columns, actions={"Clickout Item": "click"})
+    assert events.shown["product_id"].to_list() == ["a", "b", "c"] * 2
+    assert events.shown["position"].to_list() == [1, 2, 3] * 2
+    assert events.shown["request_id"].n_unique() == 2
+    assert (
+        events.actions["request_id"].to_list()
+        == events.shown["request_id"].unique(maintain_order=True).to_list()
+    )
+    assert are_pseudonyms(events.actions["session"]).all()
+
+
+def test_one_row_a_shown_product_and_one_an_action() -> None:
+    rows = [
+        {"list": "r1", "query": "warm  hat", "product_id": "a", "rank": 0, "what": "impression", "at": NOON},
+        {"list": "r1", "query": "warm  hat", "product_id": "b", "rank": 1, "what": "impression", "at": NOON},
+        {"list": "r1", "query": None, "product_id": "b", "rank": None, "what": "Buy", "at": NOON},
+        {"list": "r1", "query": None, "product_id": "b", "rank": None, "what": "scroll", "at": NOON},
+    ]
+    columns = {"request_id": "list", "position": "rank", "action": "what"}
+    events, steps, _ = read(rows, columns=columns)
+    assert events.shown.select("product_id", "position", "query_id").rows() == [
+        ("a", 1, "q1"),
+        ("b", 2, "q1"),
+    ]
+    assert events.actions.select("request_id", "product_id", "action").rows() == [("r1", "b", "purchase")]
+    assert steps["positions from 0 raised by one"] == 2
+    assert steps["action of another kind: left out"] == 1
+
+
+def test_purchases_alone_on_days_are_known_when_the_day_has_ended() -> None:
+    rows = [{"person": i, "product_id": "a", "at": "2026-03-01", "paid": "12.50"} for i in (1, 1, 2)]
+    events, steps, shop = read(rows, columns={"shopper": "person", "value": "paid"}, action="purchase")
+    assert events.actions.height == 3, "two pieces are no copies"
+    assert events.actions["available_at"].unique().to_list() == [datetime(2026, 3, 2, tzinfo=UTC)]
+    assert events.actions["value"].unique().to_list() == [12.5]
+    assert not steps
+    assert any("when the day has ended" in remark.evidence for remark in shop.remarks)
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "utc"),
+    [
+        ("2026-07-01T12:00:00", "Europe/Berlin", 10),
+        ("2026-07-01T12:00:00+02:00", "America/New_York", 10),
+        ("2026-07-01 12:00:00Z", "America/New_York", 12),
+        ("2026-07-01 12:00", "America/New_York", 16),
+        ("2026-07-01T12:00:00", None, 12),
+        (datetime(2026, 7, 1, 12), "Europe/Berlin", 10),
+        (datetime(2026, 7, 1, 12, tzinfo=UTC), "Europe/Berlin", 12),
+        (1782907200, "Europe/Berlin", 12),
+        ("1782907200", "Europe/Berlin", 12),
+    ],
+)
+def test_times_without_a_zone_are_of_the_config_s(written: Any, zone: str | None, utc: int) -> None:
+    events, _, _ = read([{"product_id": "a", "at": written}], action="click", time_zone=zone)
+    assert events.actions["acted_at"].item() == datetime(2026, 7, 1, utc, tzinfo=UTC)
+
+
+def test_an_hour_that_never_was_is_no_time() -> None:
+    rows = [{"product_id": "a", "at": at} for at in ("2026-03-29T02:30:00", "2026-03-29T04:30:00")]
+    events, steps, _ = read(rows, action="click", time_zone="Europe/Berlin")
+    assert events.actions.height == 1
+    assert steps["at missing"] == 1
+
+
+def test_available_is_never_before_it_was_made() -> None:
+    rows = [
+        {"product_id": "a", "at": NOON, "available_at": NOON - timedelta(hours=1)},
+        {"product_id": "b", "at": NOON, "available_at": NOON + timedelta(hours=1)},
+    ]
+    events, steps, _ = read(rows, action="click")
+    assert dict(events.actions.select("product_id", "available_at").rows()) == {
+        "a": NOON,
+        "b": NOON + timedelta(hours=1),
+    }
+    assert steps["available before it was made: raised to that"] == 1
+
+
+def test_no_raw_id_and_no_typed_word_is_kept_or_told() -> None:
+    rows = [
+        {
+            "product_id": "a",
+            "at": NOON,
+            "shopper": "ann@example.org",
+            "query": "secret wish",
+            "action": "click",
+        },
+        {
+            "product_id": None,
+            "at": NOON,
+            "shopper": "ann@example.org",
+            "query": "secret wish",
+            "action": "click",
+        },
+        {
+            "product_id": "a",
+            "at": None,
+            "shopper": "ann@example.org",
+            "query": "secret wish",
+            "action": "click",
+        },
+    ]
+    events, steps, shop = read(rows)
+    assert len(steps) == 2
+    kept = str([table.to_dicts() for table in shop.rejected.values()]) + str(shop.steps) + str(shop.remarks)
+    kept += str(events.actions.to_dicts())
+    assert "ann@" not in kept
+    assert "secret" not in kept
+
+
+@pytest.mark.parametrize(
+    ("rows", "settings", "words"),
+    [
+        ([{"product_id": "a", "at": NOON}], {}, "says what a row is"),
+        ([{"product_id": "a", "action": "click"}], {}, "a column 'at'"),
+        ([{"product_id": "a", "at": NOON}], {"time_zone": "Mars/Base", "action": "click"}, "time zone"),
+        ([{"product_id": "a", "at": NOON}], {"action": "looked"}, "'looked'"),
+    ],
+)
+def test_what_cannot_be_read_is_said(
+    rows: list[dict[str, Any]], settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        read(rows, **settings)
