@@ -191,7 +191,7 @@ def _reasons(record: RunRecord, rows: EmbeddedDataset, asked: pl.DataFrame) -> R
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
     config, collection = record.config, record.prepared.collection
     fitted, schema = record.fitted, record.data.schema
-    lists = f"{record.config.lists.candidates} candidates a way" if record.shown else "the judged products"
+    lists = f"{record.config.lists.candidates} candidates a query" if record.shown else "the judged products"
     return [
         ("lists", lists),
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
