@@ -39,7 +39,7 @@ class Popularity:
     def fit(self, histories: Histories) -> None:
         age = (histories.at.max(initial=0.0) - histories.at) / DAY
         weights = 0.5 ** (age / self._half_life)
-        self._scores = np.bincount(histories.product, weights, histories.count)
+        self._scores: FloatArray = np.bincount(histories.product, weights, histories.count).astype(float)
 
     def scores(self, history: IntArray) -> FloatArray:  # noqa: ARG002 - it is the same for everybody
         return self._scores

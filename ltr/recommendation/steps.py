@@ -60,7 +60,8 @@ class Found:
     def mean(self, values: FloatArray) -> Estimate:
         """Over steps; steps of one session are not independent, sessions are."""
         _, session = np.unique(self.sessions, return_inverse=True)
-        return ratio_of(np.bincount(session, values), np.bincount(session).astype(np.float64))
+        sums = np.bincount(session, values).astype(np.float64)
+        return ratio_of(sums, np.bincount(session).astype(np.float64))
 
 
 def measure(steps: Sequence[Step], recommend: Callable[[IntArray], IntArray], k: int = 20) -> Found:
