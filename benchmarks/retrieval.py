@@ -2,9 +2,8 @@
 
 Nearest products among a million: by cells (faiss, extra `ann`) against an exact scan of the same vectors, a query
 at a time on one thread; recall@100 and milliseconds, without a filter and where 50, 10, 1 and .1 % of the products
-pass, by chance, or are just those far from the query; and after a hundredth of the products changed, against cells
-made anew. Memory, seconds to make, to change and to open. Time is processor time: other work on the machine does not
-lengthen it.
+pass, by chance, or are just those far from the query; and after a hundredth of the products changed. Memory, seconds
+to make, to change and to open. Time is processor time: other work on the machine does not lengthen it.
 
 Vectors are drawn (see benchmarks.drawn_vectors) so that they lie as MiniLM's of real titles do.
 """
@@ -128,7 +127,7 @@ def measured(
 def change(
     made: VectorSearch, vectors: np.ndarray, queries: np.ndarray, tree: drawn_vectors.Tree
 ) -> dict[str, Any]:
-    """A hundredth of the vectors replaced by others: seconds, and recall beside that of cells made anew."""
+    """A hundredth of the vectors replaced by others: seconds, and recall against an exact scan."""
     rng = np.random.default_rng(4)
     gone = rng.choice(len(vectors), int(CHANGED * len(vectors)), replace=False)
     vectors[gone] = np.concatenate(list(tree.products(len(gone))))
