@@ -70,14 +70,14 @@ def train_overhead_scale(found: dict[str, Any]) -> Iterator[str]:
 
 def retrieval(found: dict[str, Any]) -> Iterator[str]:
     yield "\n## Nearest products among very many\n"
-    lie = found["lie"]
+    change, lie = found["change"], found["lie"]
     yield (
-        f"{found['products']:,} drawn vectors of 384 dimensions, {found['queries']} queries one at a time on one thread, "
-        "processor time; the exact scan is a matrix product and a partition by numpy. The search keeps "
+        f"{found['products']:,} drawn vectors of 384 dimensions, {found['queries']} queries one at a time on one "
+        "thread, processor time; the exact scan is a matrix product and a partition by numpy. The search keeps "
         f"{found['search_mib']:,} MiB beside the vectors' own {found['vectors_mib']:,}; it is made in "
         f"{found['make_seconds']:.0f} s, opened in {found['open_seconds']:.2f} s, and answers the first query after "
-        f"{found['first_query_seconds']:.2f} s. A hundredth of the vectors replaced: {found['change']['seconds']:.1f} s, "
-        f"recall@100 {found['change']['recall']:.4f} after it.\n"
+        f"{found['first_query_seconds']:.2f} s. A hundredth of the vectors replaced: {change['seconds']:.1f} s, "
+        f"recall@100 {change['recall']:.4f} after it.\n"
     )
     yield "| filter | recall@100 | of the worst query | exact, ms | ours, ms (p95) | times quicker |"
     yield "|---|---:|---:|---:|---:|---:|"
@@ -89,9 +89,9 @@ def retrieval(found: dict[str, Any]) -> Iterator[str]:
     cosines = ", ".join(f"{value:.2f}" for value in lie["cosine_to_1_10_100_of_a_query"])
     energy = ", ".join(f"{value:.2f}" for value in lie["energy_of_16_32_64_128_axes"])
     yield (
-        f"\nHow the vectors lie (43,261 of them; in brackets MiniLM's of fashion's titles): the first 16, 32, 64 and 128 "
-        f"axes hold {energy} of the squared length [.59, .71, .83, .94]; a query's 1st, 10th and 100th neighbour have "
-        f"cosines {cosines} [.75, .70, .63]."
+        "\nHow the vectors lie (43,261 of them; in brackets MiniLM's of fashion's titles): the first 16, 32, 64 and "
+        f"128 axes hold {energy} of the squared length [.59, .71, .83, .94]; a query's 1st, 10th and 100th neighbour "
+        f"have cosines {cosines} [.75, .70, .63]."
     )
 
 
