@@ -52,7 +52,7 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, 
 
 PAIRS_AT_ONCE = 200_000
 QUERIES_AT_ONCE = 1000
-CANDIDATES = 200  # of a query: what is ordered for a searcher
+CANDIDATES = 400  # of a query, by all ways of searching together: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
