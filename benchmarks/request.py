@@ -1,9 +1,10 @@
 """python -m benchmarks.request [demo fashion made] [--requests N] [--runtimes torch onnx-int8]
 
 A warm request on one core, stage by stage: encode the query, retrieve, each group of features, score; and the whole of
-it, from words to the ranked list, as `ltr.rank` and a server run it, over 100 candidates. Beside it, in the same run, the floor: the query through `SentenceTransformer.encode` and the
-booster's own `predict` on the same matrix. Every stage by the clock and by processor time, which other work on the
-machine does not lengthen. By the float32 encoder (torch) and by a quick one (onnx-int8).
+it, from words to the ranked list, as `ltr.rank` and a server run it, over 100 candidates. Beside it, in the same run,
+the floor: the query through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix. Every
+stage by the clock and by processor time, which other work on the machine does not lengthen. By the float32 encoder
+(torch) and by a quick one (onnx-int8).
 
 demo: the demo shop as it is. fashion: the real catalogue's texts and columns; made: 200,000 products whose titles are
 drawn from fashion's words. Of these two the vectors of products and queries are drawn so that they lie as a text
@@ -50,7 +51,7 @@ WHOLE = "whole request"
 
 
 class Drawn:
-    """Vectors drawn as a text encoder's lie, of products and of queries, which the real encoder encodes all the same."""
+    """Vectors drawn as a text encoder's lie; a query's words go through the real encoder all the same."""
 
     modalities = frozenset({"text"})
 
