@@ -24,6 +24,7 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "behaviour",
         "tables",
     ),
 )

@@ -214,6 +214,7 @@ def _matrix(data: Dataset, labels: np.ndarray, train: lgb.Dataset | None = None)
         labels,
         reference=train,
         group=data.groups,
+        position=data.positions if train is None else None,  # the library takes none of a validation part
         # By row: the lambdas and hessians of a query's pairs are multiplied by it.
         weight=data.row_weights,
         feature_name=library_names(data.schema) or "auto",
