@@ -16,12 +16,15 @@ SCRIPTS = (
     *(
         "fusion",
         "transfer",
+        "few_judgements",
+        "adapted",
         "tuning",
         "text_speed",
         "image_speed",
         "incremental",
         "device_encoding",
         "experiments",
+        "behaviour",
         "tables",
     ),
 )

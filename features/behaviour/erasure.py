@@ -5,6 +5,7 @@ And then looked for, in every file of the folders that are named: what is left i
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import re
@@ -21,9 +22,11 @@ from features.behaviour.job import recount
 from features.behaviour.settings import BehaviourConfig
 from features.behaviour.views import COUNTED
 from features.disk import whole_file
+from features.errors import InputError
 from features.sources.events.cleaning import EventRules
 from features.sources.events.ubi import ubi_files
 from features.sources.privacy import Key, load_keys, pseudonyms_of
+from features.store import FeatureStore
 
 _SHORT = 6
 _IDS = ("client_id", "session_id", "user_id")
@@ -52,11 +55,12 @@ def erase_person(
     log: the folder of UBI files. also: folders that are searched afterwards, such as those of runs and caches.
     Nobody else may be writing the log's files meanwhile. Sessions that the person was seen in go, too.
     """
-    store, erased, keys = EventStore(Path(config.store)), Erased(), load_keys()
+    store, erased, keys = EventStore(FeatureStore(config.store)), Erased(), load_keys()
     person = _Person({identity, *pseudonyms_of(identity, keys)}, keys)
     with store.locked():
         person.names |= store.sessions_of(person.names)
         files = [] if log is None else ubi_files(log)
+        _check_unwritten(files)
         for path in files:
             person.learn_sessions(_lines(path))
         for path in files:
@@ -69,6 +73,22 @@ def erase_person(
     folders = [path for path in (Path(config.store), log, *also) if path is not None]
     erased.left = sorted(set(search(folders, person.names)))
     return erased
+
+
+def _check_unwritten(files: Sequence[Path]) -> None:
+    """Raise InputError for a file that a running server has open: it would go on writing into what is deleted."""
+    for path in files:
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                got = "one that a running server has open"
+                raise InputError(
+                    where=path,
+                    expected="a file that nobody writes",
+                    got=got,
+                    cure="stop the server meanwhile",
+                ) from error
 
 
 @dataclass

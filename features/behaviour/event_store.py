@@ -34,19 +34,22 @@ _FIELDS, _NOTHING = "\x1f", "\x00"
 
 @dataclass(frozen=True)
 class EventStore:
-    """root: the folder of the tables."""
+    """store: where the tables of events lie, and those of their counts."""
 
-    root: Path
-
-    @property
-    def store(self) -> FeatureStore:
-        return FeatureStore(self.root)
+    store: FeatureStore
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One writer of events and counts at a time on this machine; another one waits."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.root / ".events.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        """One writer of events and counts at a time on this machine; another one waits.
+
+        In an object store nobody can wait: there let one job run at a time.
+        """
+        folder = self.store.folder
+        if folder is None:
+            yield
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".events.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
@@ -67,11 +70,20 @@ class EventStore:
     def add(self, logged: Logged, notes: Mapping[str, str] | None = None) -> None:
         """Rows that are there already stay as they are; notes: kept with the version."""
         for view, rows in zip(EVENT_VIEWS, (logged.listed, logged.actions), strict=True):
-            kept = notes if view is ACTIONS_VIEW else None
-            if rows.height or not self.store.exists(view):
-                self.store.write(view, _named(rows).unique(view.index), mode="upsert", metadata=kept)
-            elif kept and any(self.store.metadata(view).get(name) != note for name, note in kept.items()):
-                self.store.write(view, _named(rows), mode="append", metadata=kept)
+            kept = dict(notes or {}) if view is ACTIONS_VIEW else {}
+            new = _named(rows)
+            there = self.store.exists(view)
+            if there:
+                new = new.join(self.store.read(view), on="row_id", how="anti", maintain_order="left")
+                told = self.store.metadata(view)
+                kept = {name: note for name, note in kept.items() if told.get(name) != note}
+            if new.height or kept or not there:
+                self.store.write(view, new, mode="append", metadata=kept)
+
+    def settled(self, ledger: Ledger) -> Events:
+        """All that is kept, as lists and actions, not cleaned yet."""
+        tables = (self.store.read(view).unique("row_id", maintain_order=True) for view in EVENT_VIEWS)
+        return Logged(*(table.drop("row_id") for table in tables)).settle(ledger)
 
     def events(
         self, moment: datetime, rules: EventRules, ledger: Ledger, queries: pl.DataFrame | None = None
@@ -80,8 +92,7 @@ class EventStore:
 
         queries: of the shop, whose ids are found by their text.
         """
-        logged = Logged(*(self.store.read(view).drop("row_id") for view in EVENT_VIEWS))
-        events = logged.settle(ledger).known_at(moment)
+        events = self.settled(ledger).known_at(moment)
         if queries is not None:
             events = with_known_queries(events, queries)
         return clean_events(events, rules, ledger)

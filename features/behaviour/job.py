@@ -21,6 +21,7 @@ from features.sources.events.cleaning import EventRules
 from features.sources.events.event_log import Events
 from features.sources.events.logged import Logged
 from features.sources.ledger import Ledger
+from features.store import FeatureStore
 
 _FORGOTTEN = "events deleted before"
 
@@ -52,7 +53,7 @@ def update_behaviour(
     category, brand, price and stock where there are such. queries: of the shop, to name lists by their text.
     """
     now = (moment or datetime.now(UTC)).astimezone(UTC)
-    log, ledger = EventStore(Path(config.store)), ledger or Ledger()
+    log, ledger = EventStore(FeatureStore(config.store)), ledger or Ledger()
     with log.locked():
         if isinstance(source, Events):
             log.add(Logged.of(source, "table"))
@@ -74,7 +75,7 @@ def recount(
     products: pl.DataFrame, config: BehaviourConfig, moment: datetime, rules: EventRules | None = None
 ) -> dict[str, int]:
     """The counts of the events that are there, and no file of any earlier version: after an erasure."""
-    log = EventStore(Path(config.store))
+    log = EventStore(FeatureStore(config.store))
     events = log.events(moment, rules or EventRules(), Ledger())
     made = _count(log, events, products, config, moment)
     for view in COUNTED.values():

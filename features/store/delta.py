@@ -27,7 +27,7 @@ from features.disk import set_aside
 from features.errors import InputError
 from features.store.as_of import join_as_of, newest_per_key
 from features.store.commits import Record, commit_as, commits_of, content_of, find_version, record_at
-from features.store.files import TableFiles
+from features.store.files import TableFiles, folder_of
 from features.store.view import WRITTEN_BY, FeatureView
 
 __all__ = ["FeatureStore", "FeatureView", "WriteMode"]
@@ -53,6 +53,11 @@ class FeatureStore:
         # What the library says of an address or an option may hold them.
         secrets.remember(secrets.secrets_of(self._root))
         secrets.remember(secrets.secrets_of_options(self._options or {}))
+
+    @property
+    def folder(self) -> Path | None:
+        """The store's folder; None for an object store."""
+        return folder_of(self._root)
 
     def exists(self, view: FeatureView) -> bool:
         return DeltaTable.is_deltatable(self._address(view), self._options)
@@ -105,10 +110,14 @@ class FeatureStore:
         """
         there = self.read(view)
         kept = there.remove(rows)
-        if kept.height < there.height:
+        gone = there.height - kept.height
+        if gone:
+            kept = kept.unique(
+                view.index, keep="last", maintain_order=True
+            )  # the later-written is what counts
             self.write(view, kept, mode="overwrite", metadata=self.metadata(view))
         self.purge(view)
-        return there.height - kept.height
+        return gone
 
     def purge(self, view: FeatureView) -> None:
         """Remove every data file that the newest version does not name; see `forget`."""

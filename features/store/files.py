@@ -40,11 +40,11 @@ class TableFiles:
         return added, sums
 
     def names(self) -> list[str]:
-        """All data files that are there, unfinished ones too, whether a version names them or not."""
+        """All data files beside the log, unfinished ones too, whether a version names them or not."""
         if self.folder:
-            return [path.name for path in self.folder.iterdir() if path.is_file()]
+            return [path.name for path in self.folder.iterdir() if path.suffix in (".parquet", ".tmp")]
         found = self._remote().get_file_info_selector(FileSelector("", recursive=False))
-        return [one.base_name for one in found if one.is_file]
+        return [one.path for one in found if "/" not in one.path and one.path.endswith(".parquet")]
 
     def remove(self, names: Iterable[str]) -> None:
         """Files that no version names."""

@@ -19,7 +19,9 @@ class ServeSettings(BaseModel):
     host: str = Field("127.0.0.1", description="the address to listen on; others than loopback need a token")
     port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes a free one")
 
-    candidates: int = Field(200, ge=1, le=5000, description="of a query, from each search")
+    candidates: int | None = Field(
+        None, ge=1, le=5000, description="of a query; none: as many as the run was trained with"
+    )
     rerank_most: int = Field(2000, ge=1, le=10_000, description="candidates that /rerank takes at most")
     query_characters: int = Field(500, ge=1, description="the longest query")
     body_bytes: int = Field(12 << 20, ge=1024, description="the largest body of a request")
@@ -33,6 +35,9 @@ class ServeSettings(BaseModel):
     body_timeout: float = Field(10.0, gt=0, description="seconds for a client to send its body")
     grace: float = Field(10.0, ge=0, description="seconds for requests under way when the server is stopped")
 
+    judgements: Path = Field(
+        Path("judgements"), description="the folder of the grades given in the judging view"
+    )
     log: Path | None = Field(None, description="the folder of the event log; default: RUN's folder/events")
     no_log: bool = Field(default=False, description="log nothing: then nothing can be learnt from shoppers")
     log_rotate_bytes: int = Field(64 << 20, ge=4096, description="size at which a log file is closed")

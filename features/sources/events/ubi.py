@@ -140,10 +140,10 @@ def read_logged(
 
 
 def ubi_files(place: Path) -> list[Path]:
-    """The files of UBI lines in a folder, or the one file; InputError for a folder without any."""
+    """The files of UBI lines in a folder and below, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
-    found = sorted({path for pattern in _FILES for path in place.glob(pattern)})
+    found = sorted({path for pattern in _FILES for path in place.rglob(pattern)})
     if not found:
         cure = "name the folder of ubi_queries.ndjson and ubi_events.ndjson"
         raise InputError(where=place, expected=f"files such as {EVENTS_FILE}", got="none", cure=cure)

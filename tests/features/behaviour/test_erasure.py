@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 from datetime import timedelta
@@ -14,6 +15,7 @@ from features.behaviour import BehaviourConfig, EventStore, erase_person, update
 from features.behaviour.erasure import search
 from features.behaviour.event_store import EVENT_VIEWS
 from features.behaviour.views import COUNTED
+from features.errors import InputError
 from features.sources.events import Events, write_ubi
 from features.sources.privacy import load_key, pseudonym
 from features.store import FeatureStore
@@ -46,7 +48,10 @@ def world(tmp_path: Path) -> tuple[BehaviourConfig, Path]:
     line |= {"timestamp": START.isoformat(), "event_attributes": {"object": {"object_id": "p1"}}}
     hers = line | {"client_id": None, "timestamp": END.isoformat()}  # in a session that she was seen in
     (log / "ubi_theirs.ndjson").write_text("\n".join(json.dumps(one) for one in (line, hers)) + "\nno json\n")
-    (log / "ubi_old.ndjson.gz").write_bytes(gzip.compress((log / "ubi_events.ndjson").read_bytes()))
+    (log / "carried").mkdir()
+    (log / "carried" / "ubi_old.ndjson.gz").write_bytes(
+        gzip.compress((log / "ubi_events.ndjson").read_bytes())
+    )
     config = BehaviourConfig(store=str(tmp_path / "store"), windows=(3, 10), least_people=3)
     for days in (10, DAYS):
         update_behaviour(log, PRODUCTS, config, moment=START + timedelta(days=days))
@@ -58,7 +63,7 @@ def test_nothing_of_a_person_is_left_in_any_file(world: tuple[BehaviourConfig, P
     ann = pseudonym(RAW, load_key())
     names = [RAW, ann, pseudonym("raw", load_key())]
     before = {path.parent.name for path in search([tmp_path], names)}
-    assert before == {"log", *(view.name for view in EVENT_VIEWS)}
+    assert before == {"log", "carried", *(view.name for view in EVENT_VIEWS)}
     orphan = Path(config.store) / EVENT_VIEWS[0].name / "part-killed.parquet"
     pl.DataFrame({"shopper": [ann]}).write_parquet(orphan)
     counted = FeatureStore(config.store).read(COUNTED["product"])
@@ -108,10 +113,21 @@ def test_who_is_in_folders_elsewhere_is_said(world: tuple[BehaviourConfig, Path]
 
 def test_erasing_nobody_changes_nothing(world: tuple[BehaviourConfig, Path]) -> None:
     config, log = world
-    before = {path: path.read_bytes() for path in log.iterdir()}
+    before = {path: path.read_bytes() for path in log.rglob("ubi_*")}
     rows = FeatureStore(config.store).read(EVENT_VIEWS[0]).height
     erased = erase_person("someone else", PRODUCTS, config, log=log)
     assert (erased.lines, erased.rows, erased.left) == (0, 0, [])
-    assert {path: path.read_bytes() for path in log.iterdir()} == before
+    assert {path: path.read_bytes() for path in log.rglob("ubi_*")} == before
     assert FeatureStore(config.store).read(EVENT_VIEWS[0]).height == rows
-    assert EventStore(Path(config.store)).sessions_of({"someone else"}) == set()
+    assert EventStore(FeatureStore(config.store)).sessions_of({"someone else"}) == set()
+
+
+def test_a_log_that_a_server_has_open_is_refused_before_anything_is_erased(
+    world: tuple[BehaviourConfig, Path],
+) -> None:
+    config, log = world
+    with (log / "ubi_events.ndjson").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="stop the server"):
+            erase_person(RAW, PRODUCTS, config, log=log)
+    assert list(search([log], [RAW]))

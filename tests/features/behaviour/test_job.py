@@ -180,4 +180,6 @@ def test_an_empty_log_is_no_fault(tmp_path: Path) -> None:
     done = update_behaviour(Events.none(), PRODUCTS, settings(tmp_path), moment=END)
     assert (done.read, done.deleted) == (0, 0)
     assert set(done.counts.values()) == {0}
-    assert EventStore(tmp_path).events(END, rules=EventRules(), ledger=Ledger()).actions.is_empty()
+    assert (
+        EventStore(FeatureStore(tmp_path)).events(END, rules=EventRules(), ledger=Ledger()).actions.is_empty()
+    )
