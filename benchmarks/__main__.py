@@ -25,6 +25,7 @@ SCRIPTS = (
         "device_encoding",
         "experiments",
         "offline_online",
+        "recommendation",
         "behaviour",
         "tables",
     ),

@@ -78,7 +78,41 @@ def offline_online(found: dict[str, Any]) -> Iterator[str]:
         )
 
 
+def recommendation(found: dict[str, Any]) -> Iterator[str]:
+    shop, hm = found["yoochoose"], found["hm"]
+    yield "\n## Recommendation: what comes next\n"
+    yield (
+        f"Click sessions of a shop, {shop['steps']} steps of the test day, beside the stored answers of four published "
+        "systems to the same steps; `ranked` is a LambdaMART over the rules' candidates, chosen and learnt on earlier "
+        "days. Differences are paired by step.\n"
+    )
+    yield "| way | HR@20 | MRR@20 | ranked is better by [95 %] |"
+    yield "|---|---:|---:|---:|"
+    yield from (_way(line, "HR@20", "MRR@20") for line in shop["lines"])
+    every = "; ".join(f"{line['way']} {line['HR@20']:.3f}" for line in shop["all"])
+    yield f"\nOn all {shop['all_steps']:,} steps of that day, HR@20: {every}.\n"
+    yield (
+        f"H&M: what {hm['customers']} customers bought in the last 28 days, from what was bought before; lists that "
+        "are too short end with what is popular. So few customers tell hardly anything apart; buying again (recency) "
+        f"leads, and the ranker, learnt from {hm['learned_from']} purchases at most, does not earn its place here.\n"
+    )
+    yield "| way | recall@20 | hit@20 | ranked is better by [95 %] |"
+    yield "|---|---:|---:|---:|"
+    yield from (_way(line, "recall@20", "hit@20") for line in hm["lines"])
+    yield ""
+
+
+def _way(line: dict[str, Any], first: str, second: str) -> str:
+    apart = (
+        ""
+        if line["way"] == "ranked"
+        else "{:+.3f} [{:+.3f}, {:+.3f}]".format(line["ranked_better_by"], *(line["interval"] or (0.0, 0.0)))
+    )
+    return f"| {line['way']} | {line[first]:.3f} | {line[second]:.3f} | {apart} |"
+
+
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "experiments": experiments,
     "offline_online": offline_online,
+    "recommendation": recommendation,
 }
