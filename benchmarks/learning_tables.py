@@ -167,7 +167,6 @@ def shown_lists(found: dict[str, Any]) -> Iterator[str]:
             if told in run:
                 cells = (figure(run[told][part]) for part in ("words", "photo", "words and photo"))
                 yield f"| its own figure, trained on {kind} lists: {figures} | {' | '.join(cells)} |"
-    yield f"\n`{found['command']}` · {found['date']} · {found['machine']}"
 
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
