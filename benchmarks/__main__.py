@@ -23,6 +23,7 @@ SCRIPTS = (
         "device_encoding",
         "experiments",
         "behaviour",
+        "clicks",
         "tables",
     ),
 )
