@@ -155,6 +155,11 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, "lgb.Booster"]):
             cure = "train without ranker.params.linear_tree"
             raise bad_params("trees that LightGBM can explain", str(error).rstrip("."), cure) from error
 
+    @staticmethod
+    def _cut(booster: lgb.Booster, trees: int) -> lgb.Booster:
+        booster.best_iteration = trees
+        return booster
+
     def _count_trees(self, booster: lgb.Booster) -> int:
         return booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
 
