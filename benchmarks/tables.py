@@ -272,7 +272,7 @@ def faults() -> Iterator[str]:
     yield f"\n{about(found)}"
 
 
-LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CORE = (
+LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CLICKS, CORE = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
     for module in (
         learning_tables,
@@ -294,6 +294,7 @@ SECTIONS = (
     *ENCODING,
     *EXPERIMENTS,
     *BEHAVIOUR,
+    *CLICKS,
     *CORE,
     faults,
 )
