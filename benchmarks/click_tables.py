@@ -66,8 +66,8 @@ def real(found: dict[str, Any]) -> Iterator[str]:
         yield f"| seen, {method} | {' | '.join(cells)} |"
     best = ", ".join(f"{name} {values[0]:.4f}" for name, values in found["models"].items())
     yield (
-        f"\nLog-likelihood a row on later days: {best}. Only lists with a click-out are in the log, one each, so a model "
-        "that knows the click above knows that none follows: here it says little of how lists are read.\n"
+        f"\nLog-likelihood a row on later days: {best}. Only lists with a click-out are in the log, one each, so "
+        "a model that knows the click above knows that none follows: here it says little of how lists are read.\n"
     )
 
 
