@@ -24,6 +24,7 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "offline_online",
         "behaviour",
         "clicks",
         "tables",
