@@ -16,13 +16,17 @@ SCRIPTS = (
     *(
         "fusion",
         "transfer",
+        "few_judgements",
+        "adapted",
         "tuning",
         "text_speed",
         "image_speed",
         "incremental",
         "device_encoding",
         "experiments",
+        "offline_online",
         "behaviour",
+        "clicks",
         "tables",
     ),
 )

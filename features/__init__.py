@@ -11,11 +11,13 @@ progress              How far a long piece of work is, said through logging
 installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
 errors                The one error that a person can mend
+behaviour/            What shoppers did: kept as a set of rows, counted as of each midnight, erased on demand
 sources/              The user's files or frames → clean canonical tables
 media/                Photos and other files: which columns hold them, what can be read
 words/                Tokens, counts, BM25, measures, price limits, brand names
 encoders/             Frozen encoders: text or photo → vector, each distinct content encoded once
 groups/               Groups of features: index a catalogue once, answer for pairs
+behaviour/            From a log of events to counts and rates, as of each midnight; erasure
 retrieval/            From a query to candidates, by words and by vectors, of all products or of some
 store/                Delta tables per feature view, read as of a time or a version
 """

@@ -67,15 +67,16 @@ class Strategy:
         features = f"{', '.join(self.groups)} features" if self.groups else "all features"
         if self.embeddings is None:
             return features
-        components = self.embeddings.components
-        fields = ", ".join(self.embeddings.fields)
+        components, adapted = self.embeddings.components, ", ".join(self.embeddings.adapted)
         size = "whole" if components is None else f"by {components} components each"
-        return f"{features} and embeddings ({fields}; {size})"
+        if self.embeddings.fields:
+            features += f" and embeddings ({', '.join(self.embeddings.fields)}; {size})"
+        return f"{features} and adapted cosines ({adapted})" if adapted else features
 
     def rows(self, rows: EmbeddedDataset) -> EmbeddedDataset:
         """What this strategy sees of the rows."""
         data = rows.data.select(rows.data.schema.select(self.groups)) if self.groups else rows.data
-        fields = self.embeddings.fields if self.embeddings else ()
+        fields = self.embeddings.needed if self.embeddings else ()
         return EmbeddedDataset(data, {name: rows.vectors[name] for name in fields})
 
 
