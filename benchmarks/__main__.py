@@ -24,7 +24,9 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "offline_online",
         "behaviour",
+        "clicks",
         "tables",
     ),
 )
