@@ -26,6 +26,7 @@ SCRIPTS = (
         "experiments",
         "offline_online",
         "behaviour",
+        "clicks",
         "tables",
     ),
 )
