@@ -8,6 +8,7 @@ exports/               A run for another engine, with the proof that it scores a
 http/                  The API over it: routes, bodies, limits, problems
 live_run               A run opened for serving, with all that a request needs in memory
 live_runs              The run that serves now, and how another takes its place
+log_check              A log against the run that served it: the same scores, features as in training
 page/                  The search page's files, served as they are
 photos                 Products' photos as small JPEGs, made once
 process                The server as a process: listens, says where, ends without losing a request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 from importlib.util import find_spec
 from pathlib import Path
@@ -58,6 +59,8 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
         h11_max_incomplete_event_size=64 << 10,
         ws="none",
     )
+    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended well
+        signal.signal(number, lambda *_: None)
     uvicorn.Server(config).run([listening])
     output.note("stopped")
 
