@@ -19,7 +19,9 @@ class ServeSettings(BaseModel):
     host: str = Field("127.0.0.1", description="the address to listen on; others than loopback need a token")
     port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes a free one")
 
-    candidates: int = Field(200, ge=1, le=5000, description="of a query, from each search")
+    candidates: int | None = Field(
+        None, ge=1, le=5000, description="of a query, from each search; none: as the run was trained"
+    )
     rerank_most: int = Field(2000, ge=1, le=10_000, description="candidates that /rerank takes at most")
     query_characters: int = Field(500, ge=1, description="the longest query")
     body_bytes: int = Field(12 << 20, ge=1024, description="the largest body of a request")
