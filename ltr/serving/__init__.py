@@ -24,4 +24,5 @@ settings               What ltr.serve takes
 similar                Products like another one: a trained model asked with its words and photo, or
                        likeness itself
 suggestions            What a shopper may be about to type
+telling                A running server told to put another run in place, or the one before back
 """

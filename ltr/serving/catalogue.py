@@ -120,7 +120,7 @@ class ShownCatalogue:
             cure=f"near it: {', '.join(near)}",
         )
 
-    def cards(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+    def cards(self, rows: list[int]) -> list[dict[str, Any]]:
         """What a list shows of these products."""
         names = [name for name in CARD if name in self.products.columns]
         columns = [self.products[name].gather(rows).to_list() for name in names]
