@@ -22,6 +22,7 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "behaviour",
         "tables",
     ),
 )

@@ -21,12 +21,14 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from pydantic_core import PydanticKnownError
 
 from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
+from features.behaviour.settings import BehaviourConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.behaviour import BehaviourGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
@@ -45,12 +47,12 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup):
+for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
 QUERIES_AT_ONCE = 1000
-CANDIDATES = 200  # of a query, from BM25, and as many from each cosine: what is ordered for a searcher
+CANDIDATES = 200  # of a query: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
@@ -86,6 +88,7 @@ class FeaturesConfig(BaseModel):
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
+    behaviour: BehaviourConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
@@ -102,7 +105,7 @@ class FeaturesConfig(BaseModel):
         names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
-    @field_validator("lexical", "similarity", "shown_words", "structured", mode="before")
+    @field_validator("lexical", "similarity", "shown_words", "structured", "behaviour", mode="before")
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value
@@ -332,12 +335,11 @@ class FeatureBuilder:
 
     @property
     def ways(self) -> list[str]:
-        """By what candidates are retrieved: BM25, and the feature group of each cosine that searches."""
-        lexical = ["BM25"] if LexicalGroup.kind in self.groups else []
-        return [*lexical, *self.catalogue.vectors.searched]
+        """By what candidates are retrieved, by name."""
+        return self._retrieval.names
 
     def candidates(self, queries: pl.DataFrame, count: int) -> pl.DataFrame:
-        """Pairs of each query with the `count` best products by BM25 and as many by each cosine."""
+        """Pairs of each query with the `count` products that all ways of searching find first together."""
         asked, rows = self.retrieve(QueryBatch(queries), count)
         return pl.DataFrame(
             {

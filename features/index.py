@@ -106,7 +106,7 @@ def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mappin
         for place, side in enumerate(vectors.sides):
             found = vectors.of_products(side)
             arrays |= {f"vectors/{place}": found.vectors, f"rows/{place}": found.rows}
-            if any(one.product == side for one in vectors.searched.values()):
+            if any(one.product == side for one in vectors.finding):
                 search = vectors.search(side).arrays()
                 arrays |= {f"search/{place}/{name}": array for name, array in search.items()}
             sides.append([side.column, side.fingerprint])
@@ -181,7 +181,7 @@ def _opened(
         place = places[one.product.column, one.product.fingerprint]
         sides[one.product] = RowVectors(arrays[f"vectors/{place}"], arrays[f"rows/{place}"])
     vectors = CatalogueVectors(compared, sides, cache)
-    for one in vectors.searched.values():
+    for one in vectors.finding:
         search = dict(_below(arrays, f"search/{places[one.product.column, one.product.fingerprint]}/"))
         vectors.searches[one.product] = VectorSearch.from_arrays(sides[one.product], search)
     vectors.stats.reused = sum(len(found.vectors) for found in sides.values())

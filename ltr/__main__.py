@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "a ranker, measured on queries it has not seen, and its run folder",
     "tune": "search for better settings",
     "evaluate": "a run on its held-out or on new queries; the gate against another run",
+    "judge_next": "which products that a run shows to judge next",
     "rank": "one query's results",
     "serve": "an HTTP API and a search page over a run",
     "explain": "what each result's score is made of",
@@ -30,6 +31,8 @@ COMMANDS = {
     "runs": "all runs on a page, or two side by side",
     "experiment": "is a new ranker better for shoppers?",
     "fit_encoder": "an image or quick text encoder fitted on the shop's own catalogue",
+    "ingest_events": "what shoppers did, from the log into the store, counted for features",
+    "erase_person": "one person out of log, store, counts and all versions",
     "settings": "every setting, its default and what it is",
 }
 _MODULES = {"runs": "ltr.runs.__main__"}  # the room of runs is its own door

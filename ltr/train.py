@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     console.print_findings(examined.findings)
     stop_on_failure(examined.findings)
     record = train(config, examined, command_line.as_typed("ltr.train", argv))
+    console.print_shown(record.shown, config.evaluation)
     console.print_measurement(record.measured, config.evaluation)
     if record.robustness:
         console.print_robustness(record.robustness)

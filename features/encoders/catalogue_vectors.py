@@ -80,6 +80,11 @@ class CatalogueVectors:
         """By group, the cosine that finds its nearest products: by title (text), by photo (image), by sound."""
         return {one.group: one for one in self.compared if one.searches}
 
+    @property
+    def finding(self) -> list[Comparison]:
+        """The cosines by which products are looked for: those `searched`, and words against photos and back."""
+        return [one for one in self.compared if one.searches or one.query.modality != one.product.modality]
+
     def of_products(self, side: Side) -> RowVectors:
         return self._products[side]
 

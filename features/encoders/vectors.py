@@ -86,17 +86,23 @@ class Holders:
         return self.items[self.starts[vectors[place]] + within], place
 
 
-def nearest(queries: RowVectors, items: RowVectors, n: int, holders: Holders | None = None) -> Hits:
+def nearest(
+    queries: RowVectors,
+    items: RowVectors,
+    n: int,
+    holders: Holders | None = None,
+    above: float = ROUNDING,
+) -> Hits:
     """The n items of highest cosine per query: rows of queries and of items, and cosines.
 
-    Only positive cosines count (above rounding, 1e-5): of items with nothing in common with the
-    query none is near, so it may have fewer than n, or none. Equal cosines go to the lower item
+    Only cosines `above` count, positive ones by default (beyond rounding): of items with nothing in common
+    with the query none is near, so it may have fewer than n, or none. Equal cosines go to the lower item
     row. holders: of the items, where they are at hand.
     """
     known = np.flatnonzero(queries.rows >= 0)
     holders = holders or Holders.of(items)
     blocks = [known[at : at + _QUERIES_AT_ONCE] for at in range(0, len(known), _QUERIES_AT_ONCE)]
-    return joined([_nearest_of(block, queries, items, n, holders) for block in blocks])
+    return joined([_nearest_of(block, queries, items, n, holders, above) for block in blocks])
 
 
 def joined(found: Sequence[Hits]) -> Hits:
@@ -112,18 +118,20 @@ def best_items(queries: RowVectors, items: RowVectors, query: np.ndarray, item: 
     return Hits(query[order], item[order], exact[order]).first(n)
 
 
-def _nearest_of(block: np.ndarray, queries: RowVectors, items: RowVectors, n: int, holders: Holders) -> Hits:
+def _nearest_of(
+    block: np.ndarray, queries: RowVectors, items: RowVectors, n: int, holders: Holders, above: float
+) -> Hits:
     scores = queries.vectors[queries.rows[block]] @ items.vectors.T
-    scores[:, holders.none] = -1.0  # else they would take the places of items among the n nearest
-    query, vector = np.nonzero(_contenders(scores, n))
+    scores[:, holders.none] = -np.inf  # else they would take the places of items among the n nearest
+    query, vector = np.nonzero(_contenders(scores, n, above))
     item, place = holders.of_vectors(vector)
     return best_items(queries, items, block[query[place]], item, n)
 
 
-def _contenders(scores: np.ndarray, n: int) -> np.ndarray:
-    """Mask of the positive scores that reach a row's n-th highest, near-ties with it included."""
-    positive = scores > ROUNDING
+def _contenders(scores: np.ndarray, n: int, above: float) -> np.ndarray:
+    """Mask of the scores above a floor that reach a row's n-th highest, near-ties with it included."""
+    counted = scores > above
     if scores.shape[1] <= n:
-        return positive
+        return counted
     last = np.partition(scores, -n, axis=1)[:, -n, np.newaxis]
-    return positive & (scores >= last - ROUNDING)
+    return counted & (scores >= last - ROUNDING)

@@ -1,5 +1,9 @@
 """Groups of features: each indexes a catalogue once and answers for query–product pairs.
 
+adapted                Cosines adapted to a shop's own judgements: the query's vector is moved before it
+                       meets the product's
+adapted_fitting        What fits those maps: graded lists, the listwise loss and its path of penalties
+behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
                        fusion
 lexical                What query and product say in the same words: BM25, coverage, phrase, brand,

@@ -149,20 +149,33 @@ class LexicalGroup(Group):
             out[:, column + 1] = z_score(values, batch.starts, batch.among)
             column += 2
 
+    @property
+    def finds_by(self) -> list[str]:
+        return ["BM25"]
+
+    def find(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> list[Hits]:
+        return [self.best(queries, n, within)]
+
     def best(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> Hits:
         """The n best products of the whole catalogue for each query by BM25 over all text, best first.
 
         Fewer where fewer share a term with the query; ties go to the lower row. `cosines` are the scores.
         within: (products,) bool, those that may be found.
         """
+        return self.best_by_terms(_words_of(queries).wanted["terms"], n, within)
+
+    def best_by_terms(
+        self, wanted: Sequence[Sequence[str]], n: int, within: np.ndarray | None = None
+    ) -> Hits:
+        """As `best`, of a list of terms a query."""
         none = Hits(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)))
         if self._postings is None:
             return none
-        terms = TermLists.of(_words_of(queries).wanted["terms"], self._vocabularies["terms"])
+        terms = TermLists.of(wanted, self._vocabularies["terms"])
         bm25 = self._texts[_ALL].bm25
-        hits = [self._postings.best(bm25, terms[place], n, within) for place in range(len(queries))]
+        hits = [self._postings.best(bm25, terms[place], n, within) for place in range(len(wanted))]
         rows, scores = ([none[1], *(rows for rows, _ in hits)], [none[2], *(scores for _, scores in hits)])
-        places = np.repeat(np.arange(len(queries)), [len(found) for found, _ in hits])
+        places = np.repeat(np.arange(len(wanted)), [len(found) for found, _ in hits])
         return Hits(places, np.concatenate(rows), np.concatenate(scores))
 
     def arrays(self) -> dict[str, np.ndarray]:

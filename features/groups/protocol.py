@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from features.batch import PairBatch
+from features.batch import PairBatch, QueryBatch
+from features.encoders.vectors import Hits
 from features.feature_schema import Feature, FeatureSchema
 from features.index import CatalogueIndex
 
@@ -71,6 +72,18 @@ class Group(ABC):
     @property
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
+
+    @property
+    def finds_by(self) -> list[str]:
+        """Names of the ways in which `find` finds products, in its order."""
+        return []
+
+    def find(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> list[Hits]:  # noqa: ARG002
+        """The n best products of the catalogue for each query, in each way that this group knows to find some.
+
+        within: (products,) bool, those that may be found. Beside the cosines of the index, which are looked at anyway.
+        """
+        return []
 
     def for_schema(self, schema: FeatureSchema) -> Self:  # noqa: ARG002 - what most groups need of it: nothing
         """The group as a run of this schema wants it: with its codes of categories."""

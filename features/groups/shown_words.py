@@ -18,10 +18,11 @@ import polars as pl
 from pydantic import Field
 from scipy import sparse
 
-from features.batch import PairBatch, has_values
+from features.batch import PairBatch, QueryBatch, has_values
 from features.encoders import vectors
 from features.encoders.comparisons import Comparison, TextField
-from features.encoders.vectors import RowVectors
+from features.encoders.nearest import VectorSearch
+from features.encoders.vectors import Hits, RowVectors
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.standings import z_score
@@ -33,6 +34,8 @@ from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabu
 from features.words.tokens import STOP_WORDS, TokenisedColumns
 
 _NUMBER = r"^[\d.]+$"
+_NEIGHBOURS = 10  # photos that show what the query's shows, whose titles are taken as its words
+_WORDS = 5  # that a query's photo shows, by which products are looked for
 _NEVER = 1e-3  # a word's chance in a photo that does not show it: rarer than any word of the catalogue
 
 
@@ -78,13 +81,18 @@ class _Texts:
 class _Seen:
     """A modality of the catalogue: the probes read off its vectors, and what they say of each vector.
 
-    leverages: (u,) of the vectors; profiles: (u, d) see `WordProbes.profiles`.
+    leverages: (u,) of the vectors; profiles: (u, d) see `WordProbes.profiles`; search: among them.
     """
 
     by: Comparison
     probes: WordProbes
     leverages: np.ndarray
     profiles: np.ndarray
+    search: VectorSearch
+
+    def profiles_of(self, vectors: RowVectors) -> RowVectors:
+        """What the photos of queries show."""
+        return RowVectors(self.probes.profiles(vectors.vectors), vectors.rows)
 
 
 class ShownWordsGroup(Group):
@@ -122,7 +130,9 @@ class ShownWordsGroup(Group):
             found, rows = catalogue.vectors.of_products(by.product)
             examples = own_order[(rows >= 0)[own_order] & present[own_order]]
             probes = WordProbes.fit(found, rows[examples], says[examples])
-            seen.append(_Seen(by, probes, probes.leverages(found), probes.profiles(found)))
+            profiles = probes.profiles(found)
+            search = VectorSearch.of(RowVectors(profiles, rows))
+            seen.append(_Seen(by, probes, probes.leverages(found), profiles, search))
         return cls(catalogue, _Texts(present, vocabulary, place, FieldCounts.of([says])), seen)
 
     @property
@@ -137,8 +147,8 @@ class ShownWordsGroup(Group):
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         if self._texts is None:
             return
-        words = batch.queries.once("words", lambda: QueryWords.read(batch.queries.texts))
-        at = PairTerms.of(batch.product_rows, batch.query_rows, self._texts.asked(words))
+        asked = self._texts.asked(_words_of(batch.queries))
+        at = PairTerms.of(batch.product_rows, batch.query_rows, asked)
         said = self._texts.says.look_up(at)[0]
         column = 0
         for seen in self._seen:
@@ -146,6 +156,64 @@ class ShownWordsGroup(Group):
                 out[:, column] = values
                 out[:, column + 1] = z_score(out[:, column], batch.starts, batch.among)
                 column += 2
+
+    @property
+    def finds_by(self) -> list[str]:
+        titles = ["titles"] if "text" in self._vectors.searched else []
+        return [
+            f"{seen.by.group}.{way}"
+            for seen in self._seen
+            for way in ("words", f"{seen.by.word}_words", *titles)
+        ]
+
+    def find(self, queries: QueryBatch, n: int, within: np.ndarray | None = None) -> list[Hits]:
+        """By the query's words in photos, by what the query's photo shows, and by the titles of what shows the like."""
+        if self._texts is None:
+            return []
+        asked = self._texts.asked(_words_of(queries))
+        found = []
+        for seen in self._seen:
+            photos = self._vectors.of_queries(queries, seen.by.query)
+            near = seen.search.nearest(seen.profiles_of(photos), max(n, _NEIGHBOURS), within)
+            found += [self._showing(seen, asked, n, within), near.first(n)]
+            if "text" in self._vectors.searched:
+                title = self._vectors.searched["text"].product
+                titles = _means(self._vectors.of_products(title), near.first(_NEIGHBOURS), len(queries))
+                found.append(self._vectors.search(title).nearest(titles, n, within))
+        return found
+
+    @property
+    def modalities(self) -> list[str]:
+        """Those whose words are known."""
+        return [seen.by.group for seen in self._seen]
+
+    def shown_to(self, queries: QueryBatch) -> list[list[list[str]]]:
+        """By modality, of each query the words that its photo shows most; none without a photo."""
+        if self._texts is None:
+            return []
+        texts, found = self._texts, []
+        codes = np.flatnonzero(
+            texts.place >= 0
+        )  # of the terms that are common words, in the order of the words
+        for seen in self._seen:
+            photos = self._vectors.of_queries(queries, seen.by.query)
+            words = seen.probes.most_shown(photos.vectors, _WORDS)
+            of_photos = [[texts.vocabulary.terms[codes[word]].decode() for word in one] for one in words]
+            found.append([of_photos[row] if row >= 0 else [] for row in photos.rows.tolist()])
+        return found
+
+    def _showing(self, seen: _Seen, asked: TermLists, n: int, within: np.ndarray | None) -> Hits:
+        """Products whose photo shows each query's words more than the mean product's, those that do most first."""
+        sought = [seen.probes.looked_for(asked[query]) for query in range(len(asked.starts) - 1)]
+        lengths = np.array([np.linalg.norm(one) for one, _ in sought])
+        rows = np.where(lengths > 0, np.arange(len(sought)), -1)
+        units = [one / (length or 1.0) for (one, _), length in zip(sought, lengths, strict=True)]
+        queries = RowVectors(np.array(units, dtype=np.float32).reshape(len(sought), -1), rows)
+        found = self._vectors.search(seen.by.product).nearest(queries, n, within, above=-np.inf)
+        standing = (
+            found.cosines * lengths[found.queries] + np.array([mean for _, mean in sought])[found.queries]
+        )
+        return Hits(*(part[standing > 0] for part in found))
 
     def arrays(self) -> dict[str, np.ndarray]:
         if self._texts is None:
@@ -157,6 +225,7 @@ class ShownWordsGroup(Group):
                 f"{seen.by.group}.leverages": seen.leverages,
                 f"{seen.by.group}.profiles": seen.profiles,
             }
+            found |= {f"{seen.by.group}.search.{k}": array for k, array in seen.search.arrays().items()}
         return found
 
     @classmethod
@@ -164,13 +233,7 @@ class ShownWordsGroup(Group):
         if "present" not in arrays:
             return cls(catalogue, None, [])
         seen = [
-            _Seen(
-                by,
-                WordProbes.from_arrays(arrays, f"{by.group}.probes"),
-                arrays[f"{by.group}.leverages"],
-                arrays[f"{by.group}.profiles"],
-            )
-            for by in _media(catalogue)
+            _opened(by, catalogue.vectors.of_products(by.product).rows, arrays) for by in _media(catalogue)
         ]
         return cls(catalogue, _Texts.from_arrays(arrays), seen)
 
@@ -192,9 +255,35 @@ class ShownWordsGroup(Group):
         asked = self._vectors.of_queries(batch.queries, seen.by.query)
         if not len(asked.vectors):
             return np.full(len(batch), np.nan)
-        profiles = RowVectors(seen.probes.profiles(asked.vectors), asked.rows)
         offered = RowVectors(seen.profiles, self._vectors.of_products(seen.by.product).rows)
-        return vectors.of_pairs(profiles.take(batch.query_rows), offered.take(batch.product_rows))
+        return vectors.of_pairs(
+            seen.profiles_of(asked).take(batch.query_rows), offered.take(batch.product_rows)
+        )
+
+
+def _opened(by: Comparison, rows: np.ndarray, arrays: Arrays) -> _Seen:
+    """rows: (n,) each product's vector of that modality."""
+    prefix = f"{by.group}.search."
+    profiles = arrays[f"{by.group}.profiles"]
+    parts = {name.removeprefix(prefix): part for name, part in arrays.items() if name.startswith(prefix)}
+    search = VectorSearch.from_arrays(RowVectors(profiles, rows), parts)
+    probes = WordProbes.from_arrays(arrays, f"{by.group}.probes")
+    return _Seen(by, probes, arrays[f"{by.group}.leverages"], profiles, search)
+
+
+def _means(items: RowVectors, near: Hits, queries: int) -> RowVectors:
+    """Of each query, the mean vector of its hits, of unit length; none where no hit has one."""
+    there = items.rows[near.items] >= 0
+    query, item = near.queries[there], near.items[there]
+    sums = np.zeros((queries, items.vectors.shape[1]), dtype=np.float32)
+    np.add.at(sums, query, items.vectors[items.rows[item]])
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    rows = np.where(lengths[:, 0] > 0, np.arange(queries), -1)
+    return RowVectors(np.divide(sums, lengths, out=sums, where=lengths > 0), rows)
+
+
+def _words_of(queries: QueryBatch) -> QueryWords:
+    return queries.once("words", lambda: QueryWords.read(queries.texts))
 
 
 def _media(catalogue: CatalogueIndex) -> list[Comparison]:

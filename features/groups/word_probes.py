@@ -76,6 +76,29 @@ class WordProbes:
         spread = np.where(self.spread > _ROUNDING, self.spread, np.inf)
         return (chances - self.share[words]) / spread[words]
 
+    def looked_for(self, words: np.ndarray) -> tuple[np.ndarray, float]:
+        """(d,) and a constant: vector · (d,) + constant is the mean standing of these words (m,), no leverage taken.
+
+        Words of which all estimates are alike are left out; zeros where none is left.
+        """
+        words = words[self.spread[words] > _ROUNDING]
+        if not len(words):
+            return np.zeros(self.weights.shape[1], dtype=np.float32), 0.0
+        shares = 1 / (self.spread[words] * len(words))
+        return (shares @ self.weights[words]).astype(np.float32), float(
+            shares @ (self.offset[words] - self.share[words])
+        )
+
+    def most_shown(self, vectors: np.ndarray, n: int) -> list[np.ndarray]:
+        """Of each vector (u, d) up to n words that stand highest, and above the mean, highest first."""
+        spread = np.where(self.spread > _ROUNDING, self.spread, np.inf)
+        found = []
+        for vector in vectors:
+            standing = (self.weights @ vector + self.offset - self.share) / spread
+            order = np.argsort(-standing, kind="stable")[:n]
+            found.append(order[standing[order] > 0])
+        return found
+
     def profiles(self, vectors: np.ndarray) -> np.ndarray:
         """(u, d) float32 unit vectors whose dot products are cosines of the probes' answers, all words standardised.
 

@@ -1,7 +1,8 @@
 """From a query to the products worth ranking: candidates by words and by vectors, of all products or of some.
 
-candidates             The best by BM25 and the nearest by each cosine, united; a filter leaves some products
-                       out
+candidates             Products found in all ways that vectors and groups of features know; a filter leaves
+                       some out
+fusion                 Products found in several ways → one order
 """
 
 from features.retrieval.candidates import Retrieval

@@ -18,6 +18,8 @@ ledger                 What cleaning did: every step counted, every rejected row
                        every guess said
 load                   The user's files → clean canonical tables, with every step counted and every
                        input file fingerprinted
+private_counts         Counts that may leave the house: differentially private, with bounded people and exact
+                       noise
 privacy                Pseudonyms: a person's id becomes a keyed hash at the door, and where the key lies
 remarks                What the reader decided or noticed beyond single rows: a guess, a doubt, a share
                        that matters

@@ -247,7 +247,7 @@ def load_events(
 ) -> Events:
     """The events of people, clean; those of unknown products are only reported, as an old log has many."""
     path = inputs.base / config.path
-    if path.is_dir() or config.path.name.startswith("ubi_"):
+    if config.is_ubi(inputs.base):
         events = read_ubi(path, inputs.ledger)
         for file in ubi_files(path):
             inputs.fingerprint(file.relative_to(inputs.base) if file.is_relative_to(inputs.base) else file)

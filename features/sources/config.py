@@ -242,6 +242,10 @@ class EventsConfig(TableConfig):
     )
     cleaning: EventRules = EventRules()
 
+    def is_ubi(self, base: Path) -> bool:
+        """Whether these are UBI files, from this folder on."""
+        return (base / self.path).is_dir() or self.path.name.startswith("ubi_")
+
 
 class CatalogueConfig(_Strict):
     """A shop's tables. Without `queries` or `products` they are taken from the judgements."""

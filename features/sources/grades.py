@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -101,16 +102,30 @@ def by_rater(frame: pl.DataFrame, grades: Sequence[pl.Series], ledger: Ledger) -
     return frame.with_columns(given).explode("grade", empty_as_null=True)
 
 
-def _agreement(raters: pl.DataFrame) -> Said:
-    """Krippendorff's alpha of grades taken as an interval scale (Content Analysis, 2004, chapter 11)."""
+@dataclass(frozen=True)
+class Agreement:
+    """How far raters agree: on the pairs graded by two or more, of all; the share of them graded alike.
+
+    alpha: Krippendorff's, of grades taken as an interval scale (Content Analysis, 2004, chapter 11); 1: no doubt, 0: as
+    by chance. alike and alpha are None where no pair has two grades.
+    """
+
+    raters: int
+    pairs: int
+    of_pairs: int
+    alike: float | None
+    alpha: float | None
+
+
+def agreement(raters: pl.DataFrame) -> Agreement:
+    """Of a frame with a column of grades a rater, a row a pair; null where one gave none."""
     lists = raters.select(pl.concat_list(pl.all()).list.drop_nulls().alias("grade")).with_row_index("unit")
     rows = lists.filter(pl.col("grade").list.len() > 1).explode("grade")
     units = rows.group_by("unit").agg(
         count=pl.len(), spread=pl.col("grade").var(ddof=0), same=pl.col("grade").n_unique() == 1
     )
-    shown = f"{raters.width} raters, {units.height:,} of {raters.height:,} pairs graded by two or more"
     if not units.height:
-        return Said("WARN", shown, "let some pairs be graded twice, to see how far grades can be trusted")
+        return Agreement(raters.width, 0, raters.height, None, None)
     count = rows.height
     within = (
         units.select((2 * pl.col("count") ** 2 * pl.col("spread") / (pl.col("count") - 1)).sum()).item()
@@ -119,6 +134,14 @@ def _agreement(raters: pl.DataFrame) -> Said:
     between = 2 * count * rows["grade"].var(ddof=0) / (count - 1)  # type: ignore[operator]
     alpha = 1 - within / between if between else 1.0
     alike = int(units["same"].sum()) / units.height
-    evidence = f"{shown}, {alike:.0%} of them alike; Krippendorff's alpha {alpha:.2f}"
+    return Agreement(raters.width, units.height, raters.height, alike, alpha)
+
+
+def _agreement(raters: pl.DataFrame) -> Said:
+    found = agreement(raters)
+    shown = f"{found.raters} raters, {found.pairs:,} of {found.of_pairs:,} pairs graded by two or more"
+    if found.alpha is None:
+        return Said("WARN", shown, "let some pairs be graded twice, to see how far grades can be trusted")
+    evidence = f"{shown}, {found.alike:.0%} of them alike; Krippendorff's alpha {found.alpha:.2f}"
     cure = "settle with the raters what each grade means, and grade again what they differ on"
-    return Said("PASS" if alpha >= _RELIABLE else "WARN", evidence, cure)
+    return Said("PASS" if found.alpha >= _RELIABLE else "WARN", evidence, cure)

@@ -27,7 +27,7 @@ from features.disk import set_aside
 from features.errors import InputError
 from features.store.as_of import join_as_of, newest_per_key
 from features.store.commits import Record, commit_as, commits_of, content_of, find_version, record_at
-from features.store.files import TableFiles
+from features.store.files import TableFiles, folder_of
 from features.store.view import WRITTEN_BY, FeatureView
 
 __all__ = ["FeatureStore", "FeatureView", "WriteMode"]
@@ -53,6 +53,11 @@ class FeatureStore:
         # What the library says of an address or an option may hold them.
         secrets.remember(secrets.secrets_of(self._root))
         secrets.remember(secrets.secrets_of_options(self._options or {}))
+
+    @property
+    def folder(self) -> Path | None:
+        """The store's folder; None for an object store."""
+        return folder_of(self._root)
 
     def exists(self, view: FeatureView) -> bool:
         return DeltaTable.is_deltatable(self._address(view), self._options)
@@ -96,6 +101,29 @@ class FeatureStore:
                 got=_told(error),
                 cure="check store.root, your rights to it and the space left",
             ) from None  # the library's own words may hold what an address or an option keeps
+
+    def forget(self, view: FeatureView, rows: pl.Expr) -> int:
+        """Remove the rows for which `rows` is true, from the earlier versions too; how many the newest had of them.
+
+        Earlier versions can be read no more. Nobody else may write the view meanwhile: what
+        another process has written and not yet committed is removed with the files that no version names.
+        """
+        there = self.read(view)
+        kept = there.remove(rows)
+        gone = there.height - kept.height
+        if gone:
+            kept = kept.unique(
+                view.index, keep="last", maintain_order=True
+            )  # the later-written is what counts
+            self.write(view, kept, mode="overwrite", metadata=self.metadata(view))
+        self.purge(view)
+        return gone
+
+    def purge(self, view: FeatureView) -> None:
+        """Remove every data file that the newest version does not name; see `forget`."""
+        live = _names_of(self._open(view))
+        files = self._files(view)
+        files.remove([name for name in files.names() if name not in live])
 
     def read(self, view: FeatureView, version: int | datetime | None = None) -> pl.DataFrame:
         """All rows of the newest version, of a given one, or of the one that was newest at a time.
@@ -334,7 +362,7 @@ class FeatureStore:
             yield
         except BaseException:
             with suppress(OSError, DeltaError):
-                self._files(view).remove(draft.files)
+                self._files(view).remove([*draft.files])
             raise
 
 

@@ -6,13 +6,14 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
+from pyarrow.fs import FileSelector
 
 from features.disk import whole_file
 from features.store.commits import digest
@@ -38,8 +39,15 @@ class TableFiles:
             added.append(AddAction(name, len(data), {}, int(time.time() * 1000), True, stats))
         return added, sums
 
-    def remove(self, names: Mapping[str, str]) -> None:
-        """Files that no commit came to name."""
+    def names(self) -> list[str]:
+        """All data files beside the log, unfinished ones too, whether a version names them or not."""
+        if self.folder:
+            return [path.name for path in self.folder.iterdir() if path.suffix in (".parquet", ".tmp")]
+        found = self._remote().get_file_info_selector(FileSelector("", recursive=False))
+        return [one.path for one in found if "/" not in one.path and one.path.endswith(".parquet")]
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Files that no version names."""
         for name in names:
             if self.folder:
                 (self.folder / name).unlink(missing_ok=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 
+from features.encoders.comparisons import TEXT_FIELDS
 from features.sources.load import CatalogueConfig
 from ltr.data.embedded import EMBEDDED, EmbeddingFusionConfig
 
-GROUPS = ("lexical", "structured", "text", "image")
+GROUPS = ("lexical", "behaviour", "structured", "text", "image")
 
 
 def media_of(data: object) -> tuple[str, ...]:
@@ -16,15 +17,30 @@ def media_of(data: object) -> tuple[str, ...]:
 
 
 def check_names(chosen: tuple[str, ...] | EmbeddingFusionConfig | None, data: object) -> None:
-    """Raise ValueError for a rung, or a field of embeddings, that no encoder of this data could make."""
+    """Raise ValueError for a rung, a field of embeddings or a cosine, that no encoder of this data could make."""
     media = media_of(data)
     if isinstance(chosen, EmbeddingFusionConfig):
-        names, what = chosen.fields, "fields with embeddings"
-        known = (*EMBEDDED, *media, *(f"query_{name}" for name in media))
+        fields = (*EMBEDDED, *media, *(f"query_{name}" for name in media))
+        _check("fields with embeddings", chosen.fields, fields)
+        _check("cosines", chosen.adapted, _cosines(media))
     else:
-        names, what, known = chosen or (), "feature groups", (*GROUPS, *media)
+        _check("feature groups", chosen or (), (*GROUPS, *media))
+
+
+def _check(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             nearest = f" (the nearest to {name!r} is {near[0]!r})" if near else f" (there is no {name!r})"
             raise ValueError(f"{what} among {', '.join(known)}{nearest}")
+
+
+def _cosines(media: tuple[str, ...]) -> tuple[str, ...]:
+    """The cosines that a set of encoders could take, as features call them."""
+    words = {"image": "photo", **{name: name for name in media}}
+    own = [f"{group}.{pair}" for group, word in words.items() for pair in _pairs(word)]
+    return (*(f"text.{field}" for field in TEXT_FIELDS), *own)
+
+
+def _pairs(word: str) -> tuple[str, str, str]:
+    return f"{word}_{word}", f"text_{word}", f"{word}_title"

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.build import with_own_columns
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.feature_schema import KEYS
+from features.groups.adapted import fields_of
 from ltr.data.dataset import Dataset
 
 EmbeddedColumn = Literal["title", "description", "category", "brand", "image", "query_text", "query_image"]
@@ -22,16 +23,45 @@ EMBEDDED: tuple[str, ...] = get_args(EmbeddedColumn)
 
 
 class EmbeddingFusionConfig(BaseModel):
-    """Which embeddings become features, and how many components of each (null: all, unreduced)."""
+    """What is learnt from the vectors themselves: components of them, and cosines adapted to the judgements."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fields: tuple[str, ...] = Field(
         ("query_text", "title"),
-        min_length=1,
-        description="columns of EMBEDDED, and of a shop's own modalities: audio, query_audio",
+        description="whose components become features: columns of EMBEDDED, and of a shop's own modalities "
+        "(audio, query_audio); none by default where `adapted` is given",
     )
-    components: int | None = Field(16, ge=1)
+    components: int | None = Field(16, ge=1, description="of each field; null: all, unreduced")
+    adapted: tuple[str, ...] = Field(
+        (),
+        description="cosines that are adapted to the training queries' judgements, as features beside the plain "
+        "ones: text.title, text.description, image.photo_photo, image.text_photo, image.photo_title, …",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adapted_alone(cls, given: Any) -> Any:
+        alone = isinstance(given, Mapping) and given.get("adapted") and "fields" not in given
+        return {**given, "fields": ()} if alone else given
+
+    @model_validator(mode="after")
+    def _something(self) -> EmbeddingFusionConfig:
+        if not (self.fields or self.adapted):
+            raise ValueError("at least one field, or one cosine to adapt")
+        return self
+
+    @property
+    def needed(self) -> list[str]:
+        """The fields whose vectors it takes."""
+        compared = (field for name in self.adapted for field in fields_of(name))
+        return list(dict.fromkeys([*self.fields, *compared]))
+
+    def within(self, fields: Collection[str]) -> EmbeddingFusionConfig | None:
+        """What is left where only these fields have vectors; None where nothing is."""
+        kept = tuple(name for name in self.fields if name in fields)
+        adapted = tuple(name for name in self.adapted if set(fields_of(name)) <= set(fields))
+        return self.model_copy(update={"fields": kept, "adapted": adapted}) if kept or adapted else None
 
 
 @dataclass(frozen=True)
@@ -88,12 +118,21 @@ def _group_of(field_name: str, groups: Collection[str]) -> str:
 
 def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfig) -> dict[str, RowVectors]:
     """The config's fields out of those that catalogue and encoders give; InputError for one they do not."""
-    missing = [name for name in config.fields if name not in found]
+    missing = [name for name in config.needed if name not in found]
     if missing:
         raise InputError(
-            where="config key 'embeddings.fields'",
+            where=f"config key 'embeddings.{'fields' if missing[0] in config.fields else 'adapted'}'",
             expected=f"fields with embeddings ({', '.join(found) or 'none here'})",
             got=repr(missing[0]),
             cure="remove it, or configure an encoder that reads it",
         )
-    return {name: found[name] for name in config.fields}
+    for name in config.adapted:
+        sizes = [found[field].vectors.shape[1] for field in fields_of(name)]
+        if len(set(sizes)) > 1:
+            raise InputError(
+                where="config key 'embeddings.adapted'",
+                expected="cosines of vectors in one space",
+                got=f"{name!r}, of {sizes[0]} and {sizes[1]} dimensions",
+                cure="remove it, or configure encoders that share a space",
+            )
+    return {name: found[name] for name in config.needed}

@@ -57,6 +57,6 @@ class ListsConfig(BaseModel):
         "of ready-made features, or one whose every candidate is judged, has judged lists",
     )
     candidates: int = Field(
-        CANDIDATES, ge=1, description="of a query, asked of each way of retrieval; also in serving"
+        CANDIDATES, ge=1, description="of a query, by all ways of retrieval together; also in serving"
     )
     unjudged: UnjudgedConfig = UnjudgedConfig()

@@ -115,9 +115,12 @@ def true_grades(config: DemoShopConfig, folder: Path) -> pl.DataFrame:
 
     Of the shop that `collection` keeps under the folder. Only measuring may look at it.
     """
-    kept = _kept(config, folder)
-    stock, wishes = (pl.read_ipc(kept / f"{name}.arrow") for name in _HIDDEN)
-    return grades_of_all(wishes, stock)
+    return grades_of_all(pl.read_ipc(_kept(config, folder) / "wishes.arrow"), stock(config, folder))
+
+
+def stock(config: DemoShopConfig, folder: Path) -> pl.DataFrame:
+    """product_id and the hidden attributes of every product of the shop that `collection` keeps under the folder."""
+    return pl.read_ipc(_kept(config, folder) / "stock.arrow")
 
 
 def grades_of_all(wishes: pl.DataFrame, stock: pl.DataFrame) -> pl.DataFrame:
@@ -131,9 +134,9 @@ def grades_of_all(wishes: pl.DataFrame, stock: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def new_queries(config: DemoShopConfig, shop: DemoShop, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """As many other queries for the same shop by the same rules, and the wishes behind them."""
-    return _make(_query(seed, number, shop.stock) for number in range(config.queries))
+def new_queries(stock: pl.DataFrame, count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """So many queries by the shop's own rules, and the wishes behind them; others than the shop's for another seed."""
+    return _make(_query(seed, number, stock) for number in range(count))
 
 
 def _kept(config: DemoShopConfig, folder: Path) -> Path:

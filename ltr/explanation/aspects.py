@@ -9,15 +9,34 @@ from features.feature_schema import FeatureSchema
 # The first row that matches a feature names its modality. What reads a photo is image, whatever it says;
 # else a feature goes with the column that it speaks of, also where the query's words are compared with it.
 MODALITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("image", ("image.*",)),
+    ("image", ("image.*", "adapted.photo_*", "adapted.text_photo*")),
     ("missing data", ("structured.missing_*",)),
     ("price", ("structured.price*", "structured.log_price*", "structured.discount", "lexical.price_limit_*")),
-    ("brand", ("structured.brand_*", "lexical.brand_named", "lexical.*_brand", "text.brand*", "extra.brand")),
-    ("category", ("structured.category_*", "lexical.*_category", "text.category*", "extra.category*")),
+    (
+        "brand",
+        (
+            "structured.brand_*",
+            "lexical.brand_named",
+            "lexical.*_brand",
+            "text.brand*",
+            "adapted.brand*",
+            "extra.brand",
+        ),
+    ),
+    (
+        "category",
+        (
+            "structured.category_*",
+            "lexical.*_category",
+            "text.category*",
+            "adapted.category*",
+            "extra.category*",
+        ),
+    ),
     ("popularity", ("structured.rating*",)),
     ("freshness", ("structured.age_days",)),
     ("embeddings", ("embedding.*",)),
-    ("text", ("text.*",)),
+    ("text", ("text.*", "adapted.*")),
     ("lexical", ("lexical.*",)),
 )
 

@@ -1,5 +1,7 @@
 """The steps that commands share: features prepared, strategies compared, robustness measured.
 
+behaviour              From a config's events to the tables of behaviour features, and one person out
+                       of all of them
 examination            What training starts from: features, the split, and what the data doctor says of
                        both
 first_config           From a shop's own files to a first config: columns guessed, explained in
@@ -8,6 +10,8 @@ fitting                A config's ranker fitted and scored beside baselines and 
                        by
 fusion_comparison      Strategies of fusion side by side: figures, every pair tested, and what that
                        says in plain words
+judging                Which products to judge next: those whose grades would move the difference of
+                       two runs' nDCG the most
 known_catalogues       Which catalogue a config's files hold, told from their sizes and times: so that
                        an index opens without reading them
 known_encoders         What is known of an encoder without making it: a command whose query needs no
@@ -18,6 +22,8 @@ robustness             What a trained ranker is worth once part of the catalogue
                        descriptions
 run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run
                        of our own
+shown_lists            What a trained model shows, end to end: its order of the candidates of queries
+                       that it has not seen, measured
 strategies             The strategies of fusion, trained on the same splits: features joined, decisions
                        joined, one network
 thinned_catalogue      The judged pairs as they would be had some products no photo, or no description;

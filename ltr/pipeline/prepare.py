@@ -16,6 +16,7 @@ from typing import Literal
 
 import polars as pl
 
+from features.behaviour.views import versions
 from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
@@ -303,4 +304,6 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "files": collection.fingerprints,
         "package": version("shop-ltr"),
     }
+    if config.features.behaviour:
+        parts["behaviour"] = versions(config.features.behaviour.store)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,7 @@ from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, NOT_FEATURES, FeatureSchema
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
-from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.embedded import EmbeddedDataset
 from ltr.pipeline.prepare import Prepared, cache_of
 from ltr.training.modality_dropout import COLUMN, Part, lists_without, without
 
@@ -50,7 +50,8 @@ class ThinnedCatalogue:
         data = self._dataset(self._built(self.whole.data.frame, products, part, None))
         vectors = {name: found for name, found in self.whole.vectors.items() if name != COLUMN[part]}
         bare = copy.copy(self)
-        bare.whole, bare.embeddings = EmbeddedDataset(data, vectors), _left_of(self.embeddings, vectors)
+        bare.whole = EmbeddedDataset(data, vectors)
+        bare.embeddings = self.embeddings and self.embeddings.within(vectors)
         bare._products, bare._schema, bare._gone = products, data.schema, part
         return bare
 
@@ -92,14 +93,6 @@ class ThinnedCatalogue:
         """The table with the run's features, or those that it has of them."""
         schema = FeatureSchema(tuple(f for f in self._schema.features if f.name in frame.columns))
         return replace(Dataset.from_frame(frame, schema), unjudged=self.whole.data.unjudged)
-
-
-def _left_of(
-    embeddings: EmbeddingFusionConfig | None, vectors: Mapping[str, RowVectors]
-) -> EmbeddingFusionConfig | None:
-    if embeddings is None or not vectors:
-        return None
-    return embeddings.model_copy(update={"fields": tuple(vectors)})
 
 
 def _emptied(vectors: Mapping[str, RowVectors], field: str, lost: np.ndarray) -> dict[str, RowVectors]:

@@ -11,10 +11,11 @@ model_files           A ranker on disk, with sums; nothing that runs code
 search_space          What a search may try for a setting
 boosters/             LightGBM, XGBoost, CatBoost
 networks/             Logistic regression and neural networks
-blend/                A ranker per modality, their scores joined
+blend/                A ranker per modality, or a network and trees, their scores joined
 """
 
 from ltr.rankers.blend.blend_ranker import BlendConfig, BlendRanker
+from ltr.rankers.blend.network_and_trees import NetworkAndTreesConfig, NetworkAndTreesRanker
 from ltr.rankers.boosters.catboost_ranker import CatBoostConfig, CatBoostRanker
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
 from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
@@ -56,6 +57,8 @@ __all__ = [
     "LogisticConfig",
     "LogisticRanker",
     "MLPConfig",
+    "NetworkAndTreesConfig",
+    "NetworkAndTreesRanker",
     "NeuralConfig",
     "OnTree",
     "Range",

@@ -16,6 +16,8 @@ product_page           Products side by side: the lines that tell them apart, an
                        photos, sounds and videos
 runs_page              Pages about several runs: the list of all with their trend, and two side by side
                        as the gate sees them
+shown_lists            What is shown, as tables for the console and the page: retrieval's ceiling
+                       first, then the systems, the model last
 thumbnails             Photos small enough to lie in a page
 words                  What systems, sources and features are called on a page: words of a search team,
                        the short name beside them

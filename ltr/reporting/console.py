@@ -15,10 +15,13 @@ from ltr.data.doctor import Finding, to_text, worst
 from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
+from ltr.evaluation.shown import shown_convention
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
 from ltr.pipeline.first_config import FirstConfig
 from ltr.pipeline.prepare import Prepared, sizes_in_words
 from ltr.pipeline.robustness import ALL, Robustness, RobustnessTest, trained_without
+from ltr.pipeline.shown_lists import Shown
+from ltr.reporting.shown_lists import JUDGED_LISTS, shown_tables, test_cells
 
 
 def print_cleaning(collection: Collection) -> None:
@@ -50,6 +53,19 @@ def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
         ]
         title = f"{segment}: {head['queries']} queries{left_out}"
         show(title, ["system", *metrics, f"{measured.model} better by", ""], rows)
+
+
+def print_shown(shown: Shown | None, config: EvaluationConfig) -> None:
+    """What is shown, end to end: a table a part of the queries, retrieval's ceiling first."""
+    if shown is None:
+        say(JUDGED_LISTS)
+        return
+    say(shown_convention(config))
+    for table in shown_tables(shown.measured):
+        title = f"shown, {table.name}: {table.queries} queries"
+        columns = ["system", *table.columns, f"{shown.measured.model} better by", ""]
+        show(title, columns, test_cells(table, LEVEL))
+        say(table.says)
 
 
 def _system_line(

@@ -24,6 +24,8 @@ _SOURCES = {
     "image": "photos",
     "extra": "the shop's own columns",
     "embedding": "embeddings",
+    "adapted": "likeness as the judgements have it",
+    "network": "a network's own score",
 }
 _ASPECTS = {"image": "photo", "lexical": "shared words", "text": "likeness of texts"}
 # The stem of a feature's name, as `group.name`: the first pattern that fits says it.
@@ -42,6 +44,9 @@ _FEATURES = (
     (r"text\.category_agreement", "category of products with like texts"),
     (r"text\.category_top_agreement", "main category of products with like texts"),
     (r"text\.(\w+)", r"likeness of words and {}"),
+    (r"adapted\.photo_photo", "likeness of the two photos as the judgements have it"),
+    (r"adapted\.text_photo", "likeness of words and photo as the judgements have it"),
+    (r"adapted\.(\w+)", r"likeness to {} as the judgements have it"),
     (r"image\.photo_photo", "likeness of the two photos"),
     (r"image\.text_photo", "likeness of words and photo"),
     (r"image\.photo_(title|words|description)", r"likeness of the query's photo and {}"),

@@ -5,6 +5,8 @@ from_estimator         A ranker fitted as a scikit-learn estimator, kept as a ru
                        features
 history                All runs of a folder: their figures, when and from what they were made, and
                        which settings set them apart
+judging                What to judge next of one run, or of two that are compared: for the command, and
+                       for whoever shows it to judges
 measuring              A saved run measured without training: its held-out scores again, its model on
                        new files, beside a baseline run
 record                 A run on disk: all that scoring, measuring and explaining need, and nothing that

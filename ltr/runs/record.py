@@ -47,7 +47,7 @@ from ltr.pipeline.shown_lists import Shown
 from ltr.runs.sums import ABOUT, SUMS, changed, check_files, read_about, seal, write_about
 from ltr.runs.trust import check_settings, is_own_cache, refuse_links, remember_cache, remember_run
 from ltr.training.cross_fit import CrossFit
-from ltr.training.fused_ranker import PROJECTION, FusedRanker
+from ltr.training.fused_ranker import ADAPTED, PROJECTION, FusedRanker
 
 Parsed = TypeVar("Parsed")
 
@@ -273,7 +273,7 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     refuse_links(run)
     about = read_about(run)
     stored = [name for name in about[SUMS] if name.startswith(ENCODER_STATE)]
-    projection = [name for name in about[SUMS] if name == PROJECTION]
+    projection = [name for name in about[SUMS] if name in (PROJECTION, ADAPTED)]
     check_files(run, about, "config.yaml", "features.json", "model", *stored, *projection)
     schema = _read_whole(run / "features.json", FeatureSchema.from_json)
     states = {

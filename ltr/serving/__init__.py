@@ -1,11 +1,13 @@
 """A trained run put to use: results of one query explained, products like another one.
 
 arguments              What ltr.rank, explain, compare and export take on their command lines
+beside                 One query by two orders side by side, and what moved
 catalogue              The catalogue as shoppers see it: cards, filters, facets, orders by a column
 event_log              What was shown and done, appended durably as UBI's lines, carried into the store
 exploration            Lists changed on purpose, with exact propensities: swaps, interleaving, A/B arms
 exports/               A run for another engine, with the proof that it scores alike there
 http/                  The API over it: routes, bodies, limits, problems
+judgements             Grades that a team gives, kept for good, and written as tables
 live_run               A run opened for serving, with all that a request needs in memory
 live_runs              The run that serves now, and how another takes its place
 log_check              A log against the run that served it: the same scores, features as in training

@@ -18,17 +18,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
+from features.behaviour.event_store import EventStore
 from features.errors import InputError
-from features.sources.events import Events, read_ubi
-from features.store.delta import FeatureStore, FeatureView
+from features.sources.events.ubi import read_logged
+from features.sources.ledger import Ledger
+from features.store.delta import FeatureStore
 
 log = logging.getLogger(__name__)
 
 KINDS = ("queries", "events")
-SHOWN_VIEW = FeatureView("events_shown", ("request_id", "product_id"), "shown_at")
-ACTIONS_VIEW = FeatureView("events_actions", ("event_id",), "available_at")
 _CARRIED = "carried"  # where files lie whose lines are in the store
 
 
@@ -158,7 +156,7 @@ class Carrier:
     """Carries closed files into the feature store, each once, however often it is tried or killed."""
 
     def __init__(self, store: FeatureStore) -> None:
-        self._store = store
+        self._events = EventStore(store)
         self._lock = threading.Lock()
 
     def __call__(self, path: Path) -> None:
@@ -170,27 +168,10 @@ class Carrier:
             log.warning("event log: %s stays in its folder (%s)", path.name, error)
 
     def carry(self, path: Path) -> None:
-        """Append its events to the store, unless a commit says that they are there; then set the file aside."""
+        """Add its events to the store, which has each once, however often; then set the file aside."""
         if path.stat().st_size:
-            events = read_ubi(path)
-            numbers = pl.format("{}:{}", pl.lit(path.name), pl.int_range(pl.len()))
-            actions = events.actions.select(numbers.alias("event_id"), pl.all())
-            for view, rows in ((SHOWN_VIEW, events.shown), (ACTIONS_VIEW, actions)):
-                if rows.height and not self._is_there(view, path.name):
-                    self._store.write(view, rows, "append", {"log_file": path.name})
+            with self._events.locked():
+                self._events.add(read_logged([path], Ledger()))
         target = path.parent / _CARRIED / path.name
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
-
-    def _is_there(self, view: FeatureView, name: str) -> bool:
-        if not self._store.exists(view):
-            return False
-        told = self._store.history(view)["metadata"].drop_nulls()
-        return any(json.loads(text).get("log_file") == name for text in told)
-
-
-def stored_events(store: FeatureStore) -> Events:
-    """All events that were carried into the store."""
-    shown = store.read(SHOWN_VIEW) if store.exists(SHOWN_VIEW) else Events.none().shown
-    actions = store.read(ACTIONS_VIEW) if store.exists(ACTIONS_VIEW) else Events.none().actions
-    return Events(shown, actions.drop("event_id", strict=False))

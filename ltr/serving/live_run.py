@@ -6,6 +6,7 @@ import io
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -82,7 +83,8 @@ class LiveRun:
         """One query, with the vectors that were made before of the same words or photo."""
         row = {"query_id": [query_id], "text": [text], "image": [photo]}
         schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary}
-        query = QueryBatch(pl.DataFrame(row, schema=schema))
+        frame = pl.DataFrame(row, schema=schema)
+        query = QueryBatch(frame.hstack([pl.Series("at", [datetime.now(UTC)])]))
         vectors = self.builder.catalogue.vectors
         for side in dict.fromkeys(one.query for one in vectors.compared):
             item = text if side.modality == "text" else photo if side.modality == "image" else None

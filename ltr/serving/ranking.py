@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
     row = {"query_id": "query", "text": text, "image": photo}
     files = {column_of(modality): data for modality, data in (media or {}).items()}
     schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
-    return pl.DataFrame([row | files], schema=schema)
+    return pl.DataFrame([row | files], schema=schema).hstack([pl.Series("at", [datetime.now(UTC)])])
 
 
 def catalogue_of(run: SavedRun) -> pl.DataFrame:
@@ -179,7 +180,7 @@ def rank(
 ) -> pl.DataFrame:
     """One query's candidates in the model's order: rank, product_id, title, brand, category, price, score.
 
-    candidates: of each way of retrieval; None for as many as the run was trained with: standings are among them.
+    candidates: how many, by all ways together; None for as many as the run was trained with: standings are among them.
     """
     rows = candidates_of(builder, query, candidates or run.config.lists.candidates)
     if not len(rows):
@@ -190,7 +191,7 @@ def rank(
 def candidates_of(
     builder: FeatureBuilder, query: QueryBatch, count: int, within: np.ndarray | None = None
 ) -> np.ndarray:
-    """Rows of the index, rising: `count` from BM25 and as many from each cosine.
+    """Rows of the index, rising: the `count` that all ways of retrieval find first together.
 
     within: (products,) bool, only these. Raises InputError for a file of the query that cannot be read.
     """

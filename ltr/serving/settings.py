@@ -35,6 +35,9 @@ class ServeSettings(BaseModel):
     body_timeout: float = Field(10.0, gt=0, description="seconds for a client to send its body")
     grace: float = Field(10.0, ge=0, description="seconds for requests under way when the server is stopped")
 
+    judgements: Path = Field(
+        Path("judgements"), description="the folder of the grades given in the judging view"
+    )
     log: Path | None = Field(None, description="the folder of the event log; default: RUN's folder/events")
     no_log: bool = Field(default=False, description="log nothing: then nothing can be learnt from shoppers")
     log_rotate_bytes: int = Field(64 << 20, ge=4096, description="size at which a log file is closed")

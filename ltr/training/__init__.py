@@ -3,8 +3,8 @@
 anchoring              A ranker that leans on scores known to be good before it learnt: a feature, or
                        an earlier run
 cross_fit              Fit rankers fold by fold and score what each has not seen
-fused_ranker           Feature-level fusion: the embeddings themselves, raw or reduced by PCA, beside
-                       the other features
+fused_ranker           What is learnt from the vectors themselves before the ranker: components of
+                       them, and adapted cosines
 modality_dropout       Catalogues that lack photos or descriptions: what is taken away, from which
                        products, in which training lists
 transfer               Judged queries of other sets as training rows of this one: features matched by

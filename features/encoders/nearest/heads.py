@@ -43,8 +43,14 @@ class Heads:
 
     @classmethod
     def along(cls, axes: np.ndarray, vectors: np.ndarray) -> Self:
-        """By axes that are known: those of a catalogue before a few of its products changed."""
+        """By axes that are known."""
         return cls(axes, _cut(vectors, axes))
+
+    def changed(self, vectors: np.ndarray, same: np.ndarray) -> Self:
+        """Of other vectors, by the same axes; same: (u,) the row here that each is the vector of, -1 for new ones."""
+        table = self.table[np.maximum(same, 0)]
+        table[same < 0] = _cut(vectors[same < 0], self.axes)
+        return type(self)(self.axes, table)
 
     def bounds(self, queries: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """(q, u) that no dot product with the vectors, or with those rows of them, exceeds by more than rounding."""

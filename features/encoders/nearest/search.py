@@ -2,62 +2,92 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
 
 from features.encoders import vectors
+from features.encoders.nearest.cells import Cells, available
 from features.encoders.nearest.heads import Heads, contenders
 from features.encoders.vectors import ROUNDING, Hits, Holders, RowVectors
 
-_FEW_QUERIES = 64  # at once: times a million vectors 256 MB of bounds
-_FEW_VECTORS = 4096  # passing a filter: a whole scan of them takes no time
+log = logging.getLogger(__name__)
+
+_FEW_QUERIES = 64  # at once: times 100,000 vectors 26 MB of bounds
+_FEW_VECTORS = 10_000  # passing a filter: a whole scan of them takes no time
+_MANY_VECTORS = 100_000  # more than so many are looked for in cells
 
 
 class VectorSearch:
-    """Exact: whole scans of few vectors, and of many by their heads first (see `heads`)."""
+    """Exact: whole scans of few vectors, and of many by their heads first; of very many by cells (see `cells`)."""
 
-    def __init__(self, items: RowVectors, holders: Holders, heads: Heads | None) -> None:
-        self._items, self._holders, self._heads = items, holders, heads
+    def __init__(
+        self, items: RowVectors, holders: Holders, heads: Heads | None = None, cells: Cells | None = None
+    ) -> None:
+        self._items, self._holders, self._heads, self._cells = items, holders, heads, cells
 
     @classmethod
     def of(cls, items: RowVectors) -> Self:
-        return cls(items, Holders.of(items), Heads.of(items.vectors))
+        holders = Holders.of(items)
+        if len(items.vectors) > _MANY_VECTORS:
+            if available():
+                return cls(items, holders, cells=Cells.of(items.vectors))
+            log.info(
+                "%s vectors are searched one by one, exactly: pip install 'shop-ltr[ann]' makes it quicker",
+                f"{len(items.vectors):,}",
+            )
+        return cls(items, holders, Heads.of(items.vectors))
 
-    def nearest(self, queries: RowVectors, n: int, within: np.ndarray | None = None) -> Hits:
+    def changed(self, items: RowVectors, same: np.ndarray) -> Self:
+        """Among other items; same: (u,) the row in the vectors here that each of theirs equals, -1 for new ones."""
+        cells, heads = self._cells, self._heads
+        if cells is not None and len(items.vectors) > _MANY_VECTORS and available():
+            return type(self)(items, Holders.of(items), cells=cells.changed(items.vectors, same))
+        if heads is not None and cells is None and len(items.vectors) <= _MANY_VECTORS:
+            return type(self)(items, Holders.of(items), heads.changed(items.vectors, same))
+        return type(self).of(items)
+
+    def nearest(
+        self, queries: RowVectors, n: int, within: np.ndarray | None = None, above: float = ROUNDING
+    ) -> Hits:
         """As `vectors.nearest`; within: (items,) bool, those that may be found."""
         passing = np.flatnonzero(np.diff(self._holders.starts)) if len(self._holders.none) else None
+        whole = self._heads is None and self._cells is None
         if within is not None:
             passing = self._having(within)
-            if self._heads is None or len(passing) <= _FEW_VECTORS:
-                return vectors.nearest(queries, self._part(passing, within), n)
-        if self._heads is None:
-            return vectors.nearest(queries, self._items, n, self._holders)
+            if whole or len(passing) <= _FEW_VECTORS:
+                return vectors.nearest(queries, self._part(passing, within), n, above=above)
+        if whole:
+            return vectors.nearest(queries, self._items, n, self._holders, above)
+        near = self._by_cells if self._cells is not None else self._by_heads
         known = np.flatnonzero(queries.rows >= 0)
-        blocks = [known[at : at + _FEW_QUERIES] for at in range(0, len(known), _FEW_QUERIES)]
-        return vectors.joined([self._by_heads(self._heads, queries, b, n, passing, within) for b in blocks])
-
-    def _by_heads(
-        self,
-        heads: Heads,
-        queries: RowVectors,
-        block: np.ndarray,
-        n: int,
-        passing: np.ndarray | None,
-        within: np.ndarray | None,
-    ) -> Hits:
-        """Of a block of rows of queries; passing: rows of vectors that some item within has, all if None."""
-        sought = queries.vectors[queries.rows[block]]
-        bounds = heads.bounds(sought, passing)
-        pairs = zip(bounds, sought, strict=True)
-        near = [contenders(bound, query, self._items.vectors, passing, n) for bound, query in pairs]
-        query = np.repeat(block, [len(found) for found in near])
-        item, place = self._holders.of_vectors(np.concatenate(near))
+        found = near(queries.vectors[queries.rows[known]], n, passing)
+        query = np.repeat(known, [len(rows) for rows in found])
+        item, place = self._holders.of_vectors(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
         if within is not None:
             item, place = item[within[item]], place[within[item]]
-        found = vectors.best_items(queries, self._items, query[place], item, n)
-        return Hits(*(part[found.cosines > ROUNDING] for part in found))
+        hits = vectors.best_items(queries, self._items, query[place], item, n)
+        return Hits(*(part[hits.cosines > above] for part in hits))
+
+    def _by_heads(self, sought: np.ndarray, n: int, passing: np.ndarray | None) -> list[np.ndarray]:
+        """Rows of vectors among which the nearest to each of (q, d) are; of those passing, if given."""
+        if self._heads is None:
+            raise ValueError("no heads were taken of these vectors")
+        found = []
+        for start in range(0, len(sought), _FEW_QUERIES):
+            block = sought[start : start + _FEW_QUERIES]
+            bounds = self._heads.bounds(block, passing)
+            pairs = zip(bounds, block, strict=True)
+            found += [contenders(bound, query, self._items.vectors, passing, n) for bound, query in pairs]
+        return found
+
+    def _by_cells(self, sought: np.ndarray, n: int, passing: np.ndarray | None) -> list[np.ndarray]:
+        if self._cells is None:
+            raise ValueError("these vectors were not dealt to cells")
+        counts, allowed = (None, None) if passing is None else self._cells.selector(passing)
+        return [self._cells.near(query, n, counts, allowed) for query in sought]
 
     def _having(self, within: np.ndarray) -> np.ndarray:
         """Rows of the vectors that some item within has, rising."""
@@ -74,10 +104,19 @@ class VectorSearch:
 
     def arrays(self) -> dict[str, np.ndarray]:
         own = {"starts": self._holders.starts, "items": self._holders.items}
-        return own | ({f"heads.{k}": v for k, v in self._heads.arrays().items()} if self._heads else {})
+        for name, part in (("heads", self._heads), ("cells", self._cells)):
+            own |= {f"{name}.{key}": array for key, array in part.arrays().items()} if part else {}
+        return own
 
     @classmethod
     def from_arrays(cls, items: RowVectors, arrays: Mapping[str, np.ndarray]) -> Self:
-        heads = {k.removeprefix("heads."): v for k, v in arrays.items() if k.startswith("heads.")}
-        holders = Holders(arrays["starts"], arrays["items"])
-        return cls(items, holders, Heads.from_arrays(heads) if heads else None)
+        heads, cells = (
+            {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+            for prefix in ("heads.", "cells.")
+        )
+        return cls(
+            items,
+            Holders(arrays["starts"], arrays["items"]),
+            Heads.from_arrays(heads) if heads else None,
+            Cells.from_arrays(cells) if cells else None,
+        )

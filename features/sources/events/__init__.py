@@ -2,6 +2,7 @@
 
 cleaning               Events cleaned, each step counted: copies, bots, clicks without a list, late ones, repeats
 event_log              `Events`: two frames, one row a product of a shown list and one row an action
+logged                 What a log says of lists and actions before lists are settled: pieces, in any order
 tables                 Plain tables of events, by the config's columns
 ubi                    OpenSearch's UBI files: lines of queries and of events, read from any source and
                        written as our own server writes them

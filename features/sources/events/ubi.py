@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,8 @@ import polars as pl
 
 from features.disk import whole_file
 from features.errors import InputError
-from features.sources.events.event_log import ACTION_WORDS, SHOWN, Events, set_apart, with_chances
+from features.sources.events.event_log import ACTION_WORDS, ACTIONS, Events, set_apart
+from features.sources.events.logged import LISTED, QUERY_ITSELF, Logged
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.ledger import Ledger
 from features.sources.parsing.dates import read_dates
@@ -110,12 +111,27 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
 
     Files without a line are no events. Raises InputError for a folder without such files, and where no line is UBI's.
     """
-    read = _Lines(ledger or Ledger())
-    for path in ubi_files(Path(folder)):
-        read.file(path)
-    if read.count and not (read.queries or read.events):
+    ledger = ledger or Ledger()
+    return read_logged(ubi_files(Path(folder)), ledger, key).settle(ledger)
+
+
+def read_logged(
+    files: Sequence[Path],
+    ledger: Ledger,
+    key: Key | None = None,
+    after: Mapping[str, int] | None = None,
+    until: Mapping[str, int] | None = None,
+) -> Logged:
+    """The pieces that files hold, their lists not settled yet.
+
+    after, until: by a file's name, the bytes of it (unpacked) between which lines are read; without, all.
+    """
+    read = _Lines(ledger)
+    for path in files:
+        read.file(path, (after or {}).get(path.name, 0), (until or {}).get(path.name))
+    if read.count and not (read.queries or read.events) and not after:
         raise InputError(
-            where=folder,
+            where=files[0].parent,
             expected="lines of UBI queries or events",
             got=f"none among {read.count:,} lines",
             cure="each line is a JSON object with user_query or action_name",
@@ -124,10 +140,10 @@ def read_ubi(folder: Path, ledger: Ledger | None = None, key: Key | None = None)
 
 
 def ubi_files(place: Path) -> list[Path]:
-    """The files of UBI lines in a folder, or the one file; InputError for a folder without any."""
+    """The files of UBI lines in a folder and below, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
-    found = sorted({path for pattern in _FILES for path in place.glob(pattern)})
+    found = sorted({path for pattern in _FILES for path in place.rglob(pattern)})
     if not found:
         cure = "name the folder of ubi_queries.ndjson and ubi_events.ndjson"
         raise InputError(where=place, expected=f"files such as {EVENTS_FILE}", got="none", cure=cure)
@@ -143,9 +159,10 @@ class _Lines:
     events: list[tuple[Any, ...]] = field(default_factory=list)
     count: int = 0
 
-    def file(self, path: Path) -> None:
-        empty = path.is_file() and not path.stat().st_size
-        lines = [] if empty else [line for line in decode(read_bytes(path), path).split("\n") if line.strip()]
+    def file(self, path: Path, after: int = 0, until: int | None = None) -> None:
+        empty = path.is_file() and path.stat().st_size <= after
+        content = b"" if empty else read_bytes(path)[after:until]
+        lines = [line for line in decode(content, path).split("\n") if line.strip()]
         bad = [line for line in lines if not self._take(line)]
         self.count += len(lines)
         rows = pl.DataFrame({"line": range(len(lines))})
@@ -167,54 +184,42 @@ class _Lines:
             return bool(_BULK & value.keys())
         return True
 
-    def together(self, key: Key | None) -> Events:
+    def together(self, key: Key | None) -> Logged:
         queries = pl.DataFrame(self.queries, schema=_QUERY, orient="row")
         events = pl.DataFrame(self.events, schema=_EVENT, orient="row")
         queries, events = (self._dated(_pseudonymous(rows, key)) for rows in (queries, events))
-        named = (
-            pl.col("action")
-            .str.to_lowercase()
-            .replace_strict(ACTION_WORDS, default=None, return_dtype=pl.String)
-        )
+        queries = self._reject(queries, pl.col("request_id").is_null(), "query without a query_id")
+        hits = queries.explode("product_id", *_RANKED).drop_nulls("product_id")
+        itself = queries.with_columns(product_id=pl.lit(QUERY_ITSELF), **dict.fromkeys(_RANKED, pl.lit(None)))
+        seen, acted = self._sorted(events)
+        absent = pl.lit(None, dtype=pl.String)
+        parts = [
+            itself.with_columns(seen=pl.lit(value=False)),
+            hits.with_columns(seen=pl.lit(value=False)),
+            seen.with_columns(seen=pl.lit(value=True), **dict.fromkeys(("query_id", *_OF_RANK), absent)),
+        ]
+        listed = [part.select(pl.col(name).cast(dtype) for name, dtype in LISTED.items()) for part in parts]
+        return Logged(pl.concat(listed), acted)
+
+    def _sorted(self, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Impressions, and actions by our names."""
+        named = pl.col("action").str.to_lowercase()
+        named = named.replace_strict(ACTION_WORDS, default=None, return_dtype=pl.String)
         events = events.with_columns(named=named)
         others = events.filter(pl.col("named").is_null()).select("action")
         self.ledger.note("events", "action of another kind: left out", events, others, "reported")
         events = events.drop_nulls("named").with_columns(action="named")
         events = self._reject(events, pl.col("product_id").is_null(), "no product")
         seen = events.filter(pl.col("action") == "shown")
-        return Events(self._shown(queries, seen), self._actions(events.filter(pl.col("action") != "shown")))
+        seen = self._reject(seen, pl.col("request_id").is_null(), "impression without a query_id")
+        available = pl.max_horizontal("at", pl.coalesce("available_at", "at"))
+        acted = events.filter(pl.col("action") != "shown").with_columns(acted_at="at", available_at=available)
+        return seen, acted.select(ACTIONS.names())
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
-        rows = rows.with_columns(
-            _moments(rows[name]) for name in ("at", "available_at") if name in rows.columns
-        )
+        times = [name for name in ("at", "available_at") if name in rows.columns]
+        rows = rows.with_columns(_moments(rows[name]) for name in times)
         return self._reject(rows, pl.col("at").is_null(), "timestamp missing or unreadable")
-
-    def _shown(self, queries: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
-        """Lists of impressions, with what their query line says, and of query lines without impressions."""
-        queries = self._reject(queries, pl.col("request_id").is_null(), "query without a query_id")
-        again = ~pl.col("request_id").is_first_distinct()
-        queries = self._reject(queries, again, "query with the query_id of an earlier one")
-        seen = self._reject(seen, pl.col("request_id").is_null(), "impression without a query_id")
-        lists = queries.explode("product_id", *_RANKED).drop_nulls("product_id")
-        listed = lists.join(seen, on="request_id", how="anti")
-        about = queries.select("request_id", "query_id", asked="text")
-        seen = seen.join(about, on="request_id", how="left", maintain_order="left")
-        pair = ["request_id", "product_id"]
-        ranked = lists.unique(pair, keep="first").select(*pair, *_OF_RANK, place="position")
-        seen = seen.join(ranked, on=pair, how="left", maintain_order="left")
-        seen = _from_one(seen).with_columns(
-            text=pl.coalesce("asked", "text"), position=pl.coalesce("position", "place")
-        )
-        rows = pl.concat([frame.select(_LISTED) for frame in (_from_one(listed), seen)])
-        rows = with_chances(self._reject(rows, pl.col("position").is_null(), "position missing"), self.ledger)
-        rows = self._reject(rows, pl.col("position") < 1, "position negative")
-        of_list = pl.col("text", "session", "shopper").drop_nulls().first(), pl.col("at").min()
-        return rows.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
-
-    def _actions(self, events: pl.DataFrame) -> pl.DataFrame:
-        available = pl.max_horizontal("at", pl.coalesce("available_at", "at"))
-        return events.with_columns(available_at=available).rename({"at": "acted_at"})
 
     def _reject(self, rows: pl.DataFrame, bad: pl.Expr, reason: str) -> pl.DataFrame:
         return set_apart(rows, bad, reason, self.ledger)
@@ -235,7 +240,6 @@ _EVENT: dict[str, pl.DataType | type[pl.DataType]] = {
     "position": pl.Int32,
     "value": pl.Float64,
 }
-_LISTED = ["source", "at", *(name for name in SHOWN if name != "shown_at")]
 
 
 def _query(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -311,12 +315,6 @@ def _moments(texts: pl.Series) -> pl.Series:
 
 def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _from_one(shown: pl.DataFrame) -> pl.DataFrame:
-    """Positions that a source counts from 0 counted from 1."""
-    from_zero = pl.col("position").min().over("source") == 0
-    return shown.with_columns(pl.col("position") + from_zero.fill_null(value=False).cast(pl.Int32))
 
 
 def _pseudonymous(rows: pl.DataFrame, key: Key | None) -> pl.DataFrame:

@@ -29,6 +29,7 @@ from ltr.reporting.run_page.calibration import Calibration
 from ltr.reporting.run_page.examples import Example
 from ltr.reporting.run_page.first_screen import AddedSource, VerdictLine
 from ltr.reporting.run_page.query_gains import QueryLine
+from ltr.reporting.shown_lists import JUDGED_LISTS, shown_tables
 from ltr.reporting.words import feature_in_words, system_in_words
 from ltr.tuning.summary import tuning_section
 
@@ -41,6 +42,7 @@ class Report:
     changed or rejected rows. verdict: the model beside the best baseline of each kind of query, lines: the same in
     a sentence a kind; added: what each source adds; gains: by query. classified: None for all but pointwise rankers.
     importance: None for a ranker that cannot be explained; grades: the lowest and the highest.
+    shown: what is shown of lists as they are served; None for judged lists.
     """
 
     title: str
@@ -62,6 +64,8 @@ class Report:
     cleaning: Sequence[tuple[object, ...]] = ()
     examples: Sequence[Example] = ()
     grades: tuple[float, float] = field(default=(0.0, 1.0))
+    shown: Measurement | None = None
+    shown_convention: str = ""
 
 
 def write_report(folder: Path, report: Report) -> None:
@@ -79,6 +83,8 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
         "measurement": measured,
         "metrics": shown,
         "segments": _tables(measured, shown),
+        "shown_tables": shown_tables(report.shown) if report.shown else [],
+        "judged_lists": JUDGED_LISTS,
         "tests": segment_rows(verdict) if verdict else [],
         "fallen": [
             row for row in (segment_rows(verdict) if verdict else []) if row["says"].startswith("falls")

@@ -22,6 +22,7 @@ from ltr.evaluation.classification import Classification, classification, pooled
 from ltr.evaluation.gate import Verdict, judge
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.segments import query_segments
+from ltr.evaluation.shown import shown_convention
 from ltr.evaluation.systems import BEST
 from ltr.evaluation.tracking import track
 from ltr.explanation.contributions import reasons_for
@@ -76,6 +77,8 @@ def report_of(record: RunRecord) -> Report:
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
         examples=_examples(record, gains, rows),
+        shown=record.shown.measured if record.shown else None,
+        shown_convention=shown_convention(config.evaluation),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 
@@ -184,7 +187,9 @@ def _reasons(record: RunRecord, rows: EmbeddedDataset, asked: pl.DataFrame) -> R
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
     config, collection = record.config, record.prepared.collection
     fitted, schema = record.fitted, record.data.schema
+    lists = f"{record.config.lists.candidates} candidates a way" if record.shown else "the judged products"
     return [
+        ("lists", lists),
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
         ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),
         ("ranker", _settings(config.ranker)),

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.errors import InputError
 from features.sources.privacy import Key
 from ltr.serving.event_log import EventLog
-from ltr.serving.http import insight, operations, problems, routes
+from ltr.serving.http import insight, operations, problems, routes, team
 from ltr.serving.http.limits import SECURITY_HEADERS, Workers, check_host, check_token
 from ltr.serving.http.openapi import describe
 from ltr.serving.http.problems import RequestError
@@ -30,7 +30,7 @@ from ltr.serving.live_runs import LiveRuns
 from ltr.serving.settings import ServeSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "page"
-PATHS: tuple[ApiPath, ...] = (*routes.PATHS, *insight.PATHS, *operations.PATHS)
+PATHS: tuple[ApiPath, ...] = (*routes.PATHS, *insight.PATHS, *operations.PATHS, *team.PATHS)
 
 log = logging.getLogger(__name__)
 

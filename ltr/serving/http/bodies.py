@@ -112,6 +112,29 @@ class ExplainBody(Query):
     filters: dict[str, Values | Range] = Field({}, max_length=20)
 
 
+class BesideBody(Query):
+    """One query by two orders."""
+
+    filters: dict[str, Values | Range] = Field({}, max_length=20)
+    against: Id = Field("bm25", description="bm25, or the name of a run beside the one that serves")
+    size: int = Field(10, ge=1, le=MOST_SIZE)
+
+
+Judge = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+
+
+class GivenBody(Query):
+    """What a judge gave a query's products so far."""
+
+    judge: Judge
+
+
+class JudgeBody(GivenBody):
+    """Grades of a query's products by one judge; null takes one back."""
+
+    grades: dict[Id, Annotated[int, Field(ge=0, le=3)] | None] = Field(min_length=1, max_length=200)
+
+
 class Act(Body):
     """What was done with a product."""
 

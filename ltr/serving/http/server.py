@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from features.errors import InputError
 from features.sources.events import shown_record
 from features.sources.privacy import Key, pseudonym
+from ltr.serving.beside import OpenedRun
 from ltr.serving.event_log import EventLog
 from ltr.serving.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
 from ltr.serving.http import problems
@@ -27,6 +29,7 @@ from ltr.serving.http.bodies import Person
 from ltr.serving.http.limits import Workers, read_body
 from ltr.serving.http.metrics import Metrics
 from ltr.serving.http.problems import RequestError
+from ltr.serving.judgements import Judgements
 from ltr.serving.live_run import LiveRun
 from ltr.serving.live_runs import LiveRuns
 from ltr.serving.searching import Asked, Exploring, Found
@@ -50,7 +53,13 @@ class Server:
     quick_workers: Workers = field(default_factory=lambda: Workers(1, 64, "quick"))
     run_workers: Workers = field(default_factory=lambda: Workers(1, 0, "run"))
     metrics: Metrics = field(default_factory=Metrics)
+    beside: OpenedRun = field(default_factory=OpenedRun)
     stopping: bool = False
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """Read when it is first asked for."""
+        return Judgements(self.settings.judgements)
 
     def people(self, body: Person) -> dict[str, str | None]:
         """session and shopper as pseudonyms."""

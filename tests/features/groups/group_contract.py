@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from features.batch import Block, PairBatch, rows_of
+from features.batch import Block, PairBatch, QueryBatch, rows_of
 from features.groups.protocol import Group
 from features.index import CatalogueIndex
 from tests.features.groups.asking import asked
@@ -33,6 +33,18 @@ def check_group(
         alone = asked(group, catalogue, queries.filter(query_id=query), one)
         assert_frame_equal(alone, whole.filter(pairs["query_id"] == query), abs_tol=1e-5)
     _check_opened(group, catalogue, settings, queries, pairs, whole)
+    _check_finds(group, catalogue, queries)
+
+
+def _check_finds(group: Group, catalogue: CatalogueIndex, queries: pl.DataFrame) -> None:
+    """Each named way gives up to n products a query, sorted by query, only of those that pass."""
+    within = np.arange(len(catalogue)) % 2 == 0
+    found = group.find(QueryBatch(queries), 3, within)
+    assert len(found) == len(group.finds_by)
+    for hits in found:
+        assert (np.diff(hits.queries) >= 0).all()
+        assert max(np.bincount(hits.queries), default=0) <= 3
+        assert within[hits.items].all()
 
 
 def _check_matrix(

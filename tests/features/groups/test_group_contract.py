@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from features.batch import PairBatch
+from features.behaviour import BehaviourConfig, update_behaviour
 from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.image.plain import ColoursConfig, ColoursEncoder
@@ -19,6 +21,7 @@ from features.feature_schema import Feature, FeatureSchema
 from features.groups import protocol
 from features.groups.protocol import Arrays, Group, GroupSettings, known_groups, register
 from features.index import CatalogueIndex
+from features.sources.events import Events
 from ltr.demo.shop import DemoShopConfig, generate
 from tests.features.groups.group_contract import check_group
 
@@ -81,6 +84,20 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> CatalogueIndex:
     return CatalogueIndex.of(SHOP.products, encoders(folder), EmbeddingCache(folder), ("title", "category"))
 
 
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What some made-up shoppers did, as the behaviour group reads it."""
+    folder = tmp_path_factory.mktemp("counts")
+    lists = SHOP.judgements.join(SHOP.queries, on="query_id").select(
+        "product_id", "text", request_id="query_id", shown_at=pl.lit(datetime(2026, 3, 1)), position=pl.lit(1)
+    )
+    acted = lists.select("request_id", "product_id", acted_at="shown_at", available_at="shown_at")
+    events = Events(lists, acted.with_columns(action=pl.lit("click"), session="request_id").gather_every(3))
+    config = BehaviourConfig(store=str(folder), least_people=1)
+    update_behaviour(events, SHOP.products, config, moment=datetime(2026, 3, 3, tzinfo=UTC))
+    return folder
+
+
 def encoders(folder: Path) -> dict[str, Any]:
     text = TfidfEncoder(TfidfConfig(dimensions=16), folder)
     text.fit(SHOP.products["title"].to_list())
@@ -88,10 +105,13 @@ def encoders(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", [*known_groups(), "title_length"])
-def test_every_group_keeps_the_contract(kind: str, catalogue: CatalogueIndex, plugged: None) -> None:
+def test_every_group_keeps_the_contract(
+    kind: str, catalogue: CatalogueIndex, counts: Path, plugged: None
+) -> None:
     group = known_groups()[kind]
-    settings = {"min_products": 5} if kind == "shown_words" else {}
-    check_group(group, catalogue, group.settings.model_validate(settings), SHOP.queries)
+    settings = {"shown_words": {"min_products": 5}, "behaviour": {"store": str(counts)}}.get(kind, {})
+    queries = SHOP.queries.with_columns(at=pl.lit(datetime(2026, 3, 2)))
+    check_group(group, catalogue, group.settings.model_validate(settings), queries)
 
 
 def test_a_group_of_a_user_s_own_stands_in_the_table(plugged: None, tmp_path: Path) -> None:

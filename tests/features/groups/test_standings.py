@@ -81,3 +81,29 @@ def test_signed_zeros_are_equal_and_no_list_makes_nothing(kind: type) -> None:
     assert rank_share(np.array([0.0, -0.0, -1.0], dtype=kind), starts).tolist() == [2 / 3, 2 / 3, 0.5 / 3]
     nothing = np.zeros(0, dtype=kind)
     assert len(rank_share(nothing, np.array([0]))) == len(z_score(nothing, np.array([0]))) == 0
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from("abc"), VALUES, st.booleans()), min_size=1, max_size=30))
+def test_rows_that_do_not_count_move_nobody_and_stand_where_they_would(
+    rows: list[tuple[str, float | None, bool]],
+) -> None:
+    rows = sorted(rows, key=lambda row: row[0])
+    values = np.array([math.nan if value is None else value for _, value, _ in rows])
+    among = np.array([counts for _, _, counts in rows])
+    queries = np.array([ord(query) for query, _, _ in rows])
+    alone = {"rank": rank_share, "z": z_score}
+    found = {n: stand(values, list_starts(queries), among) for n, stand in alone.items()}
+    some = np.isin(queries, queries[among])
+    if among.any():
+        for name, stand in alone.items():  # to the last bit as without the others
+            expected = stand(values[among], list_starts(queries[among]))
+            np.testing.assert_array_equal(found[name][among], expected)
+    for name, stand in alone.items():
+        if not some.all():
+            expected = stand(values[~some], list_starts(queries[~some]))
+            np.testing.assert_array_equal(found[name][~some], expected)
+    for place in np.flatnonzero(some & ~among & ~np.isnan(values)):
+        peers = values[(queries == queries[place]) & among & ~np.isnan(values)]
+        expected = loop_rank(values[place], list(peers)) if len(peers) else 0.5
+        assert found["rank"][place] == pytest.approx(expected)

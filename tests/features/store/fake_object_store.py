@@ -7,11 +7,12 @@ holds the interpreter's lock while it waits for an answer. Requests not signed w
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 
 class FakeObjectStore(ThreadingHTTPServer):
@@ -39,6 +40,17 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(412)
         self.server.objects[name] = body
         return self._answer(200, etag=_etag(body))
+
+    def do_POST(self) -> None:
+        """Several deleted at once."""
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if not self._signed():
+            return self._answer(403)
+        keys = [unescape(key) for key in re.findall("<Key>(.*?)</Key>", body)]
+        for key in keys:
+            self.server.objects.pop(f"{self._name().rstrip('/')}/{key}", None)
+        gone = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+        return self._answer(200, f"<DeleteResult>{gone}</DeleteResult>".encode())
 
     def do_DELETE(self) -> None:
         self.server.objects.pop(self._name(), None)

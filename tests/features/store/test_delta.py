@@ -244,3 +244,39 @@ def test_latest_is_the_newest_by_its_own_clock_not_by_writing(store: FeatureStor
     store.write(PRICES, prices(("a", 1, 1.0)))
     keys = pl.DataFrame({"product_id": ["b", "c", "a", "a"]})
     assert price_list(store.latest(PRICES, keys)) == [1.0, None, 5.0, 5.0]
+
+
+# --- forgetting --------------------------------------------------------------------------------------
+
+
+def files_with(store: FeatureStore, product: str) -> list[str]:
+    """Data files of the view in which a product stands, whether a version names them or not."""
+    assert store.folder is not None
+    paths = [path for path in (store.folder / PRICES.name).iterdir() if path.is_file()]
+    return [path.name for path in paths if product in pl.read_parquet(path)["product_id"]]
+
+
+def test_what_is_forgotten_is_in_no_version_and_no_file(store: FeatureStore) -> None:
+    store.write(PRICES, prices(("a", 0, 1.0), ("b", 0, 2.0)), metadata={"config": "1"})
+    store.write(
+        PRICES, prices(("a", 0, 3.0), ("a", 1, 4.0), ("b", 0, 5.0))
+    )  # the later-written of two counts
+    assert store.folder is not None
+    prices(("a", 9, 9.0)).write_parquet(store.folder / PRICES.name / "part-of-a-killed-writer.parquet")
+    assert len(files_with(store, "a")) == 3
+    assert store.forget(PRICES, pl.col("product_id") == "a") == 3
+    assert files_with(store, "a") == []
+    assert price_list(store.read(PRICES)) == [5.0]
+    assert store.metadata(PRICES) == {"config": "1"}
+    with pytest.raises(InputError, match="missing or damaged"):
+        store.read(PRICES, version=1)
+    assert store.write(PRICES, prices(("c", 0, 6.0))) == 3
+    assert price_list(store.read(PRICES)) == [5.0, 6.0]
+
+
+def test_forgetting_nothing_still_leaves_the_newest_version_alone(store: FeatureStore) -> None:
+    store.write(PRICES, ROW)
+    store.write(PRICES, prices(("a", 0, 2.0)), mode="upsert")
+    assert store.forget(PRICES, pl.col("product_id") == "z") == 0
+    assert price_list(store.read(PRICES)) == [2.0]
+    assert len(files_with(store, "a")) == 1

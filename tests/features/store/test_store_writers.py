@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from features.errors import InputError
 from features.store import delta
 from features.store.delta import FeatureStore, FeatureView, WriteMode
 
@@ -141,3 +142,8 @@ def test_an_object_store_works_through_its_options(bucket: str) -> None:
     assert price_list(store.as_of(asked(("b", 1), ("a", 1)), [PRICES])) == [3.0, 2.0]
     assert price_list(store.read(PRICES, version=0)) == [1.0]
     assert store.metadata(PRICES) == {"config": "1"}
+    assert store.folder is None
+    assert store.forget(PRICES, pl.col("product_id") == "a") == 1
+    assert price_list(store.read(PRICES)) == [3.0]
+    with pytest.raises(InputError, match="missing or damaged"):
+        store.read(PRICES, version=0)

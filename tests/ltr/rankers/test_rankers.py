@@ -17,6 +17,7 @@ from ltr.rankers import (
     LightGBMConfig,
     LogisticConfig,
     MLPConfig,
+    NetworkAndTreesConfig,
     NeuralConfig,
     RankerConfig,
     XGBoostConfig,
@@ -60,7 +61,13 @@ NETWORKS = [
 LOGISTICS = [LogisticConfig(), LogisticConfig(objective="relevance", relevant_from=2)]
 register(RidgeConfig, RidgeRanker)
 PLUG_INS = [RidgeConfig()]
-CONFIGS = [*BOOSTERS, *BLENDS, *NETWORKS, *LOGISTICS, *PLUG_INS]
+BOTH: dict[str, Any] = {
+    "network": NeuralConfig(**{**LEARNS_FAST, "epochs": 6}, width=8),
+    "booster": LightGBMConfig(**SMALL, min_rows_per_leaf=5),
+    "folds": 2,
+}
+PAIRED = [NetworkAndTreesConfig(**BOTH), NetworkAndTreesConfig(**BOTH, objective="feature")]
+CONFIGS = [*BOOSTERS, *BLENDS, *NETWORKS, *PAIRED, *LOGISTICS, *PLUG_INS]
 every_booster = pytest.mark.parametrize(
     "config", BOOSTERS, ids=lambda config: f"{config.kind}-{config.objective}"
 )
@@ -341,7 +348,7 @@ def test_untrainable_data_is_told(config: RankerConfig) -> None:
 @every_ranker
 def test_one_judged_pair_is_learnt_from_without_harm(config: RankerConfig) -> None:
     one = Dataset.from_frame(world(queries=1, rows=1))
-    if config.objective in {"weighted", "stacking"}:
+    if config.objective in {"weighted", "stacking", "feature"}:
         with pytest.raises(InputError, match="at least 2 training queries"):
             make_ranker(config).fit(one)
     else:

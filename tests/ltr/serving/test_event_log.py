@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from features.behaviour import EventStore
 from features.sources.events import action_record, read_ubi, shown_record
 from features.sources.ledger import Ledger
 from features.store.delta import FeatureStore
-from ltr.serving.event_log import Carrier, EventLog, left_behind, stored_events
+from ltr.serving.event_log import Carrier, EventLog, left_behind
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=dt.UTC)
 WRITER = """
@@ -119,7 +120,7 @@ def test_full_files_are_closed_and_carried_once(tmp_path: Path) -> None:
         log.append("queries", [shown(number)])
         log.append("events", [acted(number)]).result(5)
     log.close()
-    events = stored_events(store)
+    events = EventStore(store).settled(Ledger())
     assert events.shown["request_id"].n_unique() == 30
     assert events.actions.height == 30
     carried = sorted((folder / "carried").iterdir())
@@ -128,8 +129,8 @@ def test_full_files_are_closed_and_carried_once(tmp_path: Path) -> None:
         again = folder / path.name
         again.write_bytes(path.read_bytes())
         carrier(again)
-    assert stored_events(store).shown.height == events.shown.height
-    assert stored_events(store).actions.height == events.actions.height
+    assert EventStore(store).settled(Ledger()).shown.height == events.shown.height
+    assert EventStore(store).settled(Ledger()).actions.height == events.actions.height
 
 
 def test_a_living_servers_files_are_left_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.encoders.nearest import heads, search
+from features.encoders.nearest import cells, heads, search
 from features.encoders.nearest.heads import Heads
 from features.encoders.nearest.search import VectorSearch
 from features.encoders.vectors import RowVectors, nearest
@@ -73,3 +73,94 @@ def test_axes_of_another_catalogue_bound_as_surely() -> None:
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     axes = np.linalg.qr(rng.normal(size=(16, 16)))[0][:, :5].astype(np.float32)
     assert (Heads.along(axes, made).bounds(made[:20]) >= made[:20] @ made.T - 1e-5).all()
+
+
+def drawn(count: int, seed: int) -> np.ndarray:
+    """Vectors in heaps."""
+    rng = np.random.default_rng(seed)
+    heaps = np.random.default_rng(0).normal(size=(30, 24))
+    made = heaps[rng.integers(0, 30, count)] + 0.6 * rng.normal(size=(count, 24))
+    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+def recall(made: VectorSearch, items: RowVectors, queries: RowVectors, within: np.ndarray | None) -> float:
+    passing = items if within is None else RowVectors(items.vectors, np.where(within, items.rows, -1))
+    found, expected = made.nearest(queries, 20, within), nearest(queries, passing, 20)
+    assert (np.diff(found.queries) >= 0).all()
+    theirs = dict(zip(zip(found.queries, found.items, strict=True), found.cosines, strict=True))
+    ours = dict(zip(zip(expected.queries, expected.items, strict=True), expected.cosines, strict=True))
+    both = ours.keys() & theirs.keys()
+    assert all(ours[key] == theirs[key] for key in both)
+    return len(both) / len(ours)
+
+
+@pytest.fixture
+def in_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small catalogue counts as a very large one, of which few cells are opened."""
+    pytest.importorskip("faiss")
+    for name, value in {"_OPENED": 20, "_MET": 600, "_SPARE": 20}.items():
+        monkeypatch.setattr(cells, name, value)
+    monkeypatch.setattr(search, "_MANY_VECTORS", 1000)
+    monkeypatch.setattr(search, "_FEW_VECTORS", 50)
+
+
+@pytest.mark.usefixtures("in_cells")
+@pytest.mark.parametrize("share", [None, 0.5, 0.1, 0.03, 0.001, "not the nearest heaps"])
+def test_cells_find_nearly_all_under_any_filter(share: float | str | None) -> None:
+    items = RowVectors(drawn(4000, 0), np.random.default_rng(2).integers(-1, 4000, 5000))
+    queries = RowVectors(drawn(40, 1), np.arange(40))
+    made = VectorSearch.of(items)
+    assert made._cells is not None
+    within: np.ndarray | None = None
+    if isinstance(share, float):
+        within = np.random.default_rng(3).random(5000) < share
+    elif share is not None:  # just the heaps that the query lies nearest to are turned away
+        queries = RowVectors(queries.vectors[:1], np.zeros(1, dtype=np.int64))
+        centres = np.random.default_rng(0).normal(size=(30, 24))
+        near = np.argsort(-(centres @ queries.vectors[0]))[:5]
+        within = ~np.isin(np.argmax(items.vectors[items.rows] @ centres.T, axis=1), near)
+    assert recall(made, items, queries, within) > (0.85 if isinstance(share, str) else 0.97)
+    opened = VectorSearch.from_arrays(items, made.arrays())
+    found, again = (one.nearest(queries, 20, within) for one in (made, opened))
+    assert [part.tolist() for part in found] == [part.tolist() for part in again]
+
+
+@pytest.mark.usefixtures("in_cells")
+@pytest.mark.parametrize(("gone", "new"), [(0, 0), (5, 0), (0, 5), (5, 5), (300, 20), (20, 300)])
+def test_after_changes_cells_find_as_well_as_made_anew(gone: int, new: int) -> None:
+    before, seed = drawn(2000, 0), gone + new
+    rng = np.random.default_rng(seed)
+    kept = np.sort(rng.permutation(2000)[gone:])
+    order = rng.permutation(len(kept) + new)
+    after = np.concatenate([before[kept], drawn(new, seed + 1)])[order]
+    same = np.concatenate([kept, np.full(new, -1)])[order]
+    items, queries = RowVectors(after, np.arange(len(after))), RowVectors(drawn(20, 1), np.arange(20))
+    first = VectorSearch.of(RowVectors(before, np.arange(2000)))
+    changed = first.changed(items, same)
+    assert changed._cells is not None
+    assert first._cells is not None
+    np.testing.assert_array_equal(changed._cells.cell, cells._assigned(after, first._cells.centroids))
+    assert recall(changed, items, queries, None) > recall(VectorSearch.of(items), items, queries, None) - 0.03
+    assert recall(first, RowVectors(before, np.arange(2000)), queries, None) > 0.95, "the old one is whole"
+
+
+def test_centroids_are_fitted_anew_for_a_catalogue_of_another_size() -> None:
+    pytest.importorskip("faiss")
+    first = cells.Cells.of(drawn(500, 0))
+    grown = drawn(1500, 1)
+    changed = first.changed(grown, np.full(1500, -1))
+    assert changed.fitted == 1500
+    assert len(changed.centroids) > len(first.centroids)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 99), st.integers(0, 40), st.integers(0, 40))
+def test_heads_after_changes_find_what_a_whole_scan_finds(seed: int, gone: int, new: int) -> None:
+    before = drawn(60, 0) * (np.arange(24) < 6)
+    before = (before / np.linalg.norm(before, axis=1, keepdims=True)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    kept = rng.permutation(60)[gone:]
+    after, same = np.concatenate([before[kept], drawn(new, seed)]), np.concatenate([kept, np.full(new, -1)])
+    items, queries = RowVectors(after, np.arange(len(after))), RowVectors(drawn(5, 1), np.arange(5))
+    found = VectorSearch.of(RowVectors(before, np.arange(60))).changed(items, same).nearest(queries, 7)
+    assert [part.tolist() for part in found] == [part.tolist() for part in nearest(queries, items, 7)]

@@ -1,0 +1,37 @@
+"""The views that hold what was counted, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import polars as pl
+
+from features.behaviour.catalogue_changes import CHANGING, view_of
+from features.behaviour.counting import LEVELS
+from features.store import FeatureStore, FeatureView
+
+COUNTED = {level: FeatureView(f"behaviour_{level}", keys=keys) for level, keys in LEVELS.items()}
+
+
+def write_counts(
+    store: FeatureStore,
+    level: str,
+    rows: pl.DataFrame,
+    notes: Mapping[str, str],
+    kept_before: datetime | None,
+) -> None:
+    """In place of the level's earlier counts, but for those before `kept_before`, whose events are deleted."""
+    view = COUNTED[level]
+    if kept_before is not None and store.exists(view):
+        earlier = store.read(view).filter(pl.col("available_at") < kept_before)
+        if earlier.schema == rows.schema:
+            rows = pl.concat([earlier, rows.filter(pl.col("available_at") >= kept_before)])
+    store.write(view, rows, mode="overwrite", metadata=notes)
+
+
+def versions(root: str) -> dict[str, int]:
+    """Of every table that behaviour features are read from, by name; none that is not there."""
+    store = FeatureStore(root)
+    views = [*COUNTED.values(), *(view_of(column) for column in CHANGING)]
+    return {view.name: store.version(view) for view in views if store.exists(view)}

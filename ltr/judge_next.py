@@ -1,0 +1,42 @@
+"""python -m ltr.judge_next --run RUN [--against OTHER] --count 50 --out next.csv
+
+Which products to judge next: of those that a run shows and nobody has judged, the ones whose grades would move its
+nDCG, or its difference to another run's, the most. The CSV has an empty column `grade`; filled in, it is read as
+judgements like any other file of them (ltr.evaluate --judgements, or data.judgements of a config).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ltr.config import command_line, output
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
+    arguments = command_line.parser(__doc__, config=False, json=True)
+    arguments.add_argument("--run", type=Path, required=True, help="a folder that ltr.train wrote")
+    arguments.add_argument("--against", type=Path, help="another run over the same queries")
+    arguments.add_argument("--count", type=int, default=50, help="how many products; default: 50")
+    arguments.add_argument("--out", type=Path, help="the CSV to write")
+    given = command_line.read_words(arguments, argv)[0]
+
+    from ltr.runs.judging import next_to_judge
+
+    found = next_to_judge(given.run, given.against, given.count)
+    if given.out:
+        found.write_csv(given.out)
+        output.say(f"wrote: {found.height:,} products to {given.out}; fill in their grades")
+    elif given.json:
+        output.write_json(found.to_dicts())
+    else:
+        output.show("to judge next", found.columns, found.rows())
+    return found
+
+
+if __name__ == "__main__":
+    command_line.run(main)

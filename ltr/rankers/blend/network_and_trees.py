@@ -1,0 +1,199 @@
+"""Model-level fusion beside trees: one network over the vectors, one booster over the numbers, joined list by list.
+
+They err on different products: the network reads what no cosine keeps of the vectors, the trees what no smooth
+function keeps of prices and counts. How much either counts is learnt on the training queries, each scored by models
+that were fitted without it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import AfterValidator, Field
+
+from features.feature_schema import Feature, FeatureSchema
+from ltr.data.dataset import Dataset
+from ltr.data.gains import gains_of
+from ltr.rankers.blend.score_fusion import learn_weights, weighted
+from ltr.rankers.boosters.boosted import HISTORY, BoostedConfig, bad_data
+from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig
+from ltr.rankers.lists import z_scores
+from ltr.rankers.networks.network_settings import NetworkConfig, NeuralConfig
+from ltr.rankers.out_of_fold import out_of_fold
+from ltr.rankers.protocol import Ranker, RankerSettings
+from ltr.rankers.registry import RankerConfig, load_ranker, make_ranker, register
+
+EMBEDDING = "embedding"  # the group of features that only the network reads
+SCORE = Feature("network.score")
+
+FitAndScore = Callable[[Dataset, Dataset], np.ndarray]
+
+
+def _a_network(settings: RankerSettings) -> RankerSettings:
+    fits = isinstance(settings, NetworkConfig)
+    if not fits:
+        raise ValueError("a network (kind neural or mlp)")
+    return settings
+
+
+def _a_booster(settings: RankerSettings) -> RankerSettings:
+    fits = isinstance(settings, BoostedConfig) and settings.kind != "blend"
+    if not fits:
+        raise ValueError("a booster (kind lightgbm, xgboost or catboost)")
+    return settings
+
+
+class NetworkAndTreesConfig(RankerSettings):
+    """weighted: z-scores of both within the list, each with its share; feature: the network's as one of the trees'.
+
+    The trees read every feature but the vectors themselves (`embedding.*`, made by the config's `embeddings`).
+    """
+
+    packages: ClassVar[tuple[str, ...]] = NeuralConfig.packages
+    extra: ClassVar[str] = NeuralConfig.extra
+
+    kind: Literal["network_and_trees"] = "network_and_trees"
+    objective: Literal["weighted", "feature"] = "weighted"
+    network: Annotated[RankerConfig, AfterValidator(_a_network)] = NeuralConfig()
+    booster: Annotated[RankerConfig, AfterValidator(_a_booster)] = LightGBMConfig()
+    folds: int = Field(5, ge=2, description="parts of the training queries that are scored out of fold")
+    stop_at: int = Field(10, ge=1, description="the k of the nDCG@k that the shares are learnt by")
+    seed: int = Field(0, ge=0, lt=2**30, description="deals the training queries to the folds")
+
+    def check(self, schema: FeatureSchema) -> None:
+        """As the booster checks its own settings."""
+        self.booster.check(_numbers(schema))
+
+
+class NetworkAndTreesRanker:
+    """See NetworkAndTreesConfig. shares: (2,) of the network and of the trees, sum 1; of `feature` none are learnt.
+
+    schema: the features it was fitted on. history: that of the trees.
+    """
+
+    def __init__(self, config: NetworkAndTreesConfig | None = None) -> None:
+        self.config = config or NetworkAndTreesConfig()
+        self.schema = FeatureSchema(())
+        self.history = pl.DataFrame(schema=HISTORY)
+        self.shares = np.full(2, 0.5)
+        self._network: Ranker = make_ranker(self.config.network)
+        self._trees: Ranker = make_ranker(self.config.booster)
+
+    @property
+    def best_iteration(self) -> int:
+        """Trees kept."""
+        return self._trees.best_iteration
+
+    def fit(self, train: Dataset, validation: Dataset | None = None) -> None:
+        """Train both, and learn their shares out of fold, or the trees with the network's out-of-fold score.
+
+        Raises InputError for settings, data or a device that either cannot be trained with.
+        """
+        validation = validation if validation is not None and len(validation.groups) else None
+        self.schema = train.schema
+        self._network.fit(train, validation)
+        if len(train.groups) < 2:
+            raise bad_data("at least 2 training queries", "1: none is left to score", "judge more queries")
+        if self.config.objective == "feature":
+            own = out_of_fold(train, self.config.folds, self.config.seed, self._fit_network(validation))
+            beside = validation and _with_score(validation, self._network.score(validation))
+            self._trees.fit(_with_score(train, own), beside)
+        else:
+            self._trees.fit(_booster_part(train), validation and _booster_part(validation))
+            both = out_of_fold(train, self.config.folds, self.config.seed, self._fit_both(validation))
+            lists = train.judged()
+            standing = z_scores(both, train.groups)[train.is_judged]
+            gains = gains_of(lists.grades, self.config.gain)
+            self.shares = learn_weights(standing, gains, lists.groups, self.config.stop_at)
+        self.history = self._trees.history
+
+    def score(self, data: Dataset) -> np.ndarray:
+        """Scores (n,) float64 in the order of `data.frame`: higher is better, comparable within a query only.
+
+        Raises InputError when the features are not those of training.
+        """
+        if data.schema != self.schema:
+            self.schema.check(data.frame, "table to score")
+        if not len(data.X):
+            return np.empty(0)
+        network = self._network.score(data)
+        if self.config.objective == "feature":
+            return self._trees.score(_with_score(data, network))
+        both = np.column_stack([network, self._trees.score(_booster_part(data))])
+        return weighted(z_scores(both, data.groups), self.shares)
+
+    def save(self, folder: Path) -> None:
+        """Write ranker.json, and either model in a folder of its own."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._network.save(folder / "network")
+        self._trees.save(folder / "trees")
+        about = {
+            "config": self.config.model_dump(mode="json"),
+            "features": json.loads(self.schema.to_json()),
+            "shares": self.shares.tolist(),
+        }
+        (folder / "ranker.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote; scores are equal to the last bit. ValueError for files that do not fit together."""
+        about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
+        ranker = cls(NetworkAndTreesConfig.model_validate(about["config"]))
+        ranker.schema = FeatureSchema.from_json(json.dumps(about["features"]))
+        ranker.shares = np.array(about["shares"], dtype=np.float64)
+        if ranker.shares.shape != (2,) or not np.isfinite(ranker.shares).all():
+            raise ValueError("other shares than two numbers")
+        ranker._network, ranker._trees = load_ranker(folder / "network"), load_ranker(folder / "trees")
+        own = _numbers(ranker.schema).features
+        expected = (*own, SCORE) if ranker.config.objective == "feature" else own
+        if ranker._network.schema != ranker.schema or ranker._trees.schema.features != expected:
+            raise ValueError("models of other features than the ranker's")
+        ranker.history = ranker._trees.history
+        return ranker
+
+    def _fit_network(self, validation: Dataset | None) -> FitAndScore:
+        def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
+            network = make_ranker(self.config.network)
+            network.fit(kept, validation)
+            return network.score(left_out)
+
+        return fit_and_score
+
+    def _fit_both(self, validation: Dataset | None) -> FitAndScore:
+        fit_network = self._fit_network(validation)
+
+        def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
+            trees = make_ranker(self.config.booster)
+            trees.fit(_booster_part(kept), validation and _booster_part(validation))
+            return np.column_stack([fit_network(kept, left_out), trees.score(_booster_part(left_out))])
+
+        return fit_and_score
+
+
+def _numbers(schema: FeatureSchema) -> FeatureSchema:
+    """What the trees read; all, where there is nothing but vectors."""
+    found = FeatureSchema(tuple(f for f in schema.features if f.group != EMBEDDING))
+    return found if found.features else schema
+
+
+def _booster_part(data: Dataset) -> Dataset:
+    return data.select(_numbers(data.schema))
+
+
+def _with_score(data: Dataset, scores: np.ndarray) -> Dataset:
+    """What the trees read, and the network's score as a z-score of its list: those of two networks share no scale."""
+    part = _booster_part(data)
+    standing = z_scores(scores[:, None], data.groups).astype(np.float32)
+    frame = part.frame.with_columns(pl.Series(SCORE.name, standing[:, 0]))
+    schema = FeatureSchema((*part.schema.features, SCORE))
+    X = np.ascontiguousarray(np.hstack([part.X, standing.astype(part.X.dtype)]))
+    return replace(part, frame=frame, schema=schema, X=X)
+
+
+register(NetworkAndTreesConfig, NetworkAndTreesRanker)

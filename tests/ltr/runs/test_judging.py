@@ -1,0 +1,62 @@
+"""What to judge next: a world in which the most telling product is known, and the command's file read back."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.errors import InputError
+from ltr import judge_next as command
+from ltr.pipeline.judging import EXPECTED, judge_next
+from ltr.runs.judging import next_to_judge
+from tests.ltr.conftest import Trained
+
+
+def shown(**lists: str) -> pl.DataFrame:
+    rows = [(query, product, place) for query, ids in lists.items() for place, product in enumerate(ids, 1)]
+    return pl.DataFrame(rows, schema=["query_id", "product_id", "rank"], orient="row")
+
+
+JUDGED = pl.DataFrame({"query_id": ["q", "q", "r"], "product_id": ["x", "y", "x"], "grade": [3.0, 0.0, 1.0]})
+
+
+def test_what_both_show_at_one_place_tells_nothing() -> None:
+    found = judge_next(shown(q="abcx"), shown(q="abdy"), JUDGED, 9, 10, "exp")
+    assert found["product_id"].to_list() == ["c", "d"]
+    assert found["grade"].null_count() == 2
+    assert found["rank"].to_list() == [3, None]
+
+
+def test_the_change_is_that_of_the_places() -> None:
+    found = judge_next(shown(q="ab"), shown(q="ba"), JUDGED, 9, 10, "exp")
+    assert found[EXPECTED][0] == found[EXPECTED][1]
+    alone = judge_next(shown(q="ab"), None, JUDGED, 9, 10, "exp")
+    assert alone["product_id"].to_list() == ["a", "b"]
+    assert alone[EXPECTED][0] / alone[EXPECTED][1] == pytest.approx(math.log2(3))
+
+
+def test_a_query_with_little_to_gain_moves_more_and_deep_places_not_at_all() -> None:
+    found = judge_next(shown(q="a", r="a"), shown(q="b", r="b"), JUDGED, 1, 10, "exp")
+    assert found["query_id"].to_list() == ["r"], "its ideal is a grade of 1: a new product moves it more"
+    assert judge_next(shown(q="xa"), shown(q="xb"), JUDGED, 9, 1, "exp").is_empty()
+
+
+def test_the_command_writes_a_file_that_is_read_back(trained: Trained, tmp_path: Path) -> None:
+    out = tmp_path / "next.csv"
+    found = command.main(["--run", str(trained.run), "--count", "7", "--out", str(out)])
+    told = pl.read_csv(out, infer_schema=False)
+    assert told.height == found.height == 7
+    assert {"query_id", "product_id", "grade", "text", "title"} <= set(told.columns)
+    filled = told.with_columns(grade=pl.lit(2.0)).select("query_id", "product_id", "grade")
+    after = next_to_judge(trained.run, None, 7, filled)
+    assert after.join(filled, on=["query_id", "product_id"], how="semi").is_empty()
+    assert next_to_judge(trained.run, trained.run, 7).is_empty(), "a run differs in nothing from itself"
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "--count: expected 1 or more")])
+def test_bad_words_are_one_line(trained: Trained, count: int, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        next_to_judge(trained.run, None, count)

@@ -1,0 +1,105 @@
+"""From a shop's log to its features and back out again, by the commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from features.build import FeatureBuilder
+from features.errors import InputError
+from features.sources.events import write_ubi
+from ltr import erase_person, ingest_events
+from ltr.config.tree import read_config
+from ltr.pipeline.prepare import prepare
+from tests.features.behaviour.world import DAYS, PRODUCTS, START, make_events
+
+END = (START + timedelta(days=DAYS)).isoformat()
+CONFIG = """
+name: shop
+data:
+  kind: catalogue
+  products: {path: products.csv, columns: {}}
+  queries: {path: queries.csv, columns: {at: at}}
+  judgements: {path: judgements.csv}
+  events: {path: log}
+features: {similarity: false, shown_words: false, behaviour: {windows: [7], least_people: 3, store: STORE/store}}
+store: {root: STORE/store}
+cache: {folder: STORE/cache}
+runs: STORE/runs
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    PRODUCTS.write_csv(tmp_path / "products.csv")
+    at = [START + timedelta(days=20, hours=5), START - timedelta(days=1)]
+    queries = pl.DataFrame({"query_id": ["q1", "q2"], "text": ["red hat", "bag"], "at": at})
+    queries.with_columns(pl.col("at").dt.to_string("iso")).write_csv(tmp_path / "queries.csv")
+    pairs = pl.DataFrame({"query_id": ["q1", "q2"]}).join(PRODUCTS.select("product_id"), how="cross")
+    pairs.with_columns(grade=pl.int_range(pl.len()) % 3).write_csv(tmp_path / "judgements.csv")
+    write_ubi(make_events(), tmp_path / "log")
+    (tmp_path / "shop.yaml").write_text(CONFIG.replace("STORE", str(tmp_path)))
+    return tmp_path
+
+
+def test_a_log_becomes_features_of_the_time_at_which_each_query_was_asked(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--config", str(shop / "shop.yaml"), "--until", END]
+    ingest_events.main([*words, "--json"])
+    said = json.loads(capsys.readouterr().out)
+    assert said["read"]
+    assert said["counts"]["product"]
+    ingest_events.main(words)
+    assert "read 0 new rows" in capsys.readouterr().out
+    table = prepare(read_config(shop / "shop.yaml")).table.frame
+    early = table.filter(query_id="q2").select(pl.col("^behaviour.product_.*$"))
+    assert early.null_count().row(0) == (early.height,) * early.width, (
+        "before the first event nothing is known"
+    )
+    known = table.filter(query_id="q1")["behaviour.product_popularity_7d"]
+    assert known.count() > 6
+    first = prepare(read_config(shop / "shop.yaml"))
+    assert first.from_store
+    ingest_events.main([*words[:-1], (START + timedelta(days=DAYS + 1)).isoformat()])
+    assert not prepare(read_config(shop / "shop.yaml")).from_store, "other counts are other features"
+
+
+def test_serving_knows_what_is_known_now(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ingest_events.main(["--config", str(shop / "shop.yaml"), "--until", END])
+    config = read_config(shop / "shop.yaml")
+    builder = FeatureBuilder(PRODUCTS, config.features.model_copy(update={"lexical": None}), {})
+    asked = pl.DataFrame({"query_id": ["q"], "text": ["Red hat"], "at": [datetime.now(UTC)]})
+    pairs = asked.select("query_id").join(PRODUCTS.select("product_id"), how="cross")
+    found = builder.build(asked, pairs).frame
+    assert found["behaviour.query_popularity_7d"].count()
+    assert "run ingest_events again" in caplog.text
+
+
+def test_a_person_is_erased_by_the_command(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--config", str(shop / "shop.yaml")]
+    ingest_events.main([*words, "--until", END])
+    person = make_events().shown["shopper"].drop_nulls()[0]
+    assert any(person in path.read_text() for path in (shop / "log").iterdir())
+    erase_person.main([person, *words])
+    assert not any(person in path.read_text() for path in (shop / "log").iterdir())
+    (shop / "runs").mkdir()
+    (shop / "runs" / "note").write_text(person)
+    with pytest.raises(SystemExit) as ended:
+        erase_person.main([person, *words])
+    assert ended.value.code == 1
+
+
+def test_without_events_it_says_so(shop: Path) -> None:
+    text = (shop / "shop.yaml").read_text().replace("  events: {path: log}\n", "")
+    (shop / "shop.yaml").write_text(text)
+    with pytest.raises(InputError, match="--log FOLDER"):
+        ingest_events.main(["--config", str(shop / "shop.yaml")])
+    with pytest.raises(InputError, match="an ISO time"):
+        ingest_events.main(
+            ["--config", str(shop / "shop.yaml"), "--log", str(shop / "log"), "--until", "noon"]
+        )
