@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/python -m ltr.build_features
 	$(BIN)/python -m ltr.train --objective lambdarank --ranker xgboost
 	$(BIN)/python -m ltr.train --objective lambdarank --ranker lightgbm
-	@echo "open runs/demo-lightgbm/report.html and runs/demo-xgboost/report.html"
+	@echo "open runs/demo-lightgbm/report.html and runs/demo-xgboost/report.html, or search: $(BIN)/shop-ltr serve"
 
 settings: .venv/installed
 	$(BIN)/python -c "from pathlib import Path; from ltr.config.settings_schema import write; write(Path('docs/settings.md'))"

@@ -16,6 +16,8 @@ SCRIPTS = (
     *(
         "fusion",
         "transfer",
+        "few_judgements",
+        "adapted",
         "tuning",
         "text_speed",
         "image_speed",

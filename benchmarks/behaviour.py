@@ -238,8 +238,8 @@ def price() -> dict[str, Any]:
             how="left",
         )
         scores = {
-            "all purchases": plain.sort("product_id")["len"].fill_null(0).to_numpy(),
-            "people who bought": people.sort("product_id")["len"].fill_null(0).to_numpy(),
+            "all purchases": plain.sort("product_id")["len"].cast(pl.Int64).fill_null(0).to_numpy(),
+            "people who bought": people.sort("product_id")["len"].cast(pl.Int64).fill_null(0).to_numpy(),
             f"people, each for {KEYS_OF_ONE} articles at most": counts(before, known, None),
         }
         for name, score in scores.items():

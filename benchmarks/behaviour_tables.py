@@ -13,8 +13,10 @@ def behaviour(found: dict[str, Any]) -> Iterator[str]:
     if "cold_start" in found:
         yield from cold_start(found["cold_start"])
         yield from hm_price(found["price"])
-    yield "\nA made-up shop of 500 products (true popularity as 1 / rank), each person buys 5: nDCG@10 of the order by "
-    yield "noisy counts, gains the true popularity.\n"
+    yield (
+        "\nA made-up shop of 500 products (true popularity as 1 / rank), each person buys 5: nDCG@10 of the order by "
+        "noisy counts, gains the true popularity.\n"
+    )
     names = [name for name in found["price_by_people"][0] if name != "people"]
     yield f"| people | {' | '.join(names)} |\n|---:|{'---:|' * len(names)}"
     for row in found["price_by_people"]:

@@ -42,7 +42,7 @@ from ltr.tuning.journal import Journal
 SMALL = [
     *("--data.products", "90", "--data.queries", "40", "--data.judged_per_query", "15"),
     *("--encoders", "{text: {kind: tfidf, dimensions: 16}}", "--ladder", "[]"),
-    *("--ranker.trees", "10", "--ranker.threads", "1", "--split.folds", "2"),
+    *("--ranker.trees", "10", "--ranker.bags", "1", "--ranker.threads", "1", "--split.folds", "2"),
     *("--evaluation.bootstrap.resamples", "100"),
 ]
 VIEW = FeatureView("pairs", keys=("query_id", "product_id"), available_at=None)

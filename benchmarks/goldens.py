@@ -29,7 +29,7 @@ TINY = [
     *("--data.products", "90", "--data.queries", "40", "--data.judged_per_query", "15"),
     *("--encoders", "{text: {kind: tfidf, dimensions: 32}, image: {kind: torchvision, backbone: resnet18, "
       "weights: random, size: 32, threads: 1}}"),
-    *("--ranker.trees", "20", "--ranker.threads", "1", "--split.folds", "3"),
+    *("--ranker.trees", "20", "--ranker.bags", "1", "--ranker.threads", "1", "--split.folds", "3"),
     *("--evaluation.bootstrap.resamples", "200"),
 ]  # fmt: skip
 SETS: dict[str, list[str]] = {"demo_tiny": TINY, "demo": [], "esci": [], "fashion_cut": []}

@@ -143,11 +143,56 @@ def transfer(found: dict[str, Any]) -> Iterator[str]:
     yield "Queries needed: with a power of 80 %, if the difference is the one seen."
 
 
+def few_judgements(found: dict[str, Any]) -> Iterator[str]:
+    """A row a set and number of training queries."""
+    yield "\n## Few judgements: never below the best cosine?\n"
+    yield (
+        f"{found['convention']} Training queries drawn {found['draws']} times, the others tested; a query's value is "
+        f"its mean over the draws; {found['bags']} bags of 100 trees. Against the best single cosine of the training "
+        "queries:\n"
+    )
+    yield "| set | training queries | the cosine | system | nDCG@10 | by [95 %] | p |"
+    yield "|---|---:|---:|---|---:|---:|---:|"
+    for name, rows in found["sets"].items():
+        for row in rows:
+            yield (
+                f"| {name} | {row['size']} | {figure(row['mean_b'])} | {row['system']} | {figure(row['mean_a'])} "
+                f"| {difference(row)} | {figure(row['p_value'], 4)} |"
+            )
+    yield from told(found)
+
+
+def adapted(found: dict[str, Any]) -> Iterator[str]:
+    """The adapted cosine alone, then as a feature."""
+    yield "\n## Cosines adapted to the judgements\n"
+    yield f"{found['convention']} Query and title by a frozen encoder.\n"
+    yield "| what | queries | without | with | by [95 %] | p |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for name, row in found["cosines"].items():
+        yield f"| {name}, the cosine alone, out of fold | {_compared(row)}"
+    for what, row in found["models"].items():
+        yield f"| fashion, {what} | {_compared(row)}"
+    yield from told(found)
+
+
+def _compared(row: dict[str, Any]) -> str:
+    means = f"{figure(row['mean_b'])} | {figure(row['mean_a'])}"
+    return f"{row['queries']:,} | {means} | {difference(row)} | {figure(row['p_value'], 4)} |"
+
+
+def told(found: dict[str, Any]) -> Iterator[str]:
+    """What was done otherwise than the command does it."""
+    yield ""
+    yield from (f"- {line}" for line in found.get("told", ()))
+
+
 FUSION = ("fashion_aligned", "esci", "icecat", "demo")
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "photos": photos,
     "grocery": grocery,
     **{f"fusion_{name}": fusion for name in FUSION},
     "transfer": transfer,
+    "few_judgements": few_judgements,
+    "adapted": adapted,
     "tuning": tuning,
 }

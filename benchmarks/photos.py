@@ -120,7 +120,7 @@ def out_of_fold(config: Config) -> list[dict[str, Any]]:
     rows = EmbeddedDataset(Dataset.from_frame(prepared.table.frame, prepared.schema))
     folds = make_folds(FoldsConfig(), queries, rows.data.frame["query_id"])
     thinned = ThinnedCatalogue(config, prepared, rows).thinned()
-    _, scores = score_systems(config, rows, folds, thinned=thinned)
+    _, scores, _ = score_systems(config, rows, folds, thinned=thinned)
     compared = {"text": WITHOUT, "image": "photo–title cosine"}
     found = []
     for column, baseline in compared.items():

@@ -35,7 +35,7 @@ def have(*names: str) -> bool:
 
 def have_aligned_encoder(config: str) -> bool:
     """Whether the image encoder that `configs/CONFIG.yaml` names is fitted; says how where it is not."""
-    if (ROOT / "aligned encoders" / "fashion").exists():
+    if (ROOT / "fitted" / "fashion").exists():
         return True
     print(f"skipped: no aligned encoder; first python -m ltr.fit_encoder --config configs/{config}.yaml")
     return False

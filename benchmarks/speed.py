@@ -29,8 +29,8 @@ def main() -> None:
     data = made_up_data()
     shape = {"queries": QUERIES, "rows": len(data.X), "features": FEATURES, "trees": TREES, "turns": TURNS}
     figures = {
-        "lightgbm": compare(data, LightGBMConfig(trees=TREES, threads=2), bare_lightgbm),
-        "xgboost": compare(data, XGBoostConfig(trees=TREES, threads=2), bare_xgboost),
+        "lightgbm": compare(data, LightGBMConfig(trees=TREES, bags=1, threads=2), bare_lightgbm),
+        "xgboost": compare(data, XGBoostConfig(trees=TREES, bags=1, threads=2), bare_xgboost),
     }
     record.write(
         "training_overhead", "python -m benchmarks.speed", {"data": shape, "ratio_to_bare_library": figures}

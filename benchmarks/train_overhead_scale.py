@@ -78,7 +78,7 @@ def write_set(folder: Path, pairs: int) -> Path:
         "name": "made_up",
         "data": {"kind": "svmlight", "files": files},
         "split": {"kind": "column", "validation": ["validation"]},
-        "ranker": {"kind": "lightgbm", "objective": "lambdarank", "threads": 1, "trees": 100},
+        "ranker": {"kind": "lightgbm", "objective": "lambdarank", "threads": 1, "trees": 100, "bags": 1},
     }
     config = folder / "made_up.yaml"
     config.write_text(yaml.safe_dump(tree), encoding="utf-8")

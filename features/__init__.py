@@ -11,6 +11,7 @@ progress              How far a long piece of work is, said through logging
 installed             Packages that only some settings need, asked for before they are imported
 kinds                 Open families of settings: each `kind` that a config can name, and what makes it
 errors                The one error that a person can mend
+behaviour/            What shoppers did: kept as a set of rows, counted as of each midnight, erased on demand
 sources/              The user's files or frames → clean canonical tables
 media/                Photos and other files: which columns hold them, what can be read
 words/                Tokens, counts, BM25, measures, price limits, brand names

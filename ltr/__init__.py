@@ -13,6 +13,8 @@ compare_fusion        Features, decisions or one network: which fusion wins wher
 settings              Every setting, its default and what it is
 fit_encoder           An image encoder or a quick text encoder fitted on the shop's own catalogue
 experiment            Is a new ranker better for shoppers? Plans, A/B tests, interleaving, off-policy
+ingest_events         What shoppers did, from the log into the store, counted for features
+erase_person          One person out of log, store, counts and all versions
 config/               One strict tree of settings, YAML, the command line
 data/                 Datasets, splits, gains, the data doctor's checks
 demo/                 The embedded shop whose right answers are known

@@ -28,6 +28,8 @@ class Dataset:
     X: (n, f) C-contiguous, float32 or float64; categories as codes; NaN = missing.
     query_ids: (q,) the distinct queries in order; groups: (q,) int32, rows of each.
     weights: (q,) how much each query counts in training; None: all alike.
+    positions: (n,) int32, where each row of a shown list stood, from 0, for rankers that take a place's share out of
+    its clicks; None: no shown lists.
     given: (n,) where each row stood in the frame that the dataset was made from; None: where it stands here.
     """
 
@@ -40,6 +42,7 @@ class Dataset:
     given: np.ndarray | None = None
     unjudged: UnjudgedConfig = UNJUDGED
     """What `for_training` makes of products that are not judged."""
+    positions: np.ndarray | None = None
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, schema: FeatureSchema | None = None) -> Dataset:
@@ -164,8 +167,9 @@ class Dataset:
         frame = self.frame.filter(pl.Series(rows))
         weights = None if self.weights is None else self.weights[queries]
         ids = self.query_ids.filter(kept)
+        places = None if self.positions is None else self.positions[rows]
         return Dataset(
-            frame, self.schema, self.X[rows], ids, self.groups[queries], weights, None, self.unjudged
+            frame, self.schema, self.X[rows], ids, self.groups[queries], weights, None, self.unjudged, places
         )
 
     def select(self, features: FeatureSchema) -> Dataset:

@@ -16,6 +16,8 @@ shown                  What is shown, measured end to end over the catalogue: ca
                        ordered, and cut after the first k
 significance           Could it be chance? Bootstrap intervals of a mean, and paired tests between two
                        runs
+training_noise         How far the chance of training moves a mean, from the models that a ranker is the
+                       mean of
 tracking               A run's figures in MLflow, for teams that keep all their experiments there; the
                        run folder stays the record
 trec                   TREC's files: what a system retrieved (a run) and what was judged (qrels), read,

@@ -19,11 +19,18 @@ from ltr.data.gains import Gain, gains_of
 from ltr.evaluation import metrics
 from ltr.evaluation.metrics import FloatArray, IntArray, Rankings
 from ltr.evaluation.significance import BootstrapConfig, bootstrap_interval
+from ltr.evaluation.training_noise import BAGS, SPLIT, ByBag, with_bags
 
 Cutoff = Annotated[int, Field(ge=1)]
 
 NEEDED = {"query_id": pl.String, "product_id": pl.String, "grade": pl.Float64, "score": pl.Float64}
-NOT_METRICS = ("query_id", "rows", "relevant")  # columns of the per-query table that are no measures
+NOT_METRICS = (
+    "query_id",
+    "rows",
+    "relevant",
+    SPLIT,
+    BAGS,
+)  # columns of the per-query table that are no measures
 # Rows measured at once: a whole table at a time held more than twice the table beside it, and parts this small
 # cost nothing: they stay in the processor's cache. The 2^32 rows that polars takes make 2^16 parts.
 ROWS_AT_ONCE = 65_536
@@ -214,6 +221,23 @@ def _values(rankings: Rankings, config: EvaluationConfig) -> Iterator[FloatArray
             yield measure(rankings, k)
     yield metrics.average_precision(rankings)
     yield metrics.reciprocal_rank(rankings)
+
+
+def evaluate_bags(pairs: pl.DataFrame, by_bag: ByBag, config: EvaluationConfig) -> pl.DataFrame:
+    """As `evaluate`, with the headline of each of a ranker's models beside it: what its training leaves to chance.
+
+    pairs: as `evaluate` takes them; by_bag: row-aligned with them.
+    """
+    metric = headline_metric(config)
+    short = config.model_copy(update={"cutoffs": (int(metric.split("@")[1]),)})
+    values = evaluate(pairs, config)
+    split = pairs.select("query_id", pl.Series(SPLIT, by_bag.split, pl.Int32)).unique("query_id")
+    tables = (evaluate(pairs.with_columns(score=pl.Series(bag)), short) for bag in by_bag.scores.T)
+    bags = [
+        values.join(one, on="query_id", how="left", maintain_order="left", suffix=" bag")[f"{metric} bag"]
+        for one in tables
+    ]
+    return with_bags(values, split, bags)
 
 
 def summarise(per_query: pl.DataFrame, config: EvaluationConfig) -> pl.DataFrame:

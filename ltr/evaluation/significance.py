@@ -19,6 +19,7 @@ from scipy.special import ndtr, ndtri
 
 from features.errors import InputError
 from ltr.evaluation.notation import difference, figure
+from ltr.evaluation.training_noise import training_variance
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -55,6 +56,8 @@ class Comparison:
     losses: int
     ties: int
     queries: int
+    training: float = 0.0
+    """Standard error of the difference that comes of training; interval and p hold it. 0 where it is not known."""
 
     def __str__(self) -> str:
         return (
@@ -76,27 +79,56 @@ def compare(
 ) -> Comparison:
     """Compare two tables of per-query values (query_id, `metric`), paired by query_id.
 
-    Queries that both tables leave out (null) do not count. Raises InputError when the tables hold
+    Where the tables tell how far the chance of training moves a system (`evaluate_bags`), interval and p-value
+    hold it. Queries that both tables leave out (null) do not count. Raises InputError when the tables hold
     different queries, leave out different ones, or have none to compare.
     """
     bootstrap = bootstrap or BootstrapConfig()
     values = _paired(a, b, metric)
     differences = _differences(values)
     low, high = bootstrap_interval(differences[:, None], bootstrap)
+    p_value = randomisation_test(differences, permutations, bootstrap.seed)
+    training = math.sqrt(training_variance(a, metric) + training_variance(b, metric))
+    estimate = _Estimate(float(differences.mean()), float(low[0]), float(high[0]), p_value)
+    estimate = estimate.with_training(training, bootstrap.confidence)
     mean_a, mean_b = np.sort(values, axis=0).mean(axis=0)
     return Comparison(
         metric=metric,
         mean_a=float(mean_a),
         mean_b=float(mean_b),
-        difference=float(differences.mean()),
-        low=float(low[0]),
-        high=float(high[0]),
-        p_value=randomisation_test(differences, permutations, bootstrap.seed),
+        difference=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        p_value=estimate.p_value,
         wins=int((differences > 0).sum()),
         losses=int((differences < 0).sum()),
         ties=int((differences == 0).sum()),
         queries=len(differences),
+        training=training,
     )
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """A mean difference with its interval and p-value, as queries alone have it."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+    def with_training(self, error: float, confidence: float) -> _Estimate:
+        """The same where training adds a standard error, independent of the queries' own: variances add."""
+        if not error:
+            return self
+        reach = float(ndtri((1 + confidence) / 2)) * error
+        low = self.value - math.hypot(self.value - self.low, reach)
+        high = self.value + math.hypot(self.high - self.value, reach)
+        z = -float(ndtri(self.p_value / 2))  # the difference in its standard errors, as the test has it
+        if z <= 0 or not self.value:
+            return _Estimate(self.value, low, high, 1.0)
+        z = abs(self.value) / math.hypot(self.value / z, error)
+        return _Estimate(self.value, low, high, float(2 * ndtr(-z)))
 
 
 def paired_differences(a: pl.DataFrame, b: pl.DataFrame, metric: str) -> FloatArray:

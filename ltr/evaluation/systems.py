@@ -11,8 +11,9 @@ import polars as pl
 
 from ltr.data.kinds import UNKNOWN, in_order, parts_of, query_kinds
 from ltr.evaluation.baselines import RANDOM, is_baseline, needs_of
-from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric, summarise
+from ltr.evaluation.per_query import EvaluationConfig, evaluate, evaluate_bags, headline_metric, summarise
 from ltr.evaluation.significance import compare, holm
+from ltr.evaluation.training_noise import ByBag, without_bags
 
 ALL = "all queries"
 BEST = "best baseline of each kind"
@@ -89,26 +90,34 @@ def measure(
     queries: pl.DataFrame,
     config: EvaluationConfig,
     model: str,
+    by_bag: Mapping[str, ByBag] | None = None,
 ) -> Measurement:
     """Evaluate every system's scores (n,) on `pairs` (query_id, product_id, grade), `model` against the rest.
 
     queries: query_id, and text, image, media.* and segment where they are known: what a query has decides its
     kind. Rows whose score is NaN for the model (in no test part), or that are not judged, are left out for all.
+    by_bag: by system, where it is a mean of several models; then tests hold the noise of training, too.
     """
     held_out = np.isfinite(scores[model]) & pairs["grade"].is_not_null().to_numpy()
     judged = pairs.select("query_id", "product_id", "grade").filter(held_out)
     lists = {name: judged.with_columns(score=pl.Series(values[held_out])) for name, values in scores.items()}
-    return measure_lists(lists, queries, config, model)
+    bags = {name: ByBag(one.scores[held_out], one.split[held_out]) for name, one in (by_bag or {}).items()}
+    return measure_lists(lists, queries, config, model, bags)
 
 
 def measure_lists(
-    lists: Mapping[str, pl.DataFrame], queries: pl.DataFrame, config: EvaluationConfig, model: str
+    lists: Mapping[str, pl.DataFrame],
+    queries: pl.DataFrame,
+    config: EvaluationConfig,
+    model: str,
+    by_bag: Mapping[str, ByBag] | None = None,
 ) -> Measurement:
     """Evaluate every system's own scored pairs (as `evaluate` takes them), `model` against the rest.
 
-    All systems' pairs are of the same queries, whatever they retrieved for them.
+    All systems' pairs are of the same queries, whatever they retrieved for them. by_bag: as `measure` takes it,
+    row-aligned with a system's own pairs.
     """
-    tables = {name: evaluate(pairs, config) for name, pairs in lists.items()}
+    tables = {name: _values(name, pairs, config, by_bag or {}) for name, pairs in lists.items()}
     return measurement_of(tables, queries, config, model, headline_metric(config))
 
 
@@ -129,6 +138,15 @@ def measurement_of(
         per_query = pl.concat([per_query.filter(first), own, per_query.filter(~first)])
     tests = compare_all(per_query, model, metric, config)
     return Measurement(per_query, _summaries(per_query, config), tests, model, metric, best)
+
+
+def _values(
+    name: str, pairs: pl.DataFrame, config: EvaluationConfig, by_bag: Mapping[str, ByBag]
+) -> pl.DataFrame:
+    if name in by_bag:
+        return evaluate_bags(pairs, by_bag[name], config)
+    values = evaluate(pairs, config)
+    return without_bags(values) if by_bag else values
 
 
 def best_baselines(per_query: pl.DataFrame, metric: str) -> dict[str, str]:

@@ -16,6 +16,8 @@ known_catalogues       Which catalogue a config's files hold, told from their si
                        an index opens without reading them
 known_encoders         What is known of an encoder without making it: a command whose query needs no
                        photo network imports none
+labelling              From events to judgements: read, cleaned, labelled, set beside human ones,
+                       written
 prepare                From a config to its feature table: load the collection, build the features or
                        reuse the stored ones
 robustness             What a trained ranker is worth once part of the catalogue has lost its photos or

@@ -28,6 +28,7 @@ from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.rankers.devices import check_lightgbm, check_xgboost
 from ltr.training.modality_dropout import check_parts
 
+_FEW_TO_STOP = 20  # by so few validation queries a training stops by chance
 _COUNTED = 1000  # descriptions whose tokens are counted
 
 _DEVICE_CHECKS = {"lightgbm": check_lightgbm, "xgboost": check_xgboost}
@@ -75,9 +76,23 @@ def check_collection(config: Config, collection: Collection, folds: Sequence[Fol
             *examine_events(collection.events, collection.products),
             *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
             *check_part_names(config.split, queries, pairs["query_id"]),
+            *_check_stopping(config, folds),
             *_check_reach(config, collection),
         ]
     )
+
+
+def _check_stopping(config: Config, folds: Sequence[Fold]) -> Iterator[Finding]:
+    """Whether enough queries say when a training that is stopped early should stop."""
+    fewest = min((len(fold.validation) for fold in folds), default=0)
+    if fewest and getattr(config.ranker, "early_stopping_rounds", 0):
+        yield finding(
+            "WARN" if fewest < _FEW_TO_STOP else "PASS",
+            "queries that say when to stop training",
+            f"{fewest:,} validation queries",
+            "judge more queries, raise ranker.bags (each watches training queries, too), or set "
+            "ranker.early_stopping_rounds: 0 and split.validation_share: 0 with fewer ranker.trees",
+        )
 
 
 def _check_reach(config: Config, collection: Collection) -> Iterator[Finding]:

@@ -15,12 +15,15 @@ from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
 from ltr.evaluation.baselines import held_out_baselines, rungs
 from ltr.evaluation.per_query import check_gain, headline_metric
+from ltr.evaluation.training_noise import ByBag
 from ltr.explanation.importance import Importance, importance
 from ltr.pipeline.prepare import Prepared, embedded_dataset
 from ltr.training.anchoring import Transfer, describe
 from ltr.training.cross_fit import CrossFit, cross_fit
 
 log = logging.getLogger(__name__)
+
+SWING = 10  # times as many trees in one split as in another
 
 
 def check_settings(config: Config, data: Dataset) -> None:
@@ -55,14 +58,20 @@ def score_systems(
     folds: Sequence[Fold],
     transfer: Transfer | None = None,
     thinned: EmbeddedDataset | None = None,
-) -> tuple[CrossFit, dict[str, np.ndarray]]:
-    """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model.
+) -> tuple[CrossFit, dict[str, np.ndarray], dict[str, ByBag]]:
+    """Held-out scores (n,) of the baselines, the ladder's rungs and, last, the full model; and those by bag.
 
     With transfer, the full model without it stands before it. thinned: as in `cross_fit`; the rungs see their
     features of it, else what modality dropout costs would be laid to the features that the full model has more.
     """
     data = rows.data
-    scores = held_out_baselines(data, folds, config.evaluation)
+    scores, by_bag = held_out_baselines(data, folds, config.evaluation), dict[str, ByBag]()
+
+    def keep(name: str, fitted: CrossFit) -> None:
+        scores[name] = fitted.scores
+        if fitted.by_bag:
+            by_bag[name] = fitted.by_bag
+
     ladder = rungs(data.schema, config.ladder)
     steps = len(ladder) + (2 if transfer else 1)
     with progress("fitting", steps * len(folds)) as fold_done:
@@ -70,13 +79,25 @@ def score_systems(
             part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, thinned or rows))
             fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, thinned=seen)
             log.info("  %s: %d features, %.1f s", name, len(features.features), fitted.seconds)
-            scores[name] = fitted.scores
+            keep(name, fitted)
         fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, thinned=thinned)
         if transfer:
-            scores[f"{config.ranker.kind} alone"] = fitted.scores
+            keep(f"{config.ranker.kind} alone", fitted)
             fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
             for model in fitted.models:
                 log.info("  transfer: %s", describe(model.ranker) or "other sets")
     size, trees = len(data.schema.features), fitted.best_iterations
     log.info("  all: %d features, %.1f s, trees %s", size, fitted.seconds, trees)
-    return fitted, scores | {config.ranker.kind: fitted.scores}
+    _warn_of_swings(trees)
+    keep(config.ranker.kind, fitted)
+    return fitted, scores, by_bag
+
+
+def _warn_of_swings(trees: Sequence[int]) -> None:
+    """Say where early stopping kept very different numbers of trees: on so few queries it stops by chance."""
+    if min(trees) * SWING <= max(trees):
+        log.warning(
+            "WARN: trees kept swing from %d to %d between splits: too few queries say when to stop; judge more, or set "
+            "ranker.early_stopping_rounds: 0 with fewer ranker.trees",
+            *(min(trees), max(trees)),
+        )

@@ -125,7 +125,8 @@ def compare_outcomes(
 ) -> Comparison:
     """Measure the strategies' and baselines' scores (n,) on `pairs` (query_id, product_id, grade), sorted by query."""
     scores = {**baselines, **{outcome.strategy.name: outcome.scores for outcome in outcomes}}
-    measured = measure(pairs, scores, queries, config, outcomes[0].strategy.name)
+    by_bag = {outcome.strategy.name: outcome.by_bag for outcome in outcomes if outcome.by_bag}
+    measured = measure(pairs, scores, queries, config, outcomes[0].strategy.name, by_bag)
     names = [outcome.strategy.name for outcome in outcomes]
     tests = compare_pairs(measured, names, config)
     costs = {outcome.strategy.name: _costs(outcome, pairs, config) for outcome in outcomes}

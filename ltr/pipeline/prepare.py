@@ -195,7 +195,7 @@ def _lists(
     if config.kind == "judged":
         return judged
     asked = collection.queries.join(judged, on="query_id", how="semi")
-    log.info("retrieving %d candidates a way for %s queries …", config.candidates, f"{asked.height:,}")
+    log.info("retrieving %d candidates for each of %s queries …", config.candidates, f"{asked.height:,}")
     found = builder.lists(asked, judged, config.candidates)
     if found["grade"].null_count():
         return found

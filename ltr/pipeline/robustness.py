@@ -7,7 +7,7 @@ trained without the modality. Where the second fails, `train.modality_dropout` m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,19 @@ import polars as pl
 
 from ltr.config.tree import Config
 from ltr.data.embedded import EmbeddedDataset
+from ltr.data.kinds import in_order, query_kinds
 from ltr.data.splits import Fold
-from ltr.evaluation.notation import figure
-from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric, summarise
+from ltr.evaluation.notation import difference, figure
+from ltr.evaluation.per_query import (
+    EvaluationConfig,
+    evaluate,
+    evaluate_bags,
+    headline_metric,
+    summarise,
+)
 from ltr.evaluation.significance import compare
+from ltr.evaluation.systems import ALL as ALL_QUERIES
+from ltr.evaluation.training_noise import Bags, ByBag
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import CrossFit, cross_fit
@@ -60,8 +69,22 @@ class RobustnessTest:
 
 
 @dataclass(frozen=True)
+class DropoutCost:
+    """What `train.modality_dropout` costs where nothing is missing: the model's mean less that of one without it.
+
+    queries: "all queries", or a kind of them.
+    """
+
+    queries: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Robustness:
-    """The curves, and the tests of their points.
+    """The curves, the tests of their points, and what the robustness costs where training pays for it.
 
     The p-values are not corrected for being many: that would make it easier to be called as good as before.
     """
@@ -69,11 +92,22 @@ class Robustness:
     metric: str
     points: list[RobustnessPoint]
     tests: list[RobustnessTest]
+    costs: list[DropoutCost] = field(default_factory=list)
 
     @property
     def findings(self) -> list[str]:
-        """For each part that was dropped, what the curve shows, in a sentence."""
-        return [self._finding(dropped) for dropped in dict.fromkeys(point.dropped for point in self.points)]
+        """What the dropout costs, and for each part that was dropped, what the curve shows; in sentences."""
+        curves = [self._finding(dropped) for dropped in dict.fromkeys(point.dropped for point in self.points)]
+        return [*([self._cost()] if self.costs else []), *curves]
+
+    def _cost(self) -> str:
+        told = (
+            f"{cost.queries} {difference(asdict(cost))}, p = {figure(cost.p_value, 4)}" for cost in self.costs
+        )
+        return (
+            f"modality dropout where nothing is missing, {self.metric} against the same ranker without it: "
+            + "; ".join(told)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"findings": self.findings}
@@ -109,47 +143,74 @@ def trained_without(dropped: str) -> str:
 def measure_robustness(config: Config, catalogue: ThinnedCatalogue, trained: Trained) -> Robustness:
     """The curve of every part that the config drops, on the test queries of each fold by its own model.
 
-    Trains one more ranker a part and fold: the one without it.
+    Trains one more ranker a part and fold: the one without it; and where lists are thinned in training, one on whole
+    lists, which says what that costs.
     """
     metric = headline_metric(config.evaluation)
     points: list[RobustnessPoint] = []
     tests: list[RobustnessTest] = []
     for part, shares in config.robustness.drop.items():
         values = dict(_values_by_share(config, catalogue, trained, part, shares))
-        floor = _values(trained.rows, _scores_without(config, catalogue, trained, part), config.evaluation)
+        floor = _values(trained.rows, *_scores_without(config, catalogue, trained, part), config.evaluation)
         for share, found in values.items():
             points += [
                 _point(part, share, ALL, found, metric, config.evaluation),
                 _point(part, share, trained_without(part), floor, metric, config.evaluation),
             ]
         tests += _tests(part, values, floor, metric, config.evaluation)
-    return Robustness(metric, points, tests)
+    return Robustness(metric, points, tests, list(_costs(config, catalogue, trained)))
 
 
-def held_out_scores(rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit) -> np.ndarray:
-    """Scores (n,) of the rows by the model that has not seen their query; NaN for rows of no test part."""
+def _costs(config: Config, catalogue: ThinnedCatalogue, trained: Trained) -> Iterator[DropoutCost]:
+    """For all queries and, where there are several kinds, for each."""
+    if not any(config.train.modality_dropout.values()):
+        return
+    rows, metric = trained.rows, headline_metric(config.evaluation)
+    plain = cross_fit(rows, trained.folds, config.ranker, config.embeddings, transfer=trained.transfer)
+    ours, theirs = (
+        _values(rows, fitted.scores, fitted.by_bag, config.evaluation) for fitted in (trained.fitted, plain)
+    )
+    kinds = query_kinds(catalogue.queries.join(ours, on="query_id", how="semi"))
+    several = in_order(kinds["kind"]) if kinds["kind"].n_unique() > 1 else []
+    asked = {ALL_QUERIES: kinds, **{kind: kinds.filter(kind=kind) for kind in several}}
+    for name, part in asked.items():
+        a, b = (values.join(part, on="query_id", how="semi") for values in (ours, theirs))
+        if a[metric].count():
+            found = compare(a, b, metric, config.evaluation.bootstrap)
+            yield DropoutCost(name, found.difference, found.low, found.high, found.p_value)
+
+
+def held_out_scores(
+    rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit
+) -> tuple[np.ndarray, ByBag | None]:
+    """Scores (n,) of the rows by the model that has not seen their query, and by bag; NaN for rows of no test part."""
     scores = np.full(rows.data.frame.height, np.nan)
+    bags = Bags(len(scores))
     for fold, model in zip(folds, fitted.models, strict=True):
-        scores[rows.rows_of(fold.test)] = model.score(rows.take(fold.test))
-    return scores
+        tested, places = rows.take(fold.test), rows.rows_of(fold.test)
+        scores[places] = model.score(tested)
+        bags.add(places, model.score_bags(tested))
+    return scores, bags.found
 
 
 def _values_by_share(
     config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part, shares: Sequence[float]
 ) -> Iterator[tuple[float, pl.DataFrame]]:
     """By rising share, from nothing missing: the measures of each test query."""
-    yield 0.0, _values(trained.rows, trained.fitted.scores, config.evaluation)
+    yield 0.0, _values(trained.rows, trained.fitted.scores, trained.fitted.by_bag, config.evaluation)
     tested = [query for fold in trained.folds for query in fold.test]
     for share in sorted(set(shares) - {0}):
         rows = catalogue.rows(tested, part, share, config.robustness.seed)
         yield (
             share,
-            _values(rows, held_out_scores(rows, trained.folds, trained.fitted), config.evaluation),
+            _values(rows, *held_out_scores(rows, trained.folds, trained.fitted), config.evaluation),
         )
 
 
-def _scores_without(config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part) -> np.ndarray:
-    """Held-out scores (n,) of the same ranker, trained alike on a catalogue that never had the part.
+def _scores_without(
+    config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part
+) -> tuple[np.ndarray, ByBag | None]:
+    """Held-out scores (n,), and by bag, of the same ranker, trained alike on a catalogue that never had the part.
 
     Alike: the same training lists lack the other parts, where modality dropout takes several.
     """
@@ -159,12 +220,17 @@ def _scores_without(config: Config, catalogue: ThinnedCatalogue, trained: Traine
     fitted = cross_fit(
         rows, trained.folds, config.ranker, bare.embeddings, transfer=transfer, thinned=bare.thinned()
     )
-    return fitted.scores
+    return fitted.scores, fitted.by_bag
 
 
-def _values(rows: EmbeddedDataset, scores: np.ndarray, config: EvaluationConfig) -> pl.DataFrame:
+def _values(
+    rows: EmbeddedDataset, scores: np.ndarray, by_bag: ByBag | None, config: EvaluationConfig
+) -> pl.DataFrame:
     judged = rows.data.frame.select("query_id", "product_id", "grade").with_columns(score=pl.Series(scores))
-    return evaluate(judged.filter(pl.col("score").is_finite(), pl.col("grade").is_not_null()), config)
+    there = np.isfinite(scores) & judged["grade"].is_not_null().to_numpy()
+    if by_bag is None:
+        return evaluate(judged.filter(there), config)
+    return evaluate_bags(judged.filter(there), ByBag(by_bag.scores[there], by_bag.split[there]), config)
 
 
 def _point(

@@ -19,6 +19,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
 from ltr.evaluation.classification import Classification, classification
+from ltr.evaluation.training_noise import Bags, ByBag
 from ltr.rankers import (
     BlendConfig,
     Classifier,
@@ -66,15 +67,16 @@ class Strategy:
         features = f"{', '.join(self.groups)} features" if self.groups else "all features"
         if self.embeddings is None:
             return features
-        components = self.embeddings.components
-        fields = ", ".join(self.embeddings.fields)
+        components, adapted = self.embeddings.components, ", ".join(self.embeddings.adapted)
         size = "whole" if components is None else f"by {components} components each"
-        return f"{features} and embeddings ({fields}; {size})"
+        if self.embeddings.fields:
+            features += f" and embeddings ({', '.join(self.embeddings.fields)}; {size})"
+        return f"{features} and adapted cosines ({adapted})" if adapted else features
 
     def rows(self, rows: EmbeddedDataset) -> EmbeddedDataset:
         """What this strategy sees of the rows."""
         data = rows.data.select(rows.data.schema.select(self.groups)) if self.groups else rows.data
-        fields = self.embeddings.fields if self.embeddings else ()
+        fields = self.embeddings.needed if self.embeddings else ()
         return EmbeddedDataset(data, {name: rows.vectors[name] for name in fields})
 
 
@@ -93,11 +95,14 @@ class Outcome:
     score_seconds: float = 0.0
     scored: int = 0
     classified: list[Classification] = field(default_factory=list)
+    by_bag: ByBag | None = None
 
     def keep(self, rows: np.ndarray) -> None:
         """Only these rows, (n,) bool."""
         self.scores = self.scores[rows]
         self.predicted = None if self.predicted is None else self.predicted[rows]
+        if self.by_bag:
+            self.by_bag = ByBag(self.by_bag.scores[rows], self.by_bag.split[rows])
 
     @property
     def microseconds(self) -> float:
@@ -204,14 +209,18 @@ def fit_strategies(
     fold; `fit_seconds` has what each would take alone.
     """
     outcomes = [Outcome(strategy, np.full(len(rows.data.X), np.nan)) for strategy in strategies]
+    bags = [Bags(len(rows.data.X)) for _ in strategies]
     for fold in folds:
         train, test = (thinned or rows).take(fold.train), rows.take(fold.test)
         validation = rows.take(fold.validation) if fold.validation else None
         members = _SharedMembers(train.data, validation.data.judged() if validation else None)
-        for outcome in outcomes:
+        for outcome, found in zip(outcomes, bags, strict=True):
             model = _fit(outcome, train, validation, members)
             _score(outcome, model, test, rows.rows_of(fold.test))
+            found.add(rows.rows_of(fold.test), model.score_bags(outcome.strategy.rows(test)))
             done()
+    for outcome, found in zip(outcomes, bags, strict=True):
+        outcome.by_bag = found.found
     return outcomes
 
 

@@ -31,7 +31,7 @@ class ThinnedCatalogue:
     def __init__(self, config: Config, prepared: Prepared, whole: EmbeddedDataset) -> None:
         self.whole, self.embeddings = whole, config.embeddings
         self._config, self._schema = config, prepared.schema
-        self._products, self._queries = prepared.collection.products, prepared.collection.queries
+        self._products, self.queries = prepared.collection.products, prepared.collection.queries
         self._encoders = prepared.encoders
         self._gone: Part | None = None
 
@@ -86,7 +86,7 @@ class ThinnedCatalogue:
             config = config.model_copy(update={"features": features})
         builder = FeatureBuilder(products, config.features, self._encoders, cache_of(config), schema)
         known = [name for name in NOT_FEATURES if name in kept.columns]
-        built = builder.build(self._queries, kept.select(known)).frame.with_columns(kept.select(same))
+        built = builder.build(self.queries, kept.select(known)).frame.with_columns(kept.select(same))
         return built.select(*known, *(name for name in self._schema.names if name in built.columns))
 
     def _dataset(self, frame: pl.DataFrame) -> Dataset:

@@ -22,6 +22,7 @@ from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
 from ltr.rankers.networks.logistic_ranker import LogisticConfig, LogisticRanker
 from ltr.rankers.networks.network_settings import MLPConfig, NeuralConfig
 from ltr.rankers.protocol import (
+    Bagged,
     Classifier,
     Explainable,
     Limits,
@@ -42,6 +43,7 @@ from ltr.rankers.search_space import Choice, Float, Int, Range
 
 __all__ = [
     "RANKERS",
+    "Bagged",
     "BlendConfig",
     "BlendRanker",
     "CatBoostConfig",

@@ -114,6 +114,14 @@ class Classifier(Protocol):
 
 
 @runtime_checkable
+class Bagged(Protocol):
+    """A ranker whose score is the mean of several models', fitted alike by other seeds: how far chance moves it."""
+
+    def score_bags(self, data: Dataset) -> np.ndarray:
+        """Scores (n, bags), as `score`, of each model."""
+
+
+@runtime_checkable
 class Explainable(Protocol):
     """A ranker whose score is a sum over its features."""
 

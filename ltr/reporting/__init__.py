@@ -1,5 +1,7 @@
 """Pages and what commands tell on the console.
 
+click_labels           Judgements from clicks on a page and on the console: can they be trusted, and
+                       what they rest on
 clips                  Files other than photos on a page: played there if they are small and of a kind
                        that browsers play, else named
 console                What commands print: of the data they read, of features, figures and verdicts

@@ -19,8 +19,8 @@ from ltr.reporting.plotting.plots import Interval, intervals
 WORDS = {"yes": ("PASS", "Yes"), "no": ("FAIL", "No"), "cannot": ("WARN", "Cannot judge")}
 
 
-def experiment_page(outcome: Outcome, command: str) -> str:
-    """The whole page."""
+def experiment_page(outcome: Outcome, command: str, template: str = "experiment.html", **more: object) -> str:
+    """The whole page; more: what a template that extends it shows."""
     state, word = WORDS[outcome.says]
     values = {
         "outcome": outcome,
@@ -29,8 +29,9 @@ def experiment_page(outcome: Outcome, command: str) -> str:
         "word": word,
         "plot": _plot(outcome.bars_title, outcome.bars) if outcome.bars else None,
         "tables": [shown_table(table) for table in outcome.tables],
+        **more,
     }
-    return render("experiment.html", values)
+    return render(template, values)
 
 
 def _plot(title: str, bars: Sequence[Bar]) -> Plot:

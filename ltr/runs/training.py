@@ -31,8 +31,8 @@ def train(config: Config, examined: Examined, command: str) -> RunRecord:
     transfer = read_transfer(config, data, queries)
     catalogue = ThinnedCatalogue(config, prepared, rows)
     seen = catalogue.thinned()
-    fitted, scores = score_systems(config, rows, folds, transfer, seen)
-    measured = measure(data.frame, scores, queries, config.evaluation, kind)
+    fitted, scores, by_bag = score_systems(config, rows, folds, transfer, seen)
+    measured = measure(data.frame, scores, queries, config.evaluation, kind, by_bag)
     kept = (
         fitted.last
         if len(folds) == 1
@@ -46,8 +46,10 @@ def train(config: Config, examined: Examined, command: str) -> RunRecord:
         *(measured, fitted, kept, importance),
         shown=measure_shown_lists(prepared, data, scores, kind),
     )
-    if not config.robustness.drop:
+    dropout = any(config.train.modality_dropout.values())
+    if not config.robustness.drop and not dropout:
         return record
-    log.info("dropping %s from the catalogue …", " and ".join(config.robustness.drop))
+    if config.robustness.drop:
+        log.info("dropping %s from the catalogue …", " and ".join(config.robustness.drop))
     robustness = measure_robustness(config, catalogue, Trained(rows, folds, fitted, transfer))
     return dataclasses.replace(record, robustness=robustness)

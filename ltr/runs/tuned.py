@@ -151,7 +151,8 @@ def measure_winner(task: Task, winner: Candidate, command: str) -> RunRecord:
     baselines = held_out_baselines(task.rows.data, folds, config.evaluation)
     scores = baselines | {DEFAULTS: before.scores, TUNED: fitted.scores}
     queries = task.examined.prepared.collection.queries
-    measured = measure(rows.data.frame, scores, queries, config.evaluation, TUNED)
+    by_bag = {name: one.by_bag for name, one in ((DEFAULTS, before), (TUNED, fitted)) if one.by_bag}
+    measured = measure(rows.data.frame, scores, queries, config.evaluation, TUNED, by_bag)
     table = FeatureTable(rows.data.frame, task.examined.prepared.table.seconds)
     prepared = dataclasses.replace(
         task.examined.prepared, config=config, table=table, schema=rows.data.schema

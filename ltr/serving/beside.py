@@ -71,7 +71,9 @@ def _bm25(live: LiveRun, asked: Asked) -> list[int]:
         )
     live.catalogue.check(asked.filters)
     query = live.query(asked.text, asked.photo, asked.list_id)
-    rows: list[int] = lexical.best(query, asked.count, live.catalogue.within(asked.filters)).items.tolist()
+    rows: list[int] = lexical.best(
+        query, asked.count or live.candidates, live.catalogue.within(asked.filters)
+    ).items.tolist()
     return rows
 
 

@@ -66,6 +66,11 @@ class LiveRun:
         return load_collection(self.run.config).products
 
     @property
+    def candidates(self) -> int:
+        """Of a query: as many as the run was trained with, since standings are among them."""
+        return self.run.config.lists.candidates
+
+    @property
     def reads_photos(self) -> bool:
         """Whether an encoder compares queries' photos with products."""
         return any(one.query.modality == "image" for one in self.builder.catalogue.vectors.compared)

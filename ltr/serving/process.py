@@ -38,32 +38,32 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
     from ltr.serving.live_runs import LiveRuns  # noqa: PLC0415
 
     run = folder or newest_demo_run()
-    listening = _listen(settings)
-    log.info("opening %s …", run)
-    live = LiveRun(run)
-    second = None if settings.second is None else LiveRun(settings.second)
-    runs = LiveRuns(live, second, settings.golden)
-    for one in filter(None, (live, second)):
-        one.warm_up()
-    event_log = None if settings.no_log else _open_log(run, settings)
-    key = None if settings.no_log and settings.experiment != "ab" else load_key()
-    address = f"http://{_host(settings.host)}:{listening.getsockname()[1]}"
-    listening.listen(_BACKLOG)  # before it is said: whoever comes now is served in a moment
-    size = f"{len(live.builder.catalogue):,} products"
-    output.say(f"serving {live.name} (version {live.version}, {size}) at {address}/  (stop with Ctrl-C)")
-    config = uvicorn.Config(
-        make_app(runs, settings, token, event_log, key),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=round(settings.grace),
-        timeout_keep_alive=20,
-        h11_max_incomplete_event_size=64 << 10,
-        ws="none",
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended well
-        signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run([listening])
+    with _listen(settings) as listening:
+        log.info("opening %s …", run)
+        live = LiveRun(run)
+        second = None if settings.second is None else LiveRun(settings.second)
+        runs = LiveRuns(live, second, settings.golden)
+        for one in filter(None, (live, second)):
+            one.warm_up()
+        event_log = None if settings.no_log else _open_log(run, settings)
+        key = None if settings.no_log and settings.experiment != "ab" else load_key()
+        address = f"http://{_host(settings.host)}:{listening.getsockname()[1]}"
+        listening.listen(_BACKLOG)  # before it is said: whoever comes now is served in a moment
+        size = f"{len(live.builder.catalogue):,} products"
+        output.say(f"serving {live.name} (version {live.version}, {size}) at {address}/  (stop with Ctrl-C)")
+        config = uvicorn.Config(
+            make_app(runs, settings, token, event_log, key),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=round(settings.grace),
+            timeout_keep_alive=20,
+            h11_max_incomplete_event_size=64 << 10,
+            ws="none",
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended well
+            signal.signal(number, lambda *_: None)
+        uvicorn.Server(config).run([listening])
     output.note("stopped")
 
 

@@ -22,11 +22,12 @@ _MERGED = 60  # of reciprocal rank fusion: how slowly a place's worth falls (Cor
 class Asked:
     """What a shopper looks for.
 
-    sort: see `catalogue.SORTS`; count: candidates of each search; list_id: whose draws exploration makes.
+    sort: see `catalogue.SORTS`; count: candidates, None for as many as the run was trained with; list_id: whose
+    draws exploration makes.
     """
 
     list_id: str
-    count: int
+    count: int | None
     text: str | None = None
     photo: bytes | None = None
     filters: Mapping[str, Filter] = field(default_factory=dict)
@@ -75,7 +76,9 @@ def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> F
         found.candidates = _all(live, found.within)
     else:
         found.query = live.query(asked.text, asked.photo, asked.list_id)
-        found.candidates = candidates_of(live.builder, found.query, asked.count, found.within)
+        found.candidates = candidates_of(
+            live.builder, found.query, asked.count or live.candidates, found.within
+        )
     if asked.sort != "relevance" or found.query is None:
         found.shown = as_ranked(live.catalogue.sorted_by(asked.sort, found.candidates))
     else:
@@ -91,7 +94,7 @@ def _ranked(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> 
     if exploring.second is not None:
         second = exploring.second
         query = second.query(asked.text, asked.photo, asked.list_id)
-        rows = candidates_of(second.builder, query, asked.count, found.within)
+        rows = candidates_of(second.builder, query, asked.count or second.candidates, found.within)
         theirs, _ = _in_order(second, query, rows)
         return interleaved(ranked, theirs, exploring.depth, generator(asked.list_id))
     return swapped(ranked, exploring.swaps, exploring.depth, generator(asked.list_id))
@@ -129,7 +132,7 @@ def _without(live: LiveRun, asked: Asked, found: Found, name: str) -> np.ndarray
     within = live.catalogue.within({n: f for n, f in asked.filters.items() if n != name})
     if found.query is None:
         return _all(live, within)
-    return candidates_of(live.builder, found.query, asked.count, within)
+    return candidates_of(live.builder, found.query, asked.count or live.candidates, within)
 
 
 def retrieval_order(live: LiveRun, asked: Asked, found: Found) -> Arranged:
@@ -138,10 +141,13 @@ def retrieval_order(live: LiveRun, asked: Asked, found: Found) -> Arranged:
     if found.query is None:
         return as_ranked(rows)
     vectors = live.builder.catalogue.vectors
-    hits = [vectors.nearest(found.query, by, asked.count, found.within) for by in vectors.searched.values()]
+    hits = [
+        vectors.nearest(found.query, by, asked.count or live.candidates, found.within)
+        for by in vectors.searched.values()
+    ]
     lexical = live.builder.groups.get("lexical")
     if isinstance(lexical, LexicalGroup):
-        hits.append(lexical.best(found.query, asked.count, found.within))
+        hits.append(lexical.best(found.query, asked.count or live.candidates, found.within))
     worth = np.zeros(live.catalogue.products.height)
     for hit in hits:
         worth[hit.items] += 1 / (_MERGED + 1 + np.arange(len(hit.items)))
@@ -153,7 +159,11 @@ def similar(live: LiveRun, row: int, asked: Asked) -> Found:
     titles = live.catalogue.products["title"] if "title" in live.catalogue.products.columns else None
     photo = live.photos.original(row) if live.reads_photos else None
     found = Found(query=live.query(None if titles is None else titles[row], photo, asked.list_id))
-    rows = candidates_of(live.builder, found.query, asked.count) if found.query else np.zeros(0, dtype=int)
+    rows = (
+        candidates_of(live.builder, found.query, asked.count or live.candidates)
+        if found.query
+        else np.zeros(0, dtype=int)
+    )
     found.candidates = rows[rows != row]
     ranked, found.scores = _in_order(live, found.query, found.candidates)
     found.shown = as_ranked(ranked)

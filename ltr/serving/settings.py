@@ -20,7 +20,7 @@ class ServeSettings(BaseModel):
     port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes a free one")
 
     candidates: int | None = Field(
-        None, ge=1, le=5000, description="of a query, from each search; none: as the run was trained"
+        None, ge=1, le=5000, description="of a query; none: as many as the run was trained with"
     )
     rerank_most: int = Field(2000, ge=1, le=10_000, description="candidates that /rerank takes at most")
     query_characters: int = Field(500, ge=1, description="the longest query")

@@ -2,6 +2,7 @@
 
 anchoring              A ranker that leans on scores known to be good before it learnt: a feature, or
                        an earlier run
+click_strategies       Ways to learn from clicks, and the one that held-out queries choose
 cross_fit              Fit rankers fold by fold and score what each has not seen
 fused_ranker           What is learnt from the vectors themselves before the ranker: components of
                        them, and adapted cosines

@@ -10,6 +10,7 @@ import numpy as np
 
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
+from ltr.evaluation.training_noise import Bags, ByBag
 from ltr.rankers import Ranker, RankerConfig, make_ranker
 from ltr.training.anchoring import Transfer, unwrapped
 from ltr.training.fused_ranker import FusedRanker
@@ -20,12 +21,14 @@ class CrossFit:
     """Held-out scores: `scores` (n,) aligned with the dataset, NaN for rows of no test part.
 
     best_iterations: trees kept in each fold; seconds: wall time spent fitting; models: each fold's ranker.
+    by_bag: how far chance moves them, where a ranker is the mean of several.
     """
 
     scores: np.ndarray
     best_iterations: list[int]
     seconds: float
     models: list[FusedRanker]
+    by_bag: ByBag | None = None
 
     @property
     def last(self) -> FusedRanker:
@@ -47,6 +50,7 @@ def cross_fit(
     """
     scores = np.full(rows.data.frame.height, np.nan)
     iterations, seconds, models = [], 0.0, []
+    bags = Bags(len(scores))
     for fold in folds:
         model = FusedRanker(_unfitted(ranker, transfer), embeddings)
         train = (thinned or rows).take(fold.train)
@@ -55,11 +59,13 @@ def cross_fit(
         model.fit(train, validation)
         seconds += time.perf_counter() - started
         model.ranker = unwrapped(model.ranker)
-        scores[rows.rows_of(fold.test)] = model.score(rows.take(fold.test))
+        tested, places = rows.take(fold.test), rows.rows_of(fold.test)
+        scores[places] = model.score(tested)
+        bags.add(places, model.score_bags(tested))
         iterations.append(model.ranker.best_iteration)
         models.append(model)
         fold_done()
-    return CrossFit(scores, iterations, seconds, models)
+    return CrossFit(scores, iterations, seconds, models, bags.found)
 
 
 def fit_on_all(

@@ -17,7 +17,7 @@ from features.groups.embeddings import EmbeddingFeatures
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.gains import Gain, gains_of
-from ltr.rankers import Ranker
+from ltr.rankers import Bagged, Ranker
 from ltr.training.anchoring import load_anchored
 
 PROJECTION, ADAPTED = "projection.safetensors", "adapted.safetensors"
@@ -55,6 +55,13 @@ class FusedRanker:
     def score(self, rows: EmbeddedDataset) -> np.ndarray:
         """Scores (n,), aligned with the dataset's rows."""
         return self.ranker.score(self.extend(rows))
+
+    def score_bags(self, rows: EmbeddedDataset) -> np.ndarray | None:
+        """Scores (n, bags) of each of its models; None where they are not several."""
+        if not isinstance(self.ranker, Bagged):
+            return None
+        scores = self.ranker.score_bags(self.extend(rows))
+        return scores if scores.shape[1] > 1 else None
 
     def save(self, run: Path) -> None:
         """`model/` and, where vectors were learnt from, their files in the run folder."""

@@ -31,7 +31,18 @@ ENCODERS = (
 )
 WORDS = [
     *("--data.products", "90", "--data.queries", "40", "--data.judged_per_query", "15"),
-    *("--encoders", ENCODERS, "--ranker.trees", "20", "--ranker.threads", "1", "--split.folds", "3"),
+    *(
+        "--encoders",
+        ENCODERS,
+        "--ranker.trees",
+        "20",
+        "--ranker.bags",
+        "1",
+        "--ranker.threads",
+        "1",
+        "--split.folds",
+        "3",
+    ),
     *("--evaluation.bootstrap.resamples", "200"),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from features.encoders.image.aligned import load_aligned, read_shape
+from features.encoders.image.aligned import check_files, load_aligned, read_shape
 from features.encoders.image.aligned_network import PhotoNetwork, make_network
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 from features.errors import InputError
@@ -22,6 +22,7 @@ def first_network(settings: AlignedTrainingConfig, dimensions: int, base: Path |
         return make_network(settings.backbone, dimensions, size, settings.weights, base, settings.seed)
     folder = (base or Path()) / settings.start
     shape = read_shape(folder)
+    check_files(folder)
     wanted = _in_words(settings.backbone, dimensions, *size)
     found = _in_words(shape.backbone, shape.dimensions, shape.height, shape.width)
     if found != wanted:

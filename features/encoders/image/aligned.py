@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.disk import sha256
+from features.encoders.folder_sums import checked_sums, write_sums
 from features.encoders.image.photo_loading import PhotoSettings, encode_photos
 from features.encoders.protocol import (
     check_modality,
@@ -67,13 +67,14 @@ class AlignedEncoder:
         if config.device == "cuda":
             torch_device(config)
         self._shape = read_shape(self._folder)
+        sums = check_files(self._folder)
         self.space = self._shape.space
         self.dimensions = self._shape.dimensions
         self.fingerprint = fingerprint_of(
             {
                 "kind": config.kind,
                 "shape": self._shape.model_dump(),
-                "weights": sha256(self._folder / _WEIGHTS),
+                "weights": sums[_WEIGHTS],
                 "versions": major_versions("torchvision", "pillow"),
                 **config.rounding,
             }
@@ -113,11 +114,17 @@ def save_aligned(
     state = {name: tensor.cpu().contiguous() for name, tensor in photo_network.state_dict().items()}
     save_file(state, folder / _WEIGHTS)
     (folder / _ABOUT).write_text(shape.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_sums(folder, (_ABOUT, _WEIGHTS))
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def is_aligned(folder: Path) -> bool:
     return (folder / _ABOUT).is_file() and (folder / _WEIGHTS).is_file()
+
+
+def check_files(folder: Path) -> dict[str, str]:
+    """Sums of its files; NotFittedError for one that changed since it was written."""
+    return checked_sums(folder, (_ABOUT, _WEIGHTS))
 
 
 def read_shape(folder: Path) -> AlignedShape:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from features.disk import sha256
+from features.encoders.folder_sums import checked_sums, write_sums
 from features.encoders.protocol import (
     EncoderSettings,
     check_modality,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model2vec import StaticModel
 
 _WEIGHTS, _TOKENIZER, _ABOUT, _RECORD = "model.safetensors", "tokenizer.json", "config.json", "fitting.json"
+_FILES = (_WEIGHTS, _TOKENIZER, _ABOUT)
 _CURE = "make it of a larger encoder first"
 
 
@@ -56,7 +57,7 @@ class StaticEncoder:
         self.fingerprint = fingerprint_of(
             {
                 "kind": config.kind,
-                "files": {n: sha256(self._folder / n) for n in (_WEIGHTS, _TOKENIZER, _ABOUT)},
+                "files": checked_sums(self._folder, _FILES),
                 "versions": major_versions("model2vec"),
             }
         )
@@ -95,8 +96,9 @@ def save_static(folder: Path, model: StaticModel, record: Mapping[str, object]) 
 
     save_pretrained(folder, model.embedding, model.tokenizer, model.config, create_model_card=False)
     (folder / _WEIGHTS).chmod(0o644)  # safetensors keeps it from everyone else
+    write_sums(folder, _FILES)
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def is_static(folder: Path) -> bool:
-    return all((folder / name).is_file() for name in (_WEIGHTS, _TOKENIZER, _ABOUT))
+    return all((folder / name).is_file() for name in _FILES)

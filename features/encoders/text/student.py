@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from features.encoders.folder_sums import SUMS, checked_sums, write_sums
 from features.encoders.text.model_files import hash_files
 from features.encoders.text.transformer import TransformerSettings, TransformerTextEncoder
 from features.errors import NotFittedError
@@ -46,8 +47,7 @@ class StudentEncoder(TransformerTextEncoder):
     def __init__(self, config: StudentConfig, base: Path) -> None:
         folder = base / config.folder
         about = read_about(folder)
-        hashes = hash_files(folder)
-        hashes.pop(_RECORD, None)  # how long it took does not change a vector
+        hashes = checked_sums(folder, _files(folder))
         super().__init__(config, folder, hashes, config.kind, about.space)
 
 
@@ -59,7 +59,13 @@ def save_student(
     for weights in folder.rglob("*.safetensors"):
         weights.chmod(0o644)  # safetensors keeps it from everyone else
     (folder / _ABOUT).write_text(about.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_sums(folder, _files(folder))
     (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _files(folder: Path) -> list[str]:
+    """What decides its vectors: how long its making took does not."""
+    return sorted(set(hash_files(folder)) - {_RECORD, SUMS})
 
 
 def is_student(folder: Path) -> bool:

@@ -19,9 +19,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 DAY = 86_400.0  # seconds
-BOT_REQUESTS = 40  # mean of a bot's session
+BOT_REQUESTS = 80  # mean of a bot's session
 _SAME_KIND = 0.7  # of a session's next query
-_GAP = 45.0  # mean seconds between two queries of a session
+_GAP, _BOT_GAP = 45.0, 5.0  # mean seconds between two queries of a session
 
 
 @dataclass(frozen=True)
@@ -152,14 +152,16 @@ def draw_requests(
 ) -> Requests:
     """Sessions of one kind of thing mostly, each of one person, at the hours people are awake."""
     bot = rng.random(sessions) < settings.bots
-    who = rng.integers(0, len(people.kinds), sessions)
+    count = len(people.kinds)
+    who = np.where(bot, count + np.arange(sessions), rng.integers(0, count, sessions))
     start = (rng.integers(0, settings.weeks * 7, sessions) + rng.triangular(6, 19, 24, sessions) / 24) * DAY
     length = 1 + rng.poisson(np.where(bot, BOT_REQUESTS - 1, settings.queries_a_session - 1))
     session = np.repeat(np.arange(sessions), length)
     place = np.arange(len(session)) - np.repeat(np.cumsum(length) - length, length)
-    at = np.repeat(start, length) + _running_sum(rng.exponential(_GAP, len(session)), length)
+    gaps = rng.exponential(np.where(bot, _BOT_GAP, _GAP)[session])
+    at = np.repeat(start, length) + _running_sum(gaps, length)
     week = (start / DAY // 7).astype(np.int64)
-    wish = people.kinds[who] + drift.kinds[week] + questions.log_weight
+    wish = people.kinds[who % count] + drift.kinds[week] + questions.log_weight
     kind = np.repeat(_by_lot(wish, rng), length)
     fresh = (place > 0) & (rng.random(len(session)) > _SAME_KIND)
     kind[fresh] = _by_lot(wish[session[fresh]], rng)

@@ -46,7 +46,7 @@ class ShopperSettings(BaseModel):
     starts: datetime = Field(datetime(2024, 11, 4), description="the first day, UTC")
     sessions_a_shopper: float = Field(3.0, ge=1, description="mean")
     queries_a_session: float = Field(2.5, ge=1, description="mean")
-    bots: float = Field(0.01, ge=0, le=1, description="share of sessions; a bot asks a lot and clicks half")
+    bots: float = Field(0.002, ge=0, le=1, description="share of sessions; bots ask 80 times, click half")
     repeats: float = Field(0.05, ge=0, le=1, description="share of clicks that are made again seconds later")
     drift: float = Field(
         0.1, ge=0, description="how far a week moves what is asked for and which colours please"

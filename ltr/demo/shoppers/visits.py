@@ -131,8 +131,10 @@ class Shoppers:
         products = shown.products.clip(min=0)
         base = self._worth[requests.query[:, None], products]
         week = (requests.day // 7).astype(np.int64).clip(max=self.settings.weeks - 1)
-        people = People.draw(int(requests.person.max(initial=0)) + 1, self.settings.seed)
-        liking = people.liking(requests.person, products, self._stock, self.drift.colours[week])
+        human = requests.person[~requests.bot]
+        people = People.draw(int(human.max(initial=0)) + 1, self.settings.seed)
+        person = np.where(requests.bot, 0, requests.person)
+        liking = people.liking(person, products, self._stock, self.drift.colours[week])
         return np.where(shown.filled & (base > 0), (base + self.settings.taste * liking).clip(0, 1), 0.0)
 
     def _deeds(

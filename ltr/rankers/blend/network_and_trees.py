@@ -8,7 +8,7 @@ that were fitted without it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
@@ -20,10 +20,11 @@ from pydantic import AfterValidator, Field
 from features.feature_schema import Feature, FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.rankers.blend.score_fusion import learn_weights, weighted
+from ltr.rankers.blend.score_fusion import learn_weights
 from ltr.rankers.boosters.boosted import HISTORY, BoostedConfig, bad_data
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig
-from ltr.rankers.lists import z_scores
+from ltr.rankers.lists import starts_of, z_scores
+from ltr.rankers.networks.embedded_fields import QUERY, embedded_fields
 from ltr.rankers.networks.network_settings import NetworkConfig, NeuralConfig
 from ltr.rankers.out_of_fold import out_of_fold
 from ltr.rankers.protocol import Ranker, RankerSettings
@@ -31,6 +32,8 @@ from ltr.rankers.registry import RankerConfig, load_ranker, make_ranker, registe
 
 EMBEDDING = "embedding"  # the group of features that only the network reads
 SCORE = Feature("network.score")
+FEWEST = 30  # training queries of a kind, to learn shares of its own by
+_ALL = ""
 
 FitAndScore = Callable[[Dataset, Dataset], np.ndarray]
 
@@ -72,7 +75,10 @@ class NetworkAndTreesConfig(RankerSettings):
 
 
 class NetworkAndTreesRanker:
-    """See NetworkAndTreesConfig. shares: (2,) of the network and of the trees, sum 1; of `feature` none are learnt.
+    """See NetworkAndTreesConfig. shares: by kind of query, (2,) of the network and of the trees, sum 1.
+
+    A kind is what a query's vectors are there of, words or a photo, which the two read unequally well; shares of one
+    with fewer than FEWEST training queries are those of all (kind ""). With `feature` there are none.
 
     schema: the features it was fitted on. history: that of the trees.
     """
@@ -81,7 +87,7 @@ class NetworkAndTreesRanker:
         self.config = config or NetworkAndTreesConfig()
         self.schema = FeatureSchema(())
         self.history = pl.DataFrame(schema=HISTORY)
-        self.shares = np.full(2, 0.5)
+        self.shares: dict[str, np.ndarray] = {}
         self._network: Ranker = make_ranker(self.config.network)
         self._trees: Ranker = make_ranker(self.config.booster)
 
@@ -107,10 +113,7 @@ class NetworkAndTreesRanker:
         else:
             self._trees.fit(_booster_part(train), validation and _booster_part(validation))
             both = out_of_fold(train, self.config.folds, self.config.seed, self._fit_both(validation))
-            lists = train.judged()
-            standing = z_scores(both, train.groups)[train.is_judged]
-            gains = gains_of(lists.grades, self.config.gain)
-            self.shares = learn_weights(standing, gains, lists.groups, self.config.stop_at)
+            self.shares = dict(self._learnt_shares(z_scores(both, train.groups), train))
         self.history = self._trees.history
 
     def score(self, data: Dataset) -> np.ndarray:
@@ -126,7 +129,9 @@ class NetworkAndTreesRanker:
         if self.config.objective == "feature":
             return self._trees.score(_with_score(data, network))
         both = np.column_stack([network, self._trees.score(_booster_part(data))])
-        return weighted(z_scores(both, data.groups), self.shares)
+        shares = np.stack([self.shares.get(kind, self.shares[_ALL]) for kind in _kinds(data)])
+        standing = z_scores(both, data.groups)
+        return (standing * np.repeat(shares, data.groups, axis=0)).sum(axis=1)
 
     def save(self, folder: Path) -> None:
         """Write ranker.json, and either model in a folder of its own."""
@@ -136,7 +141,7 @@ class NetworkAndTreesRanker:
         about = {
             "config": self.config.model_dump(mode="json"),
             "features": json.loads(self.schema.to_json()),
-            "shares": self.shares.tolist(),
+            "shares": {kind: shares.tolist() for kind, shares in self.shares.items()},
         }
         (folder / "ranker.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
@@ -146,9 +151,10 @@ class NetworkAndTreesRanker:
         about = json.loads((folder / "ranker.json").read_text(encoding="utf-8"))
         ranker = cls(NetworkAndTreesConfig.model_validate(about["config"]))
         ranker.schema = FeatureSchema.from_json(json.dumps(about["features"]))
-        ranker.shares = np.array(about["shares"], dtype=np.float64)
-        if ranker.shares.shape != (2,) or not np.isfinite(ranker.shares).all():
-            raise ValueError("other shares than two numbers")
+        ranker.shares = {kind: np.array(two, dtype=np.float64) for kind, two in about["shares"].items()}
+        odd = [two for two in ranker.shares.values() if two.shape != (2,) or not np.isfinite(two).all()]
+        if odd or (_ALL in ranker.shares) != (ranker.config.objective == "weighted"):
+            raise ValueError("other shares than two numbers for each kind of query")
         ranker._network, ranker._trees = load_ranker(folder / "network"), load_ranker(folder / "trees")
         own = _numbers(ranker.schema).features
         expected = (*own, SCORE) if ranker.config.objective == "feature" else own
@@ -156,6 +162,17 @@ class NetworkAndTreesRanker:
             raise ValueError("models of other features than the ranker's")
         ranker.history = ranker._trees.history
         return ranker
+
+    def _learnt_shares(self, standing: np.ndarray, train: Dataset) -> Iterator[tuple[str, np.ndarray]]:
+        """By kind: those of the highest nDCG on the judged rows. standing: (n, 2) z-scores, out of fold."""
+        kinds = np.array(_kinds(train))
+        for kind in dict.fromkeys([_ALL, *kinds.tolist()]):
+            chosen = (kinds == kind) | (kind == _ALL)
+            if kind == _ALL or FEWEST <= chosen.sum() < len(kinds):
+                lists = train.take(train.query_ids.filter(pl.Series(chosen))).judged()
+                rows = np.repeat(chosen, train.groups) & train.is_judged
+                gains = gains_of(lists.grades, self.config.gain)
+                yield kind, learn_weights(standing[rows], gains, lists.groups, self.config.stop_at)
 
     def _fit_network(self, validation: Dataset | None) -> FitAndScore:
         def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
@@ -174,6 +191,16 @@ class NetworkAndTreesRanker:
             return np.column_stack([fit_network(kept, left_out), trees.score(_booster_part(left_out))])
 
         return fit_and_score
+
+
+def _kinds(data: Dataset) -> list[str]:
+    """Of each query, which of its own vectors are there: query_image, query_text, both, or "" where none is."""
+    starts = starts_of(data.groups)
+    first = {
+        name: columns[0] for name, columns in embedded_fields(data.schema).items() if name.startswith(QUERY)
+    }
+    there = {name: ~np.isnan(data.X[starts, column]) for name, column in first.items()}
+    return [" ".join(name for name in there if there[name][query]) for query in range(len(starts))]
 
 
 def _numbers(schema: FeatureSchema) -> FeatureSchema:

@@ -22,6 +22,7 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
+from ltr.rankers.boosters.committee import common_stop, seats
 from ltr.rankers.boosters.trial_load import try_out
 from ltr.rankers.devices import Device
 from ltr.rankers.known_files import is_known, remember
@@ -47,7 +48,13 @@ class BoostedConfig(RankerSettings):
     bagging_fraction: float = Field(0.8, gt=0, le=1, description="share of the rows each tree is grown on")
     early_stopping_rounds: int = Field(50, ge=0, description="trees without a better validation nDCG; 0: off")
     stop_at: int = Field(10, ge=1, description="the k of the validation nDCG@k")
-    bags: int = Field(1, ge=1, description="models of seeds seed, seed + 1, … whose scores are averaged")
+    bags: int = Field(
+        3,
+        ge=1,
+        description="models of seeds seed, seed + 1, … whose scores are averaged; fitting takes as many times as "
+        "long. With fewer than 100 validation queries each leaves out a part of the training queries, by which it "
+        "is stopped, too",
+    )
     monotone: tuple[str, ...] = Field(
         (), description="numeric features (* allowed) that may only raise a score"
     )
@@ -91,6 +98,7 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         self.schema = FeatureSchema(())
         self.history = _history([])
         self.on_tree: OnTree | None = None
+        self._keeps_all = False  # the trees after the best one, too, until the committee has agreed
         self._boosters: list[Booster] = []
         self._trees: list[int] = []
 
@@ -111,10 +119,33 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         """
         validation = validation if validation is not None and len(validation.groups) else None
         self._check(train, validation)
-        boosters, ndcg = self._train(train, validation)
+        boosters, ndcg = self._train_committee(train, validation) or self._train(train, validation)
         self.schema, self._boosters = train.schema, boosters
         self._trees = [self._count_trees(booster) for booster in boosters]
         self.history = _history(ndcg)
+
+    def _train_committee(
+        self, train: Dataset, validation: Dataset | None
+    ) -> tuple[list[Booster], list[list[float]]] | None:
+        """The boosters where few queries say when to stop (see `committee`); None where enough do."""
+        config = self.config
+        if validation is None or not config.early_stopping_rounds:
+            return None
+
+        def telling(part: Dataset) -> bool:
+            return differ_in_gain(gains_of(part.grades, config.gain), part.groups)
+
+        boosters, curves = list[Booster](), list[list[float]]()
+        for bag, seat in enumerate(seats(train, validation, config.bags, config.seed, telling)):
+            one = type(self)(config.model_copy(update={"bags": 1, "seed": config.seed + bag}))
+            one.on_tree, one._keeps_all = self.on_tree, True
+            made, ndcg = one._train(seat.train, seat.watched)
+            boosters += made
+            curves += ndcg
+        if not boosters:
+            return None
+        trees = common_stop(curves)
+        return [self._cut(booster, trees) for booster in boosters], curves
 
     def score(self, data: Dataset) -> np.ndarray:
         """Scores (n,) float64 in the order of `data.frame`: higher is better, comparable within a query only.
@@ -122,13 +153,17 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
         Always on the CPU, so that a run scores alike everywhere. Raises InputError when the features
         are not those of training.
         """
+        return self.score_bags(data).T.mean(axis=0)
+
+    def score_bags(self, data: Dataset) -> np.ndarray:
+        """Scores (n, bags) of each bag's model, of which `score` is the mean."""
         if data.schema != self.schema:
             self.schema.check(data.frame, "table to score")
         if not len(data.X):
-            return np.empty(0)
+            return np.empty((0, len(self._boosters)))
         threads = thread_count(self.config.threads, data.X)
         scores = [self._predict(booster, data.X, threads) for booster in self._boosters]
-        return np.stack(scores).astype(np.float64).mean(axis=0)
+        return np.stack(scores).astype(np.float64).T
 
     def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """What each feature adds to each score: (n, f), and what is there before any feature: (n,), float64.
@@ -232,6 +267,11 @@ class BoostedRanker(ABC, Generic[Config, Booster]):
     @abstractmethod
     def _contribute(self, booster: Booster, X: np.ndarray, threads: int) -> np.ndarray:
         """TreeSHAP of each row: (n, f + 1), the last column the expected score."""
+
+    @staticmethod
+    @abstractmethod
+    def _cut(booster: Booster, trees: int) -> Booster:
+        """The booster with its first so many trees, of which it has as many or more; it stops early or did."""
 
     @abstractmethod
     def _count_trees(self, booster: Booster) -> int: ...

@@ -137,7 +137,7 @@ class CatBoostRanker(BoostedRanker[CatBoostConfig, Any]):
         booster.fit(
             train,
             eval_set=held_out[0] if held_out else None,
-            use_best_model=stops,
+            use_best_model=stops and not self._keeps_all,
             early_stopping_rounds=self.config.early_stopping_rounds if stops else None,
             callbacks=[_Watch(self.on_tree, self._metric)] if held_out and self.on_tree else None,
         )
@@ -154,6 +154,11 @@ class CatBoostRanker(BoostedRanker[CatBoostConfig, Any]):
     @property
     def _categorical(self) -> list[int]:
         return [i for i, feature in enumerate(self.schema.features) if feature.kind == "categorical"]
+
+    @staticmethod
+    def _cut(booster: Any, trees: int) -> Any:
+        booster.shrink(trees)
+        return booster
 
     def _count_trees(self, booster: Any) -> int:
         return booster.tree_count_

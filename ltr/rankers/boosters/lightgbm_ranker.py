@@ -155,6 +155,11 @@ class LightGBMRanker(BoostedRanker[LightGBMConfig, "lgb.Booster"]):
             cure = "train without ranker.params.linear_tree"
             raise bad_params("trees that LightGBM can explain", str(error).rstrip("."), cure) from error
 
+    @staticmethod
+    def _cut(booster: lgb.Booster, trees: int) -> lgb.Booster:
+        booster.best_iteration = trees
+        return booster
+
     def _count_trees(self, booster: lgb.Booster) -> int:
         return booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
 
@@ -214,6 +219,7 @@ def _matrix(data: Dataset, labels: np.ndarray, train: lgb.Dataset | None = None)
         labels,
         reference=train,
         group=data.groups,
+        position=data.positions if train is None else None,  # the library takes none of a validation part
         # By row: the lambdas and hessians of a query's pairs are multiplied by it.
         weight=data.row_weights,
         feature_name=library_names(data.schema) or "auto",

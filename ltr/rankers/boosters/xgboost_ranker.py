@@ -159,7 +159,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, "xgb.Booster"]):
             verbose_eval=False,
             callbacks=[_watch(self.on_tree, params["eval_metric"])] if held_out and self.on_tree else None,
         )
-        if stops:
+        if stops and not self._keeps_all:
             booster = booster[: booster.best_iteration + 1]
         booster.set_param({"device": "cpu"})
         return booster, seen["validation"][params["eval_metric"]] if held_out else []
@@ -175,6 +175,12 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, "xgb.Booster"]):
         types = ["c" if feature.kind == "categorical" else "q" for feature in self.schema.features]
         rows = xgb.DMatrix(X, feature_types=types, enable_categorical=True, nthread=threads)
         return booster.predict(rows, pred_contribs=True, validate_features=False)
+
+    @staticmethod
+    def _cut(booster: xgb.Booster, trees: int) -> xgb.Booster:
+        kept = booster[:trees]
+        kept.set_param({"device": "cpu"})
+        return kept
 
     def _count_trees(self, booster: xgb.Booster) -> int:
         return booster.num_boosted_rounds()

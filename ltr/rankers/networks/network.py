@@ -84,9 +84,13 @@ class NetworkRanker(ABC, Generic[Config]):
         Always on the CPU, so that a run scores alike everywhere. Raises InputError when the features
         are not those of training.
         """
+        return self.score_bags(data).T.mean(axis=0)
+
+    def score_bags(self, data: Dataset) -> np.ndarray:
+        """Scores (n, bags) of each bag's network, of which `score` is the mean."""
         # Reckoned in 64 bits and cut to 32: the last bits of a sum differ with the number of rows beside it.
         scores = [self._to_scores(outputs).astype(np.float32) for outputs in self._outputs(data)]
-        return np.stack(scores).astype(np.float64).mean(axis=0)
+        return np.stack(scores).astype(np.float64).T
 
     def save(self, folder: Path) -> None:
         """Write ranker.json, and one safetensors file of weights per bag."""

@@ -25,6 +25,7 @@ from ltr.evaluation.segments import query_segments
 from ltr.evaluation.shown import shown_convention
 from ltr.evaluation.systems import BEST
 from ltr.evaluation.tracking import track
+from ltr.evaluation.training_noise import BAGS, SPLIT
 from ltr.explanation.contributions import reasons_for
 from ltr.pipeline.fitting import embed
 from ltr.pipeline.prepare import embedded_dataset
@@ -107,6 +108,9 @@ def _verdict(record: RunRecord, gains: pl.DataFrame) -> Verdict | None:
         collection.queries, judged, collection.products, config.evaluation.relevant_from
     )
     model, baseline = (gains.select("query_id", pl.col(name).alias(metric)) for name in ("after", "before"))
+    per_query = record.measured.per_query.filter(system=record.measured.model)
+    known = [name for name in (SPLIT, BAGS) if name in per_query.columns]
+    model = model.join(per_query.select("query_id", *known), on="query_id", maintain_order="left")
     return judge((record.measured.model, model), (BEST, baseline), segments, config.evaluation)
 
 
@@ -187,7 +191,7 @@ def _reasons(record: RunRecord, rows: EmbeddedDataset, asked: pl.DataFrame) -> R
 def _facts(record: RunRecord) -> list[tuple[str, str]]:
     config, collection = record.config, record.prepared.collection
     fitted, schema = record.fitted, record.data.schema
-    lists = f"{record.config.lists.candidates} candidates a way" if record.shown else "the judged products"
+    lists = f"{record.config.lists.candidates} candidates a query" if record.shown else "the judged products"
     return [
         ("lists", lists),
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),

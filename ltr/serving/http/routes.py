@@ -115,7 +115,7 @@ async def check_query(body: Query, server: Server) -> None:
         await work
 
 
-def _asked(body: SearchBody, list_id: str, count: int) -> Asked:
+def _asked(body: SearchBody, list_id: str, count: int | None) -> Asked:
     text = (body.text or "").strip() or None
     if text is None and body.photo is None and body.sort == "relevance":
         raise RequestError(

@@ -14,7 +14,21 @@ const kept = (name) => { try { return sessionStorage.getItem(name); } catch { re
 export const token = () => kept(TOKEN);
 export function setToken(value) { try { sessionStorage.setItem(TOKEN, value); } catch { /* private windows keep none */ } }
 
-async function ask(path, { body, signal, method } = {}) {
+const BUSY = new Set([429, 503]);
+
+/** One more try after a second where the server says that it has too much to do. */
+async function ask(path, options = {}) {
+  try {
+    return await askOnce(path, options);
+  } catch (error) {
+    if (!BUSY.has(error.status)) throw error;
+    await new Promise((waited) => { setTimeout(waited, 1000); });
+    if (options.signal?.aborted) throw error;
+    return askOnce(path, options);
+  }
+}
+
+async function askOnce(path, { body, signal, method } = {}) {
   const headers = { accept: "application/json" };
   if (token()) headers.authorization = `Bearer ${token()}`;
   if (body) headers["content-type"] = "application/json";

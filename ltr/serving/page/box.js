@@ -1,6 +1,7 @@
 // The search box: words with suggestions (a combobox as ARIA has it), a photo by drop, paste, file or camera, or both.
 
 import { suggest } from "./api.js";
+import { canFilm, openCamera } from "./camera.js";
 import { byId, fill, h, icon, say } from "./dom.js";
 import { asked, go, here, takePhoto } from "./state.js";
 
@@ -20,7 +21,7 @@ export function makeBox() {
   const file = h("input", { type: "file", accept: "image/*", class: "sr", id: "file", tabindex: "-1", "aria-hidden": "true", onchange: () => take(file.files[0], file) });
   const form = h("form", { class: "box", role: "search", onsubmit: submitted },
     photoPlace, h("div", { class: "field" }, input, list),
-    h("button", { type: "button", class: "quiet", "aria-label": "Search by photo", title: "Search by photo: choose a file or take one; you can also drop or paste it", onclick: () => file.click() }, icon("camera")),
+    h("button", { type: "button", class: "quiet", "aria-label": "Search by photo", title: "Search by photo: choose a file or take one; you can also drop or paste it", onclick: () => (canFilm() ? openCamera(take, () => file.click()) : file.click()) }, icon("camera")),
     file,
     h("button", { type: "submit", class: "primary", "aria-label": "Search" }, icon("search")));
   fill(byId("box"), form);

@@ -1,6 +1,6 @@
 // Grades by keys: a query's products of both orders mixed, so that neither the model nor a place is favoured.
 
-import { beside, givenGrades, judge, judged, judgedTable } from "./api.js";
+import { beside, givenGrades, judge, judged, judgedTable, search } from "./api.js";
 import { picture } from "./cards.js";
 import { byId, count, fill, h, plural, price, say } from "./dom.js";
 import { asked, go, here } from "./state.js";
@@ -41,7 +41,7 @@ async function showDesk(desk, words, signal) {
       h("p", { class: "soft" }, "Each product gets a grade from 0 (no) to 3 (exactly what was asked for). Keys 0–3 grade and go on, arrows move, Backspace takes a grade back. Let two people judge some queries both: then it is known how far grades can be trusted."), queue());
     return;
   }
-  const [found, before] = await Promise.all([beside({ ...query, against: "bm25", size: POOL }), givenGrades({ ...query, judge: me })]);
+  const [found, before] = await Promise.all([pooled(), givenGrades({ ...query, judge: me })]);
   if (signal.aborted) return;
   given = before.grades;
   const pool = [...new Map([...found.ours, ...found.theirs].map((one) => [one.product_id, one])).values()].sort((a, b) => mixed(a.product_id) - mixed(b.product_id));
@@ -52,6 +52,16 @@ async function showDesk(desk, words, signal) {
     pool.length ? h("ol", { class: "desk" }, cards) : h("p", { class: "nothing" }, "Nothing is found for it."), queue());
   left();
   move(at, false);
+}
+
+/** The first products of both orders; of a run that does not know BM25, of its own alone. */
+async function pooled() {
+  try {
+    return await beside({ ...query, against: "bm25", size: POOL });
+  } catch (error) {
+    if (error.status !== 422) throw error;
+    return { ours: (await search({ ...query, size: 2 * POOL, facets: false })).products, theirs: [] };
+  }
 }
 
 /** A number that is the same each time for a judge and a product, and says nothing of its place. */

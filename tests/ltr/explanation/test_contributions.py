@@ -205,7 +205,7 @@ def test_a_ranker_that_is_no_sum_over_features_says_so() -> None:
 
 def test_linear_trees_are_refused() -> None:
     """LightGBM has no TreeSHAP of them."""
-    config = LightGBMConfig(trees=5, threads=1, params={"linear_tree": True})
+    config = LightGBMConfig(trees=5, threads=1, bags=1, params={"linear_tree": True})
     with pytest.raises(InputError, match="not implemented for linear trees; train without"):
         explain(fitted(config, monotone_world()), EmbeddedDataset(monotone_world(seed=1)))
 
@@ -230,7 +230,7 @@ def test_contributions_that_miss_the_score_are_refused() -> None:
 
 def test_other_features_than_those_of_training_are_refused() -> None:
     with pytest.raises(InputError, match=r"missing 'lexical\.good'"):
-        explain(fitted(XGBoostConfig(trees=2, threads=1)), EmbeddedDataset(monotone_world()))
+        explain(fitted(XGBoostConfig(trees=2, threads=1, bags=1)), EmbeddedDataset(monotone_world()))
 
 
 @pytest.mark.parametrize(

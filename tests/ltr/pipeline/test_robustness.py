@@ -69,7 +69,7 @@ def demo(trained: Run) -> tuple[Config, Prepared, Trained, ThinnedCatalogue]:
 def test_nothing_dropped_gives_the_held_out_scores_exactly(demo: tuple, part: Part) -> None:
     _, _, model, thinned = demo
     tested = [query for fold in model.folds for query in fold.test]
-    scores = held_out_scores(thinned.rows(tested, part, 0, 0), model.folds, model.fitted)
+    scores, _ = held_out_scores(thinned.rows(tested, part, 0, 0), model.folds, model.fitted)
     assert np.isfinite(scores).all()
     assert np.array_equal(scores, model.fitted.scores)
 
@@ -254,7 +254,7 @@ def colours(folder: Path, dropout: dict[str, float], **settings: object) -> tupl
         "data": {"kind": "demo"},
         "encoders": {"image": {"kind": "colours"}, "text": {"kind": "tfidf", "dimensions": 4}},
         "features": {"structured": False},
-        "ranker": {"trees": 30, "learning_rate": 0.2, "threads": 1, "min_rows_per_leaf": 5},
+        "ranker": {"trees": 30, "learning_rate": 0.2, "threads": 1, "bags": 1, "min_rows_per_leaf": 5},
         "robustness": {"drop": {"photos": [0.5, 1]}},
         "train": {"modality_dropout": dropout},
         "cache": {"folder": str(folder)},
@@ -291,8 +291,15 @@ def test_a_model_that_only_looks_fails_without_photos_and_dropout_mends_it(tmp_p
     )
     assert with_all[0] == pytest.approx(1)
     assert without_any[0] > 0.98
+    assert not looks.costs
+    assert mended.findings[0].startswith(
+        "modality dropout where nothing is missing, nDCG@10 against the same"
+    )
+    (cost,) = mended.costs
+    assert cost.queries == "all queries"
+    assert cost.difference == pytest.approx(without_any[0] - with_all[0])
     assert looks.findings[0].endswith("below the model trained without photos at 50%, 100% beyond noise")
-    assert mended.findings[0].endswith("never below beyond noise")
+    assert mended.findings[-1].endswith("never below beyond noise")
 
 
 def test_every_rung_learns_from_the_lists_that_the_full_model_learns_from(tmp_path: Path) -> None:
@@ -301,7 +308,7 @@ def test_every_rung_learns_from_the_lists_that_the_full_model_learns_from(tmp_pa
     for share in (0.0, 0.3, 1.0):
         config, thinned = colours(tmp_path, {"photos": share}, ladder=["text", "image"])
         rows, folds = thinned.whole, halves(thinned.whole)
-        _, found = fitting.score_systems(config, rows, folds, thinned=thinned.thinned())
+        _, found, _ = fitting.score_systems(config, rows, folds, thinned=thinned.thinned())
         scores[share] = found
         part = rows.data.select(rows.data.schema.select(["text", "image"]))
         seen = thinned.thinned().data.select(part.schema)

@@ -99,7 +99,7 @@ def test_opencl_scores_as_the_cpu_does() -> None:
     scores = []
     for device in ("cpu", "opencl"):
         ranker = make_ranker(
-            LightGBMConfig(trees=20, device=device, threads=1, min_rows_per_leaf=5, leaves=7)
+            LightGBMConfig(trees=20, bags=1, device=device, threads=1, min_rows_per_leaf=5, leaves=7)
         )
         ranker.fit(data())
         scores.append(ranker.score(data()))
@@ -113,7 +113,7 @@ def test_cuda_scores_as_the_cpu_does() -> None:
     scores = []
     for device in ("cpu", "cuda"):
         ranker = make_ranker(
-            XGBoostConfig(trees=20, device=device, threads=1, feature_fraction=1, bagging_fraction=1)
+            XGBoostConfig(trees=20, bags=1, device=device, threads=1, feature_fraction=1, bagging_fraction=1)
         )
         ranker.fit(data())
         scores.append(ranker.score(data()))

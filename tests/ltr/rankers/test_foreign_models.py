@@ -270,7 +270,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_was_saved_here_is_opened_at_once_and_what_was_not_is_tried_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = _saved(LightGBMConfig(trees=3, threads=1), tmp_path / "model")
+    folder = _saved(LightGBMConfig(trees=3, threads=1, bags=1), tmp_path / "model")
     tried: list[object] = []
     run = subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda *a, **k: tried.append(a) or run(*a, **k))
@@ -286,7 +286,7 @@ def test_what_ends_the_process_ends_only_that_of_the_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Were the checks to let one through: the trial alone stands before it."""
-    folder = _saved(LightGBMConfig(trees=3, threads=1), tmp_path / "model")
+    folder = _saved(LightGBMConfig(trees=3, threads=1, bags=1), tmp_path / "model")
     _forge(folder, lambda data: data + b"\n")
     code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     run = subprocess.run
@@ -310,7 +310,7 @@ FORGED: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("name", FORGED)
 @pytest.mark.parametrize(
-    "config", [LightGBMConfig(trees=3, threads=1), XGBoostConfig(trees=3, threads=1)], ids=str
+    "config", [LightGBMConfig(trees=3, threads=1, bags=1), XGBoostConfig(trees=3, threads=1, bags=1)], ids=str
 )
 def test_a_forged_model_is_one_clear_line(config: LightGBMConfig, name: str, tmp_path: Path) -> None:
     folder = _saved(config, tmp_path / "model")
@@ -326,7 +326,7 @@ def test_a_forged_model_is_one_clear_line(config: LightGBMConfig, name: str, tmp
 
 @pytest.mark.parametrize("name", ["../../secret.txt", "/etc/passwd", "model_0.txt/../x", "model_0", ""])
 def test_sums_name_models_of_the_folder_and_nothing_else(name: str, tmp_path: Path) -> None:
-    folder = _saved(LightGBMConfig(trees=3, threads=1), tmp_path / "model")
+    folder = _saved(LightGBMConfig(trees=3, threads=1, bags=1), tmp_path / "model")
     about = json.loads((folder / "ranker.json").read_text())
     about["sha256"][name] = "0" * 64
     (folder / "ranker.json").write_text(json.dumps(about))

@@ -15,7 +15,7 @@ from features.errors import InputError
 from ltr.data.dataset import Dataset
 from ltr.rankers import LightGBMConfig, RankerConfig, XGBoostConfig, load_ranker, make_ranker
 
-SMALL: dict[str, Any] = {"trees": 10, "leaves": 7, "threads": 1, "feature_fraction": 1}
+SMALL: dict[str, Any] = {"trees": 10, "leaves": 7, "threads": 1, "bags": 1, "feature_fraction": 1}
 LIGHTGBM = LightGBMConfig(**SMALL, min_rows_per_leaf=5)
 XGBOOST = XGBoostConfig(**SMALL)
 

@@ -17,7 +17,7 @@ from ltr.data.dataset import Dataset
 from ltr.rankers import LightGBMConfig, RankerConfig, XGBoostConfig, make_ranker
 
 SHARED = Path(os.environ.get("LTR_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
-SMALL: dict[str, Any] = {"trees": 30, "learning_rate": 0.2, "leaves": 7, "threads": 1}
+SMALL: dict[str, Any] = {"trees": 30, "learning_rate": 0.2, "leaves": 7, "threads": 1, "bags": 1}
 LIGHTGBM = LightGBMConfig(**SMALL, min_rows_per_leaf=5)
 XGBOOST = XGBoostConfig(**SMALL)
 

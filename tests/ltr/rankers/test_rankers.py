@@ -27,7 +27,7 @@ from ltr.rankers import (
 )
 from tests.ltr.rankers.ridge_ranker import RidgeConfig, RidgeRanker
 
-SMALL: dict[str, Any] = {"trees": 30, "learning_rate": 0.2, "leaves": 7, "threads": 1}
+SMALL: dict[str, Any] = {"trees": 30, "learning_rate": 0.2, "leaves": 7, "threads": 1, "bags": 1}
 
 LIGHTGBM = LightGBMConfig(**SMALL, min_rows_per_leaf=5)
 XENDCG = LightGBMConfig(**SMALL, min_rows_per_leaf=5, objective="rank_xendcg")

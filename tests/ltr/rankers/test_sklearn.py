@@ -33,7 +33,7 @@ from ltr.rankers.sklearn import (
 from tests.ltr.rankers.ridge_ranker import RidgeConfig
 from tests.ltr.rankers.test_rankers import ndcg, world
 
-SMALL: dict[str, Any] = {"trees": 20, "learning_rate": 0.2, "leaves": 7, "threads": 1}
+SMALL: dict[str, Any] = {"trees": 20, "learning_rate": 0.2, "leaves": 7, "threads": 1, "bags": 1}
 ESTIMATORS = [
     LightGBMEstimator(**SMALL, min_rows_per_leaf=5),
     XGBoostEstimator(**SMALL),

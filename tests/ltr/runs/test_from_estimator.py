@@ -16,7 +16,7 @@ from ltr.runs.from_estimator import save_estimator
 from ltr.runs.saved_run import SavedRun
 from tests.ltr.rankers.test_sklearn import numbers, parts, shuffled
 
-ESTIMATORS = [LightGBMEstimator(trees=20, threads=1, learning_rate=0.2), LogisticEstimator()]
+ESTIMATORS = [LightGBMEstimator(trees=20, threads=1, bags=1, learning_rate=0.2), LogisticEstimator()]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)

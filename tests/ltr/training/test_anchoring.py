@@ -29,7 +29,7 @@ from ltr.training.anchoring import (
     unwrapped,
 )
 
-SMALL = {"trees": 10, "learning_rate": 0.1, "leaves": 4, "threads": 1, "early_stopping_rounds": 0}
+SMALL = {"trees": 10, "learning_rate": 0.1, "leaves": 4, "threads": 1, "bags": 1, "early_stopping_rounds": 0}
 LIGHTGBM = LightGBMConfig(**SMALL)
 every_kind = pytest.mark.parametrize(
     "config", [LIGHTGBM, XGBoostConfig(**SMALL), LogisticConfig()], ids=lambda config: config.kind

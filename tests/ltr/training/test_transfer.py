@@ -15,7 +15,7 @@ from ltr.rankers import LightGBMConfig, RankerConfig, XGBoostConfig, make_ranker
 from ltr.training.anchoring import Transfer, unwrapped
 from ltr.training.transfer import SourceSet, TransferConfig, check_shared, conformed, with_sources
 
-SMALL = {"trees": 40, "learning_rate": 0.1, "leaves": 4, "threads": 1, "early_stopping_rounds": 0}
+SMALL = {"trees": 40, "learning_rate": 0.1, "leaves": 4, "threads": 1, "bags": 1, "early_stopping_rounds": 0}
 CONFIGS: list[RankerConfig] = [LightGBMConfig(**SMALL), XGBoostConfig(**SMALL)]
 both = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.kind)
 

@@ -22,7 +22,7 @@ from ltr.tuning.study import open_study
 from ltr.tuning.study_storage import open_storage
 from ltr.tuning.trials import CrossValidation, FoldResult, inner_folds
 
-RANKER = LightGBMConfig(trees=15, learning_rate=0.2, leaves=8, threads=1, min_rows_per_leaf=2)
+RANKER = LightGBMConfig(trees=15, learning_rate=0.2, leaves=8, threads=1, bags=1, min_rows_per_leaf=2)
 MADE_WITH = {"data": "this", "folds": "these"}
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders.cache import EmbeddingCache
+from features.encoders.folder_sums import write_sums
 from features.encoders.image.aligned import AlignedConfig, AlignedEncoder, AlignedShape, save_aligned
 from features.encoders.image.aligned_network import SMALL, make_network, to_pixels
 from features.errors import InputError
@@ -132,6 +133,9 @@ def test_a_damaged_description_is_explained(photo_network: Path, content: str) -
 def test_damaged_weights_are_explained(photo_network: Path) -> None:
     weights = photo_network / "aligned.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InputError, match="expected the file as it was written with the encoder"):
+        encoder_of(photo_network)
+    write_sums(photo_network, ("config.json", "aligned.safetensors"))
     with pytest.raises(InputError, match="expected the weights of a small aligned encoder"):
         encoder_of(photo_network).encode([photo("red")], "image")
 
@@ -139,6 +143,7 @@ def test_damaged_weights_are_explained(photo_network: Path) -> None:
 def test_weights_of_another_network_are_explained(photo_network: Path) -> None:
     described = (photo_network / "config.json").read_text()
     (photo_network / "config.json").write_text(described.replace('"dimensions": 4', '"dimensions": 5'))
+    write_sums(photo_network, ("config.json", "aligned.safetensors"))
     with pytest.raises(InputError, match="expected the weights of a small aligned encoder"):
         encoder_of(photo_network).encode([photo("red")], "image")
 

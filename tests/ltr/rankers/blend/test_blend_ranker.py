@@ -18,7 +18,7 @@ from ltr.rankers import BlendConfig, load_ranker
 from ltr.rankers.blend.blend_ranker import BlendRanker
 from ltr.rankers.blend.members import member_features
 
-SMALL: dict[str, Any] = {"trees": 15, "learning_rate": 0.3, "leaves": 4, "threads": 1}
+SMALL: dict[str, Any] = {"trees": 15, "learning_rate": 0.3, "leaves": 4, "threads": 1, "bags": 1}
 SMALL |= {"early_stopping_rounds": 0, "params": {"min_data_in_leaf": 5}}
 LEARNT = ("weighted", "stacking")
 

@@ -33,6 +33,7 @@ from ltr.serving.settings import ServeSettings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+FLAGS = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 HOSTILE = [
     "<img src=x onerror=window.hacked=1>",
     "<script>window.hacked=1</script>",
@@ -68,7 +69,7 @@ def shop(live: LiveRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sh
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield opened
         opened.close()
 
@@ -181,6 +182,17 @@ def test_by_a_photo_with_and_without_words(page: Any) -> None:
         assert "photo" in sent.value.post_data_json
     page.set_input_files("#file", [{"name": "no.png", "mimeType": "image/png", "buffer": b"no photo"}])
     page.wait_for_selector("[role=alert]:has-text('No photo that can be read')")
+
+
+def test_by_the_camera(page: Any) -> None:
+    page.context.grant_permissions(["camera"])
+    go(page, "#/")
+    page.click("[aria-label='Search by photo']")
+    page.wait_for_selector("dialog .primary:enabled")
+    with page.expect_request("**/search") as sent:
+        page.click("dialog .primary")
+    assert "photo" in sent.value.post_data_json
+    assert page.locator("dialog").count() == 0
 
 
 def test_suggestions_by_keys(page: Any, live: LiveRun) -> None:

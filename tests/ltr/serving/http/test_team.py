@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from features.errors import InputError
 from features.sources.load import CatalogueConfig, load
 from ltr.serving.judgements import LOG, Judgements
 from ltr.serving.live_run import LiveRun
+from ltr.serving.live_runs import LiveRuns
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, Clients
 
@@ -51,6 +53,17 @@ def test_two_orders_side_by_side(clients: Clients, live: LiveRun) -> None:
     by_photo = client.post("/beside", json={"photo": as_text(photo())}, headers=BEARER).json()
     assert by_photo["ours"]
     assert by_photo["theirs"] == []  # BM25 reads words alone
+
+
+def test_another_run_beside_the_one_that_serves(clients: Clients, trained: Trained, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        shutil.copytree(trained.run, tmp_path / "runs" / name)
+    client = clients(LiveRuns(LiveRun(tmp_path / "runs" / "one")), timeout=20)
+    found = client.post("/beside", json={"text": "dress", "against": "two"}, headers=BEARER).json()
+    assert (found["run"]["name"], found["against"]["name"]) == ("one", "two")
+    assert found["moved"]["same"] == len(found["ours"]) == len(found["theirs"])
+    refused = client.post("/beside", json={"text": "dress", "against": "three"}, headers=BEARER)
+    assert "name one of bm25, one, two" in refused.json()["cure"]
 
 
 @pytest.mark.parametrize(

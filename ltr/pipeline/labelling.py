@@ -1,0 +1,154 @@
+"""From events to judgements: read, cleaned, labelled, set beside human ones, written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+
+from features.disk import whole_file
+from features.errors import InputError
+from features.sources.events import EventRules, Events, clean_events, read_ubi
+from features.sources.formats.readers import read_table
+from features.sources.ledger import Ledger
+from ltr.clicks import (
+    Agreement,
+    CannotTell,
+    Labels,
+    LabelSettings,
+    Overlap,
+    ShownLists,
+    agreement,
+    disagreements,
+    label,
+    mixed,
+    on_human_scale,
+)
+from ltr.clicks.lists import PAIR
+from ltr.clicks.settings import WORTH
+from ltr.config.tree import Config
+from ltr.pipeline.prepare import load_collection
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What came of it; labels is None where the data cannot tell, for the reasons in `overlap`.
+
+    lists, rows: how many there were. left_out: rows and actions by the reason. judgements: what was written: ours,
+    mixed with human ones where there are any. scaled: whether their scale could be fitted. differing: pairs of both
+    that differ most, with title and image where products are known.
+    """
+
+    labels: Labels | None
+    overlap: Overlap
+    lists: int
+    rows: int
+    left_out: dict[str, int]
+    judgements: pl.DataFrame | None = None
+    few: int = 0
+    scaled: bool = False
+    agreement: Agreement | None = None
+    differing: pl.DataFrame | None = None
+
+
+def label_events(settings: LabelSettings, config: Config | None = None) -> Labelled:
+    """Reads, labels and writes `settings.out`; nothing is written where the data cannot tell."""
+    events, human, products, dropped = _gathered(settings, config)
+    window = timedelta(days=settings.window_days)
+    lists = ShownLists.of(events, settings.places, window, WORTH[settings.worth])
+    left_out = {reason: count for reason, count in (dropped | lists.left_out).items() if count}
+    size = len(lists), int(lists.shown.sum())
+    try:
+        labels = label(lists, settings.seen, settings.clip, settings.top_grade)
+    except CannotTell as found:
+        return Labelled(None, found.overlap, *size, left_out)
+    enough = labels.judgements.filter(pl.col("effective_size") >= settings.least_views)
+    few = labels.judgements.height - enough.height
+    if human is None:
+        _write(enough, settings.out)
+        return Labelled(labels, labels.overlap, *size, left_out, enough, few)
+    ours, scaled = on_human_scale(enough, human)
+    both = mixed(ours, human, settings.human_views)
+    _write(both, settings.out)
+    differing = disagreements(ours, human) if scaled else None
+    if differing is not None and products is not None:
+        known = [name for name in ("product_id", "title", "image") if name in products.columns]
+        differing = differing.join(products.select(known), on="product_id", how="left", maintain_order="left")
+    agreed = agreement(enough, human)
+    return Labelled(labels, labels.overlap, *size, left_out, both, few, scaled, agreed, differing)
+
+
+def _gathered(
+    settings: LabelSettings, config: Config | None
+) -> tuple[Events, pl.DataFrame | None, pl.DataFrame | None, dict[str, int]]:
+    """Clean events, human judgements, products, and what cleaning left out."""
+    human = _judgements(settings.judgements) if settings.judgements else None
+    if config is None:
+        if settings.events is None:
+            raise InputError(
+                where="command line", expected="--events or --config", got="neither", cure="name the events"
+            )
+        ledger = Ledger()
+        raw = read_ubi(settings.events, ledger)
+        events = clean_events(raw, EventRules(attribution_days=settings.window_days), ledger)
+        return events, human, None, _dropped(ledger)
+    collection = load_collection(config)
+    if collection.events is None:
+        raise InputError(
+            where=config.data.kind,
+            expected="data.events",
+            got="a config without events",
+            cure="name them there, or give --events",
+        )
+    if human is None:
+        human = collection.judgements
+    return collection.events, human, collection.products, {}
+
+
+def _dropped(ledger: Ledger) -> dict[str, int]:
+    steps = [step for step in ledger.steps if step.action == "rejected" and step.affected]
+    return {f"{step.table}: {step.step}": step.affected for step in steps}
+
+
+def _judgements(path: Path) -> pl.DataFrame:
+    """query_id, product_id and grade of a file; InputError where a column is missing, or a grade is no number."""
+    table = read_table(path)
+    absent = [name for name in (*PAIR, "grade") if name not in table.columns]
+    if absent:
+        raise InputError(
+            where=path,
+            expected="columns query_id, product_id, grade",
+            got=f"the columns {', '.join(table.columns[:8])}",
+            cure=f"rename or add {absent[0]}",
+        )
+    found = table.select(pl.col(PAIR).cast(pl.String), pl.col("grade").cast(pl.Float64, strict=False))
+    bad = found.filter(pl.any_horizontal(pl.all().is_null() | pl.col("grade").is_nan()))
+    if bad.height:
+        raise InputError(
+            where=path,
+            expected="a query, a product and a number as the grade in every row",
+            got=f"{bad.height:,} rows without",
+            cure="mend or drop them",
+        )
+    return found.unique(PAIR, keep="first", maintain_order=True)
+
+
+def _write(judgements: pl.DataFrame, path: Path) -> None:
+    if path.suffix not in (".parquet", ".csv"):
+        raise InputError(
+            where="--out",
+            expected="a name that ends in .parquet or .csv",
+            got=repr(path.name),
+            cure="rename it",
+        )
+    with whole_file(path) as unfinished:
+        if path.suffix == ".csv":
+            judgements.write_csv(unfinished)
+        else:
+            judgements.write_parquet(unfinished)
+
+
+def next_command(settings: LabelSettings) -> str:
+    return f"name {settings.out} under data.judgements in a config, then python -m ltr.train --config FILE"

@@ -1,0 +1,100 @@
+"""python -m ltr.label_clicks: judgements, page and figures from UBI files; refusals and bad input in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from features.sources.events import write_ubi
+from ltr import label_clicks
+from ltr.config import command_line
+from ltr.demo.shoppers import Policy, Shoppers, ShopperSettings
+from tests.ltr.demo.shopper_world import bare_shop
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Events with exploration, events without, and the shop's human judgements."""
+    made = tmp_path_factory.mktemp("clicks")
+    shop = bare_shop(80, 8)
+    shoppers = Shoppers(shop, ShopperSettings(new_products=0, shown=5))
+    noise = np.random.default_rng(0).normal(0, 0.3, shoppers.worth.shape)
+    for name, exploration in (("explored", "shuffle"), ("fixed", "none")):
+        policy = Policy(shoppers.worth + noise, "weak", exploration, 0.5)  # type: ignore[arg-type]
+        write_ubi(shoppers.visit(policy, 600).events, made / name)
+    shop.judgements.write_csv(made / "human.csv")
+    return made
+
+
+@pytest.fixture
+def command(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[str], tuple[int, str]]:
+    """Status and what was written, of words in which IN/ is the fixture's folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(words: str) -> tuple[int, str]:
+        status = 0
+        try:
+            command_line.run(label_clicks.main, words.replace("IN/", f"{folder}/").split())
+        except SystemExit as ended:
+            status = int(str(ended.code))
+        out, err = capfd.readouterr()
+        return status, out + err
+
+    return run
+
+
+def test_judgements_page_and_figures(command: Callable[[str], tuple[int, str]], tmp_path: Path) -> None:
+    words = "--events IN/explored --judgements IN/human.csv --out made/both.csv --html page.html --json record.json"
+    status, said = command(words)
+    assert status == 0
+    assert "views counted by logged lots, all pairs" in said
+    assert "next: name made/both.csv under data.judgements" in said
+    both = pl.read_csv(tmp_path / "made" / "both.csv", schema_overrides={"product_id": pl.String})
+    assert {"query_id", "product_id", "grade", "weight", "effective_size"} <= set(both.columns)
+    assert set(both["source"]) == {"human", "clicks", "both"}
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["says"] == "yes"
+    assert record["figures"]["examination"][0] == 1
+    assert record["figures"]["left_out"]["actions repeated on a row"] > 0
+    page = (tmp_path / "page.html").read_text()
+    assert "How often each place is seen" in page
+    assert "Where clicks and people differ most" in page
+
+
+def test_what_cannot_be_told_is_refused_and_nothing_written(
+    command: Callable[[str], tuple[int, str]], tmp_path: Path
+) -> None:
+    status, said = command("--events IN/fixed --html page.html")
+    assert status == 2
+    assert "Cannot judge: 0.0% of rows are of pairs seen at two places or more" in said
+    assert "Cannot judge" in (tmp_path / "page.html").read_text()
+    assert not (tmp_path / "click_judgements.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("", "expected --events or --config, got neither"),
+        ("--events nowhere", "nowhere"),
+        ("--events IN/explored --out made.txt", "--out: expected a name that ends in .parquet or .csv"),
+        ("--events IN/explored --worth money", "--worth"),
+        ("--events IN/explored --clip 0", "--clip"),
+        (
+            "--events IN/explored --judgements IN/explored/ubi_events.ndjson",
+            "columns query_id, product_id, grade",
+        ),
+    ],
+)
+def test_bad_input_is_one_line(command: Callable[[str], tuple[int, str]], words: str, told: str) -> None:
+    status, said = command(words)
+    assert status == 2
+    assert told in said
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
