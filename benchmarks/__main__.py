@@ -25,7 +25,9 @@ SCRIPTS = (
         "device_encoding",
         "experiments",
         "serving",
+        "offline_online",
         "behaviour",
+        "clicks",
         "tables",
     ),
 )

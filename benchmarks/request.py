@@ -1,14 +1,14 @@
 """python -m benchmarks.request [demo fashion made] [--requests N] [--runtimes torch onnx-int8]
 
 A warm request on one core, stage by stage: encode the query, retrieve, each group of features, score; and the whole of
-it, from words to the ranked list, as `ltr.rank` and a server run it, over some 100 candidates: as many from each search
-as give so many together. Beside it, in the same run, the floor: the query through `SentenceTransformer.encode` and the
-booster's own `predict` on the same matrix. Every stage by the clock and by processor time, which other work on the
-machine does not lengthen. By the float32 encoder (torch) and by a quick one (onnx-int8).
+it, from words to the ranked list, as `ltr.rank` and a server run it, over 100 candidates. Beside it, in the same run,
+the floor: the query through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix. Every
+stage by the clock and by processor time, which other work on the machine does not lengthen. By the float32 encoder
+(torch) and by a quick one (onnx-int8).
 
 demo: the demo shop as it is. fashion: the real catalogue's texts and columns; made: 200,000 products whose titles are
-drawn from fashion's words. Of these two the products' vectors are drawn at random, 384 dimensions each: what a
-request costs hangs on how many there are, not on what they say.
+drawn from fashion's words. Of these two the vectors of products and queries are drawn so that they lie as a text
+encoder's do (see benchmarks.drawn_vectors).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks import record
+from benchmarks import drawn_vectors, record
 from features.batch import PairBatch, QueryBatch
 from features.build import FeatureBuilder, index_key, products_key
 from features.encoders.cache import EmbeddingCache
@@ -51,19 +51,20 @@ WHOLE = "whole request"
 
 
 class Drawn:
-    """The query's vector by a real encoder; of many items at once, the products', vectors drawn at random."""
+    """Vectors drawn as a text encoder's lie; a query's words go through the real encoder all the same."""
 
     modalities = frozenset({"text"})
 
-    def __init__(self, real: Encoder) -> None:
-        self._real, self.dimensions = real, 384
+    def __init__(self, real: Encoder, products: int) -> None:
+        self._real, self.dimensions = real, drawn_vectors.DIMENSIONS
         self.space = self.fingerprint = "drawn"
+        self._tree = drawn_vectors.Tree(products)
 
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         if len(items) == 1:
-            return self._real.encode(items, modality)
-        found = np.random.default_rng(len(items)).normal(size=(len(items), self.dimensions))
-        return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+            self._real.encode(items, modality)
+            return self._tree.queries(2)[1:]
+        return np.concatenate(list(self._tree.products(len(items))))
 
 
 def main() -> None:
@@ -106,7 +107,7 @@ def measure(
         SentenceTransformerConfig(runtime=runtime, device="cpu", threads=1, max_tokens=64), Path()
     )
     cache = EmbeddingCache(scratch / "cache")
-    encoders = {"text": real if config.name != "fashion" else Drawn(real)}
+    encoders = {"text": real if config.name != "fashion" else Drawn(real, products.height)}
     if config.name != "fashion":
         encoders |= {n: e for n, e in make_encoders(config, products).items() if n != "text"}
     started = time.perf_counter()
@@ -124,25 +125,16 @@ def measure(
     run = SavedRun(scratch, config, builder.schema, FusedRanker(ranker, None), "lightgbm")
     texts = [text for text in queries["text"].drop_nulls().unique().sort() if text.strip()]
     asked = [texts[place % len(texts)] for place in range(requests + 20)]
-    each, candidates = _each(builder, texts[:50])
-    watches = [_watch(run, builder, _floor(real), text, each) for text in asked][20:]  # warm
+    found = [len(builder.retrieve(QueryBatch(one_query(text, None)), CANDIDATES)[1]) for text in texts[:50]]
+    watches = [_watch(run, builder, _floor(real), text) for text in asked][20:]  # warm
     sizes = {"products": products.height, "features": len(builder.schema.features), "requests": requests}
-    sizes |= {"candidates": round(candidates, 1), "from_each_search": each}
+    sizes |= {"candidates": round(float(np.mean(found)), 1)}
     shown = {
         clock: _shares([getattr(watch, clock) for watch in watches]) for clock in ("stages", "processor")
     }
     for stage, values in shown["stages"].items():
         print(f"  {stage:<36}" + "".join(f"{v:>9.2f}" for v in (*values, *shown["processor"][stage])))
     return sizes | {"index_seconds": round(indexed, 2), "open_seconds": round(opened, 3)} | shown
-
-
-def _each(builder: FeatureBuilder, texts: Sequence[str]) -> tuple[int, float]:
-    """How many from each search give CANDIDATES together, on the mean of some queries; and that mean."""
-    for each in range(CANDIDATES // 4, CANDIDATES, 2):
-        found = [len(builder.retrieve(QueryBatch(one_query(text, None)), each)[1]) for text in texts]
-        if np.mean(found) >= CANDIDATES:
-            break
-    return each, float(np.mean(found))
 
 
 def _shares(requests: Sequence[dict[str, float]]) -> dict[str, list[float]]:
@@ -221,13 +213,13 @@ class Watch:
             clock["ours (stages but encode and predict)"] = sum(parts.values()) - clock["floor: predict"]
 
 
-def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], text: str, each: int) -> Watch:
+def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], text: str) -> Watch:
     """The stages of one request; the whole request, as served, by itself; and the floor."""
     watch = Watch()
     vectors = builder.catalogue.vectors
     query = watch.timed("query", lambda: QueryBatch(one_query(text, None)))
     watch.timed("encode", lambda: [vectors.of_queries(query, one.query) for one in vectors.compared])
-    _, rows = watch.timed("retrieve", lambda: builder.retrieve(query, each))
+    _, rows = watch.timed("retrieve", lambda: builder.retrieve(query, CANDIDATES))
     batch = PairBatch.of_one(query, rows)
     for kind, group in builder.groups.items():
         out = np.empty((len(group.features), len(batch)), dtype=np.float32).T
@@ -236,7 +228,7 @@ def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], t
     keys = pl.DataFrame({"query_id": "query", "product_id": builder.catalogue.product_ids[rows]})
     scores = watch.timed("score", lambda: run.score_dataset(Dataset.of_list(keys, block)))
     watch.timed("list", lambda: listed(builder, rows, scores))
-    watch.timed(WHOLE, lambda: rank(run, builder, QueryBatch(one_query(text, None)), each))
+    watch.timed(WHOLE, lambda: rank(run, builder, QueryBatch(one_query(text, None)), CANDIDATES))
     floor(watch, run, text, np.ascontiguousarray(block.matrix))
     watch.sum_up()
     return watch

@@ -44,8 +44,9 @@ def _soak(one: dict[str, Any]) -> str:
         f"{one['swaps']} changes of runs, {one['killed_clients']:,} clients killed half-way: searches answered "
         f"{statuses}; malformed bodies answered {malformed}; memory {memory['after_a_tenth']:,} MiB after a tenth, "
         f"{memory['at_the_end']:,} MiB at the end (most: {memory['most']:,}). The rate is 70 % of what was found just "
-        "before; where other work then took the core, the server refuses by 429 and 503 rather than wait without end. "
-        "IncompleteReadError: a connection that the client kept idle and the server had closed meanwhile."
+        "before. **No pass where searches were refused (429, 503) or broke off unanswered**: causes were not followed "
+        "up; the server's core also had other work, run checks in the same process, and idle connections closed by "
+        "the server."
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks import (
     behaviour_tables,
+    click_tables,
     core_tables,
     encoding_tables,
     experiment_tables,
@@ -272,13 +273,14 @@ def faults() -> Iterator[str]:
     yield f"\n{about(found)}"
 
 
-LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CORE, SERVING = (
+LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CLICKS, CORE, SERVING = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
     for module in (
         learning_tables,
         encoding_tables,
         experiment_tables,
         behaviour_tables,
+        click_tables,
         core_tables,
         serving_tables,
     )
@@ -294,6 +296,7 @@ SECTIONS = (
     *ENCODING,
     *EXPERIMENTS,
     *BEHAVIOUR,
+    *CLICKS,
     *CORE,
     *SERVING,
     faults,

@@ -34,7 +34,7 @@ from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.groups.similarity import SimilarityConfig, SimilarityGroup
 from features.groups.structured import StructuredConfig, StructuredGroup
-from features.index import CatalogueIndex, open_index, products_key, save_index
+from features.index import CatalogueIndex, Change, latest_of, open_index, products_key, save_index
 from features.retrieval import Retrieval
 
 __all__ = [
@@ -52,7 +52,7 @@ for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, 
 
 PAIRS_AT_ONCE = 200_000
 QUERIES_AT_ONCE = 1000
-CANDIDATES = 200  # of a query: what is ordered for a searcher
+CANDIDATES = 400  # of a query, by all ways of searching together: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
 _INDEXES = "index"
@@ -141,6 +141,7 @@ class FeatureBuilder:
     TF-IDF of the products' own texts. cache: without, vectors are kept in memory.
     schema: of a run being scored; then exactly its features are made, in its order and with its category
     codes, null where this catalogue has nothing for them.
+    before: the same groups over an earlier state of the catalogue; only what changed since is read.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class FeatureBuilder:
         encoders: Mapping[str, Encoder] | None = None,
         cache: EmbeddingCache | None = None,
         schema: FeatureSchema | None = None,
+        before: FeatureBuilder | None = None,
     ) -> None:
         config = config or FeaturesConfig()
         encoders = default_encoders(products) if encoders is None else encoders
@@ -164,10 +166,17 @@ class FeatureBuilder:
                 similar.text_fields if similar else (),
                 config.without,
             )
+        change = None if before is None else Change.of(before.catalogue, self.catalogue)
         groups: dict[str, Group] = {}
         for kind, settings in config.wanted.items():
             with self._timed(kind):
-                groups[kind] = known_groups()[kind].index(self.catalogue, settings)
+                if before is None or change is None:
+                    groups[kind] = known_groups()[kind].index(self.catalogue, settings)
+                else:
+                    groups[kind] = before.groups[kind].reindexed(self.catalogue, settings, change)
+        if before is not None and change is not None:
+            with self._timed("similarity"):
+                self.catalogue.vectors.take_searches(before.catalogue.vectors, change.same_vectors)
         self._take(groups, config, schema)
 
     @classmethod
@@ -185,10 +194,13 @@ class FeatureBuilder:
         key = index_key(products_key(products), config, encoders)
         found = cls.opened(key, config, encoders, cache, schema)
         if found is None:
-            found = cls(products, config, encoders, cache)
+            kin = index_key("", config, encoders)
+            earlier = latest_of(cache.folder / _INDEXES, kin)
+            before = cls.opened(earlier, config, encoders, cache) if earlier else None
+            found = cls(products, config, encoders, cache, before=before)
             arrays = {kind: group.arrays() for kind, group in found.groups.items()}
             try:
-                save_index(cache.folder / _INDEXES / key, key, found.catalogue, arrays)
+                save_index(cache.folder / _INDEXES / key, key, kin, found.catalogue, arrays)
             except OSError as error:  # a full disk, or another user's cache, which serving may only read
                 log.warning("catalogue index: not kept for the next time (%s)", error)
             found._take(found.groups, config, schema)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ from features.media.files import hashes_of
 from features.words.tokens import TokenisedColumns
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
-_FORMAT = 2
+_FORMAT = 3
+_ROWS_AT_ONCE = 16_384
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"
 
@@ -85,6 +87,48 @@ class CatalogueIndex:
         return len(self.product_ids)
 
 
+@dataclass(frozen=True, eq=False)
+class Change:
+    """A catalogue and an earlier state of it. rows: (n,) the row that each product had in `before`, -1 for new ones."""
+
+    before: CatalogueIndex
+    now: CatalogueIndex
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, before: CatalogueIndex, now: CatalogueIndex) -> Change:
+        known = pl.DataFrame({"id": before.product_ids}).with_row_index("row")
+        asked = pl.DataFrame({"id": now.product_ids})
+        found = asked.join(known, on="id", how="left", maintain_order="left")["row"]
+        return cls(before, now, found.cast(pl.Int64).fill_null(-1).to_numpy())
+
+    def same(self, columns: Sequence[str]) -> np.ndarray:
+        """(n,) the earlier row of each product that says the same in all these columns, -1 for others."""
+        there = np.flatnonzero(self.rows >= 0)
+        equal = np.ones(len(there), dtype=bool)
+        for name in columns:
+            if name not in self.before.products.columns:
+                return np.full(len(self.rows), -1)
+            earlier = self.before.products[name].gather(self.rows[there])
+            equal &= self.now.products[name].gather(there).eq_missing(earlier).to_numpy()
+        found = np.full(len(self.rows), -1)
+        found[there[equal]] = self.rows[there[equal]]
+        return found
+
+    def same_vectors(self, now: RowVectors, before: RowVectors) -> np.ndarray:
+        """(u,) the earlier vector that each vector equals, bit for bit, where its product had it; -1 for others."""
+        found = np.full(len(now.vectors), -1)
+        there = np.flatnonzero((now.rows >= 0) & (self.rows >= 0))
+        found[now.rows[there]] = before.rows[self.rows[there]]
+        for start in range(0, len(found), _ROWS_AT_ONCE):
+            part = found[start : start + _ROWS_AT_ONCE]
+            equal = (now.vectors[start : start + len(part)] == before.vectors[np.maximum(part, 0)]).all(
+                axis=1
+            )
+            part[~equal] = -1
+        return found
+
+
 def products_key(products: pl.DataFrame) -> str:
     """A fingerprint of a catalogue's table; of photos and files by the hashes of their contents."""
     files = [name for name in ("image", *media_columns(products.columns)) if name in products.columns]
@@ -96,8 +140,13 @@ def products_key(products: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mapping[str, Arrays]) -> None:
-    """Write a folder that `open_index` opens under this key: whole, or not at all; it takes an older one's place."""
+def save_index(
+    target: Path, key: str, kin: str, catalogue: CatalogueIndex, groups: Mapping[str, Arrays]
+) -> None:
+    """Write a folder that `open_index` opens under this key: whole, or not at all; it takes an older one's place.
+
+    kin: the same for all states of a catalogue, see `latest_of`.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     vectors = catalogue.vectors
     with draft_beside(target) as draft:
@@ -120,6 +169,7 @@ def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mappin
         about = {
             "format": _FORMAT,
             "key": key,
+            "kin": kin,
             "sides": sides,
             "compared": [one.name for one in vectors.compared],
             "groups": list(groups),
@@ -132,6 +182,17 @@ def save_index(target: Path, key: str, catalogue: CatalogueIndex, groups: Mappin
     there = [path for path in target.parent.glob(_ANY) if path.is_dir()]
     for old in sorted(there, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)  # who has it mapped keeps it
+
+
+def latest_of(folder: Path, kin: str) -> str | None:
+    """The key of the index made last of those kin to one that is not there; None for none."""
+    there = [path for path in folder.glob(_ANY) if path.is_dir()]
+    for path in sorted(there, key=lambda path: path.stat().st_mtime, reverse=True):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+            if about["kin"] == kin:
+                return str(about["key"])
+    return None
 
 
 def _put(draft: Path, target: Path) -> None:

@@ -6,7 +6,13 @@ check                 The data doctor
 train                 A ranker, measured on queries it has not seen, and its run folder
 tune                  The search for better settings
 evaluate              A run on its held-out or on new queries; the gate against another run
+judge_next            Which products that a run shows to judge next
 rank                  One query's results
+recommend             What comes next for a session or shopper, or after a product
+serve                 An HTTP API and a search page over a run
+export                A run's model for another engine, with its proof
+ingest_events         What shoppers did, into the store, counted for features
+erase_person          One person out of log, store, counts and all versions
 explain               What each result's score is made of
 compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
@@ -23,6 +29,7 @@ evaluation/           Measures, intervals, paired tests, baselines, segments, th
 experiments/          A/B tests, interleaving, plans, off-policy estimates, surveys
 training/             Fitting: fold by fold, from other sets, leaning on a cosine
 explanation/          Why a product has its score and its place
+recommendation/       What comes next: simple rules, and a ranker over what they find
 tuning/               Trials, studies, pruning, the winner
 pipeline/             The steps that commands share
 runs/                 A run on disk: written whole, opened again

@@ -29,6 +29,7 @@ COMMANDS = {
     "compare_fusion": "features, decisions or one network: which fusion wins where",
     "export": "a run's model for another engine, with the proof that it scores alike there",
     "runs": "all runs on a page, or two side by side",
+    "recommend": "what comes next for a session or shopper, or after a product",
     "label_clicks": "judgements from what shoppers clicked, carted and bought",
     "experiment": "is a new ranker better for shoppers?",
     "fit_encoder": "an image or quick text encoder fitted on the shop's own catalogue",

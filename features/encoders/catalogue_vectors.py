@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -112,6 +112,18 @@ class CatalogueVectors:
         if side not in self.searches:
             self.searches[side] = VectorSearch.of(self._products[side])
         return self.searches[side]
+
+    def take_searches(
+        self, before: CatalogueVectors, same: Callable[[RowVectors, RowVectors], np.ndarray]
+    ) -> None:
+        """The searches of an earlier state of the catalogue, changed by what changed.
+
+        same: of vectors now and before, the earlier row of each that is as it was, -1 for others.
+        """
+        for side, search in before.searches.items():
+            if side in self._products and side not in self.searches:
+                now = self._products[side]
+                self.searches[side] = search.changed(now, same(now, before.of_products(side)))
 
     def _embed(self, side: Side, table: pl.DataFrame, what: str) -> RowVectors:
         label = f"{what} {side.column.removeprefix(PREFIX)}"

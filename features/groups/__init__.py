@@ -8,6 +8,8 @@ embeddings             Embeddings themselves as features, reduced by principal c
                        fusion
 lexical                What query and product say in the same words: BM25, coverage, phrase, brand,
                        numbers, price limit
+lexical_counts         Which words, numbers and measures each text of a catalogue has, read anew or where it
+                       changed
 likeness               How alike two products are: by photo, by title, by price and by category, and by
                        all of them together
 protocol               What a group of features is, and which there are: one list, which a user's own

@@ -9,7 +9,6 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import add
 from typing import ClassVar, Self
 
 import numpy as np
@@ -20,20 +19,16 @@ from features.batch import PairBatch, QueryBatch, has_values
 from features.encoders.vectors import Hits
 from features.errors import InputError
 from features.feature_schema import Feature
+from features.groups.lexical_counts import ALL, KINDS, LONG, LexicalCounts
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.standings import rank_share, z_score
-from features.index import CatalogueIndex
+from features.index import CatalogueIndex, Change
 from features.words.bm25 import Bm25, Postings
 from features.words.brand_names import BrandNames
-from features.words.measures import read_measures
 from features.words.packed_strings import PackedStrings
 from features.words.query_words import QueryWords
 from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
-from features.words.tokens import tokenise
-
-_KINDS = ("terms", "numbers", "measures")
-_ALL = "all"
-_LONG = ("title", _ALL)  # texts in which a phrase or a measure of the query may stand
+from features.words.tokens import TokenisedColumns, tokenise
 
 Columns = Iterator[tuple[str, np.ndarray]]
 """Names without the group, and values of the pairs, (pairs,), NaN for missing."""
@@ -91,38 +86,50 @@ class LexicalGroup(Group):
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: LexicalConfig) -> Self:
         """Raises InputError for a configured field that is not a text column of the products."""
-        products, tokens = catalogue.products, catalogue.tokens
-        fields = {name: _text_column(products, name) for name in settings.fields}
-        fields = {name: field for name, field in fields.items() if field.null_count() < len(field)}
-        found = {name: read_measures(field) for name, field in fields.items()}
-        lists = {
-            "terms": {name: tokens[name] for name in fields},
-            "numbers": {name: measures.numbers for name, measures in found.items()},
-            "measures": {name: measures.measures for name, measures in found.items()},
-        }
-        vocabularies = {kind: Vocabulary.of(*lists[kind].values()) for kind in _KINDS}
+        fields = _fields(catalogue.products, settings)
+        return cls._of(LexicalCounts.read(fields, catalogue.tokens), fields, catalogue.products, settings)
+
+    def reindexed(self, catalogue: CatalogueIndex, settings: LexicalConfig, change: Change) -> Self:
+        """Only texts of products that changed are read."""
+        fields = _fields(catalogue.products, settings)
+        if not fields or [*fields, ALL] != list(self._texts):
+            return self.index(catalogue, settings)
+        same = change.same(list(fields))
+        new = np.flatnonzero(same < 0)
+        part = {name: field.gather(new) for name, field in fields.items()}
+        read = LexicalCounts.read(part, TokenisedColumns(pl.DataFrame(part)))
+        padded = {name: text.padded for name, text in self._texts.items() if text.padded is not None}
+        before = LexicalCounts.kept(list(fields), self._vocabularies, self._counts, padded)
+        rows = same.copy()
+        rows[new] = len(change.before) + np.arange(len(new))
+        return self._of(before.with_changed(read, rows), fields, catalogue.products, settings)
+
+    @classmethod
+    def _of(
+        cls,
+        read: LexicalCounts,
+        fields: Mapping[str, pl.Series],
+        products: pl.DataFrame,
+        settings: LexicalConfig,
+    ) -> Self:
         brands = BrandNames.of(tokenise(products["brand"])) if has_values(products, "brand") else None
         if not fields:
-            return cls({}, vocabularies, {}, None, brands, _prices(products))
+            return cls({}, read.vocabularies, {}, None, brands, _prices(products))
         present = {name: field.is_not_null().to_numpy() for name, field in fields.items()}
-        present[_ALL] = reduce(np.logical_or, present.values())
-        padded = {name: _padded(lists["terms"][name]) for name in fields}
-        padded[_ALL] = _joined(list(padded.values()))
-        counts, postings, texts = {}, None, {}
-        for kind in _KINDS:
-            by_field = {name: vocabularies[kind].counts(lists[kind][name]) for name in fields}
-            by_field[_ALL] = reduce(add, by_field.values())
-            if kind == "terms":
-                for name, one in by_field.items():
-                    bm25 = Bm25.of(one, present[name], k1=settings.k1, b=settings.b)
-                    text = PackedStrings.of(padded[name]) if name in _LONG else None
-                    texts[name] = _Text(present[name], bm25, text)
-                postings = Postings.of(by_field[_ALL], texts[_ALL].bm25)
-            kept = [one for name, one in by_field.items() if (name in _LONG) == (kind != "terms")]
-            if kind == "terms":
-                kept = [one for name, one in by_field.items() if name != _ALL]
-            counts[kind] = FieldCounts.of(kept)
-        return cls(texts, vocabularies, counts, postings, brands, _prices(products))
+        present[ALL] = reduce(np.logical_or, present.values())
+        texts = {}
+        for name, counts in {name: read.counts["terms"][name] for name in (*fields, ALL)}.items():
+            bm25 = Bm25.of(counts, present[name], k1=settings.k1, b=settings.b)
+            padded = PackedStrings.of(read.padded[name]) if name in LONG else None
+            texts[name] = _Text(present[name], bm25, padded)
+        kept = {
+            kind: FieldCounts.of(
+                [by[name] for name in (*fields, ALL) if name in by and (kind != "terms" or name != ALL)]
+            )
+            for kind, by in read.counts.items()
+        }
+        postings = Postings.of(read.counts["terms"][ALL], texts[ALL].bm25)
+        return cls(texts, read.vocabularies, kept, postings, brands, _prices(products))
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -141,7 +148,7 @@ class LexicalGroup(Group):
         for part in (self._matches, self._brand, self._price_limit, self._lengths):
             for name, values in part(words, batch):
                 out[:, column] = values
-                if name.startswith("bm25_") and name.removeprefix("bm25_") in _LONG:
+                if name.startswith("bm25_") and name.removeprefix("bm25_") in LONG:
                     standing[name] = out[:, column]
                 column += 1
         for values in standing.values():
@@ -172,7 +179,7 @@ class LexicalGroup(Group):
         if self._postings is None:
             return none
         terms = TermLists.of(wanted, self._vocabularies["terms"])
-        bm25 = self._texts[_ALL].bm25
+        bm25 = self._texts[ALL].bm25
         hits = [self._postings.best(bm25, terms[place], n, within) for place in range(len(wanted))]
         rows, scores = ([none[1], *(rows for rows, _ in hits)], [none[2], *(scores for _, scores in hits)])
         places = np.repeat(np.arange(len(wanted)), [len(found) for found, _ in hits])
@@ -183,7 +190,7 @@ class LexicalGroup(Group):
         for name, text in self._texts.items():
             found |= {f"text.{name}.present": text.present} | text.bm25.arrays(f"text.{name}.bm25")
             found |= text.padded.arrays(f"text.{name}.padded") if text.padded else {}
-        for kind in _KINDS:
+        for kind in KINDS:
             found |= self._vocabularies[kind].terms.arrays(f"{kind}.vocabulary")
             found |= self._counts[kind].arrays(f"{kind}.counts") if kind in self._counts else {}
         found |= self._postings.arrays("postings") if self._postings else {}
@@ -192,19 +199,19 @@ class LexicalGroup(Group):
 
     @classmethod
     def opened(cls, catalogue: CatalogueIndex, settings: LexicalConfig, arrays: Arrays) -> Self:  # noqa: ARG003
-        names = [name for name in (*settings.fields, _ALL) if f"text.{name}.present" in arrays]
+        names = [name for name in (*settings.fields, ALL) if f"text.{name}.present" in arrays]
         texts = {
             name: _Text(
                 arrays[f"text.{name}.present"],
                 Bm25.from_arrays(arrays, f"text.{name}.bm25"),
-                PackedStrings.from_arrays(arrays, f"text.{name}.padded") if name in _LONG else None,
+                PackedStrings.from_arrays(arrays, f"text.{name}.padded") if name in LONG else None,
             )
             for name in names
         }
         vocabularies = {
-            kind: Vocabulary(PackedStrings.from_arrays(arrays, f"{kind}.vocabulary")) for kind in _KINDS
+            kind: Vocabulary(PackedStrings.from_arrays(arrays, f"{kind}.vocabulary")) for kind in KINDS
         }
-        counts = {kind: FieldCounts.from_arrays(arrays, f"{kind}.counts") for kind in _KINDS if texts}
+        counts = {kind: FieldCounts.from_arrays(arrays, f"{kind}.counts") for kind in KINDS if texts}
         postings = Postings.from_arrays(arrays, "postings") if texts else None
         brands = BrandNames.from_arrays(arrays, "brands") if "brands.of_product" in arrays else None
         return cls(texts, vocabularies, counts, postings, brands, arrays.get("prices"))
@@ -213,30 +220,30 @@ class LexicalGroup(Group):
         """In the order in which `block` writes them."""
         for name in self._texts:
             yield from (f"bm25_{name}", f"covered_{name}")
-            yield from ["covered_idf"] if name == _ALL else []
-            yield from [f"{kind}_{name}" for kind in ("numbers", "measures", "phrase") if name in _LONG]
+            yield from ["covered_idf"] if name == ALL else []
+            yield from [f"{kind}_{name}" for kind in ("numbers", "measures", "phrase") if name in LONG]
         yield from ["brand_named"] if self._brands else []
         yield from ["price_limit_satisfied", "price_limit_ratio"] if self._prices is not None else []
         yield "query_terms"
         yield from ["title_terms"] if "title" in self._texts else []
-        yield from [f"bm25_{name}_{end}" for name in _LONG if name in self._texts for end in ("rank", "z")]
+        yield from [f"bm25_{name}_{end}" for name in LONG if name in self._texts for end in ("rank", "z")]
 
     def _matches(self, words: QueryWords, batch: PairBatch) -> Columns:
         """BM25, coverage, numbers, measures and phrase, field by field."""
         if not self._texts:
             return
         at, hits = {}, {}
-        for kind in _KINDS:
+        for kind in KINDS:
             lists = TermLists.of(words.wanted[kind], self._vocabularies[kind])
             at[kind] = PairTerms.of(batch.product_rows, batch.query_rows, lists)
             hits[kind] = self._counts[kind].look_up(at[kind])
         of_terms = np.vstack([hits["terms"], hits["terms"].sum(axis=0)])
-        long = [name for name in self._texts if name in _LONG]
+        long = [name for name in self._texts if name in LONG]
         for place, (name, text) in enumerate(self._texts.items()):
             missing = ~text.present[batch.product_rows] | at["terms"].empty
             for feature, values in self._of_text(name, text, at["terms"], of_terms[place]):
                 yield feature, np.where(missing, np.nan, values)
-            if name in _LONG:
+            if name in LONG:
                 for kind in ("numbers", "measures"):
                     covered = at[kind].covered(hits[kind][long.index(name)])
                     yield f"{kind}_{name}", np.where(missing, np.nan, covered)
@@ -248,7 +255,7 @@ class LexicalGroup(Group):
     def _of_text(name: str, text: _Text, terms: PairTerms, hits: np.ndarray) -> Columns:
         yield f"bm25_{name}", text.bm25.of_pairs(terms, hits)
         yield f"covered_{name}", terms.covered(hits)
-        if name == _ALL:
+        if name == ALL:
             yield "covered_idf", terms.covered(hits, text.bm25.idf[terms.term])
 
     def _brand(self, words: QueryWords, batch: PairBatch) -> Columns:
@@ -298,14 +305,10 @@ def _phrases(
     return found
 
 
-def _padded(tokens: pl.Series) -> pl.Series:
-    return " " + tokens.list.join(" ") + " "
-
-
-def _joined(padded: Sequence[pl.Series]) -> pl.Series:
-    """All fields as one text; the bar between them keeps a phrase within one field."""
-    frame = pl.DataFrame([text.alias(str(place)) for place, text in enumerate(padded)])
-    return frame.select(text=pl.concat_str(pl.all(), separator="|", ignore_nulls=True))["text"]
+def _fields(products: pl.DataFrame, settings: LexicalConfig) -> dict[str, pl.Series]:
+    """The configured texts that some product has; InputError for one that is no text column."""
+    fields = {name: _text_column(products, name) for name in settings.fields}
+    return {name: field for name, field in fields.items() if field.null_count() < len(field)}
 
 
 def _prices(products: pl.DataFrame) -> np.ndarray | None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from features.batch import PairBatch, QueryBatch
 from features.encoders.vectors import Hits
 from features.feature_schema import Feature, FeatureSchema
-from features.index import CatalogueIndex
+from features.index import CatalogueIndex, Change
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -72,6 +72,13 @@ class Group(ABC):
     @property
     def names(self) -> list[str]:
         return [feature.name for feature in self.features]
+
+    def reindexed(self, catalogue: CatalogueIndex, settings: Any, change: Change) -> Self:  # noqa: ARG002
+        """The group over the catalogue as it is now, this one being over its earlier state: as `index` gives it.
+
+        A group whose reading takes long reads what changed only.
+        """
+        return self.index(catalogue, settings)
 
     @property
     def finds_by(self) -> list[str]:

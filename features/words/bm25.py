@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from features.words.term_counts import PairTerms
+from features.words.term_counts import PairTerms, narrow
 
 _POSTINGS = ("starts", "documents", "counts", "impacts", "peaks")
 _ROUNDING = 1e-5  # more than sums of a query's weights differ by their order, and by adding 32 bits
@@ -85,7 +85,7 @@ class Postings:
         used = np.flatnonzero(np.diff(starts))
         if len(used):
             peaks[used] = np.maximum.reduceat(impacts, starts[used])
-        return cls(starts, by_term.indices, by_term.data, impacts, peaks)
+        return cls(starts, narrow(by_term.indices), by_term.data, impacts, peaks)
 
     def best(
         self, bm25: Bm25, terms: np.ndarray, n: int, within: np.ndarray | None = None

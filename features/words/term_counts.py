@@ -53,6 +53,11 @@ class Vocabulary:
         return pl.Enum(self.terms.series())
 
 
+def narrow(codes: np.ndarray) -> np.ndarray:
+    """In 32 bits where they fit, which sparse arrays of other origin may not have them in."""
+    return codes.astype(np.int32) if codes.max(initial=0) < 2**31 else codes
+
+
 @dataclass(frozen=True, eq=False)
 class FieldCounts:
     """How often each document has each term in each of several fields.
@@ -73,8 +78,20 @@ class FieldCounts:
         beside = sparse.csr_array(sparse.hstack(list(fields), format="csr"))
         beside.sum_duplicates()
         return cls(
-            len(fields), fields[0].shape[1], beside.indptr.astype(np.int64), beside.indices, beside.data
+            len(fields),
+            fields[0].shape[1],
+            beside.indptr.astype(np.int64),
+            narrow(beside.indices),
+            beside.data,
         )
+
+    def split(self) -> list[sparse.csr_array]:
+        """Field by field, documents × terms: what `of` was given."""
+        shape = (len(self.starts) - 1, self.fields * self.width)
+        whole = sparse.csr_array(
+            (self.counts, self.columns, self.starts.astype(self.columns.dtype)), shape=shape
+        )
+        return [whole[:, field * self.width : (field + 1) * self.width] for field in range(self.fields)]
 
     def look_up(self, at: PairTerms) -> np.ndarray:
         """How often each entry's document has its term, field by field: (fields, m) float32."""

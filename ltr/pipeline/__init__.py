@@ -20,6 +20,8 @@ labelling              From events to judgements: read, cleaned, labelled, set b
                        written
 prepare                From a config to its feature table: load the collection, build the features or
                        reuse the stored ones
+recommending           From a log of events, and the catalogue where there is one, to what comes next
+                       for somebody
 robustness             What a trained ranker is worth once part of the catalogue has lost its photos or
                        descriptions
 run_files              Another ranker's results, in TREC's files: measured, tested and judged as a run

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
+from features.build import index_key, products_key
 from features.disk import check_writable, draft_beside, finish_whole, publish, write_whole
 from features.encoders.registry import Fittable
 from features.errors import InputError
@@ -210,8 +211,22 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
         "fingerprints": record.prepared.collection.fingerprints,
+        "index": _index(record),
         "single_feature": _single_feature(record),
         "lists": _lists(record),
+    }
+
+
+def _index(record: RunRecord) -> dict[str, Any] | None:
+    """Which index the features come from: keys of it and of the catalogue, encoders; None for ready-made features."""
+    prepared = record.prepared
+    if prepared.collection.given is not None:
+        return None
+    products = products_key(prepared.collection.products)
+    return {
+        "key": index_key(products, record.config.features, prepared.encoders),
+        "products": products,
+        "encoders": {name: encoder.fingerprint for name, encoder in prepared.encoders.items()},
     }
 
 

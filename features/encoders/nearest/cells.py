@@ -22,6 +22,7 @@ _SAMPLE = 40  # vectors a cell, on which the centroids are fitted
 _ROUNDS, _SEED = 6, 1
 _OPENED = 48  # cells, at least
 _MET = 8000  # passing vectors, at least, in the cells that are opened
+_COUNTED = 125_000  # vectors of which it is looked up whether they pass, to see how many do in each cell
 _SPARE = 100  # found by bytes beyond those asked for, to be scored again
 _GROWN = 2.0  # times as many, or as few, vectors as the centroids were fitted on: they are fitted anew
 _ROWS_AT_ONCE = 16_384
@@ -81,17 +82,15 @@ class Cells:
     def near(self, query: np.ndarray, n: int, passing: np.ndarray | None, allowed: Any = None) -> np.ndarray:
         """Rows, rising, of vectors among which the n nearest of those passing are, as good as always.
 
-        query: (d,); passing: (k,) how many pass in each cell, None for all; allowed: see `selector`.
+        query: (d,); passing: (k,) about how many pass in each cell, None for all; allowed: see `selector`.
         """
         worth = self.centroids @ query
         if passing is None:
             chosen = np.argpartition(-worth, min(_OPENED, len(worth)) - 1)[:_OPENED]
         else:
-            order = np.argsort(-np.where(passing > 0, worth, -np.inf), kind="stable")
+            order = np.argsort(-worth, kind="stable")
             met = int(np.searchsorted(np.cumsum(passing[order]), _MET)) + 1
-            chosen = order[: min(max(_OPENED, met), int((passing > 0).sum()))]
-        if not len(chosen):
-            return np.zeros(0, dtype=np.int64)
+            chosen = order[: max(_OPENED, met)]
         faiss, count = _faiss(), 2 * n + _SPARE
         sought = np.ascontiguousarray(query, dtype=np.float32)
         cells, theirs = chosen.astype(np.int64), worth[chosen].astype(np.float32)
@@ -103,12 +102,11 @@ class Cells:
         )
         return np.sort(found[found >= 0])
 
-    def selector(self, rows: np.ndarray) -> tuple[np.ndarray, Any]:
-        """How many of these rows lie in each cell, and faiss's word for them."""
-        mask = np.zeros(len(self.cell), dtype=bool)
-        mask[rows] = True
-        bits = np.packbits(mask, bitorder="little")
-        return np.bincount(self.cell[rows], minlength=len(self.centroids)), _faiss().IDSelectorBitmap(bits)
+    def selector(self, passing: np.ndarray) -> tuple[np.ndarray, Any]:
+        """About how many of (u,) bool pass in each cell, and faiss's word for them."""
+        step = max(len(passing) // _COUNTED, 1)
+        counts = np.bincount(self.cell[::step][passing[::step]], minlength=len(self.centroids)) * step
+        return counts, _faiss().IDSelectorBitmap(np.packbits(passing, bitorder="little"))
 
     def arrays(self) -> dict[str, np.ndarray]:
         fitted = np.array([self.fitted], dtype=np.int64)

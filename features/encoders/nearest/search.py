@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -53,23 +54,33 @@ class VectorSearch:
         self, queries: RowVectors, n: int, within: np.ndarray | None = None, above: float = ROUNDING
     ) -> Hits:
         """As `vectors.nearest`; within: (items,) bool, those that may be found."""
-        passing = np.flatnonzero(np.diff(self._holders.starts)) if len(self._holders.none) else None
         whole = self._heads is None and self._cells is None
-        if within is not None:
-            passing = self._having(within)
-            if whole or len(passing) <= _FEW_VECTORS:
-                return vectors.nearest(queries, self._part(passing, within), n, above=above)
-        if whole:
+        if whole and within is None:
             return vectors.nearest(queries, self._items, n, self._holders, above)
-        near = self._by_cells if self._cells is not None else self._by_heads
+        passing = self._passing(within)
         known = np.flatnonzero(queries.rows >= 0)
-        found = near(queries.vectors[queries.rows[known]], n, passing)
+        sought = queries.vectors[queries.rows[known]]
+        if passing is not None and (whole or np.count_nonzero(passing) <= _FEW_VECTORS):
+            found = self._by_scan(sought, n, np.flatnonzero(passing))
+        elif self._cells is not None:
+            counts, allowed = (None, None) if passing is None else self._cells.selector(passing)
+            found = [self._cells.near(query, n, counts, allowed) for query in sought]
+        else:
+            found = self._by_heads(sought, n, None if passing is None else np.flatnonzero(passing))
         query = np.repeat(known, [len(rows) for rows in found])
         item, place = self._holders.of_vectors(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
         if within is not None:
             item, place = item[within[item]], place[within[item]]
         hits = vectors.best_items(queries, self._items, query[place], item, n)
         return Hits(*(part[hits.cosines > above] for part in hits))
+
+    def _by_scan(self, sought: np.ndarray, n: int, rows: np.ndarray) -> list[np.ndarray]:
+        """Of these rows of vectors those among which the n nearest to each of (q, d) are, rising."""
+        part = self._items.vectors[rows]
+        if len(rows) <= n:
+            return [rows] * len(sought)
+        scores = [part @ query for query in sought]
+        return [rows[one >= np.partition(one, -n)[-n] - ROUNDING] for one in scores]
 
     def _by_heads(self, sought: np.ndarray, n: int, passing: np.ndarray | None) -> list[np.ndarray]:
         """Rows of vectors among which the nearest to each of (q, d) are; of those passing, if given."""
@@ -83,24 +94,22 @@ class VectorSearch:
             found += [contenders(bound, query, self._items.vectors, passing, n) for bound, query in pairs]
         return found
 
-    def _by_cells(self, sought: np.ndarray, n: int, passing: np.ndarray | None) -> list[np.ndarray]:
-        if self._cells is None:
-            raise ValueError("these vectors were not dealt to cells")
-        counts, allowed = (None, None) if passing is None else self._cells.selector(passing)
-        return [self._cells.near(query, n, counts, allowed) for query in sought]
-
-    def _having(self, within: np.ndarray) -> np.ndarray:
-        """Rows of the vectors that some item within has, rising."""
+    def _passing(self, within: np.ndarray | None) -> np.ndarray | None:
+        """(u,) bool, the vectors that some item has, of those within; None where that is all."""
+        if self._plain:
+            return within
+        if within is None:
+            return np.diff(self._holders.starts) > 0 if len(self._holders.none) else None
         marked = np.zeros(len(self._items.vectors), dtype=bool)
         rows = self._items.rows[within]
         marked[rows[rows >= 0]] = True
-        return np.flatnonzero(marked)
+        return marked
 
-    def _part(self, passing: np.ndarray, within: np.ndarray) -> RowVectors:
-        """The items within, as items of these vectors alone."""
-        place = np.full(len(self._items.vectors) + 1, -1)  # one more: the row -1 stays -1
-        place[passing] = np.arange(len(passing))
-        return RowVectors(self._items.vectors[passing], np.where(within, place[self._items.rows], -1))
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether each item has the vector of its own row, as where no two are alike."""
+        rows = self._items.rows
+        return len(rows) == len(self._items.vectors) and bool((rows == np.arange(len(rows))).all())
 
     def arrays(self) -> dict[str, np.ndarray]:
         own = {"starts": self._holders.starts, "items": self._holders.items}

@@ -54,7 +54,7 @@ class Logged:
     def settle(self, ledger: Ledger) -> Events:
         """Lists of impressions, with what their query's line says; of requests without any, of what was returned.
 
-        Positions of a source that counts from 0 are raised by one.
+        Positions of a source that counts from 0 are raised by one. Lists come in order of time, each in its own order.
         """
         rows = self.listed.sort("request_id", "at", pl.all().exclude("request_id", "at"), nulls_last=True)
         rows = rows.with_columns(pl.col("position") + _from_zero())
@@ -70,6 +70,7 @@ class Logged:
         shown = with_chances(shown, ledger)
         of_list = pl.col("text", "session", "shopper").drop_nulls().first(), pl.col("at").min()
         shown = shown.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
+        shown = shown.sort("shown_at", "request_id", "position", maintain_order=True)
         return Events(shown.select(SHOWN.names()), self.actions)
 
 

@@ -139,7 +139,7 @@ def _write_plugin(
     draft: Path, name: str, forest: Forest, engine: Engine, features: list[Supplied]
 ) -> Written:
     names = [one.name for one in features]
-    definition = write_nested(forest, names, with_base=True)
+    definition = write_nested(forest.with_base_first(), names)
     _write_json(draft / "featureset.json", plugin_feature_set(name, features))
     _write_json(draft / "model.json", plugin_model(name, definition))
     written = json.loads((draft / "model.json").read_text(encoding="utf-8"))
@@ -150,7 +150,7 @@ def _write_plugin(
 def _write_vespa(draft: Path, name: str, forest: Forest, engine: Engine, features: list[Supplied]) -> Written:
     names = [one.engine_name for one in features]
     path = draft / f"{name}.json"
-    path.write_text(write_nested(forest, names, with_base=False), encoding="utf-8")
+    path.write_text(write_nested(forest, names), encoding="utf-8")
     (draft / f"{name}.profile").write_text(vespa_profile(name, features), encoding="utf-8")
     trees = read_nested(path.read_text(encoding="utf-8"), names)
     return forest.base, by_engine(trees, engine), "Vespa's rules in numpy"
@@ -159,7 +159,7 @@ def _write_vespa(draft: Path, name: str, forest: Forest, engine: Engine, feature
 def _write_onnx(draft: Path, name: str, forest: Forest, _: Engine, features: list[Supplied]) -> Written:
     check_onnx()
     path = draft / f"{name}.onnx"
-    write_onnx(forest, path, json.dumps([one.name for one in features]))
+    write_onnx(forest.with_base_first(), path, json.dumps([one.name for one in features]))
     written = path.read_bytes()
     return 0.0, lambda X: score_onnx(written, X).astype(np.float64), f"onnxruntime {version('onnxruntime')}"
 
@@ -167,7 +167,7 @@ def _write_onnx(draft: Path, name: str, forest: Forest, _: Engine, features: lis
 def _write_treelite(draft: Path, name: str, forest: Forest, _: Engine, __: list[Supplied]) -> Written:
     check_treelite()
     path = draft / f"{name}.treelite"
-    write_treelite(forest, path)
+    write_treelite(forest.with_base_first(), path)
     return 0.0, lambda X: score_treelite(path, X).astype(np.float64), f"treelite {version('treelite')}"
 
 

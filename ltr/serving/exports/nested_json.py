@@ -17,12 +17,8 @@ from ltr.serving.exports.trees import Forest, Growing, Tree
 DEEPEST = 250  # levels; readers nest two of JSON for each and stop at 1,000
 
 
-def write_nested(forest: Forest, names: Sequence[str], *, with_base: bool) -> str:
-    """The forest, without categories, over features of these names.
-
-    with_base: the base score as a tree of one leaf before the others, for engines that know of none: so the sum
-    is made in the library's order.
-    """
+def write_nested(forest: Forest, names: Sequence[str]) -> str:
+    """The trees of the forest, which has no categories, over features of these names; not its base score."""
     deepest = max((tree.depth for tree in forest.trees), default=0)
     if deepest > DEEPEST:
         raise InputError(
@@ -31,10 +27,7 @@ def write_nested(forest: Forest, names: Sequence[str], *, with_base: bool) -> st
             got=f"one of {deepest}",
             cure="lower ranker.leaves and train again, or export to onnx or treelite",
         )
-    trees = [_node(tree, 0, 0, names) for tree in forest.trees]
-    if with_base:
-        trees.insert(0, {"nodeid": 0, "leaf": _exact(forest.base)})
-    return json.dumps(trees, allow_nan=False)
+    return json.dumps([_node(tree, 0, 0, names) for tree in forest.trees], allow_nan=False)
 
 
 def _node(tree: Tree, node: int, depth: int, names: Sequence[str]) -> dict[str, Any]:
@@ -58,7 +51,7 @@ def _exact(value: float) -> float:
 
 
 def read_nested(text: str, names: Sequence[str]) -> list[Tree]:
-    """The trees of such a file, the base's among them."""
+    """The trees of such a file."""
     columns = {name: column for column, name in enumerate(names)}
     trees = []
     for root in json.loads(text):

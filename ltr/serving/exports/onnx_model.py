@@ -23,7 +23,10 @@ def check_onnx() -> None:
 
 
 def write_onnx(forest: Forest, path: Path, doc: str) -> None:
-    """A model file: (n, f) float32 `features` in the schema's order, NaN for missing → (n, 1) float32 `score`."""
+    """A model file of the forest's trees: `features` (n, f) float32 → `score` (n, 1) float32.
+
+    Features stand in the schema's order, NaN where missing.
+    """
     from onnx import TensorProto, checker, helper  # noqa: PLC0415 - of an extra
 
     node = helper.make_node(
@@ -61,7 +64,6 @@ def _attributes(forest: Forest) -> dict[str, Any]:
         "target_treeids": [flat["nodes_treeids"][place] for place in places],
         "target_ids": [0] * len(places),
         "target_weights": values.tolist(),
-        "base_values": [forest.base],
         "n_targets": 1,
         "aggregate_function": "SUM",
         "post_transform": "NONE",

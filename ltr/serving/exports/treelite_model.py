@@ -16,7 +16,10 @@ def check_treelite() -> None:
 
 
 def write_treelite(forest: Forest, path: Path) -> None:
-    """A checkpoint file for `treelite.Model.deserialize`; features in the schema's order, NaN for missing."""
+    """A checkpoint file of the forest's trees, for `treelite.Model.deserialize`.
+
+    Features stand in the schema's order, NaN where missing.
+    """
     from treelite.model_builder import (  # noqa: PLC0415 - of an extra
         Metadata,
         ModelBuilder,
@@ -38,7 +41,7 @@ def write_treelite(forest: Forest, path: Path) -> None:
         ),
         tree_annotation=TreeAnnotation(num_tree=number, target_id=[0] * number, class_id=[0] * number),
         postprocessor=PostProcessorFunc(name="identity"),
-        base_scores=[forest.base],
+        base_scores=[0.0],
     )
     for tree in forest.trees:
         builder.start_tree()

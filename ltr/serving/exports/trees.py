@@ -99,6 +99,14 @@ class Forest:
         for tree in self.trees:
             yield tree.leaves(X).astype(np.float32)
 
+    def with_base_first(self) -> Forest:
+        """The base score as a tree of one leaf before the others: so an engine sums in the library's own order."""
+        if not self.base:
+            return self
+        grown = Growing()
+        grown.leaf(self.base)
+        return Forest([grown.tree(), *self.trees], 0.0, self.features)
+
     def without_categories(self) -> Forest:
         """The same with thresholds on the codes in place of categories; InputError where it grows beyond use."""
         grown, room = [], MOST_NODES

@@ -118,3 +118,9 @@ def test_a_run_used_from_another_folder_finds_its_cache(
         again = ask(SavedRun.open(run), "blue shoes", None)
     assert f"no index of this catalogue in {away / 'cache'}" in caplog.text
     assert again.head(first.height)["product_id"].equals(first["product_id"])
+
+
+def test_a_run_names_the_index_that_its_features_come_from(trained: Trained) -> None:
+    named = json.loads((trained.run / "run.json").read_text())["index"]
+    assert (trained.work / "cache" / "index" / named["key"]).is_dir()
+    assert set(named["encoders"]) == {"text", "image"}

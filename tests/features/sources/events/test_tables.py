@@ -12,6 +12,7 @@ from features import Shop
 from features.errors import InputError
 from features.sources.events import Events
 from features.sources.privacy import are_pseudonyms
+from tests.features.sources.test_real_sets import SHARED
 
 PRODUCTS = pl.DataFrame({"product_id": ["a", "b", "c"], "title": ["hat", "cap", "bag"]})
 QUERIES = pl.DataFrame({"query_id": ["q1", "q2"], "text": ["warm hat", "cap"]})
@@ -161,3 +162,25 @@ def test_what_cannot_be_read_is_said(
 ) -> None:
     with pytest.raises(InputError, match=words):
         read(rows, **settings)
+
+
+def test_a_real_session_log_of_lists_and_click_outs() -> None:
+    """Trivago: click-outs with the list they were made from; what is read has the known rates by position."""
+    path = SHARED / "trivago" / "events.parquet"
+    if not path.exists():
+        pytest.skip("needs the real set 'trivago' in ../shared/data")
+    frame = pl.read_parquet(
+        path, columns=["session_id", "user_id", "action_type", "reference", "impressions", "at"]
+    )
+    frame = frame.filter(pl.col("action_type") == "clickout item")
+    columns = {"product_id": "reference", "shown": "impressions", "action": "action_type"}
+    columns |= {"session": "session_id", "shopper": "user_id"}
+    settings = {"columns": columns, "actions": {"clickout item": "click"}}
+    shop = Shop.from_frames(products=PRODUCTS, events=frame, settings={"events": settings})
+    assert shop.events is not None
+    pair = ["request_id", "product_id"]
+    clicked = shop.events.shown.join(shop.events.actions.select(pair).unique(), on=pair, how="semi")
+    by_place = clicked["position"].value_counts().sort("position")["count"].head(4)
+    seen = shop.events.shown["position"].value_counts().sort("position")["count"].head(4)
+    rates = (by_place / seen).to_list()
+    assert [rate / rates[0] for rate in rates] == pytest.approx([1, 0.34, 0.25, 0.19], abs=0.01)

@@ -66,6 +66,7 @@ def test_what_is_written_comes_back(events: Events, tmp_path_factory: pytest.Tem
     folder = tmp_path_factory.mktemp("ubi")
     write_ubi(events, folder)
     back = read_ubi(folder)
+    assert back.shown.equals(back.shown.sort("shown_at", "request_id", "position", maintain_order=True))
     for got, wanted in ((back.shown, events.shown), (back.actions, events.actions)):
         assert_frame_equal(got.sort(pl.all()), wanted.sort(pl.all()))
 

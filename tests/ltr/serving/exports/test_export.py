@@ -133,6 +133,9 @@ def test_xgboost_s_scores_are_kept_to_the_last_bit(tmp_path: Path, monkeypatch: 
     assert proof.max_difference_adversarial == 0
     assert (proof.rows, proof.lists) == (0, 0)
     assert (tmp_path / "exports" / "run-elasticsearch-ltr" / "model.json").is_file()
+    for target, package in (("onnx", "onnxruntime"), ("treelite", "treelite")):
+        pytest.importorskip(package, reason="needs the extra export")
+        assert export.main(["--run", str(folder), "--target", target]).max_difference_adversarial == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""Which words, numbers and measures each text of a catalogue has: read from the texts, or where few products changed
+from those and what was read before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Self
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from features.words.measures import read_measures
+from features.words.packed_strings import PackedStrings
+from features.words.term_counts import FieldCounts, Vocabulary
+from features.words.tokens import TokenisedColumns
+
+KINDS = ("terms", "numbers", "measures")
+ALL = "all"
+LONG = ("title", ALL)  # texts in which a phrase or a measure of the query may stand
+
+ByField = Mapping[str, sparse.csr_array]
+
+
+@dataclass(frozen=True, eq=False)
+class LexicalCounts:
+    """vocabularies: by kind; counts: by kind and field, products × terms: of terms every field, of numbers and measures
+    those of long texts; padded: the long texts as tokens with a blank around each."""
+
+    vocabularies: Mapping[str, Vocabulary]
+    counts: Mapping[str, ByField]
+    padded: Mapping[str, pl.Series]
+
+    @classmethod
+    def read(cls, fields: Mapping[str, pl.Series], tokens: TokenisedColumns) -> Self:
+        """fields: texts by name; tokens: of the same columns."""
+        found = {name: read_measures(field) for name, field in fields.items()}
+        lists = {
+            "terms": {name: tokens[name] for name in fields},
+            "numbers": {name: measures.numbers for name, measures in found.items()},
+            "measures": {name: measures.measures for name, measures in found.items()},
+        }
+        vocabularies = {kind: Vocabulary.of(*lists[kind].values()) for kind in KINDS}
+        if not fields:
+            return cls(vocabularies, {}, {})
+        counts = {}
+        for kind in KINDS:
+            by_field = {name: vocabularies[kind].counts(lists[kind][name]) for name in fields}
+            by_field[ALL] = reduce(add, by_field.values())
+            counts[kind] = {name: one for name, one in by_field.items() if kind == "terms" or name in LONG}
+        padded = {name: _padded(lists["terms"][name]) for name in fields}
+        padded[ALL] = _joined(list(padded.values()))
+        return cls(vocabularies, counts, {name: text for name, text in padded.items() if name in LONG})
+
+    @classmethod
+    def kept(
+        cls,
+        fields: Sequence[str],
+        vocabularies: Mapping[str, Vocabulary],
+        counts: Mapping[str, FieldCounts],
+        padded: Mapping[str, PackedStrings],
+    ) -> Self:
+        """As an index keeps them; fields: all names but `all`, in order."""
+        by_kind = {}
+        for kind in KINDS:
+            split = counts[kind].split()
+            names = fields if kind == "terms" else [name for name in (*fields, ALL) if name in LONG]
+            by_field = dict(zip(names, split, strict=True))
+            by_kind[kind] = {ALL: reduce(add, split), **by_field} if kind == "terms" else by_field
+        return cls(vocabularies, by_kind, {name: text.series() for name, text in padded.items()})
+
+    def with_changed(self, changed: LexicalCounts, rows: np.ndarray) -> LexicalCounts:
+        """Of products whose texts are row rows[i] of these, and from there on of the changed ones.
+
+        As read from all texts: terms that no product has any more are gone.
+        """
+        vocabularies, counts = {}, {}
+        for kind in KINDS:
+            both = self.vocabularies[kind], changed.vocabularies[kind]
+            names = pl.concat([one.terms.series() for one in both]).unique().sort()
+            union = Vocabulary(PackedStrings.of(names))
+            parts = [
+                {name: _recoded(one, union.codes(old.terms.series()), union.size) for name, one in by.items()}
+                for old, by in zip(both, (self.counts[kind], changed.counts[kind]), strict=True)
+            ]
+            stacked = {
+                name: sparse.csr_array(sparse.vstack([part[name] for part in parts], format="csr"))[rows]
+                for name in parts[0]
+            }
+            used = np.bincount(stacked[ALL].indices, minlength=union.size)[:-1] > 0
+            vocabularies[kind] = Vocabulary(PackedStrings.of(names.filter(pl.Series(used))))
+            codes, size = np.append(np.cumsum(used) - 1, used.sum()), vocabularies[kind].size
+            counts[kind] = {name: _recoded(one, codes, size) for name, one in stacked.items()}
+        padded = {
+            name: pl.concat([text.fill_null(""), changed.padded[name].fill_null("")]).gather(rows)
+            for name, text in self.padded.items()
+        }
+        return LexicalCounts(vocabularies, counts, padded)
+
+
+def _recoded(counts: sparse.csr_array, codes: np.ndarray, size: int) -> sparse.csr_array:
+    """The same counts where term t has the code codes[t], which rise with t."""
+    shape = (counts.shape[0], size)
+    return sparse.csr_array((counts.data, codes[counts.indices], counts.indptr), shape=shape)
+
+
+def _padded(tokens: pl.Series) -> pl.Series:
+    return " " + tokens.list.join(" ") + " "
+
+
+def _joined(padded: Sequence[pl.Series]) -> pl.Series:
+    """All fields as one text; the bar between them keeps a phrase within one field."""
+    frame = pl.DataFrame([text.alias(str(place)) for place, text in enumerate(padded)])
+    return frame.select(text=pl.concat_str(pl.all(), separator="|", ignore_nulls=True))["text"]

@@ -1,0 +1,35 @@
+"""What `ltr.recommend` asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RecommendSettings(BaseModel):
+    """For whom, from which events; with nobody named, the home page: what is popular now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    events: Path | None = Field(
+        default=None, description="UBI files: a folder, or one file; instead of a config with data.events"
+    )
+    by: Literal["session", "shopper"] = Field(
+        default="session", description="whose history: one visit's, or all that one shopper did"
+    )
+    who: str | None = Field(default=None, description="a session or shopper of the log, by pseudonym")
+    product: tuple[str, ...] = Field(
+        default=(), description="products looked at just now, oldest first; one: what others also looked at"
+    )
+    count: int = Field(default=20, ge=1, le=1000, description="of products")
+    candidates: int = Field(default=50, ge=1, description="of each rule, which the ranker puts in order")
+    learn_days: float = Field(
+        default=7.0, gt=0, description="of the end of the log, from which the order is learnt"
+    )
+    trial: bool = Field(
+        default=False, description="instead: every rule and the ranker measured on the last days"
+    )
+    trial_days: float = Field(default=7.0, gt=0, description="of the end of the log, that are held out")
+    seed: int = Field(default=0, ge=0, description="of the steps that are drawn to learn from")
