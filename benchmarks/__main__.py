@@ -24,6 +24,7 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "serving",
         "offline_online",
         "behaviour",
         "clicks",

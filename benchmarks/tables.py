@@ -19,6 +19,7 @@ from benchmarks import (
     encoding_tables,
     experiment_tables,
     learning_tables,
+    serving_tables,
 )
 from benchmarks.overview import overview
 from benchmarks.record import RESULTS
@@ -272,7 +273,7 @@ def faults() -> Iterator[str]:
     yield f"\n{about(found)}"
 
 
-LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CLICKS, CORE = (
+LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CLICKS, CORE, SERVING = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
     for module in (
         learning_tables,
@@ -281,6 +282,7 @@ LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CLICKS, CORE = (
         behaviour_tables,
         click_tables,
         core_tables,
+        serving_tables,
     )
 )
 SECTIONS = (
@@ -296,6 +298,7 @@ SECTIONS = (
     *BEHAVIOUR,
     *CLICKS,
     *CORE,
+    *SERVING,
     faults,
 )
 
