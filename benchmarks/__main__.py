@@ -24,9 +24,11 @@ SCRIPTS = (
         "incremental",
         "device_encoding",
         "experiments",
+        "serving",
         "offline_online",
         "recommendation",
         "behaviour",
+        "clicks",
         "tables",
     ),
 )

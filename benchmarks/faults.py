@@ -28,12 +28,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import record
+from features.build import FeatureBuilder, FeaturesConfig, index_key, products_key
 from features.disk import draft_beside, publish
+from features.encoders.cache import EmbeddingCache
+from features.encoders.registry import default_encoders
 from features.encoders.shards import ShardFolder
 from features.errors import InputError
+from features.media.photos import PhotoChecks
 from features.sources.frames import Shop
 from features.store.delta import FeatureStore, FeatureView
 from ltr import train
+from ltr.demo.shop import DemoShopConfig, generate
 from ltr.runs.record import read_settings
 from ltr.runs.saved_run import SavedRun, held_out
 from ltr.runs.sums import SUMS, check_files, read_about
@@ -107,6 +112,37 @@ def bits_of_a_cache(folder: Path, count: int) -> Tries:
             shard.touch()
 
 
+def bits_of_an_index(folder: Path, count: int) -> Tries:
+    """A catalogue's kept index: made again, or giving the very features that it gave."""
+    draw = random.Random(0)
+    shop = generate(DemoShopConfig(products=40, queries=6, judged_per_query=5))
+    encoders, settings = default_encoders(shop.products), FeaturesConfig()
+    cache = EmbeddingCache(folder / "index-cache")
+    pairs = shop.judgements.sort("query_id", "product_id")
+    kept = FeatureBuilder.kept(shop.products, settings, encoders, cache)
+    before = kept.build(shop.queries, pairs).frame
+    key = index_key(products_key(shop.products), settings, encoders)
+    files = sorted(path for path in (folder / "index-cache" / "index").rglob("*") if path.is_file())
+    for path in files:
+        for _ in flips(path, count, draw):
+            found = FeatureBuilder.opened(key, settings, encoders, cache)
+            yield found is None or found.build(shop.queries, pairs).frame.equals(before)
+
+
+def bits_of_photo_checks(folder: Path, count: int) -> Tries:
+    """What is remembered of photos: found out again, to the same answers, and no command stops at it."""
+    photos = generate(DemoShopConfig(products=20, queries=4, judged_per_query=5)).products["image"]
+    items = photos.extend(pl.Series([b"no photo", None], dtype=photos.dtype))
+    for number in range(20 * count):
+        place = folder / f"checks-{number}"
+        before = PhotoChecks(place).look(items)
+        (path,) = place.rglob("*.parquet")
+        for _ in flips(path, 1, random.Random(number)):
+            yield PhotoChecks(place).look(items).equals(before) and PhotoChecks(place).look(items).equals(
+                before
+            )
+
+
 def cuts_of_a_journal(folder: Path, count: int) -> Tries:
     path = folder / "cut.log"
     records = [{"op_code": 4, "number": number, "told": "ü" * (number % 7)} for number in range(3 * count)]
@@ -147,7 +183,7 @@ def kills(folder: Path, count: int) -> Tries:
     started = time.monotonic()
     subprocess.run(words, check=True, capture_output=True, cwd=record.ROOT)
     seconds = time.monotonic() - started
-    for _ in range(2 * count):
+    for _ in range(6 * count):
         process = subprocess.Popen(
             words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=record.ROOT
         )
@@ -261,6 +297,8 @@ KINDS = {
     "a bit flipped in a run": bits_of_a_run,
     "a bit flipped in the feature store": bits_of_a_store,
     "a bit flipped in the cache": bits_of_a_cache,
+    "a bit flipped in a catalogue index": bits_of_an_index,
+    "a bit flipped in photo checks": bits_of_photo_checks,
     "a journal cut or flipped": cuts_of_a_journal,
     "kill -9": kills,
     "a full disk (quota)": full_disks,

@@ -187,7 +187,33 @@ def told(found: dict[str, Any]) -> Iterator[str]:
 
 
 FUSION = ("fashion_aligned", "esci", "icecat", "demo")
+
+
+def shown_lists(found: dict[str, Any]) -> Iterator[str]:
+    """What the demo shop's shoppers are shown on new queries, by the kind of list that the run was trained on."""
+    yield "\n## demo: what is shown\n"
+    yield (
+        f"True nDCG@10 of what is shown against the best ten of the whole catalogue, on {found['queries']} new queries "
+        f"by the shop's own rules (seed {found['seed']}); beside it what the run says of itself, held out.\n"
+    )
+    yield "| | words | photo | both |"
+    yield "|---|---:|---:|---:|"
+    for kind, run in found["trained_on"].items():
+        means = {(row["system"], row["segment"]): row for row in run["shown"]}
+        for system in dict.fromkeys(row["system"] for row in run["shown"]):
+            rows = [means[system, segment] for segment in ("text", "photo", "mixed")]
+            name = f"**LightGBM, trained on {kind} lists**" if system == "lightgbm" else system
+            if kind == next(iter(found["trained_on"])) or system == "lightgbm":
+                cells = (with_interval(row["mean"], row["low"], row["high"]) for row in rows)
+                yield f"| {name} | {' | '.join(cells)} |"
+        for figures, told in (("judged lists", "judged_lists"), ("true, held out", "held out: true nDCG@10")):
+            if told in run:
+                cells = (figure(run[told][part]) for part in ("words", "photo", "words and photo"))
+                yield f"| its own figure, trained on {kind} lists: {figures} | {' | '.join(cells)} |"
+
+
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
+    "shown_lists": shown_lists,
     "photos": photos,
     "grocery": grocery,
     **{f"fusion_{name}": fusion for name in FUSION},

@@ -120,7 +120,7 @@ def measure(
     if builder is None:
         raise RuntimeError("the index that was just kept is not there")
     data = Dataset.from_frame(builder.build(queries, pairs).frame)
-    ranker = LightGBMRanker(LightGBMConfig(threads=1, early_stopping_rounds=0, trees=300))
+    ranker = LightGBMRanker(LightGBMConfig(threads=1, early_stopping_rounds=0, trees=300, bags=1))
     ranker.fit(data, None)
     run = SavedRun(scratch, config, builder.schema, FusedRanker(ranker, None), "lightgbm")
     texts = [text for text in queries["text"].drop_nulls().unique().sort() if text.strip()]

@@ -5,7 +5,8 @@ nDCG@10 of what the run ranks first among its candidates, against the best ten o
 grade of every product; beside the run's own figures (judged lists; what is shown, held out), BM25 and each nearest
 vector alone, and the best order of the candidates. Nothing is chosen by these queries.
 
-Without --run the run is trained first, as `make demo` trains it: once on lists as they are served, once on judged ones.
+Without --run the run is trained first: once on lists as they are served, once on judged ones, of 150 trees without
+early stopping (on the training queries' folds that was better than a stop by 29 queries, which kept 2 to 239 trees).
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def trained(scratch: Path) -> Iterator[tuple[str, Path]]:
     for kind in ("served", "judged"):
         run = scratch / kind
         places = ["--runs", str(scratch), "--store.root", str(scratch / "store"), "--run", str(run)]
-        train.main(["--config", str(DEMO_CONFIG), *places, "--lists.kind", kind])
+        ranker = ["--ranker.trees", "150", "--ranker.early_stopping_rounds", "0", "--ladder", "[]"]
+        train.main(["--config", str(DEMO_CONFIG), *places, *ranker, "--lists.kind", kind])
         yield kind, run
 
 

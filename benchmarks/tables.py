@@ -12,7 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import behaviour_tables, core_tables, encoding_tables, experiment_tables, learning_tables
+from benchmarks import (
+    behaviour_tables,
+    click_tables,
+    core_tables,
+    encoding_tables,
+    experiment_tables,
+    learning_tables,
+    serving_tables,
+)
 from benchmarks.overview import overview
 from benchmarks.record import RESULTS
 from ltr.evaluation.notation import difference, figure, with_interval
@@ -265,9 +273,17 @@ def faults() -> Iterator[str]:
     yield f"\n{about(found)}"
 
 
-LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CORE = (
+LEARNING, ENCODING, EXPERIMENTS, BEHAVIOUR, CLICKS, CORE, SERVING = (
     tuple(partial(section, name, lines) for name, lines in module.SECTIONS.items())
-    for module in (learning_tables, encoding_tables, experiment_tables, behaviour_tables, core_tables)
+    for module in (
+        learning_tables,
+        encoding_tables,
+        experiment_tables,
+        behaviour_tables,
+        click_tables,
+        core_tables,
+        serving_tables,
+    )
 )
 SECTIONS = (
     quality,
@@ -280,7 +296,9 @@ SECTIONS = (
     *ENCODING,
     *EXPERIMENTS,
     *BEHAVIOUR,
+    *CLICKS,
     *CORE,
+    *SERVING,
     faults,
 )
 

@@ -3,11 +3,18 @@
 The data doctor over what training would use: FAIL and WARN lines, each with its evidence and cure, what matters
 first. The data at once; features (which may take long to make) only with --features. --verbose lists what passed
 too. Ends with status 1 when a check fails. With no config: the demo shop.
+
+python -m ltr.check --run RUN --against-log FOLDER
+
+A server's log against the run that served it: the logged scores made again by the path of ltr.evaluate, and features
+as they were in training (PSI and KS, corrected for their number), missing as often, categories known.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ltr.config import command_line, output
@@ -20,12 +27,15 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
     arguments = command_line.parser(__doc__, json=True)
     command_line.add_shortcuts(arguments, ("folds",))
     arguments.add_argument("--features", action="store_true", help="make the features too, and check them")
-    given, config = command_line.read_settings(arguments, argv)
+    arguments.add_argument("--against-log", type=Path, metavar="FOLDER", help="a log that ltr.serve wrote")
+    arguments.add_argument("--run", type=Path, help="the run that served it")
+    given, config, _ = command_line.read_settings_and(arguments, argv, check=_check)
+    if given.against_log is not None:
+        return _against_log(given)
 
-    from ltr.data.doctor import to_frame, worst
     from ltr.pipeline.examination import check_collection, read_data
     from ltr.pipeline.prepare import read_collection
-    from ltr.reporting.console import print_cleaning, print_findings
+    from ltr.reporting.console import print_cleaning
 
     if given.features:
         examined = read_data(config)
@@ -34,13 +44,33 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
         collection = read_collection(config)
         findings = check_collection(config, collection)
     print_cleaning(collection)
+    return _told(given, findings, f"python -m ltr.train{command_line.config_words(given)}")
+
+
+def _check(given: argparse.Namespace) -> None:
+    command_line.require(given, "against_log", "run")
+    command_line.require(given, "run", "against_log")
+    command_line.refuse_both(given, "against_log", "features")
+
+
+def _against_log(given: argparse.Namespace) -> list[Finding]:
+    from ltr.serving.live_run import LiveRun
+    from ltr.serving.log_check import check_log
+
+    findings = check_log(LiveRun(given.run), given.against_log)
+    return _told(given, findings, f"python -m ltr.serve --run {given.run}")
+
+
+def _told(given: argparse.Namespace, findings: list[Finding], following: str) -> list[Finding]:
+    """Print the findings; status 1 where one is a FAIL."""
+    from ltr.data.doctor import to_frame, worst
+    from ltr.reporting.console import print_findings
+
     print_findings(findings, passed=given.verbose)
     if given.json:
         output.write_json({"worst": worst(findings), "findings": to_frame(findings).to_dicts()})
     fault = worst(findings) == "FAIL"
-    output.say(
-        "next: " + ("mend what fails" if fault else f"python -m ltr.train{command_line.config_words(given)}")
-    )
+    output.say("next: " + ("mend what fails" if fault else following))
     if fault:
         raise SystemExit(command_line.VERDICT_NO)
     return findings

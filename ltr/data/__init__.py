@@ -19,6 +19,7 @@ lists                  What a list is: the candidates that retrieval gives a que
                        them, or its judged products alone
 reading                The data doctor on how the files were read: every guess, and what was left out,
                        unreadable or odd
+sketch                 What each feature looked like in training, to hold against what is served later
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows
 """

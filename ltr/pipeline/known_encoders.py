@@ -61,17 +61,25 @@ def known_encoder(
     settings: BaseModel, base: Path, folder: Path, make: Callable[[], Encoder]
 ) -> Encoder | KnownEncoder:
     """The encoder of these settings, unmade if it is known; else made, and known from then on."""
-    state = _state(settings, base)
-    name = hashlib.blake2b(state.encode(), digest_size=16).hexdigest()
-    path = folder / "index" / f"{name}.encoder.json"
+    path = _note(settings, base, folder)
     try:
         return KnownEncoder(json.loads(path.read_text(encoding="utf-8")), path, make)
     except (OSError, ValueError, KeyError, TypeError):
         made = make()
+    remember_encoder(made, settings, base, folder)
+    return made
+
+
+def remember_encoder(made: Encoder, settings: BaseModel, base: Path, folder: Path) -> None:
+    """Note what is known of an encoder that was made by these settings."""
     if type(made).__module__.startswith(_OURS):
         seen = {"modalities": sorted(made.modalities), "space": made.space, "fingerprint": made.fingerprint}
-        write_note(path, json.dumps(seen))
-    return made
+        write_note(_note(settings, base, folder), json.dumps(seen))
+
+
+def _note(settings: BaseModel, base: Path, folder: Path) -> Path:
+    name = hashlib.blake2b(_state(settings, base).encode(), digest_size=16).hexdigest()
+    return folder / "index" / f"{name}.encoder.json"
 
 
 def _state(settings: BaseModel, base: Path) -> str:

@@ -32,7 +32,7 @@ from ltr.data.embedded import EmbeddedDataset, choose_vectors
 from ltr.data.lists import ListsConfig
 from ltr.demo import shop
 from ltr.pipeline.known_catalogues import known_products, photos_unchanged, remember_products
-from ltr.pipeline.known_encoders import known_encoder
+from ltr.pipeline.known_encoders import known_encoder, remember_encoder
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +165,11 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)
     if collection.given is None:
-        remember_products(collection, config.data, config.base, Path(config.cache.folder))
+        folder = Path(config.cache.folder)
+        remember_products(collection, config.data, config.base, folder)
+        for name, encoder in encoders.items():  # so that the first ltr.rank need not make them to know them
+            if not isinstance(encoder, Fittable):
+                remember_encoder(encoder, config.encoders[name], config.base, folder)
     fingerprint = _fingerprint(config, collection, encoders)
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     there = None if rebuild else _restore(store, view, fingerprint)

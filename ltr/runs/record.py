@@ -35,6 +35,7 @@ from features.feature_schema import FeatureSchema
 from ltr.config.tree import Config, dump_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding
+from ltr.data.sketch import Sketch
 from ltr.data.splits import Fold, looks
 from ltr.evaluation.baselines import best_single_feature
 from ltr.evaluation.per_query import convention
@@ -52,6 +53,7 @@ from ltr.training.fused_ranker import ADAPTED, PROJECTION, FusedRanker
 Parsed = TypeVar("Parsed")
 
 ENCODER_STATE = "encoder-"
+SKETCH = "feature_sketch.json"
 SHOWN = "shown.parquet"
 LIBRARIES = (
     "lightgbm", "xgboost", "polars", "numpy", "torch", "torchvision", "sentence-transformers", "deltalake",
@@ -161,6 +163,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
     _trained_on(record).write_parquet(folder / "trained_on.parquet")
     if record.shown:
         record.shown.first.write_parquet(folder / SHOWN)
+    write_json(folder / SKETCH, Sketch.of(record.data).to_dict())
     write_json(folder / "metrics.json", figures(record))
     if record.importance:
         write_json(folder / "importance.json", record.importance.to_dict())

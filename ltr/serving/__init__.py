@@ -10,6 +10,7 @@ http/                  The API over it: routes, bodies, limits, problems
 judgements             Grades that a team gives, kept for good, and written as tables
 live_run               A run opened for serving, with all that a request needs in memory
 live_runs              The run that serves now, and how another takes its place
+log_check              A log against the run that served it: the same scores, features as in training
 page/                  The search page's files, served as they are
 photos                 Products' photos as small JPEGs, made once
 process                The server as a process: listens, says where, ends without losing a request
@@ -25,4 +26,5 @@ settings               What ltr.serve takes
 similar                Products like another one: a trained model asked with its words and photo, or
                        likeness itself
 suggestions            What a shopper may be about to type
+telling                A running server told to put another run in place, or the one before back
 """

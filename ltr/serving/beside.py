@@ -84,7 +84,7 @@ def _ids(live: LiveRun, rows: list[int]) -> dict[str, int]:
 
 
 def _cards(live: LiveRun, rows: list[int], elsewhere: dict[str, int]) -> list[dict[str, Any]]:
-    cards = [live.catalogue.card(row) for row in rows]
+    cards = live.catalogue.cards(rows)
     return [
         {"position": place, **card, "elsewhere": elsewhere.get(card["product_id"])}
         for place, card in enumerate(cards, start=1)

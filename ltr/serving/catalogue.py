@@ -120,9 +120,14 @@ class ShownCatalogue:
             cure=f"near it: {', '.join(near)}",
         )
 
-    def card(self, row: int) -> dict[str, Any]:
-        """What a list shows of a product."""
-        return {name: _plain(self.products[name][row]) for name in CARD if name in self.products.columns}
+    def cards(self, rows: list[int]) -> list[dict[str, Any]]:
+        """What a list shows of these products."""
+        names = [name for name in CARD if name in self.products.columns]
+        columns = [self.products[name].gather(rows).to_list() for name in names]
+        return [
+            {name: _plain(value) for name, value in zip(names, row, strict=True)}
+            for row in zip(*columns, strict=True)
+        ]
 
     def details(self, row: int) -> dict[str, Any]:
         """All that the catalogue says of a product but its files."""

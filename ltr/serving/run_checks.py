@@ -109,7 +109,7 @@ def check_golden(live: LiveRun, file: Path) -> str:
 
 def _first(live: LiveRun, words: str, top: int) -> Sequence[str]:
     query = live.query(words, None, "golden")
-    rows = candidates_of(live.builder, query, 200)
+    rows = candidates_of(live.builder, query, live.run.config.lists.candidates)
     if not len(rows):
         return []
     order = best_first(rows, live.run.score_list(live.builder, query, rows))

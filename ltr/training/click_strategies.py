@@ -1,4 +1,4 @@
-"""Ways to learn from clicks, and the one that held-out queries choose.
+"""Ways to learn from clicks, and the one to use: by how lists were shown, and by held-out queries.
 
 naive         every shown list as it is, clicks as grades
 rates         click rates of pairs, every row shown a view
@@ -33,6 +33,7 @@ STRATEGIES: tuple[Strategy, ...] = ("naive", "rates", "ips", "labels", "position
 
 CLIP = 0.05  # the least chance to be seen that a click is divided by
 SURE = 2.0  # standard errors by which a strategy must beat naive
+EVEN = 0.9  # share of rows whose place was drawn by even lots, from which click rates are fair by design
 _DEPTH = 10
 
 
@@ -163,22 +164,35 @@ def choose_strategy(
     """naive, unless another one is better for sure on queries that it was not trained on.
 
     Each half of the queries is scored by rankers that learned from the other half, and judged by its own labels.
-    Where the data cannot tell what was seen, nothing can be judged: naive.
+    Where the data cannot tell what was seen, nothing can be judged: naive. Where all places were drawn by even lots,
+    click rates are fair however lists are read: rates, unless it is worse for sure.
     """
     try:
         labels = label(lists)
     except CannotTell as found:
         return Choice("naive", f"the data cannot tell being seen from being good: {found}")
+    even = evenly_drawn(lists) >= EVEN
+    if even:
+        strategies = ("naive", "rates")
     halves = _halves(lists, seed)
     values = {one: _held_out(one, lists, labels, features, config, halves) for one in strategies}
-    base = values["naive"]
-    tried = [_compared(one, values[one], base) for one in strategies]
+    tried = [_compared(one, values[one], values["naive"]) for one in strategies]
+    if even and tried[-1].gain > -SURE * tried[-1].error:
+        return Choice("rates", "places were drawn by even lots: click rates are fair by design", tried)
     sure = [one for one in tried if one.gain > SURE * one.error and one.strategy != "naive"]
     if not sure:
         return Choice("naive", "no other strategy is better for sure on held-out queries", tried)
     best = max(sure, key=lambda one: one.gain)
     why = f"better than naive by {best.gain:.3f} ± {SURE * best.error:.3f} on held-out queries"
     return Choice(best.strategy, why, tried)
+
+
+def evenly_drawn(lists: ShownLists) -> float:
+    """Share of rows in lists whose logged propensities are all alike and below 1: any order was as likely."""
+    low = np.where(lists.shown, lists.propensity, np.inf).min(axis=1)
+    high = np.where(lists.shown, lists.propensity, -np.inf).max(axis=1)
+    even = (high - low < 1e-9) & (high < 1)  # NaN, where not known, is neither
+    return float(lists.shown[even].sum() / max(lists.shown.sum(), 1))
 
 
 def _halves(lists: ShownLists, seed: int) -> list[pl.Series]:

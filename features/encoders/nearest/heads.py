@@ -77,7 +77,9 @@ def contenders(
     first = np.argpartition(bounds, -2 * n)[-2 * n :]
     reached = vectors[first if rows is None else rows[first]] @ query
     kept = np.flatnonzero(bounds >= np.partition(reached, -n)[-n] - ROUNDING)
-    return kept if rows is None else rows[kept]
+    kept = kept if rows is None else rows[kept]
+    reached = vectors[kept] @ query
+    return kept[reached >= np.partition(reached, -n)[-n] - ROUNDING]
 
 
 def _cut(vectors: np.ndarray, axes: np.ndarray) -> np.ndarray:

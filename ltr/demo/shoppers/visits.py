@@ -109,8 +109,12 @@ class Shoppers:
         seed: int = 0,
         runs: pl.Series | None = None,
         arms: pl.Series | None = None,
+        request_ids: pl.Series | None = None,
     ) -> Visit:
-        """Any lists shown to these requests, looked at, clicked and bought from; runs, arms: names, a request each."""
+        """Any lists shown to these requests, looked at, clicked and bought from.
+
+        runs, arms, request_ids: names, a request each; where there are no ids, they are made up.
+        """
         rng = np.random.default_rng([self.settings.seed, seed, 23])
         worth = self._worth_to(requests, shown)
         span = self.settings.keen - self.settings.noise
@@ -120,6 +124,8 @@ class Shoppers:
         seen = (seen | bot) & shown.filled
         clicked = np.where(bot, shown.filled & (rng.random(seen.shape) < _BOT_CLICKS), clicked)
         ids = self._ids(requests, seed)
+        if request_ids is not None:
+            ids = ids.with_columns(request_id=request_ids)
         deeds = self._deeds(requests, shown, clicked, worth, rng)
         listed = self._listed(requests, shown, ids, runs, arms)
         events = Events(shown=listed, actions=self._actions(deeds, ids))

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -113,6 +113,8 @@ def _guarded(one: ApiPath, server: Server) -> Callable[[Request], Awaitable[Resp
 async def _of_http(request: Request, error: Exception) -> Response:
     """A path or method that there is not."""
     status = error.status_code if isinstance(error, HTTPException) else 404
+    if any(route.matches(request.scope)[0] == Match.PARTIAL for route in request.app.routes):
+        status = 405  # the page's files, which take every path, know nothing of the API's
     problem = RequestError(
         status,
         where=request.url.path,

@@ -30,7 +30,7 @@ async def explain_path(request: Request, server: Server) -> Response:
         await check_query(body, server)
         for product in filter(None, (body.product_id, body.over)):
             row_of(live, product)
-        asked = Asked(request.scope["request_id"], server.settings.candidates, text, body.photo, body.filters)
+        asked = Asked(request.scope["request_id"], server.candidates(live), text, body.photo, body.filters)
         future = server.workers.start(lambda: _explained(live, asked, body.product_id, body.over))
         if not await in_time(future, 5 * server.settings.timeout):
             raise too_slow(5 * server.settings.timeout)

@@ -41,7 +41,7 @@ async def search_path(request: Request, server: Server) -> Response:
     with server.runs.use() as now:
         live = server.live_for(now, arm)
         await check_query(body, server)
-        asked = _asked(body, list_id, settings.candidates)
+        asked = _asked(body, list_id, server.candidates(live))
         found, exploring = Found(), server.exploring()
         future = server.workers.start(lambda: _searched(live, asked, exploring, found, body.reasons))
         degraded = not await in_time(future, settings.timeout)
@@ -145,9 +145,10 @@ def _page(
 def cards(live: LiveRun, found: Found, shown: Shown, reasons: Any) -> list[dict[str, Any]]:
     """The products of a page with their positions in the whole list."""
     made = []
-    for place, row in enumerate(shown.rows, start=shown.first + 1):
-        card = {"position": place, **live.catalogue.card(row), "score": found.score_of(row)}
-        made.append(card | ({"reasons": reasons[row]} if row in reasons else {}))
+    told = live.catalogue.cards(shown.rows)
+    for place, (row, card) in enumerate(zip(shown.rows, told, strict=True), start=shown.first + 1):
+        whole = {"position": place, **card, "score": found.score_of(row)}
+        made.append(whole | ({"reasons": reasons[row]} if row in reasons else {}))
     return made
 
 
@@ -155,7 +156,7 @@ async def similar_path(request: Request, server: Server) -> Response:
     size = whole_number(request, "size", 12, MOST_SIZE)
     with server.runs.use() as live:
         row = row_of(live, request.path_params["id"])
-        asked = Asked(request.scope["request_id"], server.settings.candidates)
+        asked = Asked(request.scope["request_id"], server.candidates(live))
         future = server.workers.start(lambda: similar(live, row, asked))
         if not await in_time(future, server.settings.timeout):
             raise too_slow(server.settings.timeout)

@@ -77,6 +77,10 @@ class Server:
     def live_for(self, now: LiveRun, arm: str | None) -> LiveRun:
         return self.runs.second if arm == TREATMENT and self.runs.second is not None else now
 
+    def candidates(self, live: LiveRun) -> int:
+        """How many each search gives: as in training, unless the settings say otherwise."""
+        return self.settings.candidates or live.run.config.lists.candidates
+
     def exploring(self) -> Exploring:
         settings = self.settings
         second = self.runs.second if settings.experiment == "interleave" else None
@@ -118,7 +122,7 @@ class Server:
                 "shown_at": dt.datetime.now(dt.UTC),
                 **shown.people,
             },
-            [live.catalogue.products["product_id"][row] for row in shown.rows],
+            live.builder.catalogue.product_ids.gather(shown.rows).to_list(),
             ranked,
             index=live.index,
             list_id=asked.list_id,

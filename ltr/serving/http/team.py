@@ -27,7 +27,7 @@ async def beside_path(request: Request, server: Server) -> Response:
             if not await in_time(opening, _OPENING):
                 raise too_slow(_OPENING)
             other = opening.result()
-        asked = Asked(request.scope["request_id"], server.settings.candidates, text, body.photo, body.filters)
+        asked = Asked(request.scope["request_id"], server.candidates(live), text, body.photo, body.filters)
         future = server.workers.start(lambda: side_by_side(live, other, asked, body.size))
         if not await in_time(future, 5 * server.settings.timeout):
             raise too_slow(5 * server.settings.timeout)

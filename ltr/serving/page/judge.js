@@ -143,7 +143,7 @@ function queue() {
 }
 
 function showProgress(place, summary) {
-  const agree = summary.agreement;
+  const agree = summary.agreement, open = place.querySelector("details")?.open; // what somebody reads stays open
   fill(place, h("h2", { id: "progress" }, "Progress"),
     h("p", {}, `${plural(summary.grades, "grade", "grades")} of ${plural(summary.pairs, "pair", "pairs")}, ${plural(summary.queries.length, "query", "queries")}`),
     summary.judges.length > 0 && h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Judge"), h("th", { scope: "col", class: "n" }, "Grades"), h("th", { scope: "col", class: "n" }, "Queries"))),
@@ -154,7 +154,7 @@ function showProgress(place, summary) {
     summary.queries.length > 0 && h("ul", { class: "asked" }, summary.queries.slice(-12).reverse().map((one) => h("li", {},
       one.text && !one.photo ? h("a", { href: `#/judge?q=${encodeURIComponent(one.text)}` }, one.text) : h("span", {}, `${one.text ?? ""} (with a photo)`), " ", h("small", { class: "soft" }, `${count(one.products)} by ${one.judges.join(", ")}`)))),
     summary.pairs > 0 && [h("div", { class: "deeds" }, download("judgements.csv"), download("queries.csv")),
-      h("details", {}, h("summary", {}, "Learn from them"), h("p", {}, "They lie in the server’s folder ", h("code", {}, summary.folder), ". In the config:"), h("pre", {}, h("code", {}, yaml(summary.config))))]);
+      h("details", { open: Boolean(open) }, h("summary", {}, "Learn from them"), h("p", {}, "They lie in the server’s folder ", h("code", {}, summary.folder), ". In the config:"), h("pre", {}, h("code", {}, yaml(summary.config))))]);
 }
 
 const yaml = (config) => `data:\n  kind: catalogue\n  products: …  # as they are\n  queries: {path: ${quoted(config.queries.path)}}\n  judgements:\n    path: ${quoted(config.judgements.path)}\n    columns: {grade: [${config.judgements.columns.grade.map(quoted).join(", ")}]}`;

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.plain_pbm import plain_pbm
 from ltr.clicks.lists import ShownLists
 from ltr.clicks.models import (
     MODELS,
@@ -24,7 +25,7 @@ from ltr.clicks.models import (
     log_likelihood,
     perplexity,
 )
-from tests.ltr.clicks.click_worlds import joint, lists_of, plain_pbm, simulate, stories
+from tests.ltr.clicks.click_worlds import joint, lists_of, simulate, stories
 
 PLACES = 4
 PATTERNS = list(itertools.product((0, 1), repeat=PLACES))

@@ -65,7 +65,7 @@ def test_served_features_and_scores_are_those_of_training(run: SavedRun, prepare
 def test_the_run_says_which_lists_and_what_is_shown(run: SavedRun, trained: Trained) -> None:
     about, metrics = read_json(trained.run / "run.json"), read_json(trained.run / "metrics.json")
     ways = run.catalogue_builder().ways
-    assert about["lists"] == {"kind": "served", "candidates": 200, "ways": ways}
+    assert about["lists"] == {"kind": "served", "candidates": run.config.lists.candidates, "ways": ways}
     assert len(ways) > 2
     told = metrics["shown"]
     assert told["headline"] == "condensed nDCG@10"

@@ -146,7 +146,7 @@ def test_interleaving_and_ab_are_logged_exactly(
     second_folder = trained.run
     mixed = clients(runs, tmp_path / "mixed", second=second_folder, experiment="interleave", explore_depth=4)
     answer = found(mixed, size=6)
-    rows = read_ubi(tmp_path / "mixed", key=KEY).shown
+    rows = read_ubi(tmp_path / "mixed", key=KEY).shown.sort("position")
     assert rows["product_id"].to_list() == ids(answer)
     assert set(rows["arm"]) == {"interleave"}
     assert rows["run"].head(4).sort().to_list() == sorted([live.label] * 2 + [second.label] * 2)

@@ -268,7 +268,7 @@ def test_two_judges_by_keys(page: Any, shop: Shop) -> None:
     lines = Path(saved.value.path()).read_text("utf-8").splitlines()
     assert lines[0] == "query_id,query,product_id,grade by anna,grade by ben"
     page.click("text=Learn from them")
-    assert "grade by anna" in page.locator("pre").inner_text()
+    sync_api.expect(page.locator("pre")).to_contain_text("grade by anna")
 
 
 @pytest.mark.parametrize("view", ["#/?q=x", "#/product/p", "#/compare?ids=a%1Fb", "#/beside?q=x", "#/like/p"])

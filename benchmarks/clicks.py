@@ -1,0 +1,162 @@
+"""python -m benchmarks.clicks [examination] [models] [learning] [real]
+
+Learning from clicks where the truth is known: examination found, click models beside published EM in plain Python,
+strategies of training in worlds of three logging rankers and three ways to click; and a real log of hotel searches.
+Parts that are named replace their figures; the others stay.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from benchmarks.click_worlds import CLICKS, CONFIG, LOGGING, World
+from benchmarks.plain_pbm import plain_pbm
+from benchmarks.record import DATA, RESULTS, have, write
+from features.sources.events import Events
+from ltr.clicks import CannotTell, ShownLists, harvest, label, overlap
+from ltr.clicks.models import PositionBased, Prior, choose, perplexity
+from ltr.data.gains import gains_of
+from ltr.rankers.lists import ndcg
+from ltr.training.click_strategies import STRATEGIES, choose_strategy, train
+
+METHODS = ("pivot", "adjacent", "all pairs")
+SEEDS = {"random": 3, "weak": 1, "strong": 1}
+LISTS = 4000
+
+
+def main() -> None:
+    if not have("lightgbm_rank"):
+        return
+    parts = {"examination": examination, "models": models, "learning": learning, "real": real}
+    before = RESULTS / "clicks.json"
+    kept = json.loads(before.read_text(encoding="utf-8")) if before.exists() else {}
+    found = {name: kept[name] for name in parts if name in kept}
+    for name in sys.argv[1:] or parts:
+        found[name] = parts[name]()
+    write("clicks", "python -m benchmarks.clicks", found)
+
+
+def examination() -> list[dict[str, Any]]:
+    """Largest error over ten places, at 100,000 lists of which all or a tenth are in random order."""
+    world, found = World.load(), []
+    truth = 1 / np.arange(1.0, 11)
+    for logging, explored in (("random", None), ("weak", 0.1), ("strong", 0.1)):
+        lists = world.lists(logging, "position", 100_000, 0, explored)
+        errors = {}
+        for method in METHODS:
+            for by_lot in (False, True):
+                made = harvest(lists, method, by_lot=by_lot)  # type: ignore[arg-type]
+                errors[made.method] = float(np.nanmax(np.abs(made.seen - truth)))
+        found.append({"logging": logging, "explored": explored or 1.0, "largest_error": errors})
+    return found
+
+
+def models() -> dict[str, Any]:
+    """The position-based model on 6,000 lists beside 30 steps of published EM in plain Python, alternating."""
+    lists = World.load().lists("random", "position", 6000, 1)
+    earlier, later = lists.split()
+    ours, plain, times = PositionBased(), PositionBased(), {"ours": [], "plain": []}
+    for _ in range(3):
+        start = time.perf_counter()
+        ours.fit(earlier, Prior(1, 1))
+        times["ours"].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        alpha, gamma = plain_pbm(earlier.item, earlier.clicked, (1, 1), 30)
+        times["plain"].append(time.perf_counter() - start)
+    plain.attraction, plain.seen = np.array(alpha), np.array(gamma)
+    by = {name: float(np.nanmean(perplexity(one, later))) for name, one in (("ours", ours), ("plain", plain))}
+    best = {name: min(values) for name, values in times.items()}
+    return {"perplexity": by, "seconds": best, "times_faster": best["plain"] / best["ours"]}
+
+
+def learning() -> list[dict[str, Any]]:
+    """nDCG@10 on test queries with their true grades, mean over seeds, by logging ranker and way to click."""
+    world = World.load()
+    found = []
+    for logging in LOGGING:
+        for clicks in CLICKS:
+            values: dict[str, list[float]] = {}
+            chosen = []
+            for seed in range(SEEDS[logging]):
+                scores, choice = one_world(world, world.lists(logging, clicks, LISTS, seed))
+                chosen.append(choice)
+                for name, value in (scores | {"automatic": scores[choice]}).items():
+                    values.setdefault(name, []).append(value)
+            found.append(learned(logging, clicks, values, chosen))
+            print(found[-1], flush=True)
+    return found
+
+
+def learned(logging: str, clicks: str, values: dict[str, list[float]], chosen: list[str]) -> dict[str, Any]:
+    """A world's row: means over seeds, and what automatic gains over naive, with its error from three seeds on."""
+    gain = np.array(values["automatic"]) - np.array(values["naive"])
+    many = len(gain) > 2
+    return {
+        "logging": logging,
+        "clicks": clicks,
+        "lists": LISTS,
+        "seeds": len(gain),
+        "ndcg": {name: float(np.mean(each)) for name, each in values.items()},
+        "gain": float(gain.mean()),
+        "gain_error": float(gain.std(ddof=1) / np.sqrt(len(gain))) if many else None,
+        "chosen": chosen,
+    }
+
+
+def one_world(world: World, lists: ShownLists) -> tuple[dict[str, float], str]:
+    """nDCG@10 of each strategy that can be trained, and the one that is chosen."""
+    gains = gains_of(world.test.grades, "exp")
+    scores = {}
+    for strategy in STRATEGIES:
+        try:
+            ranker = train(strategy, lists, world.train, CONFIG)
+        except CannotTell:
+            continue
+        scores[strategy] = float(np.nanmean(ndcg(ranker.score(world.test), gains, world.test.groups, 10)))
+    return scores, choose_strategy(lists, world.train, CONFIG).strategy
+
+
+def real() -> dict[str, Any] | None:
+    """Hotel searches that ended in a click-out (trivago): the city is the query."""
+    if not have("trivago"):
+        return None
+    rows = pl.read_parquet(DATA / "trivago" / "events.parquet").filter(action_type="clickout item")
+    asked = rows.with_row_index("n").select(
+        pl.format("r{}", "n").alias("request_id"),
+        pl.col("city").alias("query_id"),
+        pl.col("at").alias("shown_at"),
+        "impressions",
+        "reference",
+    )
+    shown = asked.explode("impressions").rename({"impressions": "product_id"})
+    shown = shown.with_columns(position=pl.int_range(1, pl.len() + 1).over("request_id"))
+    acted = asked.select(
+        "request_id",
+        pl.col("reference").alias("product_id"),
+        pl.lit("click").alias("action"),
+        pl.col("shown_at").alias("acted_at"),
+        pl.col("shown_at").alias("available_at"),
+    )
+    lists = ShownLists.of(Events(shown, acted))
+    rate = lists.clicked.sum(axis=0) / lists.shown.sum(axis=0)
+    made = {method: harvest(lists, method) for method in METHODS}  # type: ignore[arg-type]
+    told = overlap(lists, made["all pairs"])
+    return {
+        "lists": len(lists),
+        "rows_at_several_places": told.rows,
+        "click_rate": (rate / rate[0])[:6].tolist(),
+        "seen": {method: one.seen[:6].tolist() for method, one in made.items()},
+        "error": {method: one.error[:6].tolist() for method, one in made.items()},
+        "models": {one.name: [one.log_likelihood, one.perplexity] for one in choose(lists)},
+        "judged": label(lists, "places").judgements.height,
+    }
+
+
+if __name__ == "__main__":
+    main()
