@@ -17,7 +17,6 @@ media/                Photos and other files: which columns hold them, what can 
 words/                Tokens, counts, BM25, measures, price limits, brand names
 encoders/             Frozen encoders: text or photo → vector, each distinct content encoded once
 groups/               Groups of features: index a catalogue once, answer for pairs
-behaviour/            From a log of events to counts and rates, as of each midnight; erasure
 retrieval/            From a query to candidates, by words and by vectors, of all products or of some
 store/                Delta tables per feature view, read as of a time or a version
 """

@@ -11,8 +11,7 @@ rank                  One query's results
 recommend             What comes next for a session or shopper, or after a product
 serve                 An HTTP API and a search page over a run
 export                A run's model for another engine, with its proof
-ingest_events         What shoppers did, into the store, counted for features
-erase_person          One person out of log, store, counts and all versions
+label_clicks          Judgements from what shoppers clicked, carted and bought
 explain               What each result's score is made of
 compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
@@ -25,6 +24,7 @@ config/               One strict tree of settings, YAML, the command line
 data/                 Datasets, splits, gains, the data doctor's checks
 demo/                 The embedded shop whose right answers are known
 rankers/              Boosters, networks and blends behind one protocol
+clicks/               Click models, what was seen, labels from clicks
 evaluation/           Measures, intervals, paired tests, baselines, segments, the gate
 experiments/          A/B tests, interleaving, plans, off-policy estimates, surveys
 training/             Fitting: fold by fold, from other sets, leaning on a cosine

@@ -16,6 +16,7 @@ vectors                Cosines of unit vectors: of given pairs, and of the neare
                        catalogue
 fitting/               What makes encoders: aligned photo encoders, and text encoders distilled
 image/                 Photo → vector
+nearest/               The nearest items of a catalogue by cosine, without reading every vector whole
 text/                  Text → vector
 """
 

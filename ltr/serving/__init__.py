@@ -1,4 +1,4 @@
-"""A trained run put to use: results of one query explained, products like another one.
+"""A trained run put to use: searched, explained, served with a page (its files lie in `page/`), exported.
 
 arguments              What ltr.rank, explain, compare and export take on their command lines
 beside                 One query by two orders side by side, and what moved
@@ -11,7 +11,6 @@ judgements             Grades that a team gives, kept for good, and written as t
 live_run               A run opened for serving, with all that a request needs in memory
 live_runs              The run that serves now, and how another takes its place
 log_check              A log against the run that served it: the same scores, features as in training
-page/                  The search page's files, served as they are
 photos                 Products' photos as small JPEGs, made once
 process                The server as a process: listens, says where, ends without losing a request
 query_explanation      One query's candidates with what their scores are made of: a query of the run's,
