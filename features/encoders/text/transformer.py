@@ -22,7 +22,7 @@ from features.encoders.protocol import (
 )
 from features.encoders.text.model_files import load_model
 from features.encoders.text.onnx_runtime import ABOUT, OnnxPrecision, OnnxText
-from features.encoders.text.reach import cut_texts, token_limit
+from features.encoders.text.reach import cut_texts, parted, reach_of, token_limit
 from features.encoders.text.single_text import SingleText, reads
 from features.encoders.text.token_batches import token_batches
 from features.errors import InputError
@@ -38,12 +38,19 @@ _RECIPE = 1  # to be raised when the way of exporting or rounding changes
 
 
 class TransformerSettings(TorchSettings):
-    """How a transformer reads texts. Only `max_tokens`, bfloat16 and int8 change the vectors."""
+    """How a transformer reads texts. Only `max_tokens`, `parts`, bfloat16 and int8 change the vectors."""
 
     packages: ClassVar[tuple[str, ...]] = ("torch", "sentence_transformers")
     extra: ClassVar[str] = "text"
 
     max_tokens: int | None = Field(None, ge=3, description="cut texts here; null: the model's own limit")
+    parts: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="a text that is longer than the model reads is encoded in up to so many parts, of which the mean "
+        "counts; 1: its beginning alone",
+    )
     batch_tokens: int = Field(0, ge=0, description="tokens of one batch; 0: as measured to be quick")
     runtime: Literal["torch", "torch-bfloat16", "onnx", "onnx-int8"] = Field(
         "torch",
@@ -92,7 +99,9 @@ class TransformerTextEncoder:
         }
         exact = fingerprint_of(parts)
         self.space = space or exact
-        self.fingerprint = exact
+        if config.parts > 1:  # another reading of long texts, in the same space
+            parts["parts"] = config.parts
+        self.fingerprint = fingerprint_of(parts)
         if config.runtime.startswith("onnx"):
             self._check_onnx()
         if config.runtime == "torch-bfloat16":
@@ -110,6 +119,11 @@ class TransformerTextEncoder:
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
         texts = [str(item) for item in items]
+        if self._config.parts > 1 and self._limit is not None:
+            return self._in_parts(parted(self._folder, self._limit, self._config.parts, texts))
+        return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
         if len(texts) == 1 and texts[0].strip() and self._single is not None:
             return unit_rows(self._single.encode(texts[0])[np.newaxis])
         vectors = np.full((len(texts), self.dimensions), np.nan, dtype=np.float32)
@@ -118,16 +132,32 @@ class TransformerTextEncoder:
             vectors[readable] = self._engine.encode([texts[row] for row in readable])
         return unit_rows(vectors)
 
+    def _in_parts(self, texts: Sequence[Sequence[str]]) -> np.ndarray:
+        """The mean of the parts' unit vectors, of unit length; parts that are blank do not count."""
+        found = self._encode([part for parts in texts for part in parts])
+        counts = [len(parts) for parts in texts]
+        if len(found) == len(texts):
+            return found
+        read = ~np.isnan(found).any(axis=1)
+        starts = np.cumsum([0, *counts[:-1]])
+        sums = np.add.reduceat(np.where(read[:, None], found, 0.0), starts, axis=0)
+        some = np.add.reduceat(read, starts) > 0
+        return unit_rows(np.where(some[:, None], sums, np.nan).astype(np.float32))
+
     @cached_property
     def _single(self) -> SingleText | None:
         """The shortest way for one text: float32 on a CPU, of a model that can be computed so."""
         here = self._config.runtime == "torch" and self._config.device != "cuda"
         return SingleText(self._folder, self._config.max_tokens) if here and reads(self._folder) else None
 
+    @cached_property
+    def _limit(self) -> int | None:
+        return token_limit(self._folder, self._config.max_tokens)
+
     @property
     def longest(self) -> int | None:
-        """The tokens that are read of a text; None: unknown."""
-        return token_limit(self._folder, self._config.max_tokens)
+        """The tokens that are read of a text, in all its parts; None: unknown."""
+        return None if self._limit is None else reach_of(self._limit, self._config.parts)
 
     def cuts(self, texts: Sequence[str]) -> np.ndarray:
         """(n,) bool: texts of which the end is never read."""
