@@ -125,7 +125,7 @@ def _asked(body: SearchBody, list_id: str, count: int | None) -> Asked:
             got="none of them",
             cure="say what to look for, or sort the filtered catalogue",
         )
-    return Asked(list_id, count, text, body.photo, body.filters, body.sort, body.facets)
+    return Asked(list_id, count, text, body.photo, body.filters, body.sort, body.facets, body.history)
 
 
 def _page(
