@@ -55,9 +55,10 @@ def session_history(found: dict[str, Any]) -> Iterator[str]:
     told = found["history"]
     yield "\n## Who is asking: a session's history\n"
     yield (
-        f"trivago, hotel searches that ended in a click-out: {told['lists_train']:,} lists train, {told['lists_test']:,} "
-        f"of the {told['sessions_test']:,} sessions that began last test; {told['with_history']:.0%} of these have a "
-        f"history, and in {told['clicked_was_seen']:.0%} the click-out is of a hotel in it. MRR, intervals by session:\n"
+        f"trivago, hotel searches that ended in a click-out: {told['lists_train']:,} lists train, "
+        f"{told['lists_test']:,} of the {told['sessions_test']:,} sessions that began last test; "
+        f"{told['with_history']:.0%} of these have a history, and in {told['clicked_was_seen']:.0%} the click-out is "
+        "of a hotel in it. MRR, intervals by session:\n"
     )
     yield "| order | MRR [95 %] | with a history | without | last row better by [95 %] |\n|---|---:|---:|---:|---:|"
     for name, row in told["mrr"].items():

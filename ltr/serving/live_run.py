@@ -19,9 +19,9 @@ from features.encoders.comparisons import Side
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.groups.likeness import Likeness
-from features.sources.parsing.histories import HISTORY
 from features.media.files import MediaError, content_hash
 from features.media.photos import decode
+from features.sources.parsing.histories import HISTORY
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import read_about
