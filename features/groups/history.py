@@ -91,7 +91,7 @@ class HistoryGroup(Group):
         met = batch.queries.once("history", lambda: self._met(batch.queries))
         for query in np.flatnonzero(np.diff(met.starts)):
             first, end = batch.starts[query : query + 2]
-            history = met.of_query(query)
+            history = met.of_query(int(query))
             columns = self._of_list(batch.product_rows[first:end].astype(np.int64), history)
             for place, values in enumerate(columns):
                 out[first:end, place] = values
