@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 THREADS ?= 2
 
-.PHONY: demo test lint bench faults bare docs settings clean
+.PHONY: demo loop test lint bench faults bare docs settings clean
 
 demo: .venv/installed
 	$(BIN)/python -m ltr.build_features
 	$(BIN)/python -m ltr.train --objective lambdarank --ranker xgboost
 	$(BIN)/python -m ltr.train --objective lambdarank --ranker lightgbm
 	@echo "open runs/demo-lightgbm/report.html and runs/demo-xgboost/report.html, or search: $(BIN)/shop-ltr serve"
+
+# A verdict of "not promoted" (status 1) is an answer, not a fault.
+loop: .venv/installed
+	$(BIN)/python -m ltr.loop || test $$? -eq 1
 
 settings: .venv/installed
 	$(BIN)/python -c "from pathlib import Path; from ltr.config.settings_schema import write; write(Path('docs/settings.md'))"

@@ -28,6 +28,7 @@ SCRIPTS = (
         "offline_online",
         "recommendation",
         "behaviour",
+        "session_history",
         "clicks",
         "tables",
     ),

@@ -17,6 +17,7 @@ compare               Products side by side
 compare_fusion        Features, decisions or one network: which fusion wins where
 settings              Every setting, its default and what it is
 fit_encoder           An image encoder or a quick text encoder fitted on the shop's own catalogue
+loop                  The whole loop on the demo shop, each step beside the truth
 experiment            Is a new ranker better for shoppers? Plans, A/B tests, interleaving, off-policy
 ingest_events         What shoppers did, from the log into the store, counted for features
 erase_person          One person out of log, store, counts and all versions

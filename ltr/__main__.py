@@ -31,6 +31,7 @@ COMMANDS = {
     "runs": "all runs on a page, or two side by side",
     "recommend": "what comes next for a session or shopper, or after a product",
     "label_clicks": "judgements from what shoppers clicked, carted and bought",
+    "loop": "the whole loop on the demo shop: judgements, shoppers, labels, retraining, experiment",
     "experiment": "is a new ranker better for shoppers?",
     "fit_encoder": "an image or quick text encoder fitted on the shop's own catalogue",
     "ingest_events": "what shoppers did, from the log into the store, counted for features",

@@ -18,6 +18,8 @@ known_encoders         What is known of an encoder without making it: a command 
                        photo network imports none
 labelling              From events to judgements: read, cleaned, labelled, set beside human ones,
                        written
+loop                   The loop on the demo shop: few judgements, shoppers, labels, retraining,
+                       experiments, decision
 prepare                From a config to its feature table: load the collection, build the features or
                        reuse the stored ones
 recommending           From a log of events, and the catalogue where there is one, to what comes next

@@ -1,0 +1,160 @@
+"""The steps in their order; what learns never sees the truth, which only this demo knows."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+
+import numpy as np
+import polars as pl
+
+from features.sources.events import EventRules, Events, clean_events
+from features.sources.ledger import Ledger
+from ltr.clicks import CannotTell, Labels, ShownLists, agreement, label, mixed, on_human_scale
+from ltr.config.tree import Config
+from ltr.demo.shop import grades_of_all
+from ltr.experiments import Outcome
+from ltr.experiments.estimates import mean_of
+from ltr.experiments.outcome import Bar, Check, Says, Table
+from ltr.pipeline.loop.experiments import ab_test, interleave
+from ltr.pipeline.loop.settings import LoopSettings
+from ltr.pipeline.loop.world import DEPTH, TrueFigures, World
+
+log = logging.getLogger(__name__)
+
+TITLE = "The loop: from few judgements to what shoppers like"
+ASSUMPTIONS = (
+    "People are simulated: their taste, eyes and purse are known, so that every figure can be held to the truth.",
+    "The rule was fixed before the experiments: promoted only where interleaving prefers the retrained ranker and "
+    "the A/B test finds more clicks; otherwise the old one stays.",
+    "Most queries that shoppers ask are those that their clicks taught; the held-out ones taught nothing.",
+    "Both rankers retrieve the same candidates; only the order is learned.",
+)
+
+
+def play(settings: LoopSettings, config: Config) -> Outcome:
+    """yes: the retrained ranker is promoted; no: it is not; cannot: the clicks taught nothing, the old one stays."""
+    world = World.of(settings, config)
+    old = world.rank(world.human, "old")
+    before = world.true_figures(old)
+    log.info("%d sessions at the old ranker …", settings.sessions)
+    exploring = dataclasses.replace(old, exploration="swap", share=settings.exploration)
+    ledger = Ledger()
+    events = clean_events(
+        world.shoppers.visit(exploring, settings.sessions, seed=2).events, EventRules(), ledger
+    )
+    lists = ShownLists.of(events)
+    tables = [_judged_table(world), _log_table(settings, events, lists, ledger)]
+    try:
+        labels = label(lists)
+    except CannotTell as found:
+        check = Check("labels", "FAIL", str(found))
+        tables.append(_true_table(world, {"old": before}))
+        verdict = f"Not promoted: no labels from these clicks, so nothing was retrained ({found})."
+        return Outcome("loop", TITLE, "cannot", verdict, [check], ASSUMPTIONS, tables)
+    learned, label_table = _learned(world, labels)
+    new = world.rank(learned, "new")
+    after = world.true_figures(new)
+    log.info("experiments: %d sessions each …", settings.experiment_sessions)
+    mixed_lists, test = interleave(world, old, new), ab_test(world, old, new)
+    tables += [label_table, _true_table(world, {"old": before, "new": after})]
+    return _decision(tables, mixed_lists, test, after.clicks / before.clicks - 1)
+
+
+def _learned(world: World, labels: Labels) -> tuple[pl.DataFrame, Table]:
+    """Human and click judgements of the queries that may teach, mixed; and how well the labels agree with the truth."""
+    known = world.shop.queries["query_id"].filter(pl.Series(world.known)).implode()
+    enough = labels.judgements.filter(pl.col("effective_size") >= world.settings.least_views)
+    ours, scaled = on_human_scale(enough, world.human)
+    learned = mixed(ours, world.human, world.settings.human_views).filter(pl.col("query_id").is_in(known))
+    everywhere = grades_of_all(world.shop.wishes, world.shop.stock)
+    rows: list[list[object]] = []
+    for name, judged in (("the truth", everywhere), ("the few human judgements", world.human)):
+        found = agreement(enough, judged)
+        rows.append(
+            [name, None, None, None, "–"]
+            if found is None
+            else [
+                name,
+                found.pairs,
+                found.spearman,
+                found.kendall,
+                "{:.3f} to {:.3f}".format(*found.interval),
+            ]
+        )
+    words = (
+        f"{enough.height:,} pairs labelled, views counted by {labels.counted.name}; "
+        f"{labels.judgements.height - enough.height:,} with too few views left out. Grades "
+        + ("on the human scale." if scaled else "on their own scale: too few pairs judged both ways.")
+        + " Retrained on the queries that are not held out; human and click grades weighted by views, the linear gain."
+    )
+    columns = ["labels from clicks against", "pairs", "Spearman", "Kendall within queries", "95 % interval"]
+    return learned, Table("3 Labels from clicks", columns, rows, words)
+
+
+def _judged_table(world: World) -> Table:
+    held = int((~world.known).sum())
+    row = ["people", world.settings.judged_queries, world.human.height, len(world.known), held]
+    columns = ["judged by", "queries", "judgements", "queries of the shop", "held out"]
+    return Table("1 Few judgements, and the first ranker", columns, [row], "Its true figures stand under 4.")
+
+
+def _log_table(settings: LoopSettings, events: Events, lists: ShownLists, ledger: Ledger) -> Table:
+    clicks = float(lists.clicked.sum()) / len(lists)
+    row = [settings.sessions, len(lists), events.actions.height, clicks, f"{settings.exploration:.0%}"]
+    left_out = [
+        f"{one.step} {one.affected:,}" for one in ledger.steps if one.action == "rejected" and one.affected
+    ]
+    words = "Left out in cleaning: " + ("; ".join(left_out) or "nothing") + "."
+    columns = ["sessions", "lists", "actions", "clicks a list", "lists with exploration"]
+    return Table("2 Shoppers at the first ranker", columns, [row], words)
+
+
+def _true_table(world: World, found: dict[str, TrueFigures]) -> Table:
+    rows: list[list[object]] = []
+    for name, figures in found.items():
+        held = figures.ndcg[~world.known]
+        means = float(np.nanmean(figures.ndcg)), float(np.nanmean(held))
+        rows.append([name, *means, figures.clicks])
+    words = (
+        f"nDCG@{DEPTH} of what is shown, by true grades against the best of the whole catalogue; clicks a list by "
+        "exact chances, no lot."
+    )
+    if "new" in found:
+        gain = (found["new"].ndcg - found["old"].ndcg)[~world.known]
+        apart = mean_of(gain[~np.isnan(gain)])
+        words += f" New less old on held-out queries: {apart.value:+.3f} ± {1.96 * apart.error:.3f} (95 %)."
+    columns = ["ranker", "true nDCG, all queries", "true nDCG, held out", "expected clicks a list"]
+    return Table("4 Old and retrained ranker, by the truth", columns, rows, words)
+
+
+def _decision(tables: list[Table], mixed_lists: Outcome, test: Outcome, lift: float) -> Outcome:
+    ways = {"interleaving": mixed_lists, "A/B test": test}
+    promoted = all(one.says == "yes" for one in ways.values())
+    says: Says = "yes" if promoted else "no"
+    rows = [[name, one.says, one.verdict, f"{lift:+.2%}"] for name, one in ways.items()]
+    words = "The true lift is of expected clicks a list, which no shop would know."
+    tables.append(
+        Table("5 Experiments, and the truth", ["experiment", "says", "verdict", "true lift"], rows, words)
+    )
+    serves, why = (
+        ("new", "both experiments prefer it") if promoted else ("old", "not both experiments prefer the new")
+    )
+    tables.append(Table("6 Decision", ["serves now", "because"], [[serves, why]]))
+    verdict = (
+        f"{'Promoted' if promoted else 'Not promoted'}: {why}. The true lift in clicks a list is {lift:+.2%}."
+    )
+    right = promoted == (lift > 0)
+    check = Check(
+        "decision and truth", "PASS" if right else "WARN", f"promoted: {promoted}, true lift {lift:+.2%}"
+    )
+    checks = [
+        check,
+        *(Check(f"{n}: {c.name}", c.state, c.evidence) for n, o in ways.items() for c in o.checks),
+    ]
+    figures = {"promoted": promoted, "true_lift": lift, **{name: one.to_dict() for name, one in ways.items()}}
+    figures["steps"] = [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in tables]
+    bars = [Bar(f"{n}: {b.name}", b.value, b.low, b.high) for n, o in ways.items() for b in o.bars]
+    return Outcome(
+        "loop", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures, bars, "of new over old"
+    )

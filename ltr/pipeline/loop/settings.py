@@ -1,0 +1,46 @@
+"""How large a loop to play, and in what world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.errors import InputError
+from ltr.demo.shoppers.settings import Examination
+
+
+class LoopSettings(BaseModel):
+    """How large a loop to play, and in what world."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    judged_queries: int = Field(30, ge=2, description="queries that people have judged")
+    held_out: float = Field(0.2, gt=0, lt=1, description="share of queries that no ranker learns from")
+    sessions: int = Field(20_000, ge=1, description="logged at the first ranker, to learn from")
+    exploration: float = Field(
+        0.1, ge=0, le=1, description="share of logged lists in which two neighbours change places by lot"
+    )
+    experiment_sessions: int = Field(
+        10_000, ge=1, description="of the interleaving, and again of the A/B test"
+    )
+    truth_sessions: int = Field(5_000, ge=1, description="whose exact chances give the true clicks a list")
+    least_views: float = Field(1.0, ge=0, description="pairs that rest on fewer views get no label")
+    human_views: float = Field(30.0, ge=0, description="views that a human judgement weighs as much as")
+    shown: int = Field(10, ge=2, description="products in a list")
+    examination: Examination = Field("position", description="how people look down a list")
+    seed: int = Field(0, ge=0, description="of the people, the draws and the choice of judged queries")
+
+    @classmethod
+    def read(cls, given: Mapping[str, object]) -> LoopSettings:
+        """From `--loop.key VALUE`; InputError for what is refused."""
+        try:
+            return cls.model_validate(dict(given))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise InputError(
+                where=".".join(("--loop", *map(str, problem["loc"]))),
+                expected=problem["msg"][:1].lower() + problem["msg"][1:],
+                got=repr(problem["input"]),
+                cure=f"the keys are {', '.join(cls.model_fields)}",
+            ) from error
