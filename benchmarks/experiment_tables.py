@@ -96,19 +96,19 @@ def recommendation(found: dict[str, Any]) -> Iterator[str]:
         "are too short end with what is popular. So few customers tell hardly anything apart; buying again (recency) "
         f"leads, and the ranker, learnt from {hm['learned_from']} purchases at most, does not earn its place here.\n"
     )
-    yield "| way | recall@20 | hit@20 | ranked is better by [95 %] |"
-    yield "|---|---:|---:|---:|"
-    yield from (_way(line, "recall@20", "hit@20") for line in hm["lines"])
+    yield "| way | recall@20 | ranked is better by [95 %] |"
+    yield "|---|---:|---:|"
+    yield from (_way(line, "recall@20") for line in hm["lines"])
     yield ""
 
 
-def _way(line: dict[str, Any], first: str, second: str) -> str:
+def _way(line: dict[str, Any], *measures: str) -> str:
     apart = (
         ""
         if line["way"] == "ranked"
         else "{:+.3f} [{:+.3f}, {:+.3f}]".format(line["ranked_better_by"], *(line["interval"] or (0.0, 0.0)))
     )
-    return f"| {line['way']} | {line[first]:.3f} | {line[second]:.3f} | {apart} |"
+    return f"| {line['way']} | {' | '.join(f'{line[name]:.3f}' for name in measures)} | {apart} |"
 
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
