@@ -27,6 +27,7 @@ SCRIPTS = (
         "serving",
         "offline_online",
         "behaviour",
+        "session_history",
         "clicks",
         "tables",
     ),

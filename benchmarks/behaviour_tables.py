@@ -51,4 +51,25 @@ def hm_price(found: dict[str, Any]) -> Iterator[str]:
     yield from (f"| {name} | {figure(value)} |" for name, value in found["ndcg"].items())
 
 
-SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {"behaviour": behaviour}
+def session_history(found: dict[str, Any]) -> Iterator[str]:
+    told = found["history"]
+    yield "\n## Who is asking: a session's history\n"
+    yield (
+        f"trivago, hotel searches that ended in a click-out: {told['lists_train']:,} lists train, "
+        f"{told['lists_test']:,} of the {told['sessions_test']:,} sessions that began last test; "
+        f"{told['with_history']:.0%} of these have a history, and in {told['clicked_was_seen']:.0%} the click-out is "
+        "of a hotel in it. MRR, intervals by session:\n"
+    )
+    yield "| order | MRR [95 %] | with a history | without | last row better by [95 %] |\n|---|---:|---:|---:|---:|"
+    for name, row in told["mrr"].items():
+        gain = told["gain"].get(name)
+        better = with_interval(gain["mean"], *gain["interval"]) if gain else ""
+        cells = [with_interval(row["mean"], *row["interval"])]
+        cells += [figure(row["with_history"]), figure(row["without_history"]), better]
+        yield f"| {name} | {' | '.join(cells)} |"
+
+
+SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
+    "behaviour": behaviour,
+    "session_history": session_history,
+}

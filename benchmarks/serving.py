@@ -161,21 +161,30 @@ class Client:
     def __init__(self, port: int) -> None:
         self._port = port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._fresh = True  # nothing was answered over this connection yet
+        self.resent = 0
 
     async def ask(self, message: bytes) -> tuple[int, bytes]:
         if self._streams is not None and self._streams[0].at_eof():
             self._streams = None  # the server closed it while it was idle
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+            self._fresh = True
         reader, writer = self._streams
         try:
             writer.write(message)
             head = await reader.readuntil(b"\r\n\r\n")
             size = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
             body = await reader.readexactly(int(size[1]) if size else 0)
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError) as error:
             self._streams = None
-            raise
+            if self._fresh or getattr(error, "partial", b""):
+                raise
+            self.resent += (
+                1  # closed as idle while this was on its way: sent again, as every HTTP client does
+            )
+            return await self.ask(message)
+        self._fresh = False
         return int(head[9:12]), body
 
     def close(self) -> None:
@@ -218,6 +227,7 @@ class Arrivals:
     rate: float
     taken: list[float] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
+    sent_again: int = 0
     _free: list[Client] = field(default_factory=list)
 
     async def run(self, messages: Sequence[bytes]) -> None:
@@ -238,6 +248,8 @@ class Arrivals:
             self.statuses[type(error).__name__] += 1
             return
         self._free.append(client)
+        self.sent_again += client.resent
+        client.resent = 0
         self.taken.append(time.perf_counter() - due)
         degraded = status == 200 and b'"degraded":true' in body
         self.statuses["degraded" if degraded else str(status)] += 1
@@ -348,6 +360,7 @@ def soak(run: Path, scratch: Path, rate: float, seconds: float) -> dict[str, Any
         "rate_per_second": round(rate, 1),
         "asked": len(searches),
         "statuses": dict(arrivals.statuses),
+        "sent_again": arrivals.sent_again,
         "clock": _shares(arrivals.taken),
         "malformed": dict(done["malformed"]),
         "swaps": done["swaps"],

@@ -29,6 +29,7 @@ from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
 from features.groups.behaviour import BehaviourGroup
+from features.groups.history import HistoryConfig, HistoryGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
@@ -47,7 +48,7 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup):
+for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup, HistoryGroup):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
@@ -89,6 +90,7 @@ class FeaturesConfig(BaseModel):
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
     behaviour: BehaviourConfig | None = None
+    history: HistoryConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
@@ -105,7 +107,9 @@ class FeaturesConfig(BaseModel):
         names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
-    @field_validator("lexical", "similarity", "shown_words", "structured", "behaviour", mode="before")
+    @field_validator(
+        "lexical", "similarity", "shown_words", "structured", "behaviour", "history", mode="before"
+    )
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value

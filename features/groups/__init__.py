@@ -6,6 +6,7 @@ adapted_fitting        What fits those maps: graded lists, the listwise loss and
 behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
                        fusion
+history                How each candidate compares with what the shopper had met before the query
 lexical                What query and product say in the same words: BM25, coverage, phrase, brand,
                        numbers, price limit
 lexical_counts         Which words, numbers and measures each text of a catalogue has, read anew or where it

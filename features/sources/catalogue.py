@@ -36,6 +36,7 @@ from features.sources.formats.variants import with_group_texts
 from features.sources.grades import by_rater, read_grades
 from features.sources.ledger import Ledger
 from features.sources.parsing import values as derive
+from features.sources.parsing.histories import HISTORY
 from features.sources.parsing.ids import nearly_known
 from features.sources.remarks import Said
 from features.sources.schema import Judgements, Products, Queries, completed
@@ -177,6 +178,7 @@ def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
         source.text("split"),
         source.text("segment"),
         source.values("at", derive.datetimes, _DATE),
+        source.histories(HISTORY),
     ]
     return completed(Queries, _frame(columns))
 

@@ -21,6 +21,7 @@ from features.sources.formats.readers import read_rows
 from features.sources.ledger import Ledger, shorten
 from features.sources.parsing import values
 from features.sources.parsing.categories import category_paths
+from features.sources.parsing.histories import read_histories
 from features.sources.parsing.ids import joint_ids, read_ids
 from features.sources.parsing.numerals import Mark, Reading
 from features.sources.parsing.prices import one_currency
@@ -54,6 +55,15 @@ class Source:
     def needed_ids(self, name: str) -> pl.Series:
         """Like `ids`, but InputError where there is none."""
         return self._ids(self.named(name) or [name], name)
+
+    def histories(self, name: str) -> pl.Series | None:
+        """Lists of ids, or text "a|b|c", as lists of ids as text."""
+        found = self._one(name)
+        if found is None:
+            return None
+        read = read_histories(self.require(found, self._setting(name)), f"{self.path}, column {found!r}")
+        self.remark(read.said, found)
+        return read.values.alias(name)
 
     def _ids(self, columns: list[str], name: str) -> pl.Series:
         parts = []

@@ -151,6 +151,10 @@ class QueryColumns(_Strict):
     split: Names = Field(default=None, description="which part of a fixed split the query belongs to")
     segment: Names = Field(default=None, description="a kind of query that reports show apart")
     at: Names = Field(default=None, description="when it was asked, for splits by time")
+    history: Names = Field(
+        default=None,
+        description="product_ids that the shopper or session had met before it, oldest first: a list, or a|b|c",
+    )
 
 
 class QueriesConfig(TableConfig):

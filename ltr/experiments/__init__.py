@@ -11,6 +11,7 @@ metrics        What is measured: means, shares, ratios of sums, quantiles
 off_policy/    What a new policy would have earned, from another's log, or why that cannot be known
 outcome        What every analysis ends in: verdict, checks, assumptions, tables
 plan/          Units and days for an effect, from known rates or the shop's own past
+served_log     The log of `ltr.serve` as a table for an experiment
 survey         Answers by arm: an ordinal test, non-response shown and bounded
 """
 

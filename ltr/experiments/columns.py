@@ -11,6 +11,7 @@ import polars as pl
 
 from features.errors import InputError
 from features.sources.formats.readers import read_table
+from ltr.experiments.served_log import lists_of_log
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -28,7 +29,8 @@ class Columns:
 
     @classmethod
     def read(cls, path: Path) -> Columns:
-        return cls(read_table(path), path)
+        """A table, or the folder of a server's log (see `served_log`)."""
+        return cls(lists_of_log(path) if path.is_dir() else read_table(path), path)
 
     def __len__(self) -> int:
         return self.frame.height

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.disk import sha256, write_whole
 from features.errors import InputError
+from features.sources.events.ubi import ubi_files
 from ltr.experiments.outcome import Check, Outcome, finite
 
 FOLDER = "decisions"
@@ -79,11 +80,19 @@ def decision_record(
         "tried": tried,
         "planned": plan.model_dump() if plan else None,
         "seen": outcome.to_dict(),
-        "data": {"file": data.name, "sha256": sha256(data)} if data else None,
+        "data": _named(data) if data else None,
         "says": outcome.says,
         "decided": decided or {"yes": "go", "no": "stay", "cannot": "nothing"}[outcome.says],
         "against_verdict": bool(decided) and decided == "go" and outcome.says != "yes",
     }
+
+
+def _named(data: Path) -> dict[str, Any]:
+    """What was read: a file and its sum; of a log's folder each file's."""
+    if not data.is_dir():
+        return {"file": data.name, "sha256": sha256(data)}
+    files = {path.relative_to(data).as_posix(): sha256(path) for path in ubi_files(data)}
+    return {"folder": data.name, "sha256": files}
 
 
 def keep_record(run: Path, record: Mapping[str, Any], page: str) -> Path:

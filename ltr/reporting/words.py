@@ -22,6 +22,7 @@ _SOURCES = {
     "structured": "price, brand, category and popularity",
     "text": "likeness of texts",
     "image": "photos",
+    "history": "what the shopper met before",
     "extra": "the shop's own columns",
     "embedding": "embeddings",
     "adapted": "likeness as the judgements have it",

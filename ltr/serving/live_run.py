@@ -21,6 +21,7 @@ from features.errors import InputError
 from features.groups.likeness import Likeness
 from features.media.files import MediaError, content_hash
 from features.media.photos import decode
+from features.sources.parsing.histories import HISTORY
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import read_about
@@ -84,11 +85,14 @@ class LiveRun:
         """What every answer says of the run that made it."""
         return {"name": self.name, "version": self.version}
 
-    def query(self, text: str | None, photo: bytes | None, query_id: str) -> QueryBatch:
+    def query(
+        self, text: str | None, photo: bytes | None, query_id: str, history: Sequence[str] = ()
+    ) -> QueryBatch:
         """One query, with the vectors that were made before of the same words or photo."""
         row = {"query_id": [query_id], "text": [text], "image": [photo]}
         schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary}
-        frame = pl.DataFrame(row, schema=schema)
+        met = pl.Series(HISTORY, [list(history) or None], dtype=pl.List(pl.String))
+        frame = pl.DataFrame(row, schema=schema).hstack([met])
         query = QueryBatch(frame.hstack([pl.Series("at", [datetime.now(UTC)])]))
         vectors = self.builder.catalogue.vectors
         for side in dict.fromkeys(one.query for one in vectors.compared):

@@ -20,6 +20,7 @@ from ltr.serving.settings import LOOPBACK, TOKEN_VARIABLE, ServeSettings
 log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
+_KEEP_ALIVE = 75  # seconds: longer than proxies keep theirs (60), else they send on what is just being closed
 _NEWEST = ("runs/demo-lightgbm", "runs/demo-xgboost")
 
 
@@ -57,7 +58,7 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=round(settings.grace),
-            timeout_keep_alive=20,
+            timeout_keep_alive=_KEEP_ALIVE,
             h11_max_incomplete_event_size=64 << 10,
             ws="none",
         )

@@ -33,6 +33,7 @@ class Asked:
     filters: Mapping[str, Filter] = field(default_factory=dict)
     sort: str = "relevance"
     facets: bool = True
+    history: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> F
     if asked.text is None and asked.photo is None:
         found.candidates = _all(live, found.within)
     else:
-        found.query = live.query(asked.text, asked.photo, asked.list_id)
+        found.query = live.query(asked.text, asked.photo, asked.list_id, asked.history)
         found.candidates = candidates_of(
             live.builder, found.query, asked.count or live.candidates, found.within
         )
@@ -93,7 +94,7 @@ def _ranked(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> 
     ranked, found.scores = _in_order(live, found.query, found.candidates)
     if exploring.second is not None:
         second = exploring.second
-        query = second.query(asked.text, asked.photo, asked.list_id)
+        query = second.query(asked.text, asked.photo, asked.list_id, asked.history)
         rows = candidates_of(second.builder, query, asked.count or second.candidates, found.within)
         theirs, _ = _in_order(second, query, rows)
         return interleaved(ranked, theirs, exploring.depth, generator(asked.list_id))

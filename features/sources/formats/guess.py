@@ -94,6 +94,7 @@ QUERY: Mapping[str, tuple[str, ...]] = {
     "split": ("split",),
     "segment": ("segment", "querytype", "kind"),
     "at": ("at", "askedat", "timestamp"),
+    "history": ("history",),
 }
 JUDGEMENT: Mapping[str, tuple[str, ...]] = {
     "query_id": ("queryid", "qid"),

@@ -4,6 +4,7 @@ categories             A source's categories → paths "A > B > C": one path a p
                        field names several
 dates                  A source's dates → Datetime (µs, UTC, no zone): ISO 8601 in all its forms,
                        stamps since 1970, 20240501
+histories              Products met before, as a list or as text "a|b|c" → lists of ids
 ids                    A source's ids as text, exactly as written, but for what other programs did to
                        them
 numerals               Digits with points and commas → numbers: what parts thousands and what decimals

@@ -13,7 +13,9 @@ from ltr.experiments.looks import LookSettings
 class AbSettings(LookSettings):
     """Rows of any grain (event, search, session, visitor); the unit is what was randomised."""
 
-    data: Path = Field(description="the table of rows: CSV, Parquet or JSON lines")
+    data: Path = Field(
+        description="the table of rows: CSV, Parquet or JSON lines, or the folder of ltr.serve's log"
+    )
     arm: str = Field(description="the column that says which arm a row belongs to")
     unit: str = Field(description="the column of what was randomised: visitor, session")
     metric: tuple[str, ...] = Field(

@@ -15,7 +15,7 @@ Credit = Literal["click", "cart", "purchase"]
 class InterleaveSettings(LookSettings):
     """A row for each item of each list that was shown."""
 
-    data: Path = Field(description="the log: CSV, Parquet or JSON lines")
+    data: Path = Field(description="the log: CSV, Parquet or JSON lines, or the folder of ltr.serve's log")
     list: str = Field(description="the column that says which rows are one list that was shown")
     position: str = Field(description="the column of the place it was shown at: 1, 2, …")
     rank: tuple[str, ...] = Field(

@@ -60,6 +60,11 @@ class Query(Person):
 class SearchBody(Query):
     """Words, a photo, or both; with neither the filtered catalogue, sorted by price or date."""
 
+    history: tuple[Id, ...] = Field(
+        (),
+        max_length=_MOST_VALUES,
+        description="ids that the shopper met before, oldest first; they are not kept",
+    )
     filters: dict[str, Values | Range] = Field(
         {}, max_length=20, description="by column: {brand: [..], category: [path], price: {min, max}, …}"
     )

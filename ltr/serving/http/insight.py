@@ -31,9 +31,10 @@ async def explain_path(request: Request, server: Server) -> Response:
         for product in filter(None, (body.product_id, body.over)):
             row_of(live, product)
         asked = Asked(request.scope["request_id"], server.candidates(live), text, body.photo, body.filters)
-        future = server.workers.start(lambda: _explained(live, asked, body.product_id, body.over))
-        if not await in_time(future, 5 * server.settings.timeout):
-            raise too_slow(5 * server.settings.timeout)
+        seconds = 5 * server.settings.timeout
+        future = server.workers.start(lambda: _explained(live, asked, body.product_id, body.over), seconds)
+        if not await in_time(future, seconds):
+            raise too_slow(seconds)
         return in_json(request, {"run": live.about(), **future.result()})
 
 

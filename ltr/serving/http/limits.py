@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -116,11 +118,23 @@ class Workers:
                 headers={"retry-after": "1"},
             )
 
-    def start(self, work: Callable[[], Made]) -> asyncio.Future[Made]:
-        """Begin; what was begun takes its room until it ends, waited for or not."""
+    def start(self, work: Callable[[], Made], seconds: float = math.inf) -> asyncio.Future[Made]:
+        """Begin; what was begun takes its room until it ends, waited for or not.
+
+        seconds: work that still waits for a thread after so long is not begun any more, for nobody waits for it: a
+        server behind its load would else work for those who have gone, and be late for those who have not. Its future
+        ends with a TimeoutError.
+        """
         self.admit()
         self.under_way += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        due = time.monotonic() + seconds
+
+        def unless_late() -> Made:
+            if time.monotonic() > due:
+                raise TimeoutError
+            return work()
+
+        future = asyncio.get_running_loop().run_in_executor(self._pool, unless_late)
         future.add_done_callback(self._ended)
         return future
 

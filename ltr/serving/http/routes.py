@@ -43,7 +43,9 @@ async def search_path(request: Request, server: Server) -> Response:
         await check_query(body, server)
         asked = _asked(body, list_id, server.candidates(live))
         found, exploring = Found(), server.exploring()
-        future = server.workers.start(lambda: _searched(live, asked, exploring, found, body.reasons))
+        future = server.workers.start(
+            lambda: _searched(live, asked, exploring, found, body.reasons), settings.timeout
+        )
         degraded = not await in_time(future, settings.timeout)
         if degraded and found.shown is None:
             if found.candidates is None:
@@ -125,7 +127,7 @@ def _asked(body: SearchBody, list_id: str, count: int | None) -> Asked:
             got="none of them",
             cure="say what to look for, or sort the filtered catalogue",
         )
-    return Asked(list_id, count, text, body.photo, body.filters, body.sort, body.facets)
+    return Asked(list_id, count, text, body.photo, body.filters, body.sort, body.facets, body.history)
 
 
 def _page(
@@ -157,7 +159,7 @@ async def similar_path(request: Request, server: Server) -> Response:
     with server.runs.use() as live:
         row = row_of(live, request.path_params["id"])
         asked = Asked(request.scope["request_id"], server.candidates(live))
-        future = server.workers.start(lambda: similar(live, row, asked))
+        future = server.workers.start(lambda: similar(live, row, asked), server.settings.timeout)
         if not await in_time(future, server.settings.timeout):
             raise too_slow(server.settings.timeout)
         found = future.result()
@@ -196,7 +198,7 @@ async def rerank_path(request: Request, server: Server) -> Response:
                 422, where="candidates", expected="each product once", got="one twice", cure="send it once"
             )
         asked = Asked(request_id, len(given), text, body.photo)
-        future = server.workers.start(lambda: rerank(live, asked, given))
+        future = server.workers.start(lambda: rerank(live, asked, given), server.settings.timeout)
         if not await in_time(future, server.settings.timeout):
             raise too_slow(server.settings.timeout)
         ranked = future.result()

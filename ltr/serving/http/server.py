@@ -106,9 +106,11 @@ class Server:
         arranged = as_ranked(np.zeros(0)) if found.shown is None else found.shown
         places = range(shown.first, shown.first + len(shown.rows))
         runs, arm = [live.label] * len(places), shown.arm
+        mixed: dict[str, Any] = {}
         if arranged.team is not None and self.runs.second is not None:
             labels = (live.label, self.runs.second.label)
             runs, arm = [labels[arranged.team[place]] for place in places], MIXED
+            mixed = {"rankers": labels, "drafted": self.settings.explore_depth}
         ranked: dict[str, list[Any]] = {
             "position": [place + 1 for place in places],
             "run": runs,
@@ -135,6 +137,7 @@ class Server:
             ranks=_ranks(arranged, places),
             degraded=shown.degraded or None,
             path=shown.path,
+            **mixed,
         )
 
 
@@ -195,7 +198,7 @@ async def read(request: Request, server: Server, model: type[Given]) -> Given:
 
 
 async def in_time(future: asyncio.Future[Any], seconds: float) -> bool:
-    """Whether the work ended in time; else it goes on by itself, and keeps its room until it ends."""
+    """Whether the work ended in time; else what has begun goes on by itself, and keeps its room until it ends."""
     try:
         await asyncio.wait_for(asyncio.shield(future), seconds)
     except TimeoutError:

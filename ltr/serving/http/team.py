@@ -28,9 +28,10 @@ async def beside_path(request: Request, server: Server) -> Response:
                 raise too_slow(_OPENING)
             other = opening.result()
         asked = Asked(request.scope["request_id"], server.candidates(live), text, body.photo, body.filters)
-        future = server.workers.start(lambda: side_by_side(live, other, asked, body.size))
-        if not await in_time(future, 5 * server.settings.timeout):
-            raise too_slow(5 * server.settings.timeout)
+        seconds = 5 * server.settings.timeout
+        future = server.workers.start(lambda: side_by_side(live, other, asked, body.size), seconds)
+        if not await in_time(future, seconds):
+            raise too_slow(seconds)
         against = {"name": BM25, "version": None} if other is None else other.about()
         return in_json(request, {"run": live.about(), "against": against, **future.result()})
 

@@ -24,6 +24,7 @@ from tests.ltr.conftest import Trained
 TOKEN = "a token of the tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 KEY = Key(1, b"k" * 32)
+PATIENT = 60.0  # seconds: on a busy machine, too, an answer is degraded only where a test wants it so
 Clients = Callable[..., TestClient]
 
 
@@ -35,7 +36,12 @@ def live(trained: Trained) -> LiveRun:
 @pytest.fixture(scope="session")
 def client(live: LiveRun) -> Iterator[TestClient]:
     settings = ServeSettings(
-        no_log=True, query_characters=60, body_bytes=300_000, photo_pixels=1_000_000, rerank_most=50
+        no_log=True,
+        query_characters=60,
+        body_bytes=300_000,
+        photo_pixels=1_000_000,
+        rerank_most=50,
+        timeout=PATIENT,
     )
     app = make_app(LiveRuns(live), settings, TOKEN)
     with TestClient(app, base_url="http://localhost") as made:
@@ -49,7 +55,13 @@ def clients(live: LiveRun) -> Iterator[Clients]:
 
         def make(runs: LiveRuns | None = None, log: Path | None = None, **settings: Any) -> TestClient:
             event_log = None if log is None else EventLog(log, 1 << 20, 0.001)
-            app = make_app(runs or LiveRuns(live), ServeSettings(**settings), TOKEN, event_log, KEY)
+            app = make_app(
+                runs or LiveRuns(live),
+                ServeSettings(**{"timeout": PATIENT, **settings}),
+                TOKEN,
+                event_log,
+                KEY,
+            )
             return stack.enter_context(TestClient(app, base_url="http://localhost"))
 
         yield make

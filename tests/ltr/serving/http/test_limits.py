@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
+from ltr.serving import searching
 from ltr.serving.http.app import PATHS
 from ltr.serving.live_run import LiveRun
 from ltr.serving.ranking import candidates_of
@@ -253,6 +254,27 @@ def test_without_candidates_in_time_it_is_503(
     go = held(live, monkeypatch, "retrieve")
     check_problem(client.post("/search", json={"text": "shoes"}), 503)
     go.set()
+
+
+def test_what_nobody_waits_for_any_more_is_not_begun(
+    clients: Clients, live: LiveRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server behind its load works for those who have gone, and never catches up."""
+    client = clients(no_log=True, workers=1, queue=5, timeout=0.05)
+    go = held(live, monkeypatch, "retrieve")
+    waits, begun = vars(searching)["candidates_of"], []
+
+    def counted(*given_: Any) -> Any:
+        begun.append(1)
+        return waits(*given_)
+
+    monkeypatch.setattr("ltr.serving.searching.candidates_of", counted)
+    for _ in range(4):  # the first holds the only thread, the others wait for it longer than they may
+        check_problem(client.post("/search", json={"text": "shoes"}), 503)
+    go.set()
+    while client.app.state.server.workers.under_way:
+        time.sleep(0.005)
+    assert len(begun) == 1
 
 
 def test_a_fault_of_ours_says_nothing_of_itself(
