@@ -15,7 +15,7 @@ from ltr.config.tree import Config
 from ltr.demo.shop import grades_of_all
 from ltr.experiments import Outcome
 from ltr.experiments.estimates import mean_of
-from ltr.experiments.outcome import Bar, Check, Says, Table
+from ltr.experiments.outcome import Check, Says, Table
 from ltr.pipeline.loop.experiments import ab_test, interleave
 from ltr.pipeline.loop.settings import LoopSettings
 from ltr.pipeline.loop.world import DEPTH, TrueFigures, World
@@ -154,7 +154,5 @@ def _decision(tables: list[Table], mixed_lists: Outcome, test: Outcome, lift: fl
     ]
     figures = {"promoted": promoted, "true_lift": lift, **{name: one.to_dict() for name, one in ways.items()}}
     figures["steps"] = [{"title": t.title, "columns": t.columns, "rows": t.rows} for t in tables]
-    bars = [Bar(f"{n}: {b.name}", b.value, b.low, b.high) for n, o in ways.items() for b in o.bars]
-    return Outcome(
-        "loop", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures, bars, "of new over old"
-    )
+    bars, axis = test.bars, test.bars_title  # interleaving is in another unit
+    return Outcome("loop", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures, bars, axis)
