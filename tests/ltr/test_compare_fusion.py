@@ -19,6 +19,7 @@ from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes, paired
+from ltr.pipeline.prepare import load_collection
 from ltr.pipeline.strategies import (
     METHODS,
     Outcome,
@@ -39,6 +40,7 @@ from ltr.rankers import (
 )
 from ltr.rankers.blend.blend_ranker import BlendRanker
 from ltr.rankers.networks.embedded_fields import towers_of
+from ltr.runs.saved_run import SavedRun
 from tests.ltr.conftest import Trained
 from tests.ltr.rankers.blend.test_blend_ranker import SMALL, shop
 
@@ -238,7 +240,7 @@ def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) 
     found = json.loads((target / "fusion.json").read_text())
     assert {cost["level"] for cost in found["strategies"].values()} == {"feature", "decision", "model"}
     assert set(METHODS.values()) < set(found["strategies"])
-    judged = int(found["facts"]["data"].split()[0])
+    judged = load_collection(SavedRun.open(trained.run).config).judgements.height
     for name in ("logistic regression", "MLP"):
         assert np.sum(found["strategies"][name]["confusion"]) == judged
         assert 0 < found["strategies"][name]["log_loss"] < 10

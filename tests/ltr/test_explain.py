@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from ltr.explanation.aspects import modality_of
 from ltr.explanation.counterfactual import Change, in_a_sentence
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
+from ltr.serving.query_explanation import explain_query
 from ltr.serving.ranking import one_query, rank
 from tests.ltr.conftest import Trained
 
@@ -119,12 +121,14 @@ def test_bad_input_is_told_in_one_line(trained: Trained, words: list[str], told:
 
 
 def test_a_product_that_is_no_candidate_is_told_apart_from_one_that_is_unknown(trained: Trained) -> None:
+    run = SavedRun.open(trained.run)
     query, products = judged_query(trained.run)
-    shop = load_collection(SavedRun.open(trained.run).config)
-    judged = shop.judgements.filter(query_id=query)["product_id"].implode()
-    other = shop.products.filter(~pl.col("product_id").is_in(judged))["product_id"][0]
+    made = explain_query(run, load_collection(run.config), query)
+    few = replace(made, ranked=made.ranked.filter(pl.col("product_id") != products[0]))
     with pytest.raises(InputError, match="which is none of them; choose among"):
-        explain.main(["--run", str(trained.run), "--query", query, "--product", products[0], "--over", other])
+        few.check_candidate("--over", products[0])
+    with pytest.raises(InputError, match="not in the catalogue"):
+        explain.main(["--run", str(trained.run), "--query", query, "--product", products[0], "--over", "nix"])
 
 
 def test_only_numbers_can_be_changed(trained: Trained) -> None:

@@ -58,7 +58,7 @@ def test_the_aligned_encoder_gives_text_photo_features_with_its_own_text_encoder
 
 
 def test_the_folder_tells_how_it_was_made(fitted: Path) -> None:
-    names = {"config.json", "aligned.safetensors", "fitting.json"}
+    names = {"config.json", "aligned.safetensors", "fitting.json", "sums.json"}
     assert {path.name for path in (fitted / "aligned").iterdir()} == names
     record = json.loads((fitted / "aligned" / "fitting.json").read_text())
     assert 0 <= record["recall@10"] <= 1

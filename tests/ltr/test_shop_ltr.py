@@ -47,7 +47,7 @@ def test_a_typo_in_the_command(command: str, capsys: pytest.CaptureFixture[str])
 
 
 QUICK = [
-    name for name in COMMANDS if name not in ("experiment", "label_clicks", "serve")
+    name for name in COMMANDS if name not in ("experiment", "label_clicks", "recommend", "serve")
 ]  # their options are pydantic models
 
 

@@ -196,7 +196,7 @@ def test_pruning_compares_equal_folds(value: float, role: str, pruned: bool) -> 
 
 @pytest.mark.parametrize("config", [LightGBMConfig, XGBoostConfig, CatBoostConfig])
 def test_every_booster_can_be_stopped_at_a_tree(config: Any) -> None:
-    ranker = make_ranker(config(trees=20, leaves=4, threads=1, early_stopping_rounds=0))
+    ranker = make_ranker(config(trees=20, leaves=4, threads=1, early_stopping_rounds=0, bags=1))
     seen: list[tuple[int, float]] = []
 
     def stop(tree: int, ndcg: float) -> bool:

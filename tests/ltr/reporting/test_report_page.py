@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1200, "height": 900}
 SECTIONS = (
-    *("verdict", "results", "ladder", "queries", "examples", "segments", "calibration"),
+    *("shown", "verdict", "results", "ladder", "queries", "examples", "segments", "calibration"),
     *("classes", "importance", "tuning", "robustness", "doctor", "run"),
 )
 # Contrast by WCAG 2.1 of every element with text of its own against the nearest painted background.
@@ -307,8 +307,8 @@ def test_lists_are_folded_but_the_first_and_open_by_a_link(made_page: playwright
     examples = page.locator("details.example")
     assert examples.evaluate_all(folded) == [True] + [False] * (examples.count() - 1)
     page.locator("#all-queries a[href='#query-2']").click()
+    examples.nth(1).locator(".item").first.wait_for()  # visible
     assert examples.nth(1).evaluate("each => each.open")
-    assert examples.nth(1).locator(".item").first.is_visible()
 
 
 def test_a_bar_leads_to_its_query_and_shows_it(made_page: playwright.Page) -> None:

@@ -304,7 +304,7 @@ def test_what_a_report_lacks_is_left_out(tmp_path: Path) -> None:
     write_report(tmp_path, bare)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     headings = re.findall(r'<h2 id="(\w+)"', page)
-    assert headings == ["verdict", "results", "ladder", "importance", "run"]
+    assert headings == ["shown", "verdict", "results", "ladder", "importance", "run"]
     assert "neither importance nor reasons are told" in page
 
 
