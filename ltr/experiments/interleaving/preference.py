@@ -85,7 +85,18 @@ def preference(
     estimate = ratio_of(sums, lists[present]) if present.any() else Estimate(0.0, np.zeros(0))
     sign = np.sign(np.where(np.abs(gained) < 1e-12, 0.0, gained))
     wins = int((sign < 0).sum()), int((sign > 0).sum())
-    return Preference(of, a, b, estimate, *wins, len(gained), (looks or Looks()).read(estimate))
+    looks = looks or Looks()
+    reading = looks.read(estimate) if estimate.known else _unanimous(estimate, looks.level)
+    return Preference(of, a, b, estimate, *wins, len(gained), reading)
+
+
+def _unanimous(estimate: Estimate, level: float) -> Reading:
+    """Where every unit says the same there is no spread to measure: the sign test's chance of that, 2 · ½ⁿ."""
+    if not estimate.value:
+        return Reading(0.0, 0.0, 1.0)
+    p_value = 2.0 ** (1 - estimate.units)
+    ends = (estimate.value, estimate.value if p_value < level else 0.0)
+    return Reading(min(ends), max(ends), p_value)
 
 
 def preferences(settings: InterleaveSettings, shown: ShownLists, act: str, looks: Looks) -> list[Preference]:

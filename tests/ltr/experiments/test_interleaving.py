@@ -276,3 +276,14 @@ def test_a_test_that_goes_on_is_not_decided() -> None:
     assert "Go on as planned" in early.verdict
     assert late.says == "no"
     assert "|z| must pass 2.9" in early.figures["reading"]
+
+
+@pytest.mark.parametrize(("units", "decided"), [(5, False), (7, True), (300, True)])
+def test_a_unanimous_preference_is_one(units: int, decided: bool) -> None:
+    """No spread between units is no lack of evidence: so many coins do not fall alike by chance."""
+    found = preference("click", "a", "b", np.repeat(0.5, 2 * units), np.repeat(np.arange(units), 2))
+    assert found.reading.decided == decided
+    assert found.reading.p_value == pytest.approx(2 * 0.5**units)
+    none = preference("click", "a", "b", np.zeros(units), np.arange(units))
+    assert not none.reading.decided
+    assert none.reading.p_value == 1
