@@ -94,7 +94,8 @@ def recommendation(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"H&M: what {hm['customers']} customers bought in the last 28 days, from what was bought before; lists that "
         "are too short end with what is popular. So few customers tell hardly anything apart; buying again (recency) "
-        f"leads, and the ranker, learnt from {hm['learned_from']} purchases at most, does not earn its place here.\n"
+        f"leads. The ranker found only {hm['learned_from']} purchases to learn from, below the 200 it asks for: its "
+        "row is the first rule's order, that of the neighbours.\n"
     )
     yield "| way | recall@20 | ranked is better by [95 %] |"
     yield "|---|---:|---:|"
