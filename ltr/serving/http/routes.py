@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from features.errors import InputError
+from ltr.serving.catalogue.photos import SIZES
 from ltr.serving.http.bodies import MOST_SIZE, Query, RerankBody, SearchBody
 from ltr.serving.http.problems import RequestError
 from ltr.serving.http.server import (
@@ -23,11 +24,10 @@ from ltr.serving.http.server import (
     too_slow,
     whole_number,
 )
-from ltr.serving.live_run import LiveRun, check_photo
-from ltr.serving.photos import SIZES
-from ltr.serving.reasons import explanation_of, reasons_of
-from ltr.serving.reranking import rerank
-from ltr.serving.searching import Asked, Found, retrieval_order, search, similar
+from ltr.serving.lists.reranking import rerank
+from ltr.serving.lists.searching import Asked, Found, retrieval_order, search, similar
+from ltr.serving.live.live_run import LiveRun, check_photo
+from ltr.serving.why.reasons import explanation_of, reasons_of
 
 _SUGGESTED = 20
 

@@ -21,18 +21,18 @@ from starlette.responses import Response
 from features.errors import InputError
 from features.sources.events import shown_record
 from features.sources.privacy import Key, pseudonym
-from ltr.serving.beside import OpenedRun
-from ltr.serving.event_log import EventLog
-from ltr.serving.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
 from ltr.serving.http import problems
 from ltr.serving.http.bodies import Person
 from ltr.serving.http.limits import Workers, read_body
 from ltr.serving.http.metrics import Metrics
 from ltr.serving.http.problems import RequestError
-from ltr.serving.judgements import Judgements
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
-from ltr.serving.searching import Asked, Exploring, Found
+from ltr.serving.lists.beside import OpenedRun
+from ltr.serving.lists.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
+from ltr.serving.lists.searching import Asked, Exploring, Found
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.event_log import EventLog
+from ltr.serving.log.judgements import Judgements
 from ltr.serving.settings import ServeSettings
 
 Given = TypeVar("Given", bound=BaseModel)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
-from ltr.serving import searching
 from ltr.serving.http.app import PATHS
-from ltr.serving.live_run import LiveRun
+from ltr.serving.lists import searching
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import candidates_of
 from tests.ltr.serving.http.conftest import BEARER, Clients
 
@@ -203,7 +203,7 @@ def held(live: LiveRun, monkeypatch: pytest.MonkeyPatch, where: str) -> threadin
         return real(*given_)
 
     if where == "retrieve":
-        monkeypatch.setattr("ltr.serving.searching.candidates_of", waits)
+        monkeypatch.setattr("ltr.serving.lists.searching.candidates_of", waits)
     else:
         monkeypatch.setattr(type(live.run), "score_list", waits)
     return go
@@ -268,7 +268,7 @@ def test_what_nobody_waits_for_any_more_is_not_begun(
         begun.append(1)
         return waits(*given_)
 
-    monkeypatch.setattr("ltr.serving.searching.candidates_of", counted)
+    monkeypatch.setattr("ltr.serving.lists.searching.candidates_of", counted)
     for _ in range(4):  # the first holds the only thread, the others wait for it longer than they may
         check_problem(client.post("/search", json={"text": "shoes"}), 503)
     go.set()
@@ -285,7 +285,7 @@ def test_a_fault_of_ours_says_nothing_of_itself(
     def breaks(*_: object) -> None:
         raise RuntimeError("a secret of the server")
 
-    monkeypatch.setattr("ltr.serving.searching.candidates_of", breaks)
+    monkeypatch.setattr("ltr.serving.lists.searching.candidates_of", breaks)
     answer = client.post("/search", json={"text": "shoes"})
     assert "secret" not in answer.text
     check_problem(answer, 500)
@@ -294,7 +294,7 @@ def test_a_fault_of_ours_says_nothing_of_itself(
 
 def test_without_a_token_no_run_is_changed(live: LiveRun) -> None:
     from ltr.serving.http import make_app
-    from ltr.serving.live_runs import LiveRuns
+    from ltr.serving.live.live_runs import LiveRuns
     from ltr.serving.settings import ServeSettings
 
     client = TestClient(make_app(LiveRuns(live), ServeSettings(no_log=True)), base_url="http://localhost")

@@ -14,8 +14,8 @@ from typing import Any
 from features.disk import write_whole
 from features.errors import InputError
 from ltr.experiments.decision import FOLDER, newest_decision, to_json
-from ltr.serving.live_run import LiveRun
-from ltr.serving.run_checks import check_run
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.run_checks import check_run
 
 log = logging.getLogger(__name__)
 

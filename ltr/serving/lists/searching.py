@@ -10,9 +10,9 @@ import numpy as np
 
 from features.batch import QueryBatch
 from features.groups.lexical import LexicalGroup
-from ltr.serving.catalogue import Filter
-from ltr.serving.exploration import Arranged, as_ranked, generator, interleaved, swapped
-from ltr.serving.live_run import LiveRun
+from ltr.serving.catalogue.shown_catalogue import Filter
+from ltr.serving.lists.exploration import Arranged, as_ranked, generator, interleaved, swapped
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import best_first, candidates_of
 
 _MERGED = 60  # of reciprocal rank fusion: how slowly a place's worth falls (Cormack et al., SIGIR 2009)

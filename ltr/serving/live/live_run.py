@@ -27,11 +27,11 @@ from features.sources.parsing.histories import HISTORY
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import read_about
-from ltr.serving.catalogue import ShownCatalogue
-from ltr.serving.photos import Photos
+from ltr.serving.catalogue.photos import Photos
+from ltr.serving.catalogue.shown_catalogue import ShownCatalogue
+from ltr.serving.catalogue.similar import make_likeness, pairwise
+from ltr.serving.catalogue.suggestions import Suggestions
 from ltr.serving.ranking import candidates_of
-from ltr.serving.similar import make_likeness, pairwise
-from ltr.serving.suggestions import Suggestions
 
 _VECTORS = 4096  # of queries, kept
 

@@ -11,9 +11,9 @@ import polars as pl
 from features.batch import Block, PairBatch, QueryBatch
 from features.errors import InputError
 from features.feature_schema import Feature
-from ltr.serving.live_run import LiveRun
+from ltr.serving.lists.searching import Asked
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import best_first
-from ltr.serving.searching import Asked
 
 Features = Mapping[str, float | str | None]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from features.errors import InputError
 from features.groups.lexical import LexicalGroup
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
-from ltr.serving.searching import Asked, Exploring, Found, search
+from ltr.serving.lists.searching import Asked, Exploring, Found, search
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
 
 BM25 = "bm25"
 

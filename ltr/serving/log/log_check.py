@@ -21,8 +21,8 @@ from ltr.data.doctor import Finding, finding
 from ltr.data.sketch import Sketch, examine_shifts, shifts
 from ltr.runs.record import SKETCH, read_json
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.catalogue import Filter, Range
-from ltr.serving.live_run import LiveRun
+from ltr.serving.catalogue.shown_catalogue import Filter, Range
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import candidates_of
 
 MOST = 500  # requests that are looked at, the latest ones
