@@ -30,8 +30,16 @@ def write_counts(
     store.write(view, rows, mode="overwrite", metadata=notes)
 
 
-def versions(root: str) -> dict[str, int]:
+def settled(store: FeatureStore) -> dict[str, int] | None:
+    """As `versions`; None while a job, or one that was killed, has written the counts of some levels only."""
+    found = versions(store)
+    counts = {
+        store.metadata(view, found[view.name])["moment"] for view in COUNTED.values() if view.name in found
+    }
+    return found if len(counts) == 1 else None
+
+
+def versions(store: FeatureStore) -> dict[str, int]:
     """Of every table that behaviour features are read from, by name; none that is not there."""
-    store = FeatureStore(root)
     views = [*COUNTED.values(), *(view_of(column) for column in CHANGING)]
     return {view.name: store.version(view) for view in views if store.exists(view)}

@@ -309,5 +309,5 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "package": version("shop-ltr"),
     }
     if config.features.behaviour:
-        parts["behaviour"] = versions(config.features.behaviour.store)
+        parts["behaviour"] = versions(FeatureStore(config.features.behaviour.store))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
