@@ -47,7 +47,8 @@ def build_scale(found: dict[str, Any]) -> Iterator[str]:
     if vectors:
         yield (
             "Each query is looked up among all products, for the votes of its neighbours: that grows as the root of "
-            "their number, and makes the whole more than linear. The vectors have no structure: the hardest to search.\n"
+            "their number, and makes the whole more than linear. The vectors have no structure: the hardest to "
+            "search.\n"
         )
     yield "| million pairs | code | products | features | index, s | pairs, s | processor, s | pairs/s | peak, MiB |"
     yield "|---:|---|---:|---:|---:|---:|---:|---:|---:|"
