@@ -280,6 +280,19 @@ class FeatureBuilder:
         other._retrieval = Retrieval(other.catalogue, other.groups)
         return other
 
+    def refreshed(self) -> FeatureBuilder:
+        """The same groups with what they read beside the catalogue (counts of events) as that is now.
+
+        Itself where nothing is newer. This one stays as it is, for whoever is at work with it.
+        """
+        groups = {kind: group.refreshed() for kind, group in self.groups.items()}
+        if all(groups[kind] is group for kind, group in self.groups.items()):
+            return self
+        other = copy.copy(self)
+        other.seconds, other.groups = {}, groups
+        other._retrieval = Retrieval(other.catalogue, groups)
+        return other
+
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:
         """Features of `pairs` (query_id, product_id, further columns kept), row-aligned with them.
 

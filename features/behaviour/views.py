@@ -31,8 +31,19 @@ def write_counts(
     store.write(view, rows, mode="overwrite", metadata=notes)
 
 
-def versions(root: str) -> dict[str, int]:
+def settled(store: FeatureStore) -> dict[str, int] | None:
+    """As `versions`; None while a job, or one that was killed, has written some of the counts only."""
+    found = versions(store)
+    moments = {read_moment(store, view, found) for view in WRITTEN if view.name in found}
+    return found if len(moments) == 1 else None
+
+
+def read_moment(store: FeatureStore, view: FeatureView, found: Mapping[str, int]) -> datetime:
+    """Up to when the events are counted in this version of a view; found: as of `versions`."""
+    return datetime.fromisoformat(store.metadata(view, found.get(view.name))["moment"])
+
+
+def versions(store: FeatureStore) -> dict[str, int]:
     """Of every table that behaviour features are read from, by name; none that is not there."""
-    store = FeatureStore(root)
     views = [*WRITTEN, *(view_of(column) for column in CHANGING)]
     return {view.name: store.version(view) for view in views if store.exists(view)}

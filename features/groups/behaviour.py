@@ -20,7 +20,7 @@ from features.batch import PairBatch, QueryBatch
 from features.behaviour.catalogue_changes import CHANGING, view_of
 from features.behaviour.counting import LEVELS, MEASURES, query_key
 from features.behaviour.settings import BehaviourConfig
-from features.behaviour.views import COUNTED
+from features.behaviour.views import COUNTED, read_moment, settled, versions
 from features.errors import InputError
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group
@@ -73,19 +73,21 @@ class BehaviourGroup(Group):
         """of_product: category and brand of each product, in the order of the index."""
         self._settings, self._of_product = settings, of_product
         self._store = FeatureStore(Path(settings.store))
-        if not any(self._store.exists(view) for view in COUNTED.values()):
+        self._versions = versions(self._store)
+        if not any(view.name in self._versions for view in COUNTED.values()):
             raise InputError(
                 where=f"features.behaviour.store ({settings.store})",
                 expected="counts of events",
                 got="none",
                 cure="write them first: python -m ltr.ingest_events, or features.behaviour.update_behaviour",
             )
-        self._count = len(product_ids)
+        self._product_ids, self._count = product_ids, len(product_ids)
         self._codes: dict[str, np.ndarray] = {"product": np.arange(self._count)}
         self._steps: dict[str, Steps] = {}
         self._queries: dict[str, int] = {}
         self._pairs = np.zeros(0, dtype=np.int64)
-        self._until = counted_until(self._store)
+        self.counted_until = read_moment(self._store, COUNTED["product"], self._versions)
+        """The moment up to which events are counted."""
         self._read_levels(product_ids)
         self._held = {column: self._read_changes(column, product_ids) for column in CHANGING}
 
@@ -111,7 +113,7 @@ class BehaviourGroup(Group):
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         asked_at = batch.queries.once("behaviour.at", lambda: seconds_asked(batch.queries))[batch.query_rows]
-        warn_if_stale(asked_at, self._until)
+        warn_if_stale(asked_at, self.counted_until)
         width = len(self._measures)
         for place, level in enumerate(LEVELS):
             steps = self._steps[level]
@@ -141,6 +143,13 @@ class BehaviourGroup(Group):
             of_product[name] = PackedStrings.from_arrays(arrays, name).series().set(~known, None)
         return cls(catalogue.product_ids, of_product, settings)
 
+    def refreshed(self) -> Self:
+        """With the counts of a job that has ended since; while one is writing, as before."""
+        found = settled(self._store)
+        if found is None or found == self._versions:
+            return self
+        return type(self)(self._product_ids, self._of_product, self._settings)
+
     def _read_levels(self, product_ids: pl.Series) -> None:
         for level in LEVELS:
             rows = self._rows_of(level)
@@ -159,7 +168,7 @@ class BehaviourGroup(Group):
     def _rows_of(self, level: str) -> pl.DataFrame:
         """The level's counts; InputError where they were made over other windows."""
         view = COUNTED[level]
-        rows = self._store.read(view)
+        rows = self._store.read(view, self._versions.get(view.name))
         if missing := [name for name in self._measures if name not in rows.columns]:
             raise InputError(
                 where=f"features.behaviour.store ({self._settings.store}), table {view.name}",
@@ -181,9 +190,8 @@ class BehaviourGroup(Group):
         """(pairs,) int64 the number of each pair's key, -1 where it has none."""
         if level != "query":
             return self._codes[level][batch.product_rows].astype(np.int64)
-        asked = batch.queries.once("behaviour.keys", lambda: self._query_codes(batch.queries))[
-            batch.query_rows
-        ]
+        keys = batch.queries.once(("behaviour.keys", self), lambda: self._query_codes(batch.queries))
+        asked = keys[batch.query_rows]
         pairs = asked * self._count + batch.product_rows
         places = np.searchsorted(self._pairs, pairs)
         known = (asked >= 0) & (places < len(self._pairs))
@@ -197,9 +205,9 @@ class BehaviourGroup(Group):
 
     def _read_changes(self, column: str, product_ids: pl.Series) -> Steps:
         view = view_of(column)
-        if not self._store.exists(view):
+        if view.name not in self._versions:
             return Steps(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.float32))
-        rows = self._store.read(view)
+        rows = self._store.read(view, self._versions[view.name])
         codes = codes_of(rows["product_id"], product_ids)
         values = rows.select(pl.col(column).cast(pl.Float32)).to_numpy()
         return Steps.of(
@@ -228,20 +236,15 @@ def seconds_asked(queries: QueryBatch) -> np.ndarray:
     return (at.dt.timestamp("us") // 1_000_000).fill_null(_NEVER).to_numpy()
 
 
-def counted_until(store: FeatureStore) -> int:
-    """Seconds since 1970 of the moment up to which events are counted."""
-    return int(datetime.fromisoformat(store.metadata(COUNTED["product"])["moment"]).timestamp())
-
-
-def warn_if_stale(asked_at: np.ndarray, until: int) -> None:
+def warn_if_stale(asked_at: np.ndarray, until: datetime) -> None:
     """Say once that a query was asked more than a day after the counts end."""
-    if len(asked_at) and asked_at.max() > until + _A_DAY:
+    if len(asked_at) and asked_at.max() > until.timestamp() + _A_DAY:
         _warn_stale(until)
 
 
 @cache
-def _warn_stale(until: int) -> None:
-    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M")
+def _warn_stale(until: datetime) -> None:
+    when = until.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     log.warning(
         "behaviour: events are counted up to %s, and a query was asked later: run ingest_events again", when
     )

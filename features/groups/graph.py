@@ -19,10 +19,10 @@ from pydantic import Field
 from features.batch import PairBatch
 from features.behaviour.item_graph import ItemGraph, weights_by_last
 from features.behaviour.together import GRAPHS
-from features.behaviour.views import TOGETHER
+from features.behaviour.views import TOGETHER, read_moment, settled, versions
 from features.errors import InputError
 from features.feature_schema import Feature
-from features.groups.behaviour import codes_of, counted_until, seconds_asked, seconds_known, warn_if_stale
+from features.groups.behaviour import codes_of, seconds_asked, seconds_known, warn_if_stale
 from features.groups.history import Met
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.index import CatalogueIndex
@@ -55,16 +55,18 @@ class GraphGroup(Group):
     settings: ClassVar[type[GraphConfig]] = GraphConfig
 
     def __init__(self, product_ids: pl.Series, settings: GraphConfig) -> None:
-        store = FeatureStore(Path(settings.store))
-        if not store.exists(TOGETHER):
+        store, self._settings = FeatureStore(Path(settings.store)), settings
+        self._versions = versions(store)
+        if TOGETHER.name not in self._versions:
             raise InputError(
                 where=f"features.graph.store ({settings.store})",
                 expected="what people looked at together",
                 got="no such table",
                 cure="write it first: python -m ltr.ingest_events, or features.behaviour.update_behaviour",
             )
-        self._until = counted_until(store)
-        rows = store.read(TOGETHER)
+        self.counted_until = read_moment(store, TOGETHER, self._versions)
+        """The moment up to which events are counted."""
+        rows = store.read(TOGETHER, self._versions[TOGETHER.name])
         self._ids = product_ids
         pairs = np.stack([codes_of(rows[name], product_ids) for name in ("product_id", "other_id")])
         known = (pairs >= 0).all(axis=0)
@@ -87,7 +89,7 @@ class GraphGroup(Group):
         out[...] = np.nan
         met = batch.queries.once("history", lambda: Met.of(batch.queries.column(HISTORY), self._ids))
         asked_at = batch.queries.once("behaviour.at", lambda: seconds_asked(batch.queries))
-        warn_if_stale(asked_at, self._until)
+        warn_if_stale(asked_at, self.counted_until)
         has_history = np.diff(met.starts) > 0
         if has_history.any() and (asked_at[has_history] < 0).all():
             _warn_once()
@@ -98,6 +100,11 @@ class GraphGroup(Group):
             size = max(1, _AT_ONCE // max(1, len(self._ids)))
             for start in range(0, len(asking), size):
                 self._write(graphs, batch, asking[start : start + size], met, out)
+
+    def refreshed(self) -> Self:
+        """With the graph of a job that has ended since; while one is writing, as before."""
+        found = settled(FeatureStore(Path(self._settings.store)))
+        return self if found is None or found == self._versions else type(self)(self._ids, self._settings)
 
     def _as_of(self, moment: int) -> list[ItemGraph]:
         """The graphs as they were from this one of the moments on; the newest one asked for is kept."""

@@ -310,5 +310,5 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
     }
     for kind, group in (("behaviour", config.features.behaviour), ("graph", config.features.graph)):
         if group:
-            parts[kind] = versions(group.store)
+            parts[kind] = versions(FeatureStore(group.store))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

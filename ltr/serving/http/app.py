@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -75,8 +76,10 @@ def make_app(
 def _lifespan(server: Server) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        refreshing = asyncio.create_task(server.keep_counts_fresh())
         yield
         server.stopping = True
+        refreshing.cancel()
         for workers in (server.workers, server.photo_workers, server.quick_workers, server.run_workers):
             workers.stop()
         if server.log is not None:
