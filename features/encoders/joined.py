@@ -22,7 +22,9 @@ class JoinedEncoder:
     """
 
     def __init__(self, parts: Sequence[Encoder], weights: Sequence[float]) -> None:
-        """weights: of the parts' cosines, above 0. Raises InputError where the parts read nothing in common, or one learns from the catalogue's texts."""
+        """weights: of the parts' cosines, above 0.
+
+        Raises InputError where the parts read nothing in common, or one learns from the catalogue's texts."""
         if any(isinstance(part, Fittable) for part in parts):
             raise _bad("encoders that are made whole", "one that is fitted on texts", "join others")
         self.modalities = reduce(frozenset.__and__, (part.modalities for part in parts))
@@ -41,7 +43,9 @@ class JoinedEncoder:
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
         made = [part.encode(items, modality) for part in self._parts]
-        return unit_rows(np.hstack([found * length for found, length in zip(made, self._lengths, strict=True)]))
+        return unit_rows(
+            np.hstack([found * length for found, length in zip(made, self._lengths, strict=True)])
+        )
 
     def _named(self, parts: list[str]) -> str:
         return fingerprint_of({"joined": parts, "lengths": self._lengths.tolist()})

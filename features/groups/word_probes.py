@@ -161,7 +161,9 @@ class _Moments:
         said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
         cross = (words.T @ vectors[rows]) - np.outer(said, mean)
         spread = np.sqrt(np.diag(scatter) / examples)
-        scale = np.divide(1, spread, out=np.zeros_like(spread), where=spread > _ROUNDING * spread.max(initial=0))
+        scale = np.divide(
+            1, spread, out=np.zeros_like(spread), where=spread > _ROUNDING * spread.max(initial=0)
+        )
         eigenvalues, axes = np.linalg.eigh(scatter * np.outer(scale, scale))
         axes *= scale[:, np.newaxis]
         return cls(mean, np.maximum(eigenvalues, 0), axes, cross, said / examples, examples)
