@@ -30,6 +30,7 @@ from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
 from features.groups.behaviour import BehaviourGroup
+from features.groups.graph import GraphConfig, GraphGroup
 from features.groups.history import HistoryConfig, HistoryGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
@@ -49,7 +50,10 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup, HistoryGroup):
+for _group in (
+    *(LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup),
+    *(BehaviourGroup, HistoryGroup, GraphGroup),
+):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
@@ -92,6 +96,7 @@ class FeaturesConfig(BaseModel):
     structured: StructuredConfig | None = StructuredConfig()
     behaviour: BehaviourConfig | None = None
     history: HistoryConfig | None = None
+    graph: GraphConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
@@ -109,7 +114,7 @@ class FeaturesConfig(BaseModel):
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
     @field_validator(
-        "lexical", "similarity", "shown_words", "structured", "behaviour", "history", mode="before"
+        "lexical", "similarity", "shown_words", "structured", "behaviour", "history", "graph", mode="before"
     )
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
@@ -273,6 +278,19 @@ class FeatureBuilder:
         other.seconds = {}
         in_order = products[self.catalogue.catalogue_rows]
         other._hold({kind: group.with_numbers(in_order) for kind, group in self.groups.items()})
+        return other
+
+    def refreshed(self) -> FeatureBuilder:
+        """The same groups with what they read beside the catalogue (counts of events) as that is now.
+
+        Itself where nothing is newer. This one stays as it is, for whoever is at work with it.
+        """
+        groups = {kind: group.refreshed() for kind, group in self.groups.items()}
+        if all(groups[kind] is group for kind, group in self.groups.items()):
+            return self
+        other = copy.copy(self)
+        other.seconds, other.groups = {}, groups
+        other._retrieval = Retrieval(other.catalogue, groups)
         return other
 
     def build(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> FeatureTable:

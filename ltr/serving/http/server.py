@@ -21,18 +21,18 @@ from starlette.responses import Response
 from features.errors import InputError
 from features.sources.events import shown_record
 from features.sources.privacy import Key, pseudonym
-from ltr.serving.beside import OpenedRun
-from ltr.serving.event_log import EventLog
-from ltr.serving.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
 from ltr.serving.http import problems
 from ltr.serving.http.bodies import Person
 from ltr.serving.http.limits import Workers, read_body
 from ltr.serving.http.metrics import Metrics
 from ltr.serving.http.problems import RequestError
-from ltr.serving.judgements import Judgements
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
-from ltr.serving.searching import Asked, Exploring, Found
+from ltr.serving.lists.beside import OpenedRun
+from ltr.serving.lists.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
+from ltr.serving.lists.searching import Asked, Exploring, Found
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.event_log import EventLog
+from ltr.serving.log.judgements import Judgements
 from ltr.serving.settings import ServeSettings
 
 Given = TypeVar("Given", bound=BaseModel)
@@ -60,6 +60,21 @@ class Server:
     def judgements(self) -> Judgements:
         """Read when it is first asked for."""
         return Judgements(self.settings.judgements)
+
+    async def keep_counts_fresh(self) -> None:
+        """Until cancelled, take the counts of shoppers' events that a job has written meanwhile."""
+        said = ""
+        while self.settings.counts_every:
+            await asyncio.sleep(self.settings.counts_every)
+            try:
+                for label in await asyncio.to_thread(self.runs.refresh):
+                    log.info("%s: newer counts of events are read", label)
+                    self.metrics.counts_read.inc()
+                said = ""
+            except (InputError, OSError) as error:
+                if str(error) != said:  # once, not each time
+                    log.warning("counts of events stay as they were (%s)", error)
+                said = str(error)
 
     def people(self, body: Person) -> dict[str, str | None]:
         """session and shopper as pseudonyms."""
@@ -137,6 +152,7 @@ class Server:
             ranks=_ranks(arranged, places),
             degraded=shown.degraded or None,
             path=shown.path,
+            **_known_then(live, found),
             **mixed,
         )
 
@@ -151,6 +167,14 @@ class Shown:
     path: str
     arm: str | None = None
     degraded: bool = False
+
+
+def _known_then(live: LiveRun, found: Found) -> dict[str, str]:
+    """Of a run whose features know what shoppers did: when the query was asked, and up to when events were counted."""
+    if live.counted_until is None or found.query is None:
+        return {}
+    asked_at = found.query.frame["at"][0]
+    return {"asked_at": asked_at.isoformat(), "counted_until": live.counted_until.isoformat()}
 
 
 def _ranks(arranged: Arranged, places: range) -> list[list[int | None]] | None:

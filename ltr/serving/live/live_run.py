@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import threading
 from collections import OrderedDict
@@ -18,6 +19,8 @@ from features.build import products_key
 from features.encoders.comparisons import Side
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
+from features.groups.behaviour import BehaviourGroup
+from features.groups.graph import GraphGroup
 from features.groups.likeness import Likeness
 from features.media.files import MediaError, content_hash
 from features.media.photos import decode
@@ -25,11 +28,11 @@ from features.sources.parsing.histories import HISTORY
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import read_about
-from ltr.serving.catalogue import ShownCatalogue
-from ltr.serving.photos import Photos
+from ltr.serving.catalogue.photos import Photos
+from ltr.serving.catalogue.shown_catalogue import ShownCatalogue
+from ltr.serving.catalogue.similar import make_likeness, pairwise
+from ltr.serving.catalogue.suggestions import Suggestions
 from ltr.serving.ranking import candidates_of
-from ltr.serving.similar import make_likeness, pairwise
-from ltr.serving.suggestions import Suggestions
 
 _VECTORS = 4096  # of queries, kept
 
@@ -80,6 +83,25 @@ class LiveRun:
     def label(self) -> str:
         """What the log calls it."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def counted_until(self) -> datetime | None:
+        """The moment up to which its features know what shoppers did; None where they know nothing of it."""
+        known = (BehaviourGroup, GraphGroup)
+        moments = (group.counted_until for group in self.builder.groups.values() if isinstance(group, known))
+        return min(moments, default=None)
+
+    def refreshed(self) -> LiveRun:
+        """The run with the counts of shoppers' events as they are in the store now; itself where none are newer.
+
+        Raises InputError for a store that cannot be read.
+        """
+        builder = self.builder.refreshed()
+        if builder is self.builder:
+            return self
+        other = copy.copy(self)
+        other.builder, other.in_flight = builder, 0
+        return other
 
     def about(self) -> dict[str, str]:
         """What every answer says of the run that made it."""
