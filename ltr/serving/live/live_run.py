@@ -21,6 +21,7 @@ from features.encoders.comparisons import Side
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.groups.behaviour import BehaviourGroup
+from features.groups.graph import GraphGroup
 from features.groups.likeness import Likeness
 from features.media.files import MediaError, content_hash
 from features.media.photos import decode
@@ -87,8 +88,9 @@ class LiveRun:
     @property
     def counted_until(self) -> datetime | None:
         """The moment up to which its features know what shoppers did; None where they know nothing of it."""
-        group = self.builder.groups.get(BehaviourGroup.kind)
-        return group.counted_until if isinstance(group, BehaviourGroup) else None
+        known = (BehaviourGroup, GraphGroup)
+        moments = (group.counted_until for group in self.builder.groups.values() if isinstance(group, known))
+        return min(moments, default=None)
 
     def refreshed(self) -> LiveRun:
         """The run with the counts of shoppers' events as they are in the store now; itself where none are newer.
