@@ -55,6 +55,10 @@ def main() -> None:
     arguments.add_argument("--old", type=Path, help="another checkout to measure beside this one")
     arguments.add_argument("--one", type=float, help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    if (
+        given.old and not (given.old / "features").is_dir()
+    ):  # else this checkout would be measured beside itself
+        arguments.error(f"--old: expected a checkout with features/ in it, got {given.old}")
     if given.one:
         print(json.dumps(build(round(given.one * MILLION), vectors=given.vectors)))
         return

@@ -33,7 +33,7 @@ import numpy as np
 from benchmarks import record
 from features.batch import PairBatch
 from ltr.pipeline.prepare import load_collection
-from ltr.serving.live_run import LiveRun
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import candidates_of
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")

@@ -54,8 +54,8 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _against_log(given: argparse.Namespace) -> list[Finding]:
-    from ltr.serving.live_run import LiveRun
-    from ltr.serving.log_check import check_log
+    from ltr.serving.live.live_run import LiveRun
+    from ltr.serving.log.log_check import check_log
 
     findings = check_log(LiveRun(given.run), given.against_log)
     return _told(given, findings, f"python -m ltr.serve --run {given.run}")

@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
 
     from ltr.pipeline.prepare import load_collection
     from ltr.reporting.product_page import attributes, write_page
-    from ltr.serving.similar import like_by_weights, read_weights, two_by_two
+    from ltr.serving.catalogue.similar import like_by_weights, read_weights, two_by_two
 
     if given.like is not None:
         weighed = read_weights(weights)

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from ltr.pipeline.prepare import load_collection
     from ltr.reporting import explanations
     from ltr.runs.saved_run import SavedRun
-    from ltr.serving import query_explanation as answers
+    from ltr.serving.why import query_explanation as answers
 
     run = SavedRun.open(given.run)
     explained = None

@@ -24,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     command_line.refuse_both(given, "like", "query", "image", "media", "compare")
 
     from ltr.runs.saved_run import SavedRun
+    from ltr.serving.catalogue.similar import like_by_model
     from ltr.serving.ranking import ask, catalogue_of, side_by_side
-    from ltr.serving.similar import like_by_model
 
     run = SavedRun.open(given.run)
     if given.like is not None:

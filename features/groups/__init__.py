@@ -6,6 +6,8 @@ adapted_fitting        What fits those maps: graded lists, the listwise loss and
 behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
                        fusion
+graph                  How near each candidate is to that history on the graph of what people looked at, and
+                       bought, together
 history                How each candidate compares with what the shopper had met before the query
 lexical                What query and product say in the same words: BM25, coverage, phrase, brand,
                        numbers, price limit

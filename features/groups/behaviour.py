@@ -20,7 +20,7 @@ from features.batch import PairBatch, QueryBatch
 from features.behaviour.catalogue_changes import CHANGING, view_of
 from features.behaviour.counting import LEVELS, MEASURES, query_key
 from features.behaviour.settings import BehaviourConfig
-from features.behaviour.views import COUNTED
+from features.behaviour.views import COUNTED, read_moment, settled, versions
 from features.errors import InputError
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group
@@ -73,19 +73,21 @@ class BehaviourGroup(Group):
         """of_product: category and brand of each product, in the order of the index."""
         self._settings, self._of_product = settings, of_product
         self._store = FeatureStore(Path(settings.store))
-        if not any(self._store.exists(view) for view in COUNTED.values()):
+        self._versions = versions(self._store)
+        if not any(view.name in self._versions for view in COUNTED.values()):
             raise InputError(
                 where=f"features.behaviour.store ({settings.store})",
                 expected="counts of events",
                 got="none",
                 cure="write them first: python -m ltr.ingest_events, or features.behaviour.update_behaviour",
             )
-        self._count = len(product_ids)
+        self._product_ids, self._count = product_ids, len(product_ids)
         self._codes: dict[str, np.ndarray] = {"product": np.arange(self._count)}
         self._steps: dict[str, Steps] = {}
         self._queries: dict[str, int] = {}
         self._pairs = np.zeros(0, dtype=np.int64)
-        self._until = _counted_until(self._store)
+        self.counted_until = read_moment(self._store, COUNTED["product"], self._versions)
+        """The moment up to which events are counted."""
         self._read_levels(product_ids)
         self._held = {column: self._read_changes(column, product_ids) for column in CHANGING}
 
@@ -110,9 +112,8 @@ class BehaviourGroup(Group):
         return [f"{measure}_{days}d" for days in self._settings.windows for measure in MEASURES]
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
-        asked_at = batch.queries.once("behaviour.at", lambda: _seconds_of(batch.queries))[batch.query_rows]
-        if len(asked_at) and asked_at.max() > self._until + _A_DAY:
-            _warn_stale(self._until)
+        asked_at = batch.queries.once("behaviour.at", lambda: seconds_asked(batch.queries))[batch.query_rows]
+        warn_if_stale(asked_at, self.counted_until)
         width = len(self._measures)
         for place, level in enumerate(LEVELS):
             steps = self._steps[level]
@@ -142,25 +143,32 @@ class BehaviourGroup(Group):
             of_product[name] = PackedStrings.from_arrays(arrays, name).series().set(~known, None)
         return cls(catalogue.product_ids, of_product, settings)
 
+    def refreshed(self) -> Self:
+        """With the counts of a job that has ended since; while one is writing, as before."""
+        found = settled(self._store)
+        if found is None or found == self._versions:
+            return self
+        return type(self)(self._product_ids, self._of_product, self._settings)
+
     def _read_levels(self, product_ids: pl.Series) -> None:
         for level in LEVELS:
             rows = self._rows_of(level)
             if level == "query":
                 codes = self._pair_codes(rows, product_ids)
             elif level == "product":
-                codes = _codes(rows["product_id"], product_ids)
+                codes = codes_of(rows["product_id"], product_ids)
             else:
                 names = self._of_product[level].drop_nulls().unique().sort()
-                self._codes[level] = _codes(self._of_product[level], names)
-                codes = _codes(rows[level], names)
+                self._codes[level] = codes_of(self._of_product[level], names)
+                codes = codes_of(rows[level], names)
             known = codes >= 0
             values = rows.select(self._measures).to_numpy()[known]
-            self._steps[level] = Steps.of(codes[known], _seconds(rows["available_at"])[known], values)
+            self._steps[level] = Steps.of(codes[known], seconds_known(rows["available_at"])[known], values)
 
     def _rows_of(self, level: str) -> pl.DataFrame:
         """The level's counts; InputError where they were made over other windows."""
         view = COUNTED[level]
-        rows = self._store.read(view)
+        rows = self._store.read(view, self._versions.get(view.name))
         if missing := [name for name in self._measures if name not in rows.columns]:
             raise InputError(
                 where=f"features.behaviour.store ({self._settings.store}), table {view.name}",
@@ -173,8 +181,8 @@ class BehaviourGroup(Group):
     def _pair_codes(self, rows: pl.DataFrame, product_ids: pl.Series) -> np.ndarray:
         keys = rows["query_key"].unique().sort()
         self._queries = {key: code for code, key in enumerate(keys)}
-        product = _codes(rows["product_id"], product_ids)
-        pairs = _codes(rows["query_key"], keys) * self._count + product
+        product = codes_of(rows["product_id"], product_ids)
+        pairs = codes_of(rows["query_key"], keys) * self._count + product
         self._pairs = np.unique(pairs[product >= 0])
         return np.where(product >= 0, np.searchsorted(self._pairs, pairs), -1)
 
@@ -182,9 +190,8 @@ class BehaviourGroup(Group):
         """(pairs,) int64 the number of each pair's key, -1 where it has none."""
         if level != "query":
             return self._codes[level][batch.product_rows].astype(np.int64)
-        asked = batch.queries.once("behaviour.keys", lambda: self._query_codes(batch.queries))[
-            batch.query_rows
-        ]
+        keys = batch.queries.once(("behaviour.keys", self), lambda: self._query_codes(batch.queries))
+        asked = keys[batch.query_rows]
         pairs = asked * self._count + batch.product_rows
         places = np.searchsorted(self._pairs, pairs)
         known = (asked >= 0) & (places < len(self._pairs))
@@ -198,27 +205,29 @@ class BehaviourGroup(Group):
 
     def _read_changes(self, column: str, product_ids: pl.Series) -> Steps:
         view = view_of(column)
-        if not self._store.exists(view):
+        if view.name not in self._versions:
             return Steps(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.float32))
-        rows = self._store.read(view)
-        codes = _codes(rows["product_id"], product_ids)
+        rows = self._store.read(view, self._versions[view.name])
+        codes = codes_of(rows["product_id"], product_ids)
         values = rows.select(pl.col(column).cast(pl.Float32)).to_numpy()
-        return Steps.of(codes[codes >= 0], _seconds(rows["available_at"])[codes >= 0], values[codes >= 0])
+        return Steps.of(
+            codes[codes >= 0], seconds_known(rows["available_at"])[codes >= 0], values[codes >= 0]
+        )
 
 
-def _codes(column: pl.Series, names: pl.Series) -> np.ndarray:
+def codes_of(column: pl.Series, names: pl.Series) -> np.ndarray:
     """(n,) int64 the row in `names` of each value, -1 where it is not there."""
     places = pl.DataFrame({"name": names}).with_row_index("code")
     found = pl.DataFrame({"name": column}).join(places, on="name", how="left", maintain_order="left")
     return found["code"].cast(pl.Int64).fill_null(-1).to_numpy()
 
 
-def _seconds(times: pl.Series) -> np.ndarray:
+def seconds_known(times: pl.Series) -> np.ndarray:
     """(n,) int64 since 1970, rounded up: nothing is known a fraction of a second too early."""
     return -(-times.dt.timestamp("us").to_numpy() // 1_000_000)
 
 
-def _seconds_of(queries: QueryBatch) -> np.ndarray:
+def seconds_asked(queries: QueryBatch) -> np.ndarray:
     """(queries,) int64 when each was asked, rounded down; -1 for none."""
     at = queries.column("at")
     if not at.count():
@@ -227,14 +236,15 @@ def _seconds_of(queries: QueryBatch) -> np.ndarray:
     return (at.dt.timestamp("us") // 1_000_000).fill_null(_NEVER).to_numpy()
 
 
-def _counted_until(store: FeatureStore) -> int:
-    """Seconds since 1970 of the moment up to which events are counted."""
-    return int(datetime.fromisoformat(store.metadata(COUNTED["product"])["moment"]).timestamp())
+def warn_if_stale(asked_at: np.ndarray, until: datetime) -> None:
+    """Say once that a query was asked more than a day after the counts end."""
+    if len(asked_at) and asked_at.max() > until.timestamp() + _A_DAY:
+        _warn_stale(until)
 
 
 @cache
-def _warn_stale(until: int) -> None:
-    when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M")
+def _warn_stale(until: datetime) -> None:
+    when = until.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     log.warning(
         "behaviour: events are counted up to %s, and a query was asked later: run ingest_events again", when
     )

@@ -92,6 +92,10 @@ class Group(ABC):
         """
         return []
 
+    def refreshed(self) -> Self:
+        """The group with what it reads beside the catalogue as that is now; itself where nothing is newer."""
+        return self
+
     def for_schema(self, schema: FeatureSchema) -> Self:  # noqa: ARG002 - what most groups need of it: nothing
         """The group as a run of this schema wants it: with its codes of categories."""
         return self

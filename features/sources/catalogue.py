@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from features.batch import has_values
 from features.errors import InputError
 from features.media.columns import media_columns, modality_of
 from features.sources import cleaning
@@ -20,7 +21,8 @@ from features.sources.config import (
 )
 from features.sources.events.cleaning import clean_events, with_known_queries
 from features.sources.events.event_log import Events
-from features.sources.events.tables import read_events
+from features.sources.events.history import with_history
+from features.sources.events.tables import WHO, pseudonymous, read_events, read_people
 from features.sources.events.ubi import read_ubi, ubi_files
 from features.sources.files import (
     folders_of,
@@ -188,9 +190,10 @@ def _read_queries(config: QueriesConfig, inputs: Inputs) -> pl.DataFrame:
         source.text("split"),
         source.text("segment"),
         source.values("at", derive.datetimes, _DATE),
+        *(read_people(source, name) for name in WHO),
         source.histories(HISTORY),
     ]
-    return completed(Queries, _frame(columns))
+    return completed(Queries, pseudonymous(_frame(columns), source))
 
 
 def _judged_queries(judged: pl.DataFrame | None) -> pl.DataFrame:
@@ -276,6 +279,24 @@ def load_events(
         unknown = frame.join(products, on="product_id", how="anti").select("product_id")
         inputs.ledger.note("events", f"{what}: product_id not among the products", frame, unknown, "reported")
     return events
+
+
+def with_known_history(queries: pl.DataFrame, events: Events, ledger: Ledger) -> pl.DataFrame:
+    """The queries with what whoever asked had met before, where they say by whom and when; a given history stays."""
+    who = [name for name in WHO if has_values(queries, name)]
+    if not who:
+        return queries
+    if not has_values(queries, "at"):
+        evidence = f"queries name a {who[0]} and no time, so they have no history in the events"
+        said = Said("WARN", evidence, "set {section}.columns.at to the column that says when each was asked")
+        ledger.remark([said], "queries: history", "data.queries")
+        return queries
+    known = with_history(queries, events)[HISTORY]
+    count = len(known) - known.null_count()
+    said = Said("PASS", f"{count:,} of {len(known):,} queries have a history in the events before them")
+    ledger.remark([said], "queries: history", "data.queries")
+    given = [queries[HISTORY]] if HISTORY in queries.columns else []
+    return queries.with_columns(pl.coalesce(*given, known).alias(HISTORY))
 
 
 def _with_query_ids(frame: pl.DataFrame, table: str, queries: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

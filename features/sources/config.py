@@ -150,10 +150,18 @@ class QueryColumns(_Strict):
     )
     split: Names = Field(default=None, description="which part of a fixed split the query belongs to")
     segment: Names = Field(default=None, description="a kind of query that reports show apart")
-    at: Names = Field(default=None, description="when it was asked, for splits by time")
+    at: Names = Field(
+        default=None,
+        description="when it was asked (without a zone: UTC), for splits by time, and for what was known then",
+    )
+    session: Names = Field(
+        default=None, description="of whoever asked; becomes a pseudonym, as in the events"
+    )
+    shopper: Names = Field(default=None, description="who asked; becomes a pseudonym, as in the events")
     history: Names = Field(
         default=None,
-        description="product_ids that the shopper or session had met before it, oldest first: a list, or a|b|c",
+        description="product_ids that the shopper or session had met before it, oldest first: a list, or a|b|c; "
+        "where it says nothing, it comes from data.events by `at`, session and shopper",
     )
 
 

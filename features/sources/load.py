@@ -84,6 +84,8 @@ def load_catalogue(config: CatalogueConfig, inputs: Inputs, products: pl.DataFra
         if config.judgements.candidates == "catalogue":
             judgements = pair_with_catalogue(judgements, products, inputs.ledger)
     events = catalogue.load_events(config.events, products, queries, inputs) if config.events else None
+    if events is not None:
+        queries = catalogue.with_known_history(queries, events, inputs.ledger)
     return _collection(inputs, products, queries, judgements, events=events)
 
 

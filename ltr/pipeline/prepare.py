@@ -312,6 +312,7 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "files": collection.fingerprints,
         "package": version("shop-ltr"),
     }
-    if config.features.behaviour:
-        parts["behaviour"] = versions(config.features.behaviour.store)
+    for kind, group in (("behaviour", config.features.behaviour), ("graph", config.features.graph)):
+        if group:
+            parts[kind] = versions(FeatureStore(group.store))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -14,7 +14,7 @@ from features.secrets import remember, resolve
 from features.sources.privacy import load_key
 from features.store.delta import FeatureStore
 from ltr.config import output
-from ltr.serving.event_log import Carrier, EventLog, left_behind
+from ltr.serving.log.event_log import Carrier, EventLog, left_behind
 from ltr.serving.settings import LOOPBACK, TOKEN_VARIABLE, ServeSettings
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
     import uvicorn  # noqa: PLC0415 - an extra
 
     from ltr.serving.http import make_app  # noqa: PLC0415
-    from ltr.serving.live_run import LiveRun  # noqa: PLC0415
-    from ltr.serving.live_runs import LiveRuns  # noqa: PLC0415
+    from ltr.serving.live.live_run import LiveRun  # noqa: PLC0415
+    from ltr.serving.live.live_runs import LiveRuns  # noqa: PLC0415
 
     run = folder or newest_demo_run()
     with _listen(settings) as listening:

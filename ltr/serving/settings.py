@@ -46,6 +46,10 @@ class ServeSettings(BaseModel):
     )
     store: str | None = Field(None, description="feature store that closed log files are carried into")
 
+    counts_every: float = Field(
+        60.0, ge=0, description="seconds between looks for newer counts of shoppers' events; 0: never"
+    )
+
     golden: Path | None = Field(
         None, description="a table of query, product_id, top: a new run must show each product so high"
     )

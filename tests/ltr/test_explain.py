@@ -18,8 +18,8 @@ from ltr.explanation.aspects import modality_of
 from ltr.explanation.counterfactual import Change, in_a_sentence
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
-from ltr.serving.query_explanation import explain_query
 from ltr.serving.ranking import one_query, rank
+from ltr.serving.why.query_explanation import explain_query
 from tests.ltr.conftest import Trained
 
 Explain = Callable[..., dict]

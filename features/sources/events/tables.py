@@ -22,6 +22,7 @@ from features.sources.parsing.numerals import Reading
 from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 from features.sources.remarks import Said
 
+WHO = ("session", "shopper")
 _ZONED = r"(?i)\d{1,2}(?::?\d\d)?(?::?\d\d)?(?:[.,]\d+)?\s?(?:z|utc|gmt|[-+−]\d\d(?::?\d\d)?)\s*$"
 _SEPARATED = r"[|;,\s]+"
 _DATE = "date (ISO, as 2024-05-31T12:30)"
@@ -34,7 +35,7 @@ def read_events(source: Source, config: EventsConfig, key: Key | None = None) ->
     Raises InputError for a table without times, products, or anything that says what a row is.
     """
     rows = _rows(source, config)
-    rows = _pseudonymous(rows, key, source)
+    rows = pseudonymous(rows, source, key)
     rows = set_apart(rows, pl.col("at").is_null(), "at missing", source.ledger)
     lists = _lists(rows, source)
     if lists.height:
@@ -59,7 +60,7 @@ def _rows(source: Source, config: EventsConfig) -> pl.DataFrame:
         source.values("position", values.whole_numbers, "whole number"),
         *(source.text(name) for name in ("query", "action", "run", "arm")),
         *(source.number(name) for name in ("value", "propensity")),
-        *(_people(source, name) for name in ("session", "shopper")),
+        *(read_people(source, name) for name in WHO),
         _products(source),
         at,
         _times(source, "available_at", config),
@@ -83,8 +84,8 @@ _ALL: Mapping[str, pl.DataType] = {
 }
 
 
-def _people(source: Source, name: str) -> pl.Series | None:
-    """As text: raw ids are in no remark."""
+def read_people(source: Source, name: str) -> pl.Series | None:
+    """Ids of sessions or shoppers as text, for `pseudonymous`: raw ids are in no remark."""
     return source.values(name, values.identifiers, "id")
 
 
@@ -141,8 +142,9 @@ def _available(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     return rows.with_columns(available_at=pl.col("at") + _A_DAY)
 
 
-def _pseudonymous(rows: pl.DataFrame, key: Key | None, source: Source) -> pl.DataFrame:
-    for name in ("session", "shopper"):
+def pseudonymous(rows: pl.DataFrame, source: Source, key: Key | None = None) -> pl.DataFrame:
+    """With pseudonyms by `key` (none: `load_key`) in place of raw ids, where there are columns of WHO."""
+    for name in (name for name in WHO if name in rows.columns):
         raw = rows[name].set(are_pseudonyms(rows[name]).fill_null(value=True), None)
         if raw.count():
             key = key or load_key()

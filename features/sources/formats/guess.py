@@ -93,7 +93,9 @@ QUERY: Mapping[str, tuple[str, ...]] = {
     "image": ("image", "imagepath", "photo"),
     "split": ("split",),
     "segment": ("segment", "querytype", "kind"),
-    "at": ("at", "askedat", "timestamp"),
+    "at": ("at", "askedat", "timestamp", "querytime", "searchedat"),
+    "session": ("session", "sessionid", "visitid", "visit"),
+    "shopper": ("shopper", "shopperid", "userid", "customerid", "visitorid", "clientid", "user", "customer"),
     "history": ("history",),
 }
 JUDGEMENT: Mapping[str, tuple[str, ...]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -20,13 +21,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.errors import InputError
 from features.sources.privacy import Key
-from ltr.serving.event_log import EventLog
 from ltr.serving.http import insight, operations, problems, routes, team
 from ltr.serving.http.limits import SECURITY_HEADERS, Workers, check_host, check_token
 from ltr.serving.http.openapi import describe
 from ltr.serving.http.problems import RequestError
 from ltr.serving.http.server import ApiPath, Server
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.event_log import EventLog
 from ltr.serving.settings import ServeSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "page"
@@ -75,8 +76,10 @@ def make_app(
 def _lifespan(server: Server) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:  # noqa: ARG001
+        refreshing = asyncio.create_task(server.keep_counts_fresh())
         yield
         server.stopping = True
+        refreshing.cancel()
         for workers in (server.workers, server.photo_workers, server.quick_workers, server.run_workers):
             workers.stop()
         if server.log is not None:

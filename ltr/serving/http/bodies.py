@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from features.sources.events.event_log import Action
-from ltr.serving.catalogue import Range
+from ltr.serving.catalogue.shown_catalogue import Range
 
 MOST_SIZE = 100
 _MOST_VALUES = 200  # of a filter

@@ -11,10 +11,10 @@ from ltr.serving.http.bodies import CompareBody, ExplainBody
 from ltr.serving.http.problems import RequestError
 from ltr.serving.http.routes import check_query
 from ltr.serving.http.server import ApiPath, Server, in_json, in_time, read, row_of, too_slow
-from ltr.serving.live_run import LiveRun
-from ltr.serving.query_explanation import one_product, two_products
-from ltr.serving.reasons import explained_list
-from ltr.serving.searching import Asked
+from ltr.serving.lists.searching import Asked
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.why.query_explanation import one_product, two_products
+from ltr.serving.why.reasons import explained_list
 
 
 async def explain_path(request: Request, server: Server) -> Response:

@@ -23,6 +23,7 @@ class Metrics:
         self.events = Counter("ltr_events", "actions logged", ["action"], registry=own)
         self.lost = Counter("ltr_log_lost_lines", "log lines that could not be written", registry=own)
         self.swaps = Counter("ltr_run_changes", "runs put in place", ["kind"], registry=own)
+        self.counts_read = Counter("ltr_counts_read", "times newer counts of events were read", registry=own)
         self.under_way = Gauge("ltr_requests_under_way", "worked on or waiting", registry=own)
         self.run = Gauge("ltr_run_info", "the run that serves", ["name", "version"], registry=own)
 

@@ -76,6 +76,7 @@ async def ready_path(request: Request, server: Server) -> Response:
         "filters": now.catalogue.columns,
         "facets": now.catalogue.facet_columns,
         "photos": now.reads_photos,
+        "counted_until": None if now.counted_until is None else now.counted_until.isoformat(),
     }
     return in_json(request, answer)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,18 +20,19 @@ from starlette.responses import Response
 from features.errors import InputError
 from features.sources.events import shown_record
 from features.sources.privacy import Key, pseudonym
-from ltr.serving.beside import OpenedRun
-from ltr.serving.event_log import EventLog
-from ltr.serving.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
 from ltr.serving.http import problems
 from ltr.serving.http.bodies import Person
 from ltr.serving.http.limits import Workers, read_body
 from ltr.serving.http.metrics import Metrics
 from ltr.serving.http.problems import RequestError
-from ltr.serving.judgements import Judgements
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
-from ltr.serving.searching import Asked, Exploring, Found
+from ltr.serving.lists.beside import OpenedRun
+from ltr.serving.lists.exploration import MIXED, TREATMENT, Arranged, arm_of, as_ranked
+from ltr.serving.lists.searching import Asked, Exploring, Found
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.event_log import EventLog
+from ltr.serving.log.json_lines import as_json
+from ltr.serving.log.judgements import Judgements
 from ltr.serving.settings import ServeSettings
 
 Given = TypeVar("Given", bound=BaseModel)
@@ -60,6 +60,21 @@ class Server:
     def judgements(self) -> Judgements:
         """Read when it is first asked for."""
         return Judgements(self.settings.judgements)
+
+    async def keep_counts_fresh(self) -> None:
+        """Until cancelled, take the counts of shoppers' events that a job has written meanwhile."""
+        said = ""
+        while self.settings.counts_every:
+            await asyncio.sleep(self.settings.counts_every)
+            try:
+                for label in await asyncio.to_thread(self.runs.refresh):
+                    log.info("%s: newer counts of events are read", label)
+                    self.metrics.counts_read.inc()
+                said = ""
+            except (InputError, OSError) as error:
+                if str(error) != said:  # once, not each time
+                    log.warning("counts of events stay as they were (%s)", error)
+                said = str(error)
 
     def people(self, body: Person) -> dict[str, str | None]:
         """session and shopper as pseudonyms."""
@@ -107,6 +122,7 @@ class Server:
         places = range(shown.first, shown.first + len(shown.rows))
         runs, arm = [live.label] * len(places), shown.arm
         mixed: dict[str, Any] = {}
+        ids = live.builder.catalogue.product_ids
         if arranged.team is not None and self.runs.second is not None:
             labels = (live.label, self.runs.second.label)
             runs, arm = [labels[arranged.team[place]] for place in places], MIXED
@@ -124,7 +140,7 @@ class Server:
                 "shown_at": dt.datetime.now(dt.UTC),
                 **shown.people,
             },
-            live.builder.catalogue.product_ids.gather(shown.rows).to_list(),
+            [ids[row] for row in shown.rows],
             ranked,
             index=live.index,
             list_id=asked.list_id,
@@ -133,10 +149,11 @@ class Server:
             photo=asked.photo is not None or None,
             candidates=asked.count,
             total=len(arranged.rows),
-            scores=[found.score_of(row) for row in shown.rows] if found.scores is not None else None,
+            scores=found.scores_of(shown.rows) if found.scores is not None else None,
             ranks=_ranks(arranged, places),
             degraded=shown.degraded or None,
             path=shown.path,
+            **_known_then(live, found),
             **mixed,
         )
 
@@ -151,6 +168,14 @@ class Shown:
     path: str
     arm: str | None = None
     degraded: bool = False
+
+
+def _known_then(live: LiveRun, found: Found) -> dict[str, str]:
+    """Of a run whose features know what shoppers did: when the query was asked, and up to when events were counted."""
+    if live.counted_until is None or found.query is None:
+        return {}
+    asked_at = found.query.frame["at"][0]
+    return {"asked_at": asked_at.isoformat(), "counted_until": live.counted_until.isoformat()}
 
 
 def _ranks(arranged: Arranged, places: range) -> list[list[int | None]] | None:
@@ -180,8 +205,7 @@ class ApiPath:
 def in_json(request: Request, answer: Mapping[str, Any], status: int = 200) -> Response:
     whole = {"request_id": request.scope["request_id"], **answer}
     whole["took_ms"] = round(1000 * (time.perf_counter() - request.scope["began"]), 3)
-    content = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(content.encode("utf-8", "backslashreplace"), status, media_type="application/json")
+    return Response(as_json(whole), status, media_type="application/json")
 
 
 async def read(request: Request, server: Server, model: type[Given]) -> Given:
@@ -199,11 +223,10 @@ async def read(request: Request, server: Server, model: type[Given]) -> Given:
 
 async def in_time(future: asyncio.Future[Any], seconds: float) -> bool:
     """Whether the work ended in time; else what has begun goes on by itself, and keeps its room until it ends."""
-    try:
-        await asyncio.wait_for(asyncio.shield(future), seconds)
-    except TimeoutError:
-        return False
-    return True
+    done, _ = await asyncio.wait({future}, timeout=seconds)
+    return bool(done) and not isinstance(
+        future.exception(), TimeoutError
+    )  # of work that was not begun any more
 
 
 def too_slow(seconds: float) -> RequestError:

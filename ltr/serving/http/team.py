@@ -5,13 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
-from ltr.serving.beside import BM25, side_by_side
 from ltr.serving.http.bodies import BesideBody, GivenBody, JudgeBody, Query
 from ltr.serving.http.problems import RequestError
 from ltr.serving.http.routes import check_query
 from ltr.serving.http.server import ApiPath, Server, in_json, in_time, read, row_of, too_slow
-from ltr.serving.judgements import TABLES
-from ltr.serving.searching import Asked
+from ltr.serving.lists.beside import BM25, side_by_side
+from ltr.serving.lists.searching import Asked
+from ltr.serving.log.judgements import TABLES
 
 _OPENING = 60.0  # seconds that another run may take to be opened
 

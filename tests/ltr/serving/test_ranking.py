@@ -82,7 +82,7 @@ def test_near_ids_are_suggested_before_anything_is_encoded(
     def encodes(*_: object) -> None:
         pytest.fail("encoded before the id was looked up")
 
-    monkeypatch.setattr("ltr.serving.similar.make_encoders", encodes)
+    monkeypatch.setattr("ltr.serving.catalogue.similar.make_encoders", encodes)
     with pytest.raises(InputError, match=r"got 'p00001'; near it: p0000"):
         rank.main(["--run", str(trained.run), "--like", "p00001"])
 

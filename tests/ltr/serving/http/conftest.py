@@ -14,10 +14,10 @@ pytest.importorskip("prometheus_client")
 from starlette.testclient import TestClient
 
 from features.sources.privacy import Key
-from ltr.serving.event_log import EventLog
 from ltr.serving.http import make_app
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.event_log import EventLog
 from ltr.serving.settings import ServeSettings
 from tests.ltr.conftest import Trained
 

@@ -15,13 +15,13 @@ from features.batch import PairBatch, QueryBatch
 from features.sources.events import read_ubi
 from features.sources.privacy import pseudonym
 from ltr.explanation.contributions import modality_sums
-from ltr.serving.exploration import arm_of
 from ltr.serving.http.app import PATHS
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.lists.exploration import arm_of
+from ltr.serving.lists.searching import Asked
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.ranking import one_query
-from ltr.serving.reasons import explained_list
-from ltr.serving.searching import Asked
+from ltr.serving.why.reasons import explained_list
 from tests.ltr.serving.http.conftest import BEARER, KEY, Clients
 from tests.ltr.serving.http.test_search import WORDS, found, ids
 

@@ -24,11 +24,11 @@ import uvicorn
 from playwright import sync_api
 
 from features.sources.privacy import Key
-from ltr.serving.event_log import EventLog
 from ltr.serving.http import make_app
 from ltr.serving.http.app import PAGE
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.event_log import EventLog
 from ltr.serving.settings import ServeSettings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

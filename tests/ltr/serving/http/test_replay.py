@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from features.batch import PairBatch, QueryBatch
 from features.errors import InputError
 from ltr import check
-from ltr.serving.live_run import LiveRun
-from ltr.serving.log_check import check_log
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.log.log_check import check_log
 from tests.ltr.serving.http.conftest import Clients
 from tests.ltr.serving.http.test_search import found
 

@@ -16,10 +16,10 @@ from features.batch import QueryBatch
 from features.errors import InputError
 from ltr.experiments.decision import newest_decision
 from ltr.runs.sums import seal
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.live.run_checks import check_golden
 from ltr.serving.ranking import one_query, rank
-from ltr.serving.run_checks import check_golden
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, Clients
 from tests.ltr.serving.http.test_limits import check_problem

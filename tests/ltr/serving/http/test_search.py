@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from features.batch import QueryBatch
-from ltr.serving.live_run import LiveRun
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import one_query, rank
 
 WORDS = "blue shoes"

@@ -17,9 +17,9 @@ from ltr import experiment
 from ltr.experiments import AbSettings, Columns, InterleaveSettings, analyse_ab, analyse_interleaving
 from ltr.experiments.served_log import lists_of_log
 from ltr.runs.saved_run import SavedRun
-from ltr.serving.exploration import arm_of
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.lists.exploration import arm_of
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, KEY, Clients
 

@@ -16,9 +16,9 @@ pytest.importorskip("starlette")
 
 from features.errors import InputError
 from features.sources.load import CatalogueConfig, load
-from ltr.serving.judgements import LOG, Judgements
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.judgements import LOG, Judgements
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, Clients
 

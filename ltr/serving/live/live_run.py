@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from features.build import products_key
 from features.encoders.comparisons import Side
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
+from features.groups.behaviour import BehaviourGroup
+from features.groups.graph import GraphGroup
 from features.groups.likeness import Likeness
 from features.media.files import MediaError, content_hash
 from features.media.photos import decode
@@ -25,11 +29,11 @@ from features.sources.parsing.histories import HISTORY
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import read_about
-from ltr.serving.catalogue import ShownCatalogue
-from ltr.serving.photos import Photos
+from ltr.serving.catalogue.photos import Photos
+from ltr.serving.catalogue.shown_catalogue import ShownCatalogue
+from ltr.serving.catalogue.similar import make_likeness, pairwise
+from ltr.serving.catalogue.suggestions import Suggestions
 from ltr.serving.ranking import candidates_of
-from ltr.serving.similar import make_likeness, pairwise
-from ltr.serving.suggestions import Suggestions
 
 _VECTORS = 4096  # of queries, kept
 
@@ -81,6 +85,25 @@ class LiveRun:
         """What the log calls it."""
         return f"{self.name}@{self.version}"
 
+    @property
+    def counted_until(self) -> datetime | None:
+        """The moment up to which its features know what shoppers did; None where they know nothing of it."""
+        known = (BehaviourGroup, GraphGroup)
+        moments = (group.counted_until for group in self.builder.groups.values() if isinstance(group, known))
+        return min(moments, default=None)
+
+    def refreshed(self) -> LiveRun:
+        """The run with the counts of shoppers' events as they are in the store now; itself where none are newer.
+
+        Raises InputError for a store that cannot be read.
+        """
+        builder = self.builder.refreshed()
+        if builder is self.builder:
+            return self
+        other = copy.copy(self)
+        other.builder, other.in_flight = builder, 0
+        return other
+
     def about(self) -> dict[str, str]:
         """What every answer says of the run that made it."""
         return {"name": self.name, "version": self.version}
@@ -89,11 +112,14 @@ class LiveRun:
         self, text: str | None, photo: bytes | None, query_id: str, history: Sequence[str] = ()
     ) -> QueryBatch:
         """One query, with the vectors that were made before of the same words or photo."""
-        row = {"query_id": [query_id], "text": [text], "image": [photo]}
-        schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary}
-        met = pl.Series(HISTORY, [list(history) or None], dtype=pl.List(pl.String))
-        frame = pl.DataFrame(row, schema=schema).hstack([met])
-        query = QueryBatch(frame.hstack([pl.Series("at", [datetime.now(UTC)])]))
+        now = pl.Series("at", [time.time_ns() // 1000]).cast(pl.Datetime("us", "UTC"))
+        asked = [
+            pl.Series("query_id", [query_id], dtype=pl.String),
+            pl.Series("text", [text], dtype=pl.String),
+            pl.Series("image", [photo], dtype=pl.Binary),
+            pl.Series(HISTORY, [list(history) or None], dtype=pl.List(pl.String)),
+        ]
+        query = QueryBatch(pl.DataFrame([*asked, now]))
         vectors = self.builder.catalogue.vectors
         for side in dict.fromkeys(one.query for one in vectors.compared):
             item = text if side.modality == "text" else photo if side.modality == "image" else None

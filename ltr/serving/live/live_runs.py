@@ -14,8 +14,8 @@ from typing import Any
 from features.disk import write_whole
 from features.errors import InputError
 from ltr.experiments.decision import FOLDER, newest_decision, to_json
-from ltr.serving.live_run import LiveRun
-from ltr.serving.run_checks import check_run
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.run_checks import check_run
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class LiveRuns:
         self._now, self.second = first, second
         self._before: LiveRun | None = None
         self._golden = golden
-        self._changing = threading.Lock()
+        self._changing, self._placing = threading.Lock(), threading.Lock()
         self.folder = first.run.folder.resolve().parent
         self.in_flight = 0
         if second is not None:
@@ -101,8 +101,23 @@ class LiveRuns:
                 )
             return self._swap(self._before, {"rollback": True, "by": by})
 
+    def refresh(self) -> list[str]:
+        """Take the counts of events that a job has written since; labels of the runs that now know more.
+
+        Requests under way keep the counts that they began with. Raises InputError for a store that cannot be read,
+        which changes nothing.
+        """
+        held = [live for live in (self._now, self._before, self.second) if live is not None]
+        fresh = {id(live): new for live in held if (new := live.refreshed()) is not live}
+        with self._placing:  # a run that was put in place meanwhile has read the counts itself
+            self._now = fresh.get(id(self._now), self._now)
+            self._before = fresh.get(id(self._before), self._before)
+            self.second = fresh.get(id(self.second), self.second)
+        return [live.label for live in fresh.values()]
+
     def _swap(self, live: LiveRun, why: dict[str, Any]) -> dict[str, Any]:
-        old, self._before, self._now = self._now, self._now, live
+        with self._placing:
+            old, self._before, self._now = self._now, self._now, live
         log.info(
             "%s serves now, in place of %s (%d requests under way)", live.label, old.label, old.in_flight
         )

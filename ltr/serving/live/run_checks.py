@@ -14,7 +14,7 @@ from ltr.evaluation import evaluate, summarise
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.record import read_json
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.live_run import LiveRun
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import best_first, candidates_of
 
 _QUERIES = 200  # of the run's own, whose judged lists are ranked again

@@ -17,13 +17,13 @@ from features.behaviour import EventStore
 from features.sources.events import action_record, read_ubi, shown_record
 from features.sources.ledger import Ledger
 from features.store.delta import FeatureStore
-from ltr.serving.event_log import Carrier, EventLog, left_behind
+from ltr.serving.log.event_log import Carrier, EventLog, left_behind
 
 NOW = dt.datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=dt.UTC)
 WRITER = """
 import sys
 from pathlib import Path
-from ltr.serving.event_log import EventLog
+from ltr.serving.log.event_log import EventLog
 log = EventLog(Path(sys.argv[1]), 20_000, 0.001)
 for number in range(10**6):
     log.append("events", [{"action_name": "click", "number": number, "pad": "x" * 300}]).result()
@@ -100,7 +100,7 @@ def test_a_full_disk_is_said_and_the_next_line_is_whole(
         room[0] -= took
         return took
 
-    monkeypatch.setattr("ltr.serving.event_log.os.write", write)
+    monkeypatch.setattr("ltr.serving.log.event_log.os.write", write)
     with pytest.raises(OSError, match="No space"):
         log.append("events", [acted(1)])
     assert log.failing

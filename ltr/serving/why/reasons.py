@@ -14,10 +14,10 @@ from ltr.explanation.aspects import TOLD_BY
 from ltr.explanation.contributions import Explanation, explain, leading
 from ltr.explanation.counterfactual import Shelf
 from ltr.pipeline.prepare import embedded_dataset
-from ltr.serving.live_run import LiveRun
-from ltr.serving.query_explanation import Explained
+from ltr.serving.lists.searching import Asked, Exploring, Found, search
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import in_order
-from ltr.serving.searching import Asked, Exploring, Found, search
+from ltr.serving.why.query_explanation import Explained
 
 _SAID = {  # by aspect: where it lifts the product, and where it lowers it
     "image": ("looks like what is asked for", "looks unlike what is asked for"),

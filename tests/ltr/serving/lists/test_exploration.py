@@ -9,7 +9,15 @@ import pytest
 from scipy.stats import binomtest, chisquare
 
 from ltr.experiments.interleaving.drafts import team_draft
-from ltr.serving.exploration import CONTROL, TREATMENT, Arranged, arm_of, generator, interleaved, swapped
+from ltr.serving.lists.exploration import (
+    CONTROL,
+    TREATMENT,
+    Arranged,
+    arm_of,
+    generator,
+    interleaved,
+    swapped,
+)
 
 DRAWS = 3000
 

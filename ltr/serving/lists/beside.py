@@ -8,9 +8,9 @@ from typing import Any
 
 from features.errors import InputError
 from features.groups.lexical import LexicalGroup
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
-from ltr.serving.searching import Asked, Exploring, Found, search
+from ltr.serving.lists.searching import Asked, Exploring, Found, search
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
 
 BM25 = "bm25"
 
@@ -24,7 +24,7 @@ class OpenedRun:
 
     def of(self, runs: LiveRuns, name: str) -> LiveRun:
         """The run of that name beside the one that serves; InputError where there is none. Call it in a thread."""
-        for known in (runs.now, runs.before, runs.second, self._last):
+        for known in (runs.now, runs.before, runs.second):
             if known is not None and known.name == name:
                 return known
         if name not in runs.names():
@@ -37,6 +37,7 @@ class OpenedRun:
         with self._lock:
             if self._last is None or self._last.name != name:
                 self._last = LiveRun(runs.folder / name)
+            self._last = self._last.refreshed()
             return self._last
 
 

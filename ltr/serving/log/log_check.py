@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from ltr.data.doctor import Finding, finding
 from ltr.data.sketch import Sketch, examine_shifts, shifts
 from ltr.runs.record import SKETCH, read_json
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.catalogue import Filter, Range
-from ltr.serving.live_run import LiveRun
+from ltr.serving.catalogue.shown_catalogue import Filter, Range
+from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import candidates_of
 
 MOST = 500  # requests that are looked at, the latest ones
@@ -38,6 +39,7 @@ class Logged:
     total: int
     filters: Mapping[str, Filter]
     scores: Mapping[str, float]
+    asked_at: datetime | None = None
 
 
 def check_log(live: LiveRun, folder: Path) -> list[Finding]:
@@ -82,9 +84,9 @@ def read_log(live: LiveRun, folder: Path) -> tuple[list[Logged], Counter[str]]:
             name: Range(**wanted) if isinstance(wanted, dict) else tuple(wanted)
             for name, wanted in (more.get("filters") or {}).items()
         }
-        found.append(
-            Logged(line["query_id"], line["user_query"], more["candidates"], more["total"], filters, scores)
-        )
+        asked_at = datetime.fromisoformat(more["asked_at"]) if "asked_at" in more else None
+        about = line["query_id"], line["user_query"], more["candidates"], more["total"]
+        found.append(Logged(*about, filters, scores, asked_at))
     if not found:
         said = ", ".join(f"{count:,} {why}" for why, count in passed_over.most_common()) or "none at all"
         raise InputError(
@@ -114,10 +116,12 @@ def _lines(folder: Path) -> Iterator[dict[str, Any]]:
 def _why_not(live: LiveRun, line: Mapping[str, Any], more: Mapping[str, Any]) -> str | None:
     """Why a request cannot be made again; None for one that can."""
     runs = more.get("run")
+    counted = None if live.counted_until is None else live.counted_until.isoformat()
     reasons = {
         "of another run": live.label not in ([runs] if isinstance(runs, str) else runs or []),
         "mixed of two runs": isinstance(runs, list),
         "over the catalogue as it was before": more.get("index") != live.index,
+        "with other counts of events than the store has now": more.get("counted_until") != counted,
         "with a photo, which is not logged": bool(more.get("photo")) or line["user_query"] is None,
         "degraded": bool(more.get("degraded")),
         "sorted by price or date, not scored": not more.get("scores"),
@@ -126,9 +130,13 @@ def _why_not(live: LiveRun, line: Mapping[str, Any], more: Mapping[str, Any]) ->
 
 
 def replay(live: LiveRun, logged: list[Logged]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """queries (query_id, text) and pairs: each request's candidates found again, as a table for evaluation."""
+    """queries (query_id, text, at) and pairs: each request's candidates found again, as a table for evaluation."""
     queries = pl.DataFrame(
-        {"query_id": [one.request_id for one in logged], "text": [one.text for one in logged]}
+        {
+            "query_id": [one.request_id for one in logged],
+            "text": [one.text for one in logged],
+            "at": pl.Series([one.asked_at for one in logged], dtype=pl.Datetime("us", "UTC")),
+        }
     ).unique("query_id", keep="first", maintain_order=True)
     parts = []
     for one in logged:
