@@ -42,8 +42,9 @@ class AskedWordsGroup(Group):
     """Of the query's words that the catalogue knows; `_least`: of the word that is met least, else their mean.
 
     asked_said: 1 where the text says the word, less for a related one, 0 for none. asked_shown: what the photo shows of
-    the word, 1 as much as the photos of products that say it, 0 the average; of words that photos show. asked_met: the
-    greater of the two. Missing for a query without such a word; asked_shown also where a photo is missing.
+    the word, 1 as much as the photos of products that say it, 0 the average; of words that photos show. asked_met: 1
+    where the text says the very word, else as asked_shown, at least 0. Missing for a query without such a word;
+    asked_shown also where a photo is missing.
     """
 
     kind = "asked_words"
@@ -97,8 +98,9 @@ class AskedWordsGroup(Group):
         if not self.features:
             return
         at = PairTerms.of(batch.product_rows, batch.query_rows, self._asked(batch))
-        said = self._said(at)
-        found = [said] if self._texts else []
+        # Without the words' vectors: what photos are worth must not hang on whether texts are compared.
+        said = (self._says.look_up(at)[0] > 0).astype(np.float64)
+        found = [self._said(at)] if self._texts else []
         for visible in self._visible.values():
             entry, place = visible.related.expand(at.term)
             values = (
@@ -107,11 +109,11 @@ class AskedWordsGroup(Group):
             )
             shown = most(entry, values, len(at.term))
             found += [shown, np.fmax(said, np.minimum(shown, 1))]
-        for place, values in enumerate(found):
+        for column, values in enumerate(found):
             known = ~np.isnan(values)
-            out[:, 2 * place] = at.mean(np.where(known, values, 0), known)
+            out[:, 2 * column] = at.mean(np.where(known, values, 0), known)
             least = at.least(np.where(known, values, np.inf))
-            out[:, 2 * place + 1] = np.where(np.isinf(least), np.nan, least)
+            out[:, 2 * column + 1] = np.where(np.isinf(least), np.nan, least)
 
     def _asked(self, batch: PairBatch) -> TermLists:
         """The query's words that the catalogue knows."""
