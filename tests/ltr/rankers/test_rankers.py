@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,20 @@ def test_learns_a_world_well_above_chance(config: RankerConfig) -> None:
     learned = ndcg(test, fitted_scores(config, dataset(), test, dataset(seed=2)))
     chance = ndcg(test, np.random.default_rng(0).random(len(test.X)))
     assert learned > 0.9 > chance + 0.2
+
+
+@every_ranker
+def test_several_threads_may_score_at_once(config: RankerConfig) -> None:
+    """As a server does: each list's scores are those of a thread alone."""
+    data = dataset()
+    ranker = make_ranker(config)
+    ranker.fit(data)
+    lists = [data.take([f"q{number:03d}" for number in range(first, 2 * first + 1)]) for first in range(1, 9)]
+    alone = [ranker.score(one) for one in lists]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(ranker.score, lists * 20))
+    for place, scores in enumerate(together):
+        np.testing.assert_array_equal(scores, alone[place % len(lists)])
 
 
 @every_ranker
