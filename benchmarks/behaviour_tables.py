@@ -76,10 +76,10 @@ def item_graph(found: dict[str, Any]) -> Iterator[str]:
         "The network smooths learned vectors of products over the graph of what was looked at together (`network_N`: N "
         "layers; none is the same without the graph); a session's steps are learned on the graph of other sessions. "
         f"Epochs were chosen on an earlier day ({_epochs(shop)}). HR@20 of next products in a shop's sessions, on the "
-        f"{shop['steps'][0]} steps that published systems answered and on all {shop['steps'][1]:,} of the test day; "
+        f"{shop['steps'][0]} steps that published systems answered and on {shop['steps'][1]:,} of the test day; "
         "intervals by session; seconds of fitting on one busy core:\n"
     )
-    yield "| way | 387 steps | all steps | better by [95 %] | than | seconds |\n|---|---:|---:|---:|---|---:|"
+    yield "| way | their steps | others | better by [95 %] | than | seconds |\n|---|---:|---:|---:|---|---:|"
     for line in shop["lines"]:
         every = line["every"]
         apart = gained(every["better_by"], every["interval"])

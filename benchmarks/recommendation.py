@@ -31,7 +31,7 @@ from ltr.recommendation import (
 
 PEERS = ("vsknn", "ar", "gru4rec", "sr")
 DAY = 86_400.0
-HELD_DAYS, MONTHS = 28, 6  # of H&M
+HELD_DAYS, MONTHS = 28, 4  # of H&M
 
 
 def main() -> None:
@@ -198,7 +198,7 @@ def hm() -> dict[str, Any]:
     customers: list[str] = []
     learned_from = []
     for month in months(MONTHS):
-        rules, ranked = fitted(month.before, learn_days=365, most=2000)
+        rules, ranked = fitted(month.before, learn_days=365, most=1000)
         learned_from.append(ranked.learned_from)
         popular = popular_in(month, half_life)
         nothing = np.zeros(0, dtype=np.int64)
