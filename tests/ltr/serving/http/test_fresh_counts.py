@@ -17,10 +17,10 @@ from features.errors import InputError
 from features.sources.events import Events, write_ubi
 from features.store import FeatureStore
 from ltr import ingest_events, train
-from ltr.serving.live_run import LiveRun
-from ltr.serving.live_runs import LiveRuns
-from ltr.serving.log_check import check_log
-from ltr.serving.searching import Asked, Exploring, Found, search
+from ltr.serving.lists.searching import Asked, Exploring, Found, search
+from ltr.serving.live.live_run import LiveRun
+from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.log.log_check import check_log
 from tests.features.behaviour.world import DAYS, PRODUCTS, START, make_events
 from tests.ltr.serving.http.conftest import BEARER, Clients
 
