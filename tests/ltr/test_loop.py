@@ -141,7 +141,7 @@ def test_a_server_in_a_process_of_its_own_is_told_to_promote(trained: Trained, t
         assert answer["run"]["name"] == "new"
         assert client.figures()["requests"] == 3
     assert read_ubi(tmp_path / "log").shown.height == 1
-    with pytest.raises(InputError, match="a server of this run"), served(tmp_path / "nowhere"):
+    with pytest.raises(InputError, match="a server of this run"), served(tmp_path / "old", "--no-such"):
         pass
 
 
