@@ -37,12 +37,19 @@ def _cell(one: dict[str, Any], stage: str) -> str:
 
 
 def build_scale(found: dict[str, Any]) -> Iterator[str]:
-    yield "\n## Building tables at scale\n"
+    vectors = "--vectors" in found["command"]
+    yield f"\n## Building tables at scale{', with vectors' * vectors}\n"
     slopes = "; ".join(
         f"`{code}` {slope['pairs_seconds']} by the clock, {slope['pairs_processor_seconds']} by processor time"
         for code, slope in found["slope"].items()
     )
     yield f"Slope of log time in log pairs: {slopes}. `old`: another checkout in the same run.\n"
+    if vectors:
+        yield (
+            "Each query is looked up among all products, for the votes of its neighbours: that grows as the root of "
+            "their number, and makes the whole more than linear. The vectors have no structure: the hardest to "
+            "search.\n"
+        )
     yield "| million pairs | code | products | features | index, s | pairs, s | processor, s | pairs/s | peak, MiB |"
     yield "|---:|---|---:|---:|---:|---:|---:|---:|---:|"
     for size, by_code in found["millions_of_pairs"].items():

@@ -21,7 +21,7 @@ from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
-from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, FeatureSchema
+from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
 from features.store.delta import FeatureStore, FeatureView, WriteMode
@@ -62,7 +62,11 @@ class Prepared:
     @property
     def dataset(self) -> Dataset:
         """The whole lists, as rankers take them."""
-        made = Dataset.from_frame(self.table.frame, self.schema)
+        frame, judged = self.table.frame, self.collection.judgements
+        if "weight" in judged.columns:
+            weights = judged.select(*KEYS, pl.col("weight").alias(WEIGHT))
+            frame = frame.join(weights, on=KEYS, how="left", maintain_order="left")
+        made = Dataset.from_frame(frame, self.schema)
         return dataclasses.replace(made, unjudged=self.config.lists.unjudged)
 
     @property
@@ -313,6 +317,7 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "files": collection.fingerprints,
         "package": version("shop-ltr"),
     }
-    if config.features.behaviour:
-        parts["behaviour"] = versions(FeatureStore(config.features.behaviour.store))
+    for kind, group in (("behaviour", config.features.behaviour), ("graph", config.features.graph)):
+        if group:
+            parts[kind] = versions(FeatureStore(group.store))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

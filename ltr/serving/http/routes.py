@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ from ltr.serving.http.server import (
     too_slow,
     whole_number,
 )
-from ltr.serving.lists.reranking import rerank
+from ltr.serving.lists.reranking import Reranking, rerank
 from ltr.serving.lists.searching import Asked, Found, retrieval_order, search, similar
 from ltr.serving.live.live_run import LiveRun, check_photo
 from ltr.serving.why.reasons import explanation_of, reasons_of
@@ -47,11 +48,8 @@ async def search_path(request: Request, server: Server) -> Response:
             lambda: _searched(live, asked, exploring, found, body.reasons), settings.timeout
         )
         degraded = not await in_time(future, settings.timeout)
-        if degraded and found.shown is None:
-            if found.candidates is None:
-                raise too_slow(settings.timeout)
-            found.shown, found.scores = retrieval_order(live, asked, found), None
-        reasons = [] if degraded else future.result()
+        reasons = {} if degraded else future.result()
+        found = await _in_retrieval_order(server, live, asked, found) if degraded else found
         shown = _page(body.page, body.size, found, people, "/search", arm, degraded)
         server.log_shown(request_id, live, asked, found, shown)
         _count(server, found, degraded)
@@ -70,6 +68,20 @@ async def search_path(request: Request, server: Server) -> Response:
             "facets": found.facets,
         }
         return in_json(request, answer)
+
+
+async def _in_retrieval_order(server: Server, live: LiveRun, asked: Asked, found: Found) -> Found:
+    """What is shown of a list whose time ran out: the model's order where it was done, retrieval's where not.
+
+    Raises a RequestError where nothing was found yet.
+    """
+    late = found.so_far()
+    if late.shown is not None:
+        return late
+    if late.candidates is None:
+        raise too_slow(server.settings.timeout)
+    shown = await server.quick_workers.start(lambda: retrieval_order(live, asked, late))
+    return dataclasses.replace(late, shown=shown, scores=None)
 
 
 def _searched(live: LiveRun, asked: Asked, exploring: Any, found: Found, reasons: int) -> dict[int, Any]:
@@ -146,12 +158,11 @@ def _page(
 
 def cards(live: LiveRun, found: Found, shown: Shown, reasons: Any) -> list[dict[str, Any]]:
     """The products of a page with their positions in the whole list."""
-    made = []
-    told = live.catalogue.cards(shown.rows)
-    for place, (row, card) in enumerate(zip(shown.rows, told, strict=True), start=shown.first + 1):
-        whole = {"position": place, **card, "score": found.score_of(row)}
-        made.append(whole | ({"reasons": reasons[row]} if row in reasons else {}))
-    return made
+    listed = zip(shown.rows, live.catalogue.cards(shown.rows), found.scores_of(shown.rows), strict=True)
+    return [
+        {"position": place, **card, "score": score} | ({"reasons": reasons[row]} if row in reasons else {})
+        for place, (row, card, score) in enumerate(listed, start=shown.first + 1)
+    ]
 
 
 async def similar_path(request: Request, server: Server) -> Response:
@@ -159,15 +170,17 @@ async def similar_path(request: Request, server: Server) -> Response:
     with server.runs.use() as live:
         row = row_of(live, request.path_params["id"])
         asked = Asked(request.scope["request_id"], server.candidates(live))
-        future = server.workers.start(lambda: similar(live, row, asked), server.settings.timeout)
-        if not await in_time(future, server.settings.timeout):
-            raise too_slow(server.settings.timeout)
-        found = future.result()
+        found, seconds = Found(), server.settings.timeout
+        future = server.workers.start(lambda: similar(live, row, asked, found), seconds)
+        degraded = not await in_time(future, seconds)
+        found = await _in_retrieval_order(server, live, asked, found) if degraded else future.result()
         nobody = {"session": None, "shopper": None}
-        shown = _page(1, size, found, nobody, "/similar", None, degraded=False)
+        shown = _page(1, size, found, nobody, "/similar", None, degraded)
         server.log_shown(request.scope["request_id"], live, asked, found, shown)
+        _count(server, found, degraded)
         total = 0 if found.shown is None else len(found.shown.rows)
-        answer = {"run": live.about(), "total": total, "products": cards(live, found, shown, {})}
+        products = cards(live, found, shown, {})
+        answer = {"run": live.about(), "degraded": degraded, "total": total, "products": products}
         return in_json(request, answer)
 
 
@@ -198,11 +211,15 @@ async def rerank_path(request: Request, server: Server) -> Response:
                 422, where="candidates", expected="each product once", got="one twice", cure="send it once"
             )
         asked = Asked(request_id, len(given), text, body.photo)
-        future = server.workers.start(lambda: rerank(live, asked, given), server.settings.timeout)
-        if not await in_time(future, server.settings.timeout):
-            raise too_slow(server.settings.timeout)
-        ranked = future.result()
-        return in_json(request, {"run": live.about(), "arm": arm, "products": ranked})
+        reranking, seconds = Reranking(given), server.settings.timeout
+        future = server.workers.start(lambda: rerank(live, asked, reranking), seconds)
+        degraded = not await in_time(future, seconds)
+        if degraded and not reranking.checked:
+            raise too_slow(seconds)
+        if degraded:
+            server.metrics.degraded.inc()
+        products = reranking.as_given() if degraded else future.result()
+        return in_json(request, {"run": live.about(), "arm": arm, "degraded": degraded, "products": products})
 
 
 async def product_path(request: Request, server: Server) -> Response:

@@ -6,7 +6,7 @@ reranking              Candidates of a shop's own engine in the run's order
 searching              Candidates within the filters, the run's order, exploration, facets
 """
 
-from ltr.serving.lists.reranking import rerank
+from ltr.serving.lists.reranking import Reranking, rerank
 from ltr.serving.lists.searching import Asked, Exploring, Found, search, similar
 
-__all__ = ["Asked", "Exploring", "Found", "rerank", "search", "similar"]
+__all__ = ["Asked", "Exploring", "Found", "Reranking", "rerank", "search", "similar"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 
 from features.batch import Block, PairBatch, QueryBatch
 from features.errors import InputError
-from features.feature_schema import Feature
+from features.feature_schema import Feature, FeatureSchema
 from ltr.serving.lists.searching import Asked
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import best_first
@@ -18,33 +19,69 @@ from ltr.serving.ranking import best_first
 Features = Mapping[str, float | str | None]
 
 
-def rerank(live: LiveRun, asked: Asked, given: Mapping[str, Features]) -> list[dict[str, Any]]:
+@dataclass
+class Reranking:
+    """Candidates under way. given: by product id, in the shop's order, the features that the shop sends.
+
+    checked: whether all of them can be scored, so that a request that ran out of time may answer them as they came.
+    """
+
+    given: Mapping[str, Features]
+    checked: bool = False
+
+    def as_given(self) -> list[dict[str, Any]]:
+        """In the shop's own order, without a score."""
+        return [
+            {"position": place, "product_id": product, "score": None}
+            for place, product in enumerate(self.given, start=1)
+        ]
+
+
+def rerank(live: LiveRun, asked: Asked, under_way: Reranking) -> list[dict[str, Any]]:
     """position, product_id, score of each candidate, best first, ties by product_id.
 
-    given: by product id the features that the shop sends; the others are made here, of a product that the catalogue
-    does not have they are missing. Raises InputError for such a product without features, and for a value that the
-    run's feature does not take.
+    Features that the shop does not send are made here; of a product that the catalogue does not have they are
+    missing. Raises InputError for such a product without features, and for a value that the run's feature does not
+    take.
     """
+    given = under_way.given
     ids = pl.Series("product_id", sorted(given))
-    known = ids.is_in(live.builder.catalogue.product_ids.implode()).to_numpy()
-    bare = [product for product, there in zip(ids, known, strict=True) if not there and not given[product]]
-    if bare or (live.run.config.embeddings is not None and not known.all()):
-        unknown = bare or [product for product, there in zip(ids, known, strict=True) if not there]
-        raise InputError(
-            where="candidates",
-            expected="products of the catalogue, or features beside the id",
-            got=f"{len(unknown)} unknown, such as {unknown[0]!r}",
-            cure="send their features, or leave them out",
-        )
+    known = _known(ids, live.builder.catalogue.product_ids)
+    _check_known(live, ids, known, given)
+    own = _own_values(live.builder.schema, ids, given)
+    under_way.checked = True
     query = live.query(asked.text, asked.photo, asked.list_id)
     block = _block(live, query, ids, known)
-    _lay_over(block, ids, given)
+    for row, place, value in own:
+        block.matrix[row, place] = value
     scores = live.run.score_dataset(live.run.list_dataset(query, ids, block), query.frame, live.builder)
     order = best_first(np.arange(len(ids)), scores)
     return [
         {"position": place, "product_id": ids[row], "score": float(scores[row])}
         for place, row in enumerate(order.tolist(), start=1)
     ]
+
+
+def _known(ids: pl.Series, product_ids: pl.Series) -> np.ndarray:
+    """(n,) bool: which the catalogue has; by halving, since a set of a million ids is not made for a request."""
+    if not len(product_ids):
+        return np.zeros(len(ids), dtype=bool)
+    places = product_ids.search_sorted(ids).to_numpy()
+    found: np.ndarray = (product_ids.gather(np.minimum(places, len(product_ids) - 1)) == ids).to_numpy()
+    return found
+
+
+def _check_known(live: LiveRun, ids: pl.Series, known: np.ndarray, given: Mapping[str, Features]) -> None:
+    unknown = ids.filter(pl.Series(~known)).to_list()
+    if live.run.config.embeddings is None:
+        unknown = [product for product in unknown if not given[product]]
+    if unknown:
+        raise InputError(
+            where="candidates",
+            expected="products of the catalogue, or features beside the id",
+            got=f"{len(unknown)} unknown, such as {unknown[0]!r}",
+            cure="send their features, or leave them out",
+        )
 
 
 def _block(live: LiveRun, query: QueryBatch, ids: pl.Series, known: np.ndarray) -> Block:
@@ -58,20 +95,26 @@ def _block(live: LiveRun, query: QueryBatch, ids: pl.Series, known: np.ndarray) 
     return whole
 
 
-def _lay_over(block: Block, ids: pl.Series, given: Mapping[str, Features]) -> None:
-    """The shop's own values in place of those made here."""
-    places = {feature.name: (place, feature) for place, feature in enumerate(block.features)}
+def _own_values(
+    schema: FeatureSchema, ids: pl.Series, given: Mapping[str, Features]
+) -> list[tuple[int, int, float]]:
+    """Row, column, value of each feature that the shop sends."""
+    places = {feature.name: (place, feature) for place, feature in enumerate(schema.features)}
+    found = []
     for row, product in enumerate(ids):
         for name, value in given[product].items():
+            where = f"candidates.{product}.features.{name}"
             if name not in places:
+                few = ", ".join(list(places)[:5])
                 raise InputError(
-                    where=f"candidates.{product}.features.{name}",
+                    where=where,
                     expected="a feature of the run",
                     got=repr(name),
-                    cure=f"send some of {', '.join(list(places)[:5])}, …",
+                    cure=f"send some of {few}, …",
                 )
             place, feature = places[name]
-            block.matrix[row, place] = _number(feature, value, f"candidates.{product}.features.{name}")
+            found.append((row, place, _number(feature, value, where)))
+    return found
 
 
 def _number(feature: Feature, value: float | str | None, where: str) -> float:

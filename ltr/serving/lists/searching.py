@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,13 +61,19 @@ class Found:
     shown: Arranged | None = None
     facets: dict[str, Any] = field(default_factory=dict)
 
-    def score_of(self, row: int) -> float | None:
-        """None for what was not scored: sorted by price, or the other run's candidate."""
-        if self.scores is None or self.candidates is None:
-            return None
-        place = int(np.searchsorted(self.candidates, row))
-        there = place < len(self.candidates) and self.candidates[place] == row
-        return float(self.scores[place]) if there else None
+    def so_far(self) -> Found:
+        """What is known by now, which the thread that goes on filling this one in does not touch."""
+        shown = self.shown  # set last: with it, the scores that it was ordered by are there
+        return dataclasses.replace(self, shown=shown, facets=dict(self.facets))
+
+    def scores_of(self, rows: Sequence[int]) -> list[float | None]:
+        """Beside rows of the list; None for what was not scored: sorted by price, or the other run's candidate."""
+        if self.scores is None or self.candidates is None or not len(self.candidates):
+            return [None] * len(rows)
+        places = np.minimum(np.searchsorted(self.candidates, rows), len(self.candidates) - 1)
+        there = (self.candidates[places] == rows).tolist()
+        scores = self.scores[places].tolist()
+        return [score if known else None for known, score in zip(there, scores, strict=True)]
 
 
 def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> Found:
@@ -155,16 +162,15 @@ def retrieval_order(live: LiveRun, asked: Asked, found: Found) -> Arranged:
     return as_ranked(rows[np.argsort(-worth[rows], kind="stable")])
 
 
-def similar(live: LiveRun, row: int, asked: Asked) -> Found:
-    """The run's candidates for a query made of a product's title and photo, without the product itself."""
+def similar(live: LiveRun, row: int, asked: Asked, found: Found) -> Found:
+    """The run's candidates for a query made of a product's title and photo, without the product itself.
+
+    Fills `found` in, step by step, as `search` does.
+    """
     titles = live.catalogue.products["title"] if "title" in live.catalogue.products.columns else None
     photo = live.photos.original(row) if live.reads_photos else None
-    found = Found(query=live.query(None if titles is None else titles[row], photo, asked.list_id))
-    rows = (
-        candidates_of(live.builder, found.query, asked.count or live.candidates)
-        if found.query
-        else np.zeros(0, dtype=int)
-    )
+    found.query = live.query(None if titles is None else titles[row], photo, asked.list_id)
+    rows = candidates_of(live.builder, found.query, asked.count or live.candidates)
     found.candidates = rows[rows != row]
     ranked, found.scores = _in_order(live, found.query, found.candidates)
     found.shown = as_ranked(ranked)

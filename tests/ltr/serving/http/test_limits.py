@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -9,7 +10,8 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +21,13 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from ltr.serving.http.app import PATHS
-from ltr.serving.lists import searching
+from ltr.serving.lists import Asked, Found, searching, similar
+from ltr.serving.lists.searching import retrieval_order
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import candidates_of
 from tests.ltr.serving.http.conftest import BEARER, Clients
 
+Hold = Callable[..., "Held"]
 BODIES = [one.path for one in PATHS if one.body is not None]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -193,27 +197,54 @@ def test_every_answer_has_an_id_and_a_policy(client: TestClient) -> None:
     check_problem(client.get("/product/p00001"), 404)
 
 
-def held(live: LiveRun, monkeypatch: pytest.MonkeyPatch, where: str) -> threading.Event:
-    """Requests stop where they would retrieve or score, until the event is set."""
-    go = threading.Event()
-    real: Callable[..., Any] = candidates_of if where == "retrieve" else type(live.run).score_list
+class Held:
+    """Requests stop where they would retrieve, or in a method of the run's that scores, until `go` is set."""
 
-    def waits(*given_: Any) -> Any:
-        go.wait(10)
-        return real(*given_)
+    def __init__(self, live: LiveRun, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+        self.go, self.reached = threading.Event(), threading.Event()
+        self._real: Callable[..., Any] = (
+            candidates_of if where == "retrieve" else getattr(type(live.run), where)
+        )
 
-    if where == "retrieve":
-        monkeypatch.setattr("ltr.serving.lists.searching.candidates_of", waits)
-    else:
-        monkeypatch.setattr(type(live.run), "score_list", waits)
-    return go
+        def waits(*asked: Any) -> Any:  # a function binds as a method, an object does not
+            return self._waits(*asked)
+
+        if where == "retrieve":
+            monkeypatch.setattr("ltr.serving.lists.searching.candidates_of", waits)
+        else:
+            monkeypatch.setattr(type(live.run), where, waits)
+
+    def _waits(self, *asked: Any) -> Any:
+        self.reached.set()
+        self.go.wait(30)
+        return self._real(*asked)
+
+    async def in_time(self, future: asyncio.Future[Any], seconds: float) -> bool:
+        """Time is up as soon as the request is held, however slow the machine."""
+        while not (self.reached.is_set() or future.done()):
+            await asyncio.sleep(0.002)
+        return future.done()
 
 
-def test_a_full_queue_is_429_and_heals(
-    clients: Clients, live: LiveRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def held(live: LiveRun, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hold]:
+    """Holds requests; by `late` their time is up where they are held."""
+    made: list[Held] = []
+
+    def hold(where: str, *, late: bool = False) -> Held:
+        made.append(Held(live, monkeypatch, where))
+        if late:
+            monkeypatch.setattr("ltr.serving.http.routes.in_time", made[-1].in_time)
+        return made[-1]
+
+    yield hold
+    for one in made:
+        one.go.set()
+
+
+def test_a_full_queue_is_429_and_heals(clients: Clients, held: Hold) -> None:
     client = clients(no_log=True, workers=1, queue=1, timeout=10)
-    go = held(live, monkeypatch, "retrieve")
+    go = held("retrieve").go
     answers: list[int] = []
     ask = lambda: answers.append(client.post("/search", json={"text": "shoes"}).status_code)  # noqa: E731
     threads = [threading.Thread(target=ask) for _ in range(2)]
@@ -233,13 +264,10 @@ def test_a_full_queue_is_429_and_heals(
     assert "ltr_refused_total 1.0" in client.get("/metrics", headers=BEARER).text
 
 
-def test_too_slow_is_degraded_and_marked(
-    clients: Clients, live: LiveRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = clients(no_log=True, workers=2, timeout=0.05)
-    go = held(live, monkeypatch, "score")
+def test_too_slow_is_degraded_and_marked(clients: Clients, live: LiveRun, held: Hold) -> None:
+    client = clients(no_log=True)
+    held("score_list", late=True)
     answer = client.post("/search", json={"text": "blue shoes"}).json()
-    go.set()
     assert answer["degraded"] is True
     assert answer["total"] == len(candidates_of(live.builder, live.query("blue shoes", None, "q"), 200))
     assert {product["score"] for product in answer["products"]} == {None}
@@ -247,21 +275,61 @@ def test_too_slow_is_degraded_and_marked(
     assert any(word in str(first).lower() for word in ("blue", "shoe"))
 
 
-def test_without_candidates_in_time_it_is_503(
-    clients: Clients, live: LiveRun, monkeypatch: pytest.MonkeyPatch
+def test_products_like_one_too_slow_are_in_retrievals_order(
+    clients: Clients, live: LiveRun, held: Hold, tmp_path: Path
 ) -> None:
-    client = clients(no_log=True, timeout=0.05)
-    go = held(live, monkeypatch, "retrieve")
+    client = clients(log=tmp_path)
+    product = live.catalogue.products["product_id"][3]
+    assert client.get(f"/similar/{product}").json()["degraded"] is False
+    holding = held("score_list", late=True)
+    answer = client.get(f"/similar/{product}?size=100").json()
+    holding.go.set()
+    assert answer["degraded"] is True
+    whole = similar(live, 3, Asked("q", None), Found())
+    assert whole.candidates is not None
+    found = [one["product_id"] for one in answer["products"]]
+    assert sorted(found) == live.builder.catalogue.product_ids.gather(whole.candidates).to_list()
+    assert found == [
+        live.builder.catalogue.product_ids[int(row)]
+        for row in retrieval_order(live, Asked("q", None), whole).rows
+    ]
+    assert {one["score"] for one in answer["products"]} == {None}
+    logged = [json.loads(line) for path in tmp_path.glob("ubi_q*") for line in path.read_text().splitlines()]
+    assert [line["query_attributes"].get("degraded") for line in logged] == [None, True]
+
+
+def test_reranking_too_slow_keeps_the_order_given(clients: Clients, live: LiveRun, held: Hold) -> None:
+    client = clients(no_log=True)
+    chosen = live.builder.catalogue.product_ids.sample(20, shuffle=True, seed=2).to_list()
+
+    def ask(*candidates: Any) -> Any:
+        return client.post("/rerank", json={"text": "shoes", "candidates": candidates}, headers=BEARER)
+
+    assert ask(*chosen).json()["degraded"] is False
+    holding = held("score_dataset", late=True)
+    answer = ask(*chosen).json()
+    holding.reached.clear()
+    check_problem(ask(*chosen, "unknown"), 422)  # what is wrong is refused, late or not
+    check_problem(ask({"product_id": chosen[0], "features": {"none": 1}}), 422)
+    assert answer["degraded"] is True
+    assert [one["product_id"] for one in answer["products"]] == chosen
+    assert {one["score"] for one in answer["products"]} == {None}
+    assert "ltr_degraded_total 1.0" in client.get("/metrics", headers=BEARER).text
+
+
+def test_without_candidates_in_time_it_is_503(clients: Clients, held: Hold) -> None:
+    client = clients(no_log=True)
+    held("retrieve", late=True)
     check_problem(client.post("/search", json={"text": "shoes"}), 503)
-    go.set()
+    check_problem(client.get("/similar/p000001"), 503)
 
 
 def test_what_nobody_waits_for_any_more_is_not_begun(
-    clients: Clients, live: LiveRun, monkeypatch: pytest.MonkeyPatch
+    clients: Clients, held: Hold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a server behind its load works for those who have gone, and never catches up."""
     client = clients(no_log=True, workers=1, queue=5, timeout=0.05)
-    go = held(live, monkeypatch, "retrieve")
+    holding = held("retrieve")
     waits, begun = vars(searching)["candidates_of"], []
 
     def counted(*given_: Any) -> Any:
@@ -271,7 +339,7 @@ def test_what_nobody_waits_for_any_more_is_not_begun(
     monkeypatch.setattr("ltr.serving.lists.searching.candidates_of", counted)
     for _ in range(4):  # the first holds the only thread, the others wait for it longer than they may
         check_problem(client.post("/search", json={"text": "shoes"}), 503)
-    go.set()
+    holding.go.set()
     while client.app.state.server.workers.under_way:
         time.sleep(0.005)
     assert len(begun) == 1
