@@ -106,8 +106,9 @@ def in_process(run: Path, *words: str) -> Iterator[HttpClient]:
 def test_shoppers_at_a_server_play_the_same_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Searching, logging, mixing, splitting and promoting, all by requests; what the log has decides."""
     monkeypatch.setattr(at_server, "served", in_process)
+    # With so few shoppers the way is tested, not the estimates.
     for name, value in {"LARGEST_ERROR": 1.0, "LEAST_CLICKS": 1, "LEAST_KNOWN": 0.1}.items():
-        monkeypatch.setattr(examination, name, value)  # few shoppers: the way is tested here, not the estimates
+        monkeypatch.setattr(examination, name, value)
     words = ("--loop.judged_queries", "4", "--loop.sessions", "80", "--loop.shown", "2")
     words += ("--loop.exploration", "0.5", "--data.queries", "12")
     status, record, page = played(
