@@ -196,5 +196,5 @@ def _without(path: Path, person: _Person) -> int:
     if gone:
         content = "\n".join(kept).encode(errors="surrogateescape")
         with whole_file(path) as unfinished:
-            unfinished.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+            unfinished.write_bytes(gzip.compress(content) if content and path.suffix == ".gz" else content)
     return gone
