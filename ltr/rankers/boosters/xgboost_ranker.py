@@ -42,6 +42,8 @@ ALIASES = {
     "n_jobs": "nthread",
     "random_state": "seed",
 }
+# Setting the number of threads undoes a model's configuration: another thread that predicts just then would fail.
+_ONE_AT_A_TIME = threading.Lock()
 OWNED = frozenset(
     {"objective", "eval_metric", "ndcg_exp_gain", "device", "nthread", "seed", "monotone_constraints"}
 )

@@ -149,6 +149,20 @@ def test_learns_a_world_well_above_chance(config: RankerConfig) -> None:
 
 
 @every_ranker
+def test_several_threads_may_score_at_once(config: RankerConfig) -> None:
+    """As a server does: each list's scores are those of a thread alone."""
+    data = dataset()
+    ranker = make_ranker(config)
+    ranker.fit(data)
+    lists = [data.take([f"q{number:03d}" for number in range(first, 2 * first + 1)]) for first in range(1, 9)]
+    alone = [ranker.score(one) for one in lists]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(ranker.score, lists * 20))
+    for place, scores in enumerate(together):
+        np.testing.assert_array_equal(scores, alone[place % len(lists)])
+
+
+@every_ranker
 def test_saved_ranker_scores_the_same(config: RankerConfig, tmp_path: Path) -> None:
     config = changed(config, bags=2)
     ranker = make_ranker(config)
