@@ -47,6 +47,8 @@ _ONE_AT_A_TIME = threading.Lock()
 OWNED = frozenset(
     {"objective", "eval_metric", "ndcg_exp_gain", "device", "nthread", "seed", "monotone_constraints"}
 )
+# A setting makes the booster configure itself anew, and another thread that is predicting then fails.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class XGBoostConfig(BoostedConfig):
