@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-ORDER = ("naive", "rates", "ips", "labels", "position", "unbiased", "automatic")
+ORDER = ("naive", "rates", "ips", "labels", "smoothed", "positions", "unbiased", "automatic")
 
 
 def clicks(found: dict[str, Any]) -> Iterator[str]:
@@ -23,6 +23,8 @@ def clicks(found: dict[str, Any]) -> Iterator[str]:
         yield from learning(found["learning"])
     if found.get("real"):
         yield from real(found["real"])
+    if found.get("open_bandit"):
+        yield from open_bandit(found["open_bandit"])
 
 
 def examination(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -49,7 +51,8 @@ def learning(rows: list[dict[str, Any]]) -> Iterator[str]:
         cells = [f"{row['ndcg'][name]:.3f}" if name in row["ndcg"] else "" for name in ORDER]
         sure = f" ± {row['gain_error']:.3f}" if row["gain_error"] is not None else ""
         cells += [f"{row['gain']:+.3f}{sure}", ", ".join(dict.fromkeys(row["chosen"]))]
-        yield f"| {row['logging']}, {row['clicks']}, {row['seeds']} | {' | '.join(cells)} |"
+        share = f" + {row['explored']:.0%} random" if row.get("explored") else ""
+        yield f"| {row['logging']}{share}, {row['clicks']}, {row['seeds']} | {' | '.join(cells)} |"
     yield ""
 
 
@@ -68,6 +71,25 @@ def real(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"\nLog-likelihood a row on later days: {best}. Only lists with a click-out are in the log, one each, so "
         "a model that knows the click above knows that none follows: here it says little of how lists are read.\n"
+    )
+
+
+def open_bandit(found: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"Open Bandit ({found['rows']:,} recommendations at three places, all drawn evenly, "
+        f"{sum(found['clicks'])} clicks; {found['rows_at_several_places']:.0%} of rows are of products seen at several "
+        "places):\n"
+    )
+    yield "| place | 1 | 2 | 3 |"
+    yield "|---|---:|---:|---:|"
+    yield f"| clicks | {' | '.join(map(str, found['clicks']))} |"
+    cells = [f"{seen:.2f} ± {error:.2f}" for seen, error in zip(found["seen"], found["error"], strict=True)]
+    yield f"| seen, logged lots | {' | '.join(cells)} |"
+    answer = f"refused: {'; '.join(found['problems'])}" if found["problems"] else "the log can tell"
+    best = ", ".join(f"{name} {values[0]:.5f}" for name, values in found["models"].items())
+    yield (
+        f"\nThe check that comes first: {answer}. Log-likelihood a row on later days: {best}: with so few clicks no "
+        "model beats the click rate by place. Training by `automatic` is naive here.\n"
     )
 
 

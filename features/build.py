@@ -29,6 +29,7 @@ from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.asked_words import AskedWordsConfig, AskedWordsGroup
 from features.groups.behaviour import BehaviourGroup
 from features.groups.graph import GraphConfig, GraphGroup
 from features.groups.history import HistoryConfig, HistoryGroup
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 for _group in (
-    *(LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup),
+    *(LexicalGroup, SimilarityGroup, ShownWordsGroup, AskedWordsGroup, StructuredGroup),
     *(BehaviourGroup, HistoryGroup, GraphGroup),
 ):
     register(_group)
@@ -93,6 +94,7 @@ class FeaturesConfig(BaseModel):
     lexical: LexicalConfig | None = LexicalConfig()
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
+    asked_words: AskedWordsConfig | None = AskedWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
     behaviour: BehaviourConfig | None = None
     history: HistoryConfig | None = None
@@ -114,7 +116,15 @@ class FeaturesConfig(BaseModel):
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
     @field_validator(
-        "lexical", "similarity", "shown_words", "structured", "behaviour", "history", "graph", mode="before"
+        "lexical",
+        "similarity",
+        "shown_words",
+        "asked_words",
+        "structured",
+        "behaviour",
+        "history",
+        "graph",
+        mode="before",
     )
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:

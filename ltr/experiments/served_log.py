@@ -1,8 +1,9 @@
 """The log of `ltr.serve` as a table for an experiment: a row for each product of each list that was in it.
 
 list, position, product_id; person (pseudonym of the shopper, or of the visit where no shopper is known), session,
-text, shown_at; arm, run; click, cart, purchase (how often), value (paid). Of interleaved lists also team (first or
-second), rank_first and rank_second, null where a product is not in that run's list.
+text (null where fewer than LEAST_PEOPLE asked it), shown_at; arm, run; click, cart, purchase (how often), value (paid).
+Of interleaved lists also team (first or second), rank_first and rank_second, null where a product is not in that run's
+list.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from features.sources.events.event_log import Events
 from features.sources.events.ubi import read_ubi, ubi_files
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.privacy import Key
+from features.sources.private_counts import texts_of_few
 
 log = logging.getLogger(__name__)
 
+LEAST_PEOPLE = 5
 ACTS = ("click", "cart", "purchase")
 TEAMS = ("first", "second")
 _PAIR = ["request_id", "product_id"]
@@ -60,6 +63,8 @@ def lists_of_log(folder: Path, key: Key | None = None) -> pl.DataFrame:
     shown = shown.with_columns(
         list=pl.coalesce("list", "request_id"), person=pl.coalesce("shopper", "session")
     )
+    rare = texts_of_few(shown, "text", "person", LEAST_PEOPLE)
+    shown = shown.with_columns(text=pl.when(~pl.col("text").is_in(rare.implode())).then("text"))
     if arms == ["interleave"]:
         shown = _drafted(folder, shown, drafts)
     return _with_acts(shown, events).sort("shown_at", "list", "position")

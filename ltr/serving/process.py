@@ -43,7 +43,9 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
         log.info("opening %s …", run)
         live = LiveRun(run)
         second = None if settings.second is None else LiveRun(settings.second)
-        runs = LiveRuns(live, second, settings.golden)
+        runs = LiveRuns(
+            live, second, settings.golden, seconds=settings.check_seconds, memory=settings.check_bytes
+        )
         for one in filter(None, (live, second)):
             one.warm_up()
         event_log = None if settings.no_log else _open_log(run, settings)

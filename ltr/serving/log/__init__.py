@@ -1,6 +1,7 @@
 """What is kept of what happened.
 
 event_log              What was shown and done, appended durably as UBI's lines, carried into the store
+json_lines             Values as JSON, quickly
 judgements             Grades that a team gives, kept for good, and written as tables
 log_check              A log against the run that served it: the same scores, features as in training
 """

@@ -122,6 +122,10 @@ def test_arms_of_the_log_are_judged(
     assert "1 actions on what no list" in caplog.text
     assert frame.height == PEOPLE * SIZE
     assert frame["value"].sum() == 2.5 * frame["purchase"].sum() > 0
+    assert frame["text"].unique().to_list() == ["blue shoes"]
+    asked(client, text="red shoes", shopper="shopper 0")
+    rare = lists_of_log(tmp_path, KEY).filter(pl.col("text").is_null())
+    assert rare["list"].n_unique() == 1  # what one person asked is not told
     settings = AbSettings(
         data=tmp_path, arm="arm", unit="person", metric=("any:click", "value"), control="control"
     )
