@@ -100,8 +100,8 @@ def recommendation(found: dict[str, Any]) -> Iterator[str]:
         f"({hm['customer_months']:,} customer-months), from all that was bought before; lists that are too short end "
         f"with what is popular (half-life {hm['half_life_days']:g} days, the best of 7, 30, 90 and 365 on the months "
         f"before). The rules found {min(hm['learned_from'])} to {max(hm['learned_from'])} purchases "
-        "for the ranker to learn from; with fewer than 200 the rule that found most of them leads. Intervals by customer. "
-        f"Best: {best['way']}. Popularity is beaten beyond noise by "
+        "for the ranker to learn from; with fewer than 200 the rule that found most of them leads. Intervals by "
+        f"customer. Best: {best['way']}. Popularity is beaten beyond noise by "
         f"{', '.join(beaten) if beaten else 'nothing here'}.\n"
     )
     yield "| way | recall@20 | better than popularity by [95 %] |"
