@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 from ltr.experiments.looks import LookSettings
 
 Credit = Literal["click", "cart", "purchase"]
+Method = Literal["team-draft", "probabilistic", "optimised"]
+TAU = 3.0  # of probabilistic drafts: chance ∝ rank^−τ (Hofmann, Whiteson and de Rijke, CIKM 2011)
 
 
 class InterleaveSettings(LookSettings):
@@ -22,7 +24,7 @@ class InterleaveSettings(LookSettings):
         min_length=2,
         description="RANKER=COLUMN for each ranker: the item's rank in its own list, empty if not in it",
     )
-    method: Literal["team-draft", "probabilistic", "optimised"] = Field(description="how the lists were made")
+    method: Method = Field(description="how the lists were made")
     team: str | None = Field(
         default=None, description="team-draft: the column of the RANKER whose item it is"
     )
@@ -33,7 +35,7 @@ class InterleaveSettings(LookSettings):
     depth: int | None = Field(
         default=None, ge=1, description="how long each ranker's own list was; probabilistic needs it"
     )
-    tau: float = Field(default=3.0, gt=0, description="of the probabilistic draft: chance ∝ rank^−tau")
+    tau: float = Field(default=TAU, gt=0, description="of the probabilistic draft: chance ∝ rank^−tau")
     unit: str | None = Field(
         default=None, description="lists of one unit are not independent: visitor, session"
     )

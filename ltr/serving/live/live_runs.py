@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,19 @@ _LOG = "served.json"  # which runs served, and why: beside the runs
 class LiveRuns:
     """Runs by what they do now; a request keeps the one that it began with.
 
-    second: of an experiment, over the same products. golden: see `run_checks.check_golden`.
+    others: of an experiment, over the same products. golden: see `run_checks.check_golden`.
     """
 
-    def __init__(self, first: LiveRun, second: LiveRun | None = None, golden: Path | None = None) -> None:
-        """Raise InputError for a second run over other products."""
-        self._now, self.second = first, second
+    def __init__(self, first: LiveRun, others: Sequence[LiveRun] = (), golden: Path | None = None) -> None:
+        """Raise InputError for another run over other products."""
+        self._now, self.others = first, tuple(others)
         self._before: LiveRun | None = None
         self._golden = golden
         self._changing, self._placing = threading.Lock(), threading.Lock()
         self.folder = first.run.folder.resolve().parent
         self.in_flight = 0
-        if second is not None:
-            check_same_products(first, second)
+        for other in self.others:
+            check_same_products(first, other)
 
     @property
     def now(self) -> LiveRun:
@@ -82,8 +82,8 @@ class LiveRuns:
             decided = decision_to_go(folder, force=force)
             live = LiveRun(folder)
             checks = check_run(live, self._golden)
-            if self.second is not None:
-                check_same_products(live, self.second)
+            for other in self.others:
+                check_same_products(live, other)
             live.warm_up()
             if decided is None:
                 decided = record_force(live, by)
@@ -107,12 +107,12 @@ class LiveRuns:
         Requests under way keep the counts that they began with. Raises InputError for a store that cannot be read,
         which changes nothing.
         """
-        held = [live for live in (self._now, self._before, self.second) if live is not None]
+        held = [live for live in (self._now, self._before, *self.others) if live is not None]
         fresh = {id(live): new for live in held if (new := live.refreshed()) is not live}
         with self._placing:  # a run that was put in place meanwhile has read the counts itself
             self._now = fresh.get(id(self._now), self._now)
             self._before = fresh.get(id(self._before), self._before)
-            self.second = fresh.get(id(self.second), self.second)
+            self.others = tuple(fresh.get(id(other), other) for other in self.others)
         return [live.label for live in fresh.values()]
 
     def _swap(self, live: LiveRun, why: dict[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def runs(live: LiveRun, trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Li
         return -scores if self is second.run else scores
 
     monkeypatch.setattr(SavedRun, "score_list", upside_down)
-    return LiveRuns(live, second)
+    return LiveRuns(live, [second])
 
 
 def asked(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -67,10 +67,10 @@ def acted(client: TestClient, request_id: str, product_id: str, who: str, **act:
 def mixed(clients: Clients, runs: LiveRuns, trained: Trained, tmp_path: Path) -> Path:
     """Two of three click what the second run put in, and something below the draft, which tells nothing."""
     folder = tmp_path / "mixed"
-    client = clients(runs, folder, second=trained.run, experiment="interleave", explore_depth=DEPTH)
+    client = clients(runs, folder, others=[trained.run], experiment="interleave", explore_depth=DEPTH)
     best = {
         card["product_id"]
-        for card in clients(LiveRuns(runs.second), no_log=True)
+        for card in clients(LiveRuns(runs.others[0]), no_log=True)
         .post("/search", json={"text": "blue shoes", "size": DEPTH, "facets": False})
         .json()["products"]
     }
@@ -105,7 +105,7 @@ def test_interleaved_lists_of_the_log_are_judged(mixed: Path, tmp_path: Path) ->
 def test_arms_of_the_log_are_judged(
     clients: Clients, runs: LiveRuns, trained: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = clients(runs, tmp_path, second=trained.run, experiment="ab", share=0.5, salt="s")
+    client = clients(runs, tmp_path, others=[trained.run], experiment="ab", share=0.5, salt="s")
     for number in range(PEOPLE):
         who = f"shopper {number}"
         answer = asked(client, shopper=who)
