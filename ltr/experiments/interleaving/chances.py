@@ -82,7 +82,8 @@ def _of_probabilistic(rankings: Rankings) -> Chances:
     for ranker, ranking in enumerate(rankings):
         force[ranker, list(ranking)] = np.arange(1, length + 1, dtype=np.float64) ** -TAU
     bits = 1 << np.arange(count)
-    sets, chance, places = np.zeros(1, dtype=np.int64), np.ones(1), np.zeros((length, count))
+    sets, places = np.zeros(1, dtype=np.int64), np.zeros((length, count))
+    chance: npt.NDArray[np.float64] = np.ones(1)
     for place in places:
         free = ~_bits(sets, count)
         following = np.zeros(free.shape)
@@ -91,7 +92,7 @@ def _of_probabilistic(rankings: Rankings) -> Chances:
             following += left / left.sum(axis=1, keepdims=True) / len(rankings)
         following *= chance[:, None]
         place[:] = following.sum(axis=0)
-        reached = np.bincount((sets[:, None] | bits)[free], following[free], 1 << count)
+        reached = np.bincount((sets[:, None] | bits)[free], following[free], 1 << count).astype(np.float64)
         sets = np.flatnonzero(reached)
         chance = reached[sets]
     return Chances(places, _bits(sets, count), chance)
@@ -99,9 +100,11 @@ def _of_probabilistic(rankings: Rankings) -> Chances:
 
 def _of_mixture(mixture: Mixture, count: int) -> Chances:
     lists = np.array(mixture.lists, dtype=np.int64)
-    places = np.stack([np.bincount(column, mixture.chances, count) for column in lists.T])
+    places = np.zeros((lists.shape[1], count))
+    for place, items in zip(places, lists.T, strict=True):
+        np.add.at(place, items, mixture.chances)
     sets, of_list = np.unique(np.bitwise_or.reduce(1 << lists, axis=1), return_inverse=True)
-    return Chances(places, _bits(sets, count), np.bincount(of_list, mixture.chances))
+    return Chances(places, _bits(sets, count), np.bincount(of_list, mixture.chances).astype(np.float64))
 
 
 def _bits(sets: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.bool_]:
