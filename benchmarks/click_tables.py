@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-ORDER = ("naive", "rates", "ips", "labels", "position", "unbiased", "automatic")
+ORDER = ("naive", "rates", "ips", "labels", "smoothed", "positions", "unbiased", "automatic")
 
 
 def clicks(found: dict[str, Any]) -> Iterator[str]:
@@ -49,7 +49,8 @@ def learning(rows: list[dict[str, Any]]) -> Iterator[str]:
         cells = [f"{row['ndcg'][name]:.3f}" if name in row["ndcg"] else "" for name in ORDER]
         sure = f" ± {row['gain_error']:.3f}" if row["gain_error"] is not None else ""
         cells += [f"{row['gain']:+.3f}{sure}", ", ".join(dict.fromkeys(row["chosen"]))]
-        yield f"| {row['logging']}, {row['clicks']}, {row['seeds']} | {' | '.join(cells)} |"
+        share = f" + {row['explored']:.0%} random" if row.get("explored") else ""
+        yield f"| {row['logging']}{share}, {row['clicks']}, {row['seeds']} | {' | '.join(cells)} |"
     yield ""
 
 

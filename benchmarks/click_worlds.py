@@ -11,6 +11,7 @@ from benchmarks.record import DATA
 from features.sources.formats.svmlight import read_svmlight
 from ltr.clicks.lists import FloatArray, ShownLists
 from ltr.data.dataset import Dataset
+from ltr.rankers import XGBoostConfig
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
 
 LOGGING = ("random", "weak", "strong")
@@ -18,6 +19,7 @@ CLICKS = ("position", "cascade", "trust")
 NOISE = 0.1  # chance of a click on a seen product of grade 0
 PLACES = 10
 CONFIG = LightGBMConfig(trees=50, learning_rate=0.1, leaves=15, min_rows_per_leaf=20, threads=1)
+XGBOOST = XGBoostConfig(trees=50, learning_rate=0.1, leaves=15, threads=1)
 
 
 @dataclass(frozen=True)

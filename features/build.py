@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import chain
 from typing import Annotated, Any
 
 import numpy as np
@@ -28,7 +29,9 @@ from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.asked_words import AskedWordsConfig, AskedWordsGroup
 from features.groups.behaviour import BehaviourGroup
+from features.groups.graph import GraphConfig, GraphGroup
 from features.groups.history import HistoryConfig, HistoryGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
@@ -48,7 +51,10 @@ __all__ = [
     "register",
 ]
 
-for _group in (LexicalGroup, SimilarityGroup, ShownWordsGroup, StructuredGroup, BehaviourGroup, HistoryGroup):
+for _group in (
+    *(LexicalGroup, SimilarityGroup, ShownWordsGroup, AskedWordsGroup, StructuredGroup),
+    *(BehaviourGroup, HistoryGroup, GraphGroup),
+):
     register(_group)
 
 PAIRS_AT_ONCE = 200_000
@@ -88,9 +94,11 @@ class FeaturesConfig(BaseModel):
     lexical: LexicalConfig | None = LexicalConfig()
     similarity: SimilarityConfig | None = SimilarityConfig()
     shown_words: ShownWordsConfig | None = ShownWordsConfig()
+    asked_words: AskedWordsConfig | None = AskedWordsConfig()
     structured: StructuredConfig | None = StructuredConfig()
     behaviour: BehaviourConfig | None = None
     history: HistoryConfig | None = None
+    graph: GraphConfig | None = None
     others: Annotated[
         dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
     ] = {}  # of groups that a user registered, by kind
@@ -108,7 +116,15 @@ class FeaturesConfig(BaseModel):
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
     @field_validator(
-        "lexical", "similarity", "shown_words", "structured", "behaviour", "history", mode="before"
+        "lexical",
+        "similarity",
+        "shown_words",
+        "asked_words",
+        "structured",
+        "behaviour",
+        "history",
+        "graph",
+        mode="before",
     )
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
@@ -246,10 +262,12 @@ class FeatureBuilder:
             gone = with_own_columns(config.without)
             schema = FeatureSchema(tuple(feature for feature in every if feature.group not in gone))
         self._schema = schema
-        self.groups = {
-            kind: group if schema is None else group.for_schema(schema) for kind, group in groups.items()
-        }
-        self._retrieval = Retrieval(self.catalogue, self.groups)
+        self._hold({kind: g if schema is None else g.for_schema(schema) for kind, g in groups.items()})
+
+    def _hold(self, groups: dict[str, Group]) -> None:
+        self.groups = groups
+        self._features = {kind: group.features for kind, group in groups.items()}
+        self._retrieval = Retrieval(self.catalogue, groups)
 
     @property
     def stats(self) -> EncodingStats:
@@ -259,9 +277,7 @@ class FeatureBuilder:
     @property
     def schema(self) -> FeatureSchema:
         """The features that are made, in order."""
-        return self._schema or FeatureSchema(
-            tuple(f for group in self.groups.values() for f in group.features)
-        )
+        return self._schema or FeatureSchema(tuple(chain(*self._features.values())))
 
     def with_numbers(self, products: pl.DataFrame) -> FeatureBuilder:
         """The same groups over the same products, some of whose numbers (price, rating, …) are others.
@@ -271,8 +287,7 @@ class FeatureBuilder:
         other = copy.copy(self)
         other.seconds = {}
         in_order = products[self.catalogue.catalogue_rows]
-        other.groups = {kind: group.with_numbers(in_order) for kind, group in self.groups.items()}
-        other._retrieval = Retrieval(other.catalogue, other.groups)
+        other._hold({kind: group.with_numbers(in_order) for kind, group in self.groups.items()})
         return other
 
     def refreshed(self) -> FeatureBuilder:
@@ -331,11 +346,10 @@ class FeatureBuilder:
 
     def block(self, batch: PairBatch) -> Block:
         """The features of a batch; those of the schema, where there is one."""
-        features = tuple(feature for group in self.groups.values() for feature in group.features)
-        made = Block.empty(features, len(batch))
+        made = Block.empty(tuple(chain(*self._features.values())), len(batch))
         start = 0
         for kind, group in self.groups.items():
-            end = start + len(group.features)
+            end = start + len(self._features[kind])
             if len(batch):
                 with self._timed(kind):
                     group.block(batch, made.matrix[:, start:end])

@@ -21,7 +21,9 @@ RETRIEVED = "retrieved"
 """Of a row of a list as it is served: whether retrieval gave the product (true), or a judgement alone (false)."""
 ASSUMED = "assumed"
 """Of a training row: how much its grade counts where it is assumed, not judged; null where it is judged."""
-NOT_FEATURES = (*KEYS, "grade", RETRIEVED, ASSUMED)
+WEIGHT = "judgement_weight"
+"""Of a judged row: what its judgement counts in training; null: 1."""
+NOT_FEATURES = (*KEYS, "grade", RETRIEVED, ASSUMED, WEIGHT)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     from ltr.data.doctor import stop_on_failure
     from ltr.pipeline.examination import read_data
     from ltr.reporting import console
-    from ltr.reporting.run_page.run_report import save_run
+    from ltr.reporting.run_page.run_report import clicks_in_words, save_run
     from ltr.reporting.runs_page import refresh_index
     from ltr.runs.record import check_target, figures, run_name
     from ltr.runs.training import train
@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> Path:
     record = train(config, examined, command_line.as_typed("ltr.train", argv))
     console.print_shown(record.shown, config.evaluation)
     console.print_measurement(record.measured, config.evaluation)
+    if record.kept.choice:
+        output.say(f"shown lists train: {clicks_in_words(record)}")
     if record.robustness:
         console.print_robustness(record.robustness)
     save_run(target, record)

@@ -5,12 +5,15 @@ counting               Clean events → counts over windows, as of each midnight
 erasure                One person erased from log, tables, counts and all versions, and then looked for
 event_store            The log of events in the store: a set of rows that readings add to, in any order, each once
 job                    The job from log to features: read what is new, count, write, forget what is too old
+item_graph             Products joined by what was done with both: personalised PageRank over it, from any starts
 settings               What is counted, over which windows, how it is smoothed, and how long events are kept
+together               Which products the same people looked at and bought, as of each midnight
 views                  The views that hold what was counted, and how they are written
 """
 
 from features.behaviour.erasure import Erased, erase_person
 from features.behaviour.event_store import EventStore
+from features.behaviour.item_graph import ItemGraph
 from features.behaviour.job import Done, update_behaviour
 from features.behaviour.settings import BehaviourConfig
 
@@ -19,6 +22,7 @@ __all__ = [
     "Done",
     "Erased",
     "EventStore",
+    "ItemGraph",
     "erase_person",
     "update_behaviour",
 ]

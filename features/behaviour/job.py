@@ -16,7 +16,8 @@ from features.behaviour.catalogue_changes import note_changes
 from features.behaviour.counting import LEVELS, counted, happened
 from features.behaviour.event_store import ACTIONS_VIEW, EventStore
 from features.behaviour.settings import BehaviourConfig
-from features.behaviour.views import COUNTED, write_counts
+from features.behaviour.together import together
+from features.behaviour.views import COUNTED, TOGETHER, WRITTEN, write_counts
 from features.sources.events.cleaning import EventRules
 from features.sources.events.event_log import Events
 from features.sources.events.logged import Logged
@@ -78,7 +79,7 @@ def recount(
     log = EventStore(FeatureStore(config.store))
     events = log.events(moment, rules or EventRules(), Ledger())
     made = _count(log, events, products, config, moment)
-    for view in COUNTED.values():
+    for view in WRITTEN:
         log.store.purge(view)
     return made
 
@@ -96,6 +97,8 @@ def _count(
     made = {}
     for level in LEVELS:
         counts = counted(rows, level, config, now)
-        write_counts(log.store, level, counts, notes, kept_before)
+        write_counts(log.store, COUNTED[level], counts, notes, kept_before)
         made[level] = counts.height
-    return made
+    pairs = together(events, config, now)
+    write_counts(log.store, TOGETHER, pairs, notes, kept_before)
+    return made | {"pair": pairs.height}

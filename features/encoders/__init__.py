@@ -8,6 +8,7 @@ clip                   Text and photo → one space: a CLIP-like model through s
 comparisons            Which cosines a set of encoders can take between a query and a product:
                        text–text, photo–photo, text–photo
 folder_sums            Sums of a fitted encoder's files, checked before a vector is made
+joined                 Several encoders of one modality as one: their vectors laid end to end
 protocol               What an encoder is, and the few lines that every encoder shares
 registry               Which encoders there are: each `kind` of the config with the class that it makes
 shards                 Vectors on disk: a folder of shards that are written once, whole, and never

@@ -92,6 +92,11 @@ class CatalogueVectors:
         """Rows in the order of the queries; read once a batch."""
         return queries.once(side, lambda: self._embed_queries(side, queries))
 
+    def of_words(self, side: Side, words: pl.Series) -> RowVectors:
+        """Words of the catalogue, each by itself, as the side's encoder reads a text; they are counted nowhere."""
+        made = self._cache.embed(side.encoder, words, side.modality, "words")
+        return RowVectors(made.vectors, made.rows)
+
     def nearest(self, queries: QueryBatch, by: Comparison, n: int, within: np.ndarray | None = None) -> Hits:
         """The n products of the whole catalogue nearest each query by one cosine.
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 import polars as pl
-from pydantic import PlainValidator, SerializeAsAny
+from pydantic import Field, PlainValidator, PositiveFloat, SerializeAsAny, model_validator
 
 from features.batch import has_values
 from features.encoders.clip import ClipConfig, ClipEncoder
 from features.encoders.image.aligned import AlignedConfig, AlignedEncoder
 from features.encoders.image.plain import ColoursConfig, ColoursEncoder, PixelsConfig, PixelsEncoder
 from features.encoders.image.pretrained import TorchvisionConfig, TorchvisionEncoder
+from features.encoders.joined import JoinedEncoder
 from features.encoders.protocol import Encoder, EncoderSettings, Fittable
 from features.encoders.text.sentence_encoders import (
     SentenceTransformerConfig,
@@ -87,6 +88,30 @@ def default_encoders(products: pl.DataFrame) -> dict[str, Encoder]:
 # A field of this type reads a dict by its `kind` and writes every setting of that kind.
 EncoderConfig = Annotated[SerializeAsAny[EncoderSettings], PlainValidator(ENCODERS.parse)]
 
+
+class JoinedConfig(EncoderSettings):
+    """Several encoders of one modality as one."""
+
+    kind: Literal["joined"] = "joined"
+    parts: tuple[EncoderConfig, ...] = Field(min_length=2, description="encoders, each with its kind")
+    weights: tuple[PositiveFloat, ...] | None = Field(
+        None,
+        description="what the cosine by each part counts; null: alike. A part whose cosines lie close together "
+        "(a network of random weights) needs more to be seen at all",
+    )
+
+    @model_validator(mode="after")
+    def _one_weight_a_part(self) -> Self:
+        if self.weights is not None and len(self.weights) != len(self.parts):
+            raise ValueError(f"as many weights as parts: {len(self.parts)}")
+        return self
+
+
+def _joined(config: JoinedConfig, base: Path) -> JoinedEncoder:
+    parts = [make_encoder(part, base) for part in config.parts]
+    return JoinedEncoder(parts, config.weights or [1.0] * len(parts))
+
+
 register(SentenceTransformerConfig, SentenceTransformerEncoder)
 register(StudentConfig, StudentEncoder)
 register(StaticConfig, StaticEncoder)
@@ -96,3 +121,4 @@ register(ClipConfig, ClipEncoder)
 register(AlignedConfig, AlignedEncoder)
 register(PixelsConfig, PixelsEncoder)
 register(ColoursConfig, ColoursEncoder)
+register(JoinedConfig, _joined)

@@ -42,9 +42,14 @@ def dots(left: RowVectors, right: RowVectors) -> np.ndarray:
     there = np.flatnonzero((left.rows >= 0) & (right.rows >= 0))
     for start in range(0, len(there), _PAIRS_AT_ONCE):
         block = there[start : start + _PAIRS_AT_ONCE]
-        ours, theirs = left.vectors[left.rows[block]], right.vectors[right.rows[block]]
+        ours, theirs = (_gathered(side.vectors, side.rows[block]) for side in (left, right))
         found[block] = np.einsum("ij,ij->i", ours, theirs)
     return found
+
+
+def _gathered(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(m, d); one vector alone, a request's query, is not copied for each row."""
+    return np.broadcast_to(vectors, (len(rows), vectors.shape[1])) if len(vectors) == 1 else vectors[rows]
 
 
 class Hits(NamedTuple):

@@ -3,9 +3,13 @@
 adapted                Cosines adapted to a shop's own judgements: the query's vector is moved before it
                        meets the product's
 adapted_fitting        What fits those maps: graded lists, the listwise loss and its path of penalties
+asked_words            Word by word, whether a product has what the query asks for: in its text, by that
+                       word or a related one, or in its photo
 behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
                        fusion
+graph                  How near each candidate is to that history on the graph of what people looked at, and
+                       bought, together
 history                How each candidate compares with what the shopper had met before the query
 lexical                What query and product say in the same words: BM25, coverage, phrase, brand,
                        numbers, price limit
@@ -15,6 +19,8 @@ likeness               How alike two products are: by photo, by title, by price 
                        all of them together
 protocol               What a group of features is, and which there are: one list, which a user's own
                        group joins by `register`
+related_words          Which words of a catalogue stand for which: by what they mean, and by what the
+                       photos of products show that say them
 shown_words            The words that a photo shows, told from its vector by linear probes fitted on
                        the catalogue itself
 similarity             Cosines of query and product by frozen encoders: text–text per field,

@@ -20,7 +20,7 @@ from features.batch import PairBatch, QueryBatch
 from features.behaviour.catalogue_changes import CHANGING, view_of
 from features.behaviour.counting import LEVELS, MEASURES, query_key
 from features.behaviour.settings import BehaviourConfig
-from features.behaviour.views import COUNTED, settled, versions
+from features.behaviour.views import COUNTED, read_moment, settled, versions
 from features.errors import InputError
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group
@@ -86,7 +86,7 @@ class BehaviourGroup(Group):
         self._steps: dict[str, Steps] = {}
         self._queries: dict[str, int] = {}
         self._pairs = np.zeros(0, dtype=np.int64)
-        self.counted_until = self._read_moment()
+        self.counted_until = read_moment(self._store, COUNTED["product"], self._versions)
         """The moment up to which events are counted."""
         self._read_levels(product_ids)
         self._held = {column: self._read_changes(column, product_ids) for column in CHANGING}
@@ -112,9 +112,8 @@ class BehaviourGroup(Group):
         return [f"{measure}_{days}d" for days in self._settings.windows for measure in MEASURES]
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
-        asked_at = batch.queries.once("behaviour.at", lambda: _seconds_of(batch.queries))[batch.query_rows]
-        if len(asked_at) and asked_at.max() > self.counted_until.timestamp() + _A_DAY:
-            _warn_stale(self.counted_until)
+        asked_at = batch.queries.once("behaviour.at", lambda: seconds_asked(batch.queries))[batch.query_rows]
+        warn_if_stale(asked_at, self.counted_until)
         width = len(self._measures)
         for place, level in enumerate(LEVELS):
             steps = self._steps[level]
@@ -151,24 +150,20 @@ class BehaviourGroup(Group):
             return self
         return type(self)(self._product_ids, self._of_product, self._settings)
 
-    def _read_moment(self) -> datetime:
-        view = COUNTED["product"]
-        return datetime.fromisoformat(self._store.metadata(view, self._versions.get(view.name))["moment"])
-
     def _read_levels(self, product_ids: pl.Series) -> None:
         for level in LEVELS:
             rows = self._rows_of(level)
             if level == "query":
                 codes = self._pair_codes(rows, product_ids)
             elif level == "product":
-                codes = _codes(rows["product_id"], product_ids)
+                codes = codes_of(rows["product_id"], product_ids)
             else:
                 names = self._of_product[level].drop_nulls().unique().sort()
-                self._codes[level] = _codes(self._of_product[level], names)
-                codes = _codes(rows[level], names)
+                self._codes[level] = codes_of(self._of_product[level], names)
+                codes = codes_of(rows[level], names)
             known = codes >= 0
             values = rows.select(self._measures).to_numpy()[known]
-            self._steps[level] = Steps.of(codes[known], _seconds(rows["available_at"])[known], values)
+            self._steps[level] = Steps.of(codes[known], seconds_known(rows["available_at"])[known], values)
 
     def _rows_of(self, level: str) -> pl.DataFrame:
         """The level's counts; InputError where they were made over other windows."""
@@ -186,8 +181,8 @@ class BehaviourGroup(Group):
     def _pair_codes(self, rows: pl.DataFrame, product_ids: pl.Series) -> np.ndarray:
         keys = rows["query_key"].unique().sort()
         self._queries = {key: code for code, key in enumerate(keys)}
-        product = _codes(rows["product_id"], product_ids)
-        pairs = _codes(rows["query_key"], keys) * self._count + product
+        product = codes_of(rows["product_id"], product_ids)
+        pairs = codes_of(rows["query_key"], keys) * self._count + product
         self._pairs = np.unique(pairs[product >= 0])
         return np.where(product >= 0, np.searchsorted(self._pairs, pairs), -1)
 
@@ -213,30 +208,38 @@ class BehaviourGroup(Group):
         if view.name not in self._versions:
             return Steps(np.zeros(0, dtype=np.int64), np.zeros((0, 1), dtype=np.float32))
         rows = self._store.read(view, self._versions[view.name])
-        codes = _codes(rows["product_id"], product_ids)
+        codes = codes_of(rows["product_id"], product_ids)
         values = rows.select(pl.col(column).cast(pl.Float32)).to_numpy()
-        return Steps.of(codes[codes >= 0], _seconds(rows["available_at"])[codes >= 0], values[codes >= 0])
+        return Steps.of(
+            codes[codes >= 0], seconds_known(rows["available_at"])[codes >= 0], values[codes >= 0]
+        )
 
 
-def _codes(column: pl.Series, names: pl.Series) -> np.ndarray:
+def codes_of(column: pl.Series, names: pl.Series) -> np.ndarray:
     """(n,) int64 the row in `names` of each value, -1 where it is not there."""
     places = pl.DataFrame({"name": names}).with_row_index("code")
     found = pl.DataFrame({"name": column}).join(places, on="name", how="left", maintain_order="left")
     return found["code"].cast(pl.Int64).fill_null(-1).to_numpy()
 
 
-def _seconds(times: pl.Series) -> np.ndarray:
+def seconds_known(times: pl.Series) -> np.ndarray:
     """(n,) int64 since 1970, rounded up: nothing is known a fraction of a second too early."""
     return -(-times.dt.timestamp("us").to_numpy() // 1_000_000)
 
 
-def _seconds_of(queries: QueryBatch) -> np.ndarray:
+def seconds_asked(queries: QueryBatch) -> np.ndarray:
     """(queries,) int64 when each was asked, rounded down; -1 for none."""
     at = queries.column("at")
     if not at.count():
         _warn_once()
         return np.full(len(at), _NEVER, dtype=np.int64)
     return (at.dt.timestamp("us") // 1_000_000).fill_null(_NEVER).to_numpy()
+
+
+def warn_if_stale(asked_at: np.ndarray, until: datetime) -> None:
+    """Say once that a query was asked more than a day after the counts end."""
+    if len(asked_at) and asked_at.max() > until.timestamp() + _A_DAY:
+        _warn_stale(until)
 
 
 @cache

@@ -169,21 +169,28 @@ class LexicalGroup(Group):
         Fewer where fewer share a term with the query; ties go to the lower row. `cosines` are the scores.
         within: (products,) bool, those that may be found.
         """
-        return self.best_by_terms(_words_of(queries).wanted["terms"], n, within)
+        return self._best(self._asked(queries, "terms"), n, within)
 
     def best_by_terms(
         self, wanted: Sequence[Sequence[str]], n: int, within: np.ndarray | None = None
     ) -> Hits:
         """As `best`, of a list of terms a query."""
+        return self._best(TermLists.of(wanted, self._vocabularies["terms"]), n, within)
+
+    def _best(self, terms: TermLists, n: int, within: np.ndarray | None) -> Hits:
         none = Hits(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)))
         if self._postings is None:
             return none
-        terms = TermLists.of(wanted, self._vocabularies["terms"])
         bm25 = self._texts[ALL].bm25
-        hits = [self._postings.best(bm25, terms[place], n, within) for place in range(len(wanted))]
+        hits = [self._postings.best(bm25, terms[place], n, within) for place in range(len(terms))]
         rows, scores = ([none[1], *(rows for rows, _ in hits)], [none[2], *(scores for _, scores in hits)])
-        places = np.repeat(np.arange(len(wanted)), [len(found) for found, _ in hits])
+        places = np.repeat(np.arange(len(terms)), [len(found) for found, _ in hits])
         return Hits(places, np.concatenate(rows), np.concatenate(scores))
+
+    def _asked(self, queries: QueryBatch, kind: str) -> TermLists:
+        """The queries' words of one of KINDS, looked up once a batch."""
+        vocabulary, wanted = self._vocabularies[kind], _words_of(queries).wanted[kind]
+        return queries.once(vocabulary, lambda: TermLists.of(wanted, vocabulary))
 
     def arrays(self) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -234,8 +241,7 @@ class LexicalGroup(Group):
             return
         at, hits = {}, {}
         for kind in KINDS:
-            lists = TermLists.of(words.wanted[kind], self._vocabularies[kind])
-            at[kind] = PairTerms.of(batch.product_rows, batch.query_rows, lists)
+            at[kind] = PairTerms.of(batch.product_rows, batch.query_rows, self._asked(batch.queries, kind))
             hits[kind] = self._counts[kind].look_up(at[kind])
         of_terms = np.vstack([hits["terms"], hits["terms"].sum(axis=0)])
         long = [name for name in self._texts if name in LONG]

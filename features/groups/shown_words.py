@@ -117,10 +117,10 @@ class ShownWordsGroup(Group):
     def index(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig) -> Self:
         products = catalogue.products
         fields = [name for name in settings.fields if has_values(products, name)]
-        media = _media(catalogue)
+        media = media_of(catalogue)
         if not (fields and media):
             return cls(catalogue, None, [])
-        present, vocabulary, place, says = _common_words(catalogue.tokens, fields, settings.min_products)
+        present, vocabulary, place, says = common_words(catalogue.tokens, fields, settings.min_products)
         if not says.shape[1]:
             return cls(catalogue, None, [])
         # Fitted in the catalogue's own order: a part of the examples is drawn by their places.
@@ -147,7 +147,7 @@ class ShownWordsGroup(Group):
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         if self._texts is None:
             return
-        asked = self._texts.asked(_words_of(batch.queries))
+        asked = self._texts.asked(words_of(batch.queries))
         at = PairTerms.of(batch.product_rows, batch.query_rows, asked)
         said = self._texts.says.look_up(at)[0]
         column = 0
@@ -170,7 +170,7 @@ class ShownWordsGroup(Group):
         """By the query's words in photos, by what the query's photo shows, and by the titles of what shows the like."""
         if self._texts is None:
             return []
-        asked = self._texts.asked(_words_of(queries))
+        asked = self._texts.asked(words_of(queries))
         found = []
         for seen in self._seen:
             photos = self._vectors.of_queries(queries, seen.by.query)
@@ -233,7 +233,7 @@ class ShownWordsGroup(Group):
         if "present" not in arrays:
             return cls(catalogue, None, [])
         seen = [
-            _opened(by, catalogue.vectors.of_products(by.product).rows, arrays) for by in _media(catalogue)
+            _opened(by, catalogue.vectors.of_products(by.product).rows, arrays) for by in media_of(catalogue)
         ]
         return cls(catalogue, _Texts.from_arrays(arrays), seen)
 
@@ -282,16 +282,16 @@ def _means(items: RowVectors, near: Hits, queries: int) -> RowVectors:
     return RowVectors(np.divide(sums, lengths, out=sums, where=lengths > 0), rows)
 
 
-def _words_of(queries: QueryBatch) -> QueryWords:
+def words_of(queries: QueryBatch) -> QueryWords:
     return queries.once("words", lambda: QueryWords.read(queries.texts))
 
 
-def _media(catalogue: CatalogueIndex) -> list[Comparison]:
+def media_of(catalogue: CatalogueIndex) -> list[Comparison]:
     """The like-with-like cosines of photos and other modalities than text."""
     return [by for group, by in catalogue.vectors.searched.items() if group != "text"]
 
 
-def _common_words(
+def common_words(
     columns: TokenisedColumns, fields: Collection[str], min_products: int
 ) -> tuple[np.ndarray, Vocabulary, np.ndarray, sparse.csr_array]:
     """present, vocabulary and place as in `_Texts`; and which product says each common word, 1 or 0."""

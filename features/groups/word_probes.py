@@ -49,9 +49,9 @@ class WordProbes:
         moments = _Moments.of(vectors, rows, words)
         penalty = moments.best_penalty(vectors, rows, words)
         inverse = moments.inverse(penalty)
-        weights = (moments.cross @ inverse).astype(np.float32)
-        along = (weights @ moments.axes) ** 2
-        spread = np.sqrt(along @ moments.eigenvalues / moments.examples)
+        along = (moments.cross @ moments.axes) / (moments.eigenvalues + penalty)
+        weights = (along @ moments.axes.T).astype(np.float32)
+        spread = np.sqrt(along**2 @ moments.eigenvalues / moments.examples)
         offset = moments.share - weights @ moments.mean
         root = _root(weights, moments.share, moments.examples)
         return cls(
@@ -135,11 +135,14 @@ class WordProbes:
 
 @dataclass(frozen=True)
 class _Moments:
-    """Sums over the examples: the scatter of the vectors, in its axes, and their products with words."""
+    """Sums over the examples: the scatter of the vectors, in its axes, and their products with words.
+
+    Every dimension counts by its own spread: an encoder's may differ by orders, and those of joined encoders do.
+    """
 
     mean: np.ndarray  # (d,)
-    eigenvalues: np.ndarray  # (d,)
-    axes: np.ndarray  # (d, d), in columns
+    eigenvalues: np.ndarray  # (d,) of the standardised scatter
+    axes: np.ndarray  # (d, d), in columns: a centred vector · axes are its coordinates, standardised
     cross: np.ndarray  # (w, d), of centred vectors
     share: np.ndarray  # (w,)
     examples: int
@@ -157,7 +160,12 @@ class _Moments:
             scatter += block.T @ block
         said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
         cross = (words.T @ vectors[rows]) - np.outer(said, mean)
-        eigenvalues, axes = np.linalg.eigh(scatter)
+        spread = np.sqrt(np.diag(scatter) / examples)
+        scale = np.divide(
+            1, spread, out=np.zeros_like(spread), where=spread > _ROUNDING * spread.max(initial=0)
+        )
+        eigenvalues, axes = np.linalg.eigh(scatter * np.outer(scale, scale))
+        axes *= scale[:, np.newaxis]
         return cls(mean, np.maximum(eigenvalues, 0), axes, cross, said / examples, examples)
 
     def inverse(self, penalty: float) -> np.ndarray:

@@ -47,16 +47,26 @@ _DATE = "date (ISO, as 2024-05-31)"
 
 
 def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
-    """product_id, grade, and what the file has of query_id, query and title; texts are clean.
+    """product_id, grade, and what the file has of query_id, query, title, weight and source; texts are clean.
 
     Several columns of grades are several raters: a row each, where they gave one.
     """
     source = inputs.source("judgements", config, config.columns)
     grades = read_grades(source, config.grades)
-    frame = _frame([*_query(source), source.needed_ids("product_id"), source.text("title")])
-    frame = by_rater(frame, grades, inputs.ledger)
+    beside = [source.text("title"), source.number("weight"), source.text("source")]
+    frame = _frame([*_query(source), source.needed_ids("product_id"), *beside])
+    frame = by_rater(_weights_settled(frame, inputs.ledger), grades, inputs.ledger)
     texts = [name for name in ("query", "title") if name in frame.columns]
     return cleaning.clean_text(frame, "judgements", texts, inputs.ledger)
+
+
+def _weights_settled(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """Rows without a weight of 0 or more count 1, as judgements do that have none."""
+    if "weight" not in frame.columns:
+        return frame
+    good = (pl.col("weight").is_finite() & (pl.col("weight") >= 0)).fill_null(value=False)
+    ledger.note("judgements", "no weight of 0 or more: counts 1", frame, frame.filter(~good), "changed")
+    return frame.with_columns(weight=pl.when(good).then("weight").otherwise(1.0))
 
 
 def _query(source: Source) -> list[pl.Series | None]:
@@ -208,11 +218,12 @@ def _judged_queries(judged: pl.DataFrame | None) -> pl.DataFrame:
 def match_judgements(
     judged: pl.DataFrame, products: pl.DataFrame, queries: pl.DataFrame, path: Path, ledger: Ledger
 ) -> pl.DataFrame:
-    """The canonical judgements: of known products and queries, one grade a pair.
+    """The canonical judgements: of known products and queries, one grade a pair, with weight and source where given.
 
     Raises InputError where no row is left, which means a wrong column rather than bad rows.
     """
-    frame = _with_query_ids(judged, "judgements", queries, ledger).select("query_id", "product_id", "grade")
+    frame = _with_query_ids(judged, "judgements", queries, ledger)
+    frame = frame.select("query_id", "product_id", "grade", *_beside_grades(frame))
     frame = cleaning.reject_broken(frame, "judgements", Judgements, ledger)
     for key, known in (("product_id", products["product_id"]), ("query_id", queries["query_id"])):
         kept = cleaning.reject_unknown(frame, "judgements", key, known, ledger)
@@ -233,6 +244,11 @@ def match_judgements(
             cure="check data.judgements.columns",
         )
     return cleaning.resolve_judgements(frame, ledger)
+
+
+def _beside_grades(frame: pl.DataFrame) -> list[str]:
+    """What judgements may have beside their grades; these columns follow them into training."""
+    return [name for name in ("weight", "source") if name in frame.columns]
 
 
 def _remark_nearly_known(ids: pl.Series, known: pl.Series, key: str, ledger: Ledger) -> None:
@@ -277,7 +293,9 @@ def with_known_history(queries: pl.DataFrame, events: Events, ledger: Ledger) ->
         return queries
     known = with_history(queries, events)[HISTORY]
     count = len(known) - known.null_count()
-    said = Said("PASS", f"{count:,} of {len(known):,} queries have a history in the events before them")
+    evidence = f"{count:,} of {len(known):,} queries have a history in the events before them"
+    cure = "bring times and ids as the events have them (raw, or pseudonyms of the key that is used now)"
+    said = Said("PASS", evidence) if count or not len(known) else Said("WARN", evidence, cure)
     ledger.remark([said], "queries: history", "data.queries")
     given = [queries[HISTORY]] if HISTORY in queries.columns else []
     return queries.with_columns(pl.coalesce(*given, known).alias(HISTORY))

@@ -136,7 +136,8 @@ def resolve_judgements(judgements: pl.DataFrame, ledger: Ledger) -> pl.DataFrame
     """One row a pair, in order of first appearance.
 
     Conflicting grades resolve to their lower median: one stray rater cannot move it, and unlike a mean it
-    is always a grade that somebody gave, so an integer scale stays one.
+    is always a grade that somebody gave, so an integer scale stays one. The weight is the mean of theirs, where
+    there are weights, the source that of the first.
     """
     pair = ["query_id", "product_id"]
     differs = pl.col("grade").n_unique().over(pair) > 1
@@ -145,7 +146,9 @@ def resolve_judgements(judgements: pl.DataFrame, ledger: Ledger) -> pl.DataFrame
     step = "conflicting grades of a pair resolved to their lower median"
     ledger.note("judgements", step, judgements, judgements.filter(differs), "changed")
     grade = pl.col("grade").quantile(0.5, interpolation="lower")
-    return judgements.group_by(pair, maintain_order=True).agg(grade)
+    return judgements.group_by(pair, maintain_order=True).agg(
+        grade, pl.col("^weight$").mean(), pl.col("^source$").first()
+    )
 
 
 def reject_unknown(

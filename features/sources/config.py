@@ -178,6 +178,13 @@ class JudgementColumns(_Strict):
     product_id: Names = None
     grade: Names = Field(default=None, description="several columns are several raters")
     title: Names = Field(default=None, description="the product's title, where there is no table of products")
+    weight: Names = Field(
+        default=None, description="what a judgement counts in training, 0 or more; without it all count 1"
+    )
+    source: Names = Field(
+        default=None,
+        description="who judged: rows that say `clicks` come from shoppers' clicks, as ltr.label_clicks writes them",
+    )
 
 
 def _plain_names(grades: object) -> object:

@@ -11,7 +11,7 @@ MOST_PAIRS = 20_000_000  # two key columns and a grade of these take about a gig
 
 
 def pair_with_catalogue(judgements: pl.DataFrame, products: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Every judged query with every product: query_id, product_id, grade; the unlisted have grade 0.
+    """Every judged query with every product: query_id, product_id, grade …; the unlisted have grade 0, and count 1.
 
     Queries in the order of their first judgement, products in that of the catalogue.
     Raises InputError for more than 20 million pairs, before any is made.
@@ -27,7 +27,7 @@ def pair_with_catalogue(judgements: pl.DataFrame, products: pl.DataFrame, ledger
         )
     keys = ["query_id", "product_id"]
     pairs = queries.join(products.select("product_id"), how="cross", maintain_order="left_right")
-    graded = pairs.join(judgements.select(*keys, "grade"), on=keys, how="left", maintain_order="left")
+    graded = pairs.join(judgements, on=keys, how="left", maintain_order="left")
     unlisted = graded.filter(pl.col("grade").is_null())
     ledger.note("judgements", "unlisted product taken as grade 0", graded, unlisted.select(keys), "reported")
-    return graded.with_columns(pl.col("grade").fill_null(0.0))
+    return graded.with_columns(pl.col("grade").fill_null(0.0), pl.col("^weight$").fill_null(1.0))

@@ -51,8 +51,9 @@ class Bm25:
         return at.total(self.weights(counts, at.document, at.term))
 
     def weights(self, counts: np.ndarray, documents: np.ndarray, terms: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):  # k1 = 0 and a count of 0: 0 / 0, which is no match
-            return self.idf[terms] * np.nan_to_num(counts / (counts + self.saturation[documents]))
+        whole = counts + self.saturation[documents]
+        # k1 = 0 and a count of 0: 0 / 0, which is no match
+        return self.idf[terms] * np.divide(counts, whole, out=np.zeros(len(whole)), where=whole > 0)
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         return {f"{name}.{part}": getattr(self, part) for part in ("idf", "lengths", "saturation")}
@@ -145,7 +146,7 @@ class Postings:
         """What a term adds to each of these documents (m,), rising: 0 where they do not have it."""
         there, entries = self._entries(term, documents)
         added = np.zeros(len(documents))
-        added[there] = bm25.weights(self.counts[entries], documents[there], np.full(1, term))
+        added[there] = bm25.weights(self.counts[entries], documents[there], np.array([term]))
         return added
 
     def _entries(self, term: int, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -33,12 +33,13 @@ class Vocabulary:
         distinct = (column.explode().drop_nulls().unique() for column in lists)
         return cls(PackedStrings.of(pl.concat([none, *distinct]).unique().sort()))
 
-    def codes(self, terms: pl.Series) -> np.ndarray:
+    def codes(self, terms: pl.Series | Sequence[str]) -> np.ndarray:
         """The code of each term, (n,) int64."""
         if len(terms) <= _FEW:
             found = np.fromiter(map(self.terms.find, terms), dtype=np.int64, count=len(terms))
-            return np.where(found < 0, self.size - 1, found)
-        known = terms.cast(self._enum, strict=False).to_physical()
+            found[found < 0] = self.size - 1
+            return found
+        known = pl.Series(terms, dtype=pl.String).cast(self._enum, strict=False).to_physical()
         return known.cast(pl.Int64).fill_null(self.size - 1).to_numpy()
 
     def counts(self, lists: pl.Series) -> sparse.csr_array:
@@ -96,26 +97,27 @@ class FieldCounts:
     def look_up(self, at: PairTerms) -> np.ndarray:
         """How often each entry's document has its term, field by field: (fields, m) float32."""
         found = np.zeros((self.fields, len(at.term)), dtype=np.float32)
-        for start in range(0, len(at.term), _ENTRIES_AT_ONCE):
-            part = slice(start, start + _ENTRIES_AT_ONCE)
-            for field in range(self.fields):
-                found[field, part] = self._at(at.document[part], at.term[part] + field * self.width)
+        if not len(self.columns):
+            return found
+        fields = np.arange(self.fields)[:, np.newaxis] * self.width
+        size = max(_ENTRIES_AT_ONCE // self.fields, 1)
+        for start in range(0, len(at.term), size):
+            part = slice(start, start + size)
+            columns = (at.term[part] + fields).astype(self.columns.dtype)
+            found[:, part] = self._at(at.document[part], columns)
         return found
 
     def _at(self, documents: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Counts of (m,) entries, by bisection within their rows, all at once."""
-        low, end = self.starts[documents], self.starts[documents + 1]
-        high = end.copy()
-        for _ in range(int((high - low).max(initial=0)).bit_length()):
-            middle = (low + high) >> 1
-            before = (middle < high) & (self.columns[np.minimum(middle, len(self.columns) - 1)] < columns)
-            low = np.where(before, middle + 1, low)
-            high = np.where(before, high, middle)
-        place = np.minimum(low, max(len(self.columns) - 1, 0))
-        if not len(self.columns):
-            return np.zeros(len(documents), dtype=np.float32)
-        hit = (low < end) & (self.columns[place] == columns)
-        return np.where(hit, self.counts[place], np.float32(0))
+        """Counts of (fields, m) entries, by bisection within their rows, all at once; documents: (m,)."""
+        start, end = self.starts[documents], self.starts[documents + 1]
+        place = np.broadcast_to(start, columns.shape).copy()
+        for bit in reversed(range(int((end - start).max(initial=0)).bit_length())):
+            further = place + (1 << bit)
+            lower = self.columns.take(further - 1, mode="clip") < columns
+            lower &= further <= end
+            place += lower * (1 << bit)
+        hit = (place < end) & (self.columns.take(place, mode="clip") == columns)
+        return np.where(hit, self.counts.take(place, mode="clip"), np.float32(0))
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         shape = np.array([self.fields, self.width])
@@ -139,11 +141,14 @@ class TermLists:
     def of(cls, terms: Sequence[Sequence[str]], vocabulary: Vocabulary) -> TermLists:
         """One list of terms a query, repeats kept."""
         lengths = np.fromiter(map(len, terms), dtype=np.int64, count=len(terms))
-        flat = pl.Series([term for query in terms for term in query], dtype=pl.String)
+        flat = [term for query in terms for term in query]
         return cls(vocabulary.codes(flat), np.concatenate([[0], np.cumsum(lengths)]))
 
     def __getitem__(self, query: int) -> np.ndarray:
         return self.codes[self.starts[query] : self.starts[query + 1]]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
 
 
 @dataclass(frozen=True)
@@ -161,6 +166,8 @@ class PairTerms:
     @classmethod
     def of(cls, documents: np.ndarray, queries: np.ndarray, terms: TermLists) -> PairTerms:
         """The pairs `(documents[i], queries[i])`, of rows of documents and places in `terms`."""
+        if not len(terms.codes):
+            return cls(len(queries), *(np.zeros(0, dtype=np.int64) for _ in range(3)))
         sizes = np.diff(terms.starts)[queries]
         pair = np.repeat(np.arange(len(queries)), sizes)
         within = np.arange(len(pair)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -203,6 +210,8 @@ class PairTerms:
 
         counts: (m,) of one field; weights: worth of each entry, equal if not given.
         """
+        if not len(self.pair):
+            return np.full(self.pairs, np.nan)
         with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN wanted
             if weights is None:
                 return self.having(counts) / self.size

@@ -45,12 +45,14 @@ class Views:
 
 @dataclass(frozen=True)
 class Labels:
-    """judgements: query_id, product_id, grade, rate, weight, effective_size, clicks, shown, clipped; a row a pair.
+    """judgements: query_id, product_id, grade, rate, weight, effective_size, earned, clicks, shown,
+    position, seen, clipped; a row a pair.
 
-    rate: mean of what a view earns, in [0, 1], drawn to the prior; effective_size: views that it rests on; weight:
-    the share of it that is the pair's own, in [0, 1); clipped: of its clicks, the share at places that count as seen
-    more often than they are. counted: how views were. overlap: whether the events can tell. models: how well each
-    fits later days, where that was asked.
+    rate: mean of what a view earns, in [0, 1], drawn to the prior; effective_size: views that it rests on, earned:
+    what these earned; weight: the share of the rate that is the pair's own, in [0, 1); position:
+    mean place, seen: mean chance to be seen there; clipped: of its clicks, the
+    share at places that count as seen more often than they are. counted: how views were. overlap: whether the events
+    can tell. models: how well each fits later days, where that was asked.
     """
 
     judgements: pl.DataFrame
@@ -135,15 +137,19 @@ def judged_by(
     pairs = lists.pairs.height
     earned = sums_by(lists.item, pairs, np.where(views > 0, lists.value, 0.0))
     seen = sums_by(lists.item, pairs, views)
-    clicks = sums_by(lists.item, pairs, lists.clicked)
+    clicks, shown = (sums_by(lists.item, pairs, of) for of in (lists.clicked, lists.shown))
+    place = np.arange(1.0, lists.places + 1)
     prior = estimate_prior(earned, seen)
     rate = prior.rate(earned, seen)
     frame = lists.pairs.with_columns(
         rate=rate,
         weight=seen / (seen + prior.clicks + prior.passed),
         effective_size=seen,
+        earned=earned,
         clicks=clicks.astype(np.int64),
-        shown=sums_by(lists.item, pairs, lists.shown).astype(np.int64),
+        shown=shown.astype(np.int64),
+        position=sums_by(lists.item, pairs, np.broadcast_to(place, lists.item.shape)) / np.maximum(shown, 1),
+        seen=seen / np.maximum(shown, 1),
         clipped=sums_by(lists.item, pairs, raised) / np.maximum(clicks, 1),
     )
     known = frame.filter(pl.col("effective_size") > 0)
@@ -204,7 +210,8 @@ def on_human_scale(judgements: pl.DataFrame, human: pl.DataFrame) -> tuple[pl.Da
 def mixed(judgements: pl.DataFrame, human: pl.DataFrame, human_views: float = 30.0) -> pl.DataFrame:
     """Both kinds in one table: a human judgement weighs as much as so many views, the grade is the weighted mean.
 
-    weight: of the human one 1, of the others as before. source: human, clicks or both.
+    weight: of the human one 1, of the others as before. position, seen: null where nothing was shown. source: human,
+    clicks or both.
     """
     if human_views < 0:
         raise InputError(where="--human-views", expected="0 or more", got=f"{human_views:g}", cure="raise it")
@@ -219,8 +226,10 @@ def mixed(judgements: pl.DataFrame, human: pl.DataFrame, human_views: float = 30
         .then(human_views / (human_views + views))
         .otherwise(0.0)
     )
+    beside = [name for name in ("position", "seen") if name in judgements.columns]
     return joined.select(
         *PAIR,
+        *beside,
         grade=pl.col("human").fill_null(0.0) * share + pl.col("grade").fill_null(0.0) * (1 - share),
         weight=pl.when(judged).then(1.0).otherwise("weight"),
         effective_size=views + pl.when(judged).then(human_views).otherwise(0.0),

@@ -8,7 +8,7 @@ from features.encoders.comparisons import TEXT_FIELDS
 from features.sources.load import CatalogueConfig
 from ltr.data.embedded import EMBEDDED, EmbeddingFusionConfig
 
-GROUPS = ("lexical", "behaviour", "history", "structured", "text", "image")
+GROUPS = ("lexical", "behaviour", "history", "graph", "structured", "text", "image")
 
 
 def media_of(data: object) -> tuple[str, ...]:

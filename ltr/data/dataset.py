@@ -10,7 +10,7 @@ import polars as pl
 
 from features.batch import Block
 from features.errors import InputError
-from features.feature_schema import ASSUMED, KEYS, RETRIEVED, FeatureSchema
+from features.feature_schema import ASSUMED, KEYS, RETRIEVED, WEIGHT, FeatureSchema
 from ltr.data.lists import UNJUDGED, UnjudgedConfig
 from ltr.data.splits import Fold
 
@@ -104,12 +104,22 @@ class Dataset:
 
     @property
     def row_weights(self) -> np.ndarray | None:
-        """(n,) how much each row counts in training: its query's weight, less for an assumed grade; None: all alike."""
-        weights = None if self.weights is None else np.repeat(self.weights, self.groups)
-        if ASSUMED not in self.frame.columns:
-            return weights
-        assumed = self.frame[ASSUMED].fill_null(1.0).to_numpy()
-        return assumed if weights is None else assumed * weights
+        """(n,) how much each row counts in training: the product of its query's weight, its judgement's (`WEIGHT`) and
+        that of an assumed grade; None: all alike.
+        """
+        known = [name for name in (ASSUMED, WEIGHT) if name in self.frame.columns]
+        own = [self.frame[name].fill_null(1.0).to_numpy() for name in known]
+        by_query = [] if self.weights is None else [np.repeat(self.weights, self.groups)]
+        return np.prod([*own, *by_query], axis=0) if own or by_query else None
+
+    @property
+    def query_weights(self) -> np.ndarray | None:
+        """(q,) for rankers that weigh whole queries: its weight times the mean of its judgements'; None: all alike."""
+        if WEIGHT not in self.frame.columns or not len(self.groups):
+            return self.weights
+        judgements = self.frame[WEIGHT].fill_null(1.0).to_numpy()
+        mean = np.add.reduceat(judgements, np.cumsum(self.groups) - self.groups) / self.groups
+        return mean if self.weights is None else mean * self.weights
 
     def judged(self) -> Dataset:
         """The judged rows alone, their features as they are in the whole list."""
@@ -137,8 +147,9 @@ class Dataset:
         weights = None if self.weights is None else self.weights[some]
         ids = self.query_ids.filter(pl.Series(some))
         frame = self.frame.filter(pl.Series(kept))
-        return replace(
-            self, frame=frame, X=self.X[kept], query_ids=ids, groups=counts[some], weights=weights, given=None
+        places = None if self.positions is None else self.positions[kept]
+        return Dataset(
+            frame, self.schema, self.X[kept], ids, counts[some], weights, None, self.unjudged, places
         )
 
     @property

@@ -2,6 +2,8 @@
 
 behaviour              From a config's events to the tables of behaviour features, and one person out
                        of all of them
+click_lists            The shown lists of a set's events as what training learns from, with the
+                       features of every product shown
 examination            What training starts from: features, the split, and what the data doctor says of
                        both
 first_config           From a shop's own files to a first config: columns guessed, explained in

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from features.encoders.protocol import Bounded
 from features.feature_schema import KEYS
 from features.sources.load import Collection
@@ -26,6 +28,7 @@ from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.prepare import Prepared, make_config_encoder, prepare
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.rankers.devices import check_lightgbm, check_xgboost
+from ltr.training.click_strategies import settings_for
 from ltr.training.modality_dropout import check_parts
 
 _FEW_TO_STOP = 20  # by so few validation queries a training stops by chance
@@ -52,6 +55,9 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     check_tracking(config.tracking)
     if isinstance(config.ranker, BoostedConfig) and config.ranker.kind in _DEVICE_CHECKS:
         _DEVICE_CHECKS[config.ranker.kind](config.ranker.device)  # before the work, not after it
+    strategy = config.train.clicks.strategy
+    if strategy != "none" and strategy != "automatic":  # noqa: PLR1714 - mypy narrows by these alone
+        settings_for(strategy, config.ranker)
     prepared = prepare(config)
     check_parts(prepared.collection.products, config.robustness.drop, "robustness.drop")
     check_parts(prepared.collection.products, config.train.modality_dropout, "train.modality_dropout")
@@ -76,9 +82,25 @@ def check_collection(config: Config, collection: Collection, folds: Sequence[Fol
             *examine_events(collection.events, collection.products),
             *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
             *check_part_names(config.split, queries, pairs["query_id"]),
+            *_check_weights(config, collection),
             *_check_stopping(config, folds),
             *_check_reach(config, collection),
         ]
+    )
+
+
+def _check_weights(config: Config, collection: Collection) -> Iterator[Finding]:
+    """Whether the ranker heeds what judgements weigh, where they do not all weigh the same."""
+    if "weight" not in collection.judgements.columns:
+        return
+    weights = collection.judgements["weight"].to_numpy()
+    heeds = "each" if config.ranker.weighs_rows else "whole queries alone" if config.ranker.weighs else "none"
+    yield finding(
+        "PASS" if config.ranker.weighs_rows or np.ptp(weights) == 0 else "WARN",
+        "weights of judgements",
+        f"{len(weights):,} from {weights.min():.3g} to {weights.max():.3g}; {config.ranker.kind} heeds {heeds}",
+        "choose a ranker that weighs judgements, such as lightgbm, or leave the weights out "
+        "(data.judgements.columns.weight: [])",
     )
 
 

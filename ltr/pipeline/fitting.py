@@ -85,7 +85,7 @@ def score_systems(
             keep(f"{config.ranker.kind} alone", fitted)
             fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
             for model in fitted.models:
-                log.info("  transfer: %s", describe(model.ranker) or "other sets")
+                log.info("  %s", model.choice or f"transfer: {describe(model.ranker) or 'other sets'}")
     size, trees = len(data.schema.features), fitted.best_iterations
     log.info("  all: %d features, %.1f s, trees %s", size, fitted.seconds, trees)
     _warn_of_swings(trees)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -84,7 +84,7 @@ def _note(settings: BaseModel, base: Path, folder: Path) -> Path:
 
 def _state(settings: BaseModel, base: Path) -> str:
     """All that an encoder's vectors hang on: settings, libraries, and size and time of the files that are named."""
-    named = [base / value for value in settings.model_dump().values() if isinstance(value, str) and value]
+    named = [base / value for value in _texts(settings.model_dump()) if value]
     files = [
         [str(file), file.stat().st_size, file.stat().st_mtime_ns]
         for path in named
@@ -93,6 +93,15 @@ def _state(settings: BaseModel, base: Path) -> str:
     ]
     parts = [type(settings).__name__, settings.model_dump(mode="json"), files, _versions()]
     return json.dumps(parts, sort_keys=True)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value of settings, those of an encoder's parts among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -67,7 +67,7 @@ def label_events(settings: LabelSettings, config: Config | None = None) -> Label
     enough = labels.judgements.filter(pl.col("effective_size") >= settings.least_views)
     few = labels.judgements.height - enough.height
     if human is None:
-        _write(enough, settings.out)
+        _write(enough.with_columns(source=pl.lit("clicks")), settings.out)
         return Labelled(labels, labels.overlap, *size, left_out, enough, few)
     ours, scaled = on_human_scale(enough, human)
     both = mixed(ours, human, settings.human_views)

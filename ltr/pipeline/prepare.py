@@ -21,7 +21,7 @@ from features.build import FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
-from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, FeatureSchema
+from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.load import Collection, load
 from features.store.delta import FeatureStore, FeatureView, WriteMode
@@ -62,7 +62,11 @@ class Prepared:
     @property
     def dataset(self) -> Dataset:
         """The whole lists, as rankers take them."""
-        made = Dataset.from_frame(self.table.frame, self.schema)
+        frame, judged = self.table.frame, self.collection.judgements
+        if "weight" in judged.columns:
+            weights = judged.select(*KEYS, pl.col("weight").alias(WEIGHT))
+            frame = frame.join(weights, on=KEYS, how="left", maintain_order="left")
+        made = Dataset.from_frame(frame, self.schema)
         return dataclasses.replace(made, unjudged=self.config.lists.unjudged)
 
     @property
@@ -137,6 +141,15 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
     return make_builder(config, collection.products, schema)
 
 
+def remember(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> None:
+    """What the first ltr.rank over this catalogue then need not make or read to know it."""
+    folder = Path(config.cache.folder)
+    remember_products(collection, config.data, config.base, folder)
+    for name, encoder in encoders.items():
+        if not isinstance(encoder, Fittable):
+            remember_encoder(encoder, config.encoders[name], config.base, folder)
+
+
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     """The config's encoders by role; one that learns from texts (TF-IDF) is fitted on the catalogue's."""
     encoders = {name: make_config_encoder(config, name) for name in config.encoders}
@@ -165,11 +178,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)
     if collection.given is None:
-        folder = Path(config.cache.folder)
-        remember_products(collection, config.data, config.base, folder)
-        for name, encoder in encoders.items():  # so that the first ltr.rank need not make them to know them
-            if not isinstance(encoder, Fittable):
-                remember_encoder(encoder, config.encoders[name], config.base, folder)
+        remember(config, collection, encoders)
     fingerprint = _fingerprint(config, collection, encoders)
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     there = None if rebuild else _restore(store, view, fingerprint)
@@ -308,6 +317,7 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "files": collection.fingerprints,
         "package": version("shop-ltr"),
     }
-    if config.features.behaviour:
-        parts["behaviour"] = versions(FeatureStore(config.features.behaviour.store))
+    for kind, group in (("behaviour", config.features.behaviour), ("graph", config.features.graph)):
+        if group:
+            parts[kind] = versions(FeatureStore(group.store))
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

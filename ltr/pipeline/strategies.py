@@ -35,6 +35,7 @@ from ltr.rankers.blend.blend_ranker import BlendRanker, Method
 from ltr.rankers.blend.members import FittedMembers, member_features
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.training.fused_ranker import FusedRanker
+from ltr.training.modality_dropout import TrainConfig
 from ltr.training.transfer import TransferConfig
 
 Result = TypeVar("Result")
@@ -166,8 +167,9 @@ def choose_strategies(
     return found, told
 
 
-def _named(transfer: TransferConfig) -> str:
-    return ", ".join(f"train.{name}" for name in TransferConfig.model_fields if getattr(transfer, name))
+def _named(train: TrainConfig) -> str:
+    names = [name for name in TransferConfig.model_fields if getattr(train, name)]
+    return ", ".join(f"train.{name}" for name in [*names, *(["clicks"] if not names else [])])
 
 
 def _booster_of(ranker: RankerConfig) -> BoostedConfig:

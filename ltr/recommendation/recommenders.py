@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from features.behaviour.item_graph import ItemGraph, weights_by_last
 from ltr.recommendation.histories import FloatArray, Histories, IntArray
 
 DAY = 86_400.0
@@ -145,10 +146,7 @@ class SessionNeighbours:
 
 
 class GraphWalk:
-    """Personalised PageRank on the graph of what was looked at together, starting from the history.
-
-    Page, Brin, Motwani and Winograd, 1999. The last products start heavier; a few steps of power iteration.
-    """
+    """Personalised PageRank on the graph of what was looked at together, from the last products of the history."""
 
     name: ClassVar[str] = "graph_walk"
 
@@ -156,24 +154,11 @@ class GraphWalk:
         self._restart, self._rounds, self._reach = restart, rounds, reach
 
     def fit(self, histories: Histories) -> None:
-        seen = histories.matrix()
-        edges = (seen.T @ seen).tocsr()
-        edges.setdiag(0)
-        edges.eliminate_zeros()
-        out = np.maximum(np.asarray(edges.sum(axis=1)).ravel(), 1.0)
-        self._step = (sp.diags(1 / out) @ edges).T.tocsr()
+        self._graph = ItemGraph.of_histories(histories.matrix())
 
     def scores(self, history: IntArray) -> FloatArray:
-        start = np.zeros(self._step.shape[0])
-        last = history[::-1][: self._reach]
-        np.add.at(start, last, 1 / np.arange(1, len(last) + 1))
-        if not len(last):
-            return start
-        start /= start.sum()
-        found = start
-        for _ in range(self._rounds):
-            found = self._restart * start + (1 - self._restart) * (self._step @ found)
-        return np.asarray(found - self._restart * start).clip(min=0)
+        start = weights_by_last(history, self._reach, len(self._graph.degrees))
+        return self._graph.walk(start, self._restart, self._rounds)
 
 
 class Likeness:

@@ -214,7 +214,17 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "index": _index(record),
         "single_feature": _single_feature(record),
         "lists": _lists(record),
+        "clicks": _clicks(record),
     }
+
+
+def _clicks(record: RunRecord) -> dict[str, Any] | None:
+    """How shown lists trained, and why so: each split's model by its own training queries, and the one that is kept."""
+    if record.kept.choice is None:
+        return None
+    splits = [model.choice.to_dict() for model in record.fitted.models if model.choice]
+    asked = record.config.train.clicks.strategy
+    return {"asked": asked, "kept": record.kept.choice.to_dict(), "splits": splits}
 
 
 def _index(record: RunRecord) -> dict[str, Any] | None:

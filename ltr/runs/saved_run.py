@@ -55,10 +55,11 @@ class SavedRun:
 
     def list_dataset(self, query: QueryBatch, product_ids: pl.Series, block: Block) -> Dataset:
         """One query's candidates, (n,) rising ids, with the features just made of them, as the model takes them."""
-        keys = {"query_id": query.frame["query_id"][0], "product_id": product_ids}
+        query_id = query.frame["query_id"].new_from_index(0, len(product_ids))
         # An anchored model's other scorers read features by name.
         whole = self.config.embeddings is not None or self.config.train.used
-        return Dataset.of_list(pl.DataFrame(keys), block, columns=whole)
+        keys = pl.DataFrame([query_id, product_ids.alias("product_id")])
+        return Dataset.of_list(keys, block, columns=whole)
 
     def score(self, builder: FeatureBuilder, queries: pl.DataFrame, pairs: pl.DataFrame) -> np.ndarray:
         """The model's score (n,) of each pair, in the order of `pairs`."""

@@ -16,7 +16,8 @@ from features.feature_schema import KEYS
 from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
-from ltr.pipeline.prepare import prepare
+from ltr.pipeline.click_lists import read_clicks
+from ltr.pipeline.prepare import Prepared, prepare
 from ltr.rankers import RANKERS, Ranker
 from ltr.runs.saved_run import SavedRun
 from ltr.training.anchoring import Transfer, check_base
@@ -26,17 +27,18 @@ log = logging.getLogger(__name__)
 
 
 def read_transfer(
-    config: Config, data: Dataset, queries: pl.DataFrame, kinds: Collection[str] = ()
+    config: Config, prepared: Prepared, data: Dataset, kinds: Collection[str] = ()
 ) -> Transfer | None:
     """What the config's `train` section names, fit for these features; None where it names nothing.
 
-    queries: all of this set; another set's that look like one of them are left out, since one may be tested.
+    data: the prepared lists. Another set's queries that look like one of this are left out, since one may be tested.
     kinds: of ranker that will train by it beside the config's own. Raises InputError for a config or run that
     cannot be read or has nothing to do with this set, for a base that is no feature, and a kind that cannot weigh.
     """
-    wanted = config.train
+    wanted, queries = config.train, prepared.collection.queries
     if not wanted.used:
         return None
+    clicks = read_clicks(config, prepared, kinds)
     weighing = [kind for kind in RANKERS.names if RANKERS.settings_of(kind).weighs]
     deaf = [kind for kind in (config.ranker.kind, *kinds) if kind not in weighing]
     if wanted.also and deaf:
@@ -50,7 +52,7 @@ def read_transfer(
         check_base(data.schema, wanted.base)
     sources = tuple(_source(config, also, data, queries) for also in wanted.also)
     start = _start(wanted.start, data, queries) if wanted.start else None
-    return Transfer(sources, start, wanted.base)
+    return Transfer(sources, start, wanted.base, clicks)
 
 
 def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:
         found["also"] = [_made_of_set(_settings_of(config, also), source) for also, source in sets]
         found["base"] = transfer.base
         found["start"] = _content(config.train.start) if config.train.start else None
+    if transfer and transfer.clicks:
+        found["clicks"] = config.train.clicks.model_dump(mode="json")
     return found
 
 

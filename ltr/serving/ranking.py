@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import logging
 import re
+import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +68,18 @@ def one_query(text: str | None, image: Path | None, media: Mapping[str, bytes] |
                 got=f"none that can be read ({error})",
                 cure="name a whole JPEG or PNG file",
             ) from error
-    row = {"query_id": "query", "text": text, "image": photo}
     files = {column_of(modality): data for modality, data in (media or {}).items()}
-    schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary, **dict.fromkeys(files, pl.Binary)}
-    return pl.DataFrame([row | files], schema=schema).hstack([pl.Series("at", [datetime.now(UTC)])])
+    now = pl.Series("at", [time.time_ns() // 1000]).cast(
+        pl.Datetime("us", "UTC")
+    )  # a datetime takes ten times as long
+    return pl.DataFrame(
+        [
+            pl.Series("query_id", ["query"], dtype=pl.String),
+            pl.Series("text", [text], dtype=pl.String),
+            *(pl.Series(name, [data], dtype=pl.Binary) for name, data in {"image": photo, **files}.items()),
+            now,
+        ]
+    )
 
 
 def catalogue_of(run: SavedRun) -> pl.DataFrame:
@@ -208,9 +216,9 @@ def best_first(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
 def listed(builder: FeatureBuilder, rows: np.ndarray, scores: np.ndarray) -> pl.DataFrame:
     """What is shown of these rows of the index, (n,) rising, best score first."""
     order = best_first(rows, scores)
-    products = builder.catalogue.products
+    products, best = builder.catalogue.products, pl.Series(rows[order].astype(np.uint32))
     # Column by column: a frame's select waits for polars' threads, longer than all else here takes.
-    shown = [products[name].gather(rows[order]) for name in SHOWN if name in products.columns]
+    shown = [products[name][best] for name in SHOWN if name in products.columns]
     return pl.DataFrame([*shown, pl.Series("score", scores[order])]).with_row_index("rank", offset=1)
 
 

@@ -2,6 +2,11 @@
 
 anchoring              A ranker that leans on scores known to be good before it learnt: a feature, or
                        an earlier run
+click_log              Shown lists as what a ranker learns from, beside the judgements of people
+click_rows             Training rows out of shown lists: each list as it was, or each pair with what its
+                       views earned
+click_settings         What `train.clicks` asks for: whether shown lists train, and how
+click_smoothing        What a pair's views earned, drawn to what pairs of like features earn
 click_strategies       Ways to learn from clicks, and the one that held-out queries choose
 cross_fit              Fit rankers fold by fold and score what each has not seen
 fused_ranker           What is learnt from the vectors themselves before the ranker: components of

@@ -17,9 +17,11 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.rankers import Ranker, RankerSettings, load_ranker, make_ranker, parse_settings
+from ltr.rankers import Ranker, RankerSettings, Watchable, load_ranker, make_ranker, parse_settings
 from ltr.rankers.lists import ndcg, simplex, starts_of, z_scores
 from ltr.rankers.out_of_fold import out_of_fold
+from ltr.training.click_log import ClickLog
+from ltr.training.click_strategies import Choice
 from ltr.training.transfer import SourceSet, conformed, with_sources
 
 ABOUT, START = "anchor.json", "start"  # beside the ranker's own files
@@ -35,11 +37,15 @@ STANDINGS = ("_rank", "_z")
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """What a ranker learns from, or leans on, beside its training queries; `TransferConfig` says what is what."""
+    """What a ranker learns from, or leans on, beside its training queries; `TrainConfig` says what is what.
+
+    clicks: shown lists in place of judgements; alone, with none of the others.
+    """
 
     sources: tuple[SourceSet, ...] = ()
     start: Ranker | None = None
     base: str | None = None
+    clicks: ClickLog | None = None
 
     def ranker(self, config: RankerSettings) -> AnchoredRanker:
         """An unfitted ranker that makes use of it."""
@@ -56,20 +62,18 @@ class AnchoredRanker:
 
     base: the feature leant on, or None; shares: of ranker, base, run (those that are there), sum 1;
     sure_gain: what the mix gains in nDCG over its first anchor alone, at the lower end of its interval,
-    out of fold on the training queries. With neither base nor run it is the ranker, trained on other sets too.
+    out of fold on the training queries. With neither base nor run it is the ranker, trained on other sets too, or on
+    shown lists; choice: how it learned from these.
     """
 
     def __init__(self, config: RankerSettings, transfer: Transfer) -> None:
-        self.config, self.base, self.start, self._sources = (
-            config,
-            transfer.base,
-            transfer.start,
-            transfer.sources,
-        )
+        self.config, self.base, self.start = config, transfer.base, transfer.start
+        self._sources, self._clicks = transfer.sources, transfer.clicks
         self.ranker: Ranker = make_ranker(config)
         self.schema, self.history = self.ranker.schema, self.ranker.history
         self.shares = np.ones(1)
         self.sure_gain = 0.0
+        self.choice: Choice | None = None
 
     @property
     def best_iteration(self) -> int:
@@ -80,6 +84,9 @@ class AnchoredRanker:
 
         Raises InputError for a base that is no numeric feature here, and as the ranker's `fit` does.
         """
+        if self._clicks:
+            self._fit_on_clicks(self._clicks, train, validation)
+            return
         self.ranker.fit(with_sources(train, self._sources, self.config.gain), validation)
         self.schema, self.history = self.ranker.schema, self.ranker.history
         judged, lists = train.is_judged, train.judged()
@@ -91,6 +98,16 @@ class AnchoredRanker:
             members = np.column_stack([self._out_of_fold(train, validation), anchors])
             standing = z_scores(members, train.groups)[judged]
             self.shares, self.sure_gain = surest_shares(standing, lists, gains, CUTOFF)
+
+    def _fit_on_clicks(self, clicks: ClickLog, train: Dataset, validation: Dataset | None) -> None:
+        found = clicks.training(train, self.config)
+        if found.ranker != self.config:  # the library's own option
+            made = make_ranker(found.ranker)
+            if isinstance(made, Watchable) and isinstance(self.ranker, Watchable):
+                made.on_tree = self.ranker.on_tree
+            self.ranker = made
+        self.ranker.fit(found.rows, validation)
+        self.schema, self.history, self.choice = self.ranker.schema, self.ranker.history, found.choice
 
     def score(self, data: Dataset) -> np.ndarray:
         """Scores (n,) float64 in the order of `data.frame`: higher is better, comparable within a query only.
@@ -157,6 +174,11 @@ class AnchoredRanker:
             return ranker.score(left_out)
 
         return out_of_fold(train, FOLDS, queries, fit_and_score)
+
+
+def choice_of(ranker: Ranker) -> Choice | None:
+    """How it learned from shown lists; None for one that did not."""
+    return ranker.choice if isinstance(ranker, AnchoredRanker) else None
 
 
 def unwrapped(ranker: Ranker) -> Ranker:

@@ -4,37 +4,35 @@ naive         every shown list as it is, clicks as grades
 rates         click rates of pairs, every row shown a view
 ips           each click over the chance that its place is seen (Joachims, Swaminathan and Schnabel, WSDM 2017)
 labels        what each view earned (`ltr.clicks.label`)
-position      shown lists, LightGBM's own position bias
+smoothed      the same, drawn to what like products earn (`click_smoothing`)
+positions     shown lists, LightGBM's own position bias
 unbiased      shown lists, XGBoost's unbiased LambdaMART (Hu, Wang, Peng and Li, WWW 2019)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from ltr.clicks.examination import Examination
 from ltr.clicks.labels import CannotTell, Labels, Views, best_examination, judged_by, label
 from ltr.clicks.lists import PAIR, FloatArray, ShownLists
-from ltr.clicks.models.model import sums_by
 from ltr.data.dataset import Dataset
-from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
-from ltr.rankers.boosters.xgboost_ranker import XGBoostConfig, XGBoostRanker
+from ltr.rankers import LightGBMConfig, Ranker, RankerSettings, XGBoostConfig, make_ranker
 from ltr.rankers.lists import ndcg
-from ltr.rankers.protocol import Ranker
+from ltr.training.click_rows import as_judged, as_shown, ips_rates
+from ltr.training.click_settings import STRATEGIES, Strategy
+from ltr.training.click_smoothing import smoothed
 
-Strategy = Literal["naive", "rates", "ips", "labels", "position", "unbiased"]
-STRATEGIES: tuple[Strategy, ...] = ("naive", "rates", "ips", "labels", "position", "unbiased")
-
-CLIP = 0.05  # the least chance to be seen that a click is divided by
+BY_LIST: tuple[Strategy, ...] = ("naive", "positions", "unbiased")  # the others learn from pairs
 SURE = 2.0  # standard errors by which a strategy must beat naive
 EVEN = 0.9  # share of rows whose place was drawn by even lots, from which click rates are fair by design
 _DEPTH = 10
+_TREES = 100  # at most, of the rankers that are compared
 
 
 @dataclass(frozen=True)
@@ -55,109 +53,93 @@ class Choice:
     why: str
     tried: Sequence[Tried] = ()
 
+    def __str__(self) -> str:
+        return f"clicks by {self.strategy}: {self.why}"
 
-def pair_features(lists: ShownLists, features: Dataset) -> np.ndarray:
-    """(pairs,) the row of `features` of each pair; InputError for a pair without."""
-    rows = features.frame.select(PAIR).with_row_index("row")
-    found = lists.pairs.join(rows, on=PAIR, how="left", maintain_order="left")["row"]
-    if found.null_count():
-        first = lists.pairs.filter(found.is_null()).row(0)
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"tried": [asdict(one) for one in self.tried]}
+
+
+def refusal(strategy: Strategy, ranker: RankerSettings) -> str:
+    """Why this ranker cannot learn so, in words; empty where it can."""
+    if strategy == "positions" and not isinstance(ranker, LightGBMConfig):
+        return f"{ranker.kind} takes no positions: choose ranker lightgbm"
+    if strategy == "positions" and ranker.objective != "lambdarank":
+        return f"LightGBM heeds positions in lambdarank alone, not in {ranker.objective}"
+    if strategy == "unbiased" and not isinstance(ranker, XGBoostConfig):
+        return f"{ranker.kind} has no unbiased LambdaMART: choose ranker xgboost"
+    return ""
+
+
+def settings_for(strategy: Strategy, ranker: RankerSettings) -> RankerSettings:
+    """The ranker's settings, with the library's own option where the strategy is one; InputError where it has none."""
+    if why := refusal(strategy, ranker):
+        got, _, cure = why.partition(": ")
         raise InputError(
-            where="feature table",
-            expected="every pair that was shown",
-            got=f"none of query {first[0]!r}, product {first[1]!r} ({found.null_count():,} such pairs)",
-            cure="build features of the shown pairs",
+            where="train.clicks.strategy",
+            expected=f"a ranker that can learn by {strategy!r}",
+            got=got,
+            cure=cure or "choose another strategy",
         )
-    return found.to_numpy().astype(np.int64)
+    if strategy != "unbiased":
+        return ranker
+    assert isinstance(ranker, XGBoostConfig)  # noqa: S101 - else it was refused
+    return ranker.model_copy(update={"params": {**ranker.params, "lambdarank_unbiased": True}})
 
 
-def as_shown(lists: ShownLists, features: Dataset) -> Dataset:
-    """Each list with a click and with more than one product as a list of its own, rows in the order shown."""
-    useful = lists.rows(lists.clicked.any(axis=1) & (lists.shown.sum(axis=1) > 1))
-    row, place = np.nonzero(useful.shown)
-    rows = pair_features(lists, features)[useful.item[row, place]]
-    frame = pl.DataFrame(
-        {
-            "query_id": useful.request.gather(row),
-            "product_id": pl.Series(place).cast(pl.String).str.zfill(4),
-            "grade": useful.value[row, place],
-            "rows": rows,
-            "place": place.astype(np.int32),
-        }
-    ).sort("query_id", "product_id")
-    lengths = frame["query_id"].rle().struct
-    X = np.ascontiguousarray(features.X[frame["rows"].to_numpy()])
-    return Dataset(
-        frame.select("query_id", "product_id", "grade"),
-        features.schema,
-        X,
-        lengths.field("value").rename("query_id"),
-        lengths.field("len").to_numpy().astype(np.int32),
-        positions=frame["place"].to_numpy(),
-    )
+def pair_rates(
+    strategy: Strategy, lists: ShownLists, features: Dataset, views: Views | None = None
+) -> pl.DataFrame:
+    """query_id, product_id, rate and views of each pair, by one of the strategies that learn from pairs.
 
-
-def as_judged(judgements: pl.DataFrame, features: Dataset) -> Dataset:
-    """The features of judged pairs with `rate` as the grade."""
-    rows = features.frame.select(PAIR).with_row_index("row")
-    frame = judgements.select(*PAIR, grade="rate").join(rows, on=PAIR).sort(PAIR)
-    lengths = frame["query_id"].rle().struct
-    return Dataset(
-        frame.select(*PAIR, "grade"),
-        features.schema,
-        np.ascontiguousarray(features.X[frame["row"].to_numpy()]),
-        lengths.field("value").rename("query_id"),
-        lengths.field("len").to_numpy().astype(np.int32),
-    )
-
-
-def ips_rates(lists: ShownLists, found: Examination) -> pl.DataFrame:
-    """query_id, product_id, rate: mean over its rows of value over the chance to be seen, clipped."""
-    seen = np.where(found.known, found.seen, 1.0).clip(CLIP, 1.0)
-    pairs = lists.pairs.height
-    earned = sums_by(lists.item, pairs, lists.value / seen)
-    shown = sums_by(lists.item, pairs, lists.shown)
-    rate = earned / np.maximum(shown, 1)
-    return lists.pairs.with_columns(rate=rate, shown=shown).filter(pl.col("shown") > 0)
+    views: how they are counted; None: asked of these lists, and CannotTell is raised where they do not say.
+    """
+    if strategy == "ips":
+        return ips_rates(lists, views.examination if views and views.examination else best_examination(lists))
+    counted = Views() if strategy == "rates" else (views or label(lists).counted)
+    judged = judged_by(lists, counted)[0]
+    if strategy == "smoothed":
+        judged = judged.sort(PAIR)
+        earned = judged["earned"].to_numpy()
+        seen = judged["effective_size"].to_numpy()
+        rate = smoothed(earned / seen, seen, as_judged(judged, features))
+        judged = judged.with_columns(rate=rate)
+    return judged.select(*PAIR, "rate", views="effective_size")
 
 
 def train(
     strategy: Strategy,
     lists: ShownLists,
     features: Dataset,
-    config: LightGBMConfig | None = None,
+    config: RankerSettings | None = None,
     views: Views | None = None,
 ) -> Ranker:
-    """A booster that learned from these lists; features: of all pairs shown.
+    """A ranker that learned from these lists; features: of all pairs shown.
 
-    config: of LightGBM; XGBoost's takes over what both have. views: how `labels` and `ips` count them; None: asked of
-    these lists, and CannotTell is raised where they do not say.
+    config: its settings, of which gain and early stopping are not heeded: clicks are gains, and nothing is held out.
+    views: as in `pair_rates`. InputError for a ranker that cannot learn so.
     """
-    config = (config or LightGBMConfig()).model_copy(update={"gain": "linear", "early_stopping_rounds": 0})
-    if strategy in ("naive", "position", "unbiased"):
+    config = _plain(settings_for(strategy, config or LightGBMConfig()))
+    if strategy in BY_LIST:
         data = as_shown(lists, features)
         if strategy == "naive":
             data = Dataset(data.frame, data.schema, data.X, data.query_ids, data.groups)
-    elif strategy == "ips":
-        known = views.examination if views and views.examination else best_examination(lists)
-        data = as_judged(ips_rates(lists, known), features)
     else:
-        counted = Views() if strategy == "rates" else (views or label(lists).counted)
-        data = as_judged(judged_by(lists, counted)[0], features)
-    ranker: Ranker = LightGBMRanker(config)
-    if strategy == "unbiased":
-        shared = config.model_dump(
-            exclude={"kind", "objective", "params", "min_rows_per_leaf", "bagging_freq"}
-        )
-        ranker = XGBoostRanker(XGBoostConfig(**shared, params={"lambdarank_unbiased": True}))
+        data = as_judged(pair_rates(strategy, lists, features, views), features)
+    ranker = make_ranker(config)
     ranker.fit(data)
     return ranker
+
+
+def _plain(config: RankerSettings, **more: Any) -> RankerSettings:
+    wanted = {"gain": "linear", "early_stopping_rounds": 0, **more}
+    return config.model_copy(update={k: v for k, v in wanted.items() if k in type(config).model_fields})
 
 
 def choose_strategy(
     lists: ShownLists,
     features: Dataset,
-    config: LightGBMConfig | None = None,
+    config: RankerSettings | None = None,
     strategies: Sequence[Strategy] = STRATEGIES,
     seed: int = 0,
 ) -> Choice:
@@ -165,20 +147,27 @@ def choose_strategy(
 
     Each half of the queries is scored by rankers that learned from the other half, and judged by its own labels.
     Where the data cannot tell what was seen, nothing can be judged: naive. Where all places were drawn by even lots,
-    click rates are fair however lists are read: rates, unless it is worse for sure.
+    what pairs earn is fair however lists are read, and has the least noise if smoothed: so it is, unless that is worse
+    for sure.
+    Strategies that the ranker cannot learn by are left out.
     """
+    config = config or LightGBMConfig()
+    strategies = [one for one in strategies if not refusal(one, config)]
     try:
         labels = label(lists)
     except CannotTell as found:
         return Choice("naive", f"the data cannot tell being seen from being good: {found}")
     even = evenly_drawn(lists) >= EVEN
     if even:
-        strategies = ("naive", "rates")
+        strategies = ["naive", "smoothed"]
+    if "trees" in type(config).model_fields:
+        config = _plain(config, trees=min(_TREES, config.trees), bags=1)  # type: ignore[attr-defined]
     halves = _halves(lists, seed)
     values = {one: _held_out(one, lists, labels, features, config, halves) for one in strategies}
     tried = [_compared(one, values[one], values["naive"]) for one in strategies]
     if even and tried[-1].gain > -SURE * tried[-1].error:
-        return Choice("rates", "places were drawn by even lots: click rates are fair by design", tried)
+        why = "places were drawn by even lots: what pairs earn is fair by design"
+        return Choice("smoothed", why, tried)
     sure = [one for one in tried if one.gain > SURE * one.error and one.strategy != "naive"]
     if not sure:
         return Choice("naive", "no other strategy is better for sure on held-out queries", tried)
@@ -206,7 +195,7 @@ def _held_out(
     lists: ShownLists,
     labels: Labels,
     features: Dataset,
-    config: LightGBMConfig | None,
+    config: RankerSettings,
     halves: Sequence[pl.Series],
 ) -> FloatArray:
     """nDCG@10 of each query of both halves, NaN where nothing was earned."""

@@ -12,7 +12,7 @@ from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
 from ltr.evaluation.training_noise import Bags, ByBag
 from ltr.rankers import Ranker, RankerConfig, make_ranker
-from ltr.training.anchoring import Transfer, unwrapped
+from ltr.training.anchoring import Transfer
 from ltr.training.fused_ranker import FusedRanker
 
 
@@ -58,7 +58,7 @@ def cross_fit(
         started = time.perf_counter()
         model.fit(train, validation)
         seconds += time.perf_counter() - started
-        model.ranker = unwrapped(model.ranker)
+        model.settle()
         tested, places = rows.take(fold.test), rows.rows_of(fold.test)
         scores[places] = model.score(tested)
         bags.add(places, model.score_bags(tested))
@@ -80,7 +80,7 @@ def fit_on_all(
     model = FusedRanker(_unfitted(ranker, transfer), embeddings)
     train = (thinned or rows).take([*fold.train, *fold.test])
     model.fit(train, rows.take(fold.validation) if fold.validation else None)
-    model.ranker = unwrapped(model.ranker)
+    model.settle()
     return model
 
 

@@ -18,7 +18,8 @@ from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.gains import Gain, gains_of
 from ltr.rankers import Bagged, Ranker
-from ltr.training.anchoring import load_anchored
+from ltr.training.anchoring import choice_of, load_anchored, unwrapped
+from ltr.training.click_strategies import Choice
 
 PROJECTION, ADAPTED = "projection.safetensors", "adapted.safetensors"
 
@@ -35,6 +36,7 @@ class FusedRanker:
     ) -> None:
         self.ranker, self._embeddings = ranker, embeddings
         self._projection, self._adapted = projection, adapted
+        self.choice: Choice | None = None  # how it learned from shown lists, where it did
 
     def fit(self, train: EmbeddedDataset, validation: EmbeddedDataset | None) -> None:
         """Fit projection and maps on training rows, then the ranker; validation only stops it, by its judged rows."""
@@ -51,6 +53,10 @@ class FusedRanker:
             weighing=weighing
         )  # standings are those of whole lists
         self.ranker.fit(seen, self.extend(validation).judged() if validation else None)
+
+    def settle(self) -> None:
+        """After fitting: the ranker itself where it leans on nothing more, and what it chose meanwhile."""
+        self.choice, self.ranker = choice_of(self.ranker), unwrapped(self.ranker)
 
     def score(self, rows: EmbeddedDataset) -> np.ndarray:
         """Scores (n,), aligned with the dataset's rows."""

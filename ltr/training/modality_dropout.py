@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.batch import has_values
 from features.errors import InputError
+from ltr.training.click_settings import ClickTrainingConfig
 from ltr.training.transfer import TransferConfig
 
 Part = Literal["photos", "descriptions"]
@@ -39,12 +40,28 @@ class TrainConfig(TransferConfig):
         "so that the model bears their absence: {photos: 0.3}; none by default, as many models bear it anyway",
     )
 
+    clicks: ClickTrainingConfig = ClickTrainingConfig()
+
+    @property
+    def used(self) -> bool:
+        return super().used or self.clicks.strategy != "none"
+
     @field_validator("modality_dropout")
     @classmethod
     def _each_query_once(cls, shares: dict[Part, float]) -> dict[Part, float]:
         if sum(shares.values()) > 1:
             raise ValueError("shares of the training queries that sum to 1 or less")
         return shares
+
+    @model_validator(mode="after")
+    def _clicks_alone(self) -> Self:
+        beside = [name for name in ("also", "start", "base", "modality_dropout") if getattr(self, name)]
+        beside = [
+            name for name in beside if name != "modality_dropout" or any(self.modality_dropout.values())
+        ]
+        if self.clicks.strategy != "none" and beside:
+            raise ValueError(f"either clicks or {beside[0]}: training from shown lists goes with neither")
+        return self
 
 
 def without(products: pl.DataFrame, part: Part, share: float, seed: int) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.errors import InputError
-from features.feature_schema import ASSUMED, KEYS, FeatureSchema
+from features.feature_schema import ASSUMED, KEYS, WEIGHT, FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import Gain, gains_of
 
@@ -99,14 +99,15 @@ def with_sources(train: Dataset, sources: Sequence[SourceSet], gain: Gain) -> Da
     """
     if not sources:
         return train
-    columns = [*KEYS, "grade", *([ASSUMED] if ASSUMED in train.frame.columns else []), *train.schema.names]
+    own = [name for name in (ASSUMED, WEIGHT) if name in train.frame.columns]
+    columns = [*KEYS, "grade", *own, *train.schema.names]
     frames, weights = [train.frame.select(columns)], dict.fromkeys(train.query_ids, 1.0)
     for number, source in enumerate(sources):
         rows = _as_ours(source, train, gain).with_columns(
             pl.format(f"{number}/{{}}", "query_id").alias("query_id")
         )
-        assumed = pl.lit(None, pl.Float64).alias(ASSUMED)  # none of theirs
-        frames.append(rows.with_columns(assumed).select(columns))
+        none = (pl.lit(None, pl.Float64).alias(name) for name in own)  # of theirs
+        frames.append(rows.with_columns(none).select(columns))
         each = source.weight * len(train.groups) / len(source.data.groups)
         weights |= dict.fromkeys(rows["query_id"].unique(), each)
     joined = Dataset.from_frame(pl.concat(frames), train.schema)
@@ -143,11 +144,11 @@ def _as_ours(source: SourceSet, train: Dataset, gain: Gain) -> pl.DataFrame:
         .alias(name)
         for name in train.schema.names
     ]
-    grades = _grades_worth(source.worth, train.grades, gain)
+    grades = grades_worth(source.worth, train.grades, gain)
     return source.data.frame.select(*KEYS, pl.Series("grade", grades), *columns)
 
 
-def _grades_worth(worth: np.ndarray, grades: np.ndarray, gain: Gain) -> np.ndarray:
+def grades_worth(worth: np.ndarray, grades: np.ndarray, gain: Gain) -> np.ndarray:
     """Grades on the scale of `grades` whose gains lie as far between the worst and the best as `worth` says."""
     ends = np.array([grades.min(), grades.max()])
     low, high = gains_of(ends, gain)

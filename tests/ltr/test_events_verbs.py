@@ -11,6 +11,7 @@ import pytest
 
 from features.build import FeatureBuilder
 from features.errors import InputError
+from features.groups import behaviour
 from features.sources.events import write_ubi
 from ltr import erase_person, ingest_events
 from ltr.config.tree import read_config
@@ -70,6 +71,7 @@ def test_a_log_becomes_features_of_the_time_at_which_each_query_was_asked(
 
 
 def test_serving_knows_what_is_known_now(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+    behaviour._warn_stale.cache_clear()  # it is said once
     ingest_events.main(["--config", str(shop / "shop.yaml"), "--until", END])
     config = read_config(shop / "shop.yaml")
     builder = FeatureBuilder(PRODUCTS, config.features.model_copy(update={"lexical": None}), {})

@@ -304,7 +304,7 @@ def _of_each(value: object, count: int, read: Callable[[object], Any]) -> list[A
     return [read(one) for one in value] if len(value) == count else [None] * count
 
 
-def _one_or_all(values: list[Any]) -> Any:
+def _one_or_all(values: Any) -> Any:
     """What `_of_each` reads; `values`: a value each, or one for all."""
     if not isinstance(values, list):
         return values

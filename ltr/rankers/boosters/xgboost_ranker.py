@@ -134,7 +134,7 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, "xgb.Booster"]):
             labels,
             ref=train,
             group=data.groups,
-            weight=data.weights,  # by query, and scaled by the library to a mean of 1
+            weight=data.query_weights,  # by query, and scaled by the library to a mean of 1
             feature_names=library_names(data.schema),
             feature_types=["c" if feature.kind == "categorical" else "q" for feature in data.schema.features],
             enable_categorical=True,

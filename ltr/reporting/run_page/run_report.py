@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from ltr.reporting.run_page.first_screen import added_sources, verdict_lines
 from ltr.reporting.run_page.query_gains import query_gains, query_lines
 from ltr.reporting.run_page.report import Report, write_report
 from ltr.runs.record import RunRecord, commit_of, new_run, versions, write_json, write_run
+from ltr.training.click_strategies import SURE
 
 
 def save_run(target: Path, record: RunRecord, more: Mapping[str, Any] | None = None) -> None:
@@ -197,11 +199,28 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
         ("features", f"{len(schema.features)} in groups {', '.join(schema.groups)}"),
         ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),
         ("ranker", _settings(config.ranker)),
+        *([("shown lists train", clicks_in_words(record))] if record.kept.choice else []),
         ("trees kept", ", ".join(str(count) for count in fitted.best_iterations)),
         ("fitting", f"{fitted.seconds:.1f} s"),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions().items())),
         ("data fingerprints", ", ".join(f"{k} {v[:12]}" for k, v in collection.fingerprints.items())),
     ]
+
+
+def clicks_in_words(record: RunRecord) -> str:
+    """Which strategy the kept model learned by, why, and which each split chose of its own training queries."""
+    choice = record.kept.choice
+    tried = (
+        "; ".join(
+            f"{one.strategy} {one.gain:+.3f} ± {SURE * one.error:.3f}" for one in choice.tried if one.error
+        )
+        if choice
+        else ""
+    )
+    splits = Counter(model.choice.strategy for model in record.fitted.models if model.choice)
+    by_split = ", ".join(f"{name} in {count}" for name, count in splits.items())
+    beside = f"; against naive on held-out queries: {tried}" if tried else ""
+    return f"{choice}{beside}; by split: {by_split}"
 
 
 def _settings(config: BaseModel) -> str:

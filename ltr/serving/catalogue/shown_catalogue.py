@@ -72,9 +72,12 @@ class _Words:
     def counts(self, rows: np.ndarray) -> list[tuple[str, int]]:
         """How often each value stands in these rows, the most frequent first."""
         codes = self.codes[rows]
-        found = np.bincount(codes[codes >= 0], minlength=len(self.values))
-        order = np.argsort(-found, kind="stable")[:_SHOWN_VALUES]
-        return [(self.values[code], int(found[code])) for code in order if found[code]]
+        found, counts = np.unique(codes[codes >= 0], return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:_SHOWN_VALUES]
+        return [
+            (self.values[code], count)
+            for code, count in zip(found[order], counts[order].tolist(), strict=True)
+        ]
 
 
 class ShownCatalogue:
@@ -82,6 +85,7 @@ class ShownCatalogue:
 
     def __init__(self, products: pl.DataFrame) -> None:
         self.products = products
+        self._cards = _in_json(products.select(name for name in CARD if name in products.columns))
         files = {*file_columns(products.columns), "product_id"}
         kinds = {name: dtype for name, dtype in products.schema.items() if name not in files}
         self._text = [name for name, dtype in kinds.items() if dtype == pl.String]
@@ -122,12 +126,9 @@ class ShownCatalogue:
 
     def cards(self, rows: list[int]) -> list[dict[str, Any]]:
         """What a list shows of these products."""
-        names = [name for name in CARD if name in self.products.columns]
-        columns = [self.products[name].gather(rows).to_list() for name in names]
-        return [
-            {name: _plain(value) for name, value in zip(names, row, strict=True)}
-            for row in zip(*columns, strict=True)
-        ]
+        names = self._cards.columns
+        # Row by row: a frame's gather waits for polars' threads, longer than a page of rows takes.
+        return [dict(zip(names, self._cards.row(row), strict=True)) for row in rows]
 
     def details(self, row: int) -> dict[str, Any]:
         """All that the catalogue says of a product but its files."""
@@ -213,6 +214,12 @@ def _with_levels(counted: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
             level = LEVEL.join(levels[:depth])
             sums[level] = sums.get(level, 0) + count
     return sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _in_json(cards: pl.DataFrame) -> pl.DataFrame:
+    """The same, a number that JSON does not have left out."""
+    numbers = [column for column in cards if column.dtype.is_float()]
+    return cards.with_columns(column.set(~column.is_finite(), None) for column in numbers)
 
 
 def _plain(value: Any) -> Any:

@@ -158,12 +158,11 @@ def _page(
 
 def cards(live: LiveRun, found: Found, shown: Shown, reasons: Any) -> list[dict[str, Any]]:
     """The products of a page with their positions in the whole list."""
-    made = []
-    told = live.catalogue.cards(shown.rows)
-    for place, (row, card) in enumerate(zip(shown.rows, told, strict=True), start=shown.first + 1):
-        whole = {"position": place, **card, "score": found.score_of(row)}
-        made.append(whole | ({"reasons": reasons[row]} if row in reasons else {}))
-    return made
+    listed = zip(shown.rows, live.catalogue.cards(shown.rows), found.scores_of(shown.rows), strict=True)
+    return [
+        {"position": place, **card, "score": score} | ({"reasons": reasons[row]} if row in reasons else {})
+        for place, (row, card, score) in enumerate(listed, start=shown.first + 1)
+    ]
 
 
 async def similar_path(request: Request, server: Server) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,6 +31,7 @@ from ltr.serving.lists.searching import Asked, Exploring, Found
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.log.event_log import EventLog
+from ltr.serving.log.json_lines import as_json
 from ltr.serving.log.judgements import Judgements
 from ltr.serving.settings import ServeSettings
 
@@ -122,6 +122,7 @@ class Server:
         arranged = as_ranked(np.zeros(0)) if found.shown is None else found.shown
         places = range(shown.first, shown.first + len(shown.rows))
         mixed = self._mixed(live, arranged, places)
+        ids = live.builder.catalogue.product_ids
         ranked: dict[str, Any] = {
             "position": [place + 1 for place in places],
             "run": mixed.pop("run", live.label),
@@ -135,7 +136,7 @@ class Server:
                 "shown_at": dt.datetime.now(dt.UTC),
                 **shown.people,
             },
-            live.builder.catalogue.product_ids.gather(shown.rows).to_list(),
+            [ids[row] for row in shown.rows],
             ranked,
             index=live.index,
             list_id=asked.list_id,
@@ -144,7 +145,7 @@ class Server:
             photo=asked.photo is not None or None,
             candidates=asked.count,
             total=len(arranged.rows),
-            scores=[found.score_of(row) for row in shown.rows] if found.scores is not None else None,
+            scores=found.scores_of(shown.rows) if found.scores is not None else None,
             explored=arranged.explored or None,
             degraded=shown.degraded or None,
             path=shown.path,
@@ -208,8 +209,7 @@ class ApiPath:
 def in_json(request: Request, answer: Mapping[str, Any], status: int = 200) -> Response:
     whole = {"request_id": request.scope["request_id"], **answer}
     whole["took_ms"] = took_ms(request)
-    content = json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(content.encode("utf-8", "backslashreplace"), status, media_type="application/json")
+    return Response(as_json(whole), status, media_type="application/json")
 
 
 def took_ms(request: Request) -> float:
@@ -232,11 +232,10 @@ async def read(request: Request, server: Server, model: type[Given]) -> Given:
 
 async def in_time(future: asyncio.Future[Any], seconds: float) -> bool:
     """Whether the work ended in time; else what has begun goes on by itself, and keeps its room until it ends."""
-    try:
-        await asyncio.wait_for(asyncio.shield(future), seconds)
-    except TimeoutError:
-        return False
-    return True
+    done, _ = await asyncio.wait({future}, timeout=seconds)
+    return bool(done) and not isinstance(
+        future.exception(), TimeoutError
+    )  # of work that was not begun any more
 
 
 def too_slow(seconds: float) -> RequestError:

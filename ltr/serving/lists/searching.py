@@ -68,13 +68,14 @@ class Found:
         shown = self.shown  # set last: with it, the scores that it was ordered by are there
         return dataclasses.replace(self, shown=shown, facets=dict(self.facets))
 
-    def score_of(self, row: int) -> float | None:
-        """None for what was not scored: sorted by price, or the other run's candidate."""
-        if self.scores is None or self.candidates is None:
-            return None
-        place = int(np.searchsorted(self.candidates, row))
-        there = place < len(self.candidates) and self.candidates[place] == row
-        return float(self.scores[place]) if there else None
+    def scores_of(self, rows: Sequence[int]) -> list[float | None]:
+        """Beside rows of the list; None for what was not scored: sorted by price, or the other run's candidate."""
+        if self.scores is None or self.candidates is None or not len(self.candidates):
+            return [None] * len(rows)
+        places = np.minimum(np.searchsorted(self.candidates, rows), len(self.candidates) - 1)
+        there = (self.candidates[places] == rows).tolist()
+        scores = self.scores[places].tolist()
+        return [score if known else None for known, score in zip(there, scores, strict=True)]
 
 
 def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> Found:

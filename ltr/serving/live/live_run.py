@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import io
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from features.encoders.comparisons import Side
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.groups.behaviour import BehaviourGroup
+from features.groups.graph import GraphGroup
 from features.groups.likeness import Likeness
 from features.media.files import MediaError, content_hash
 from features.media.photos import decode
@@ -86,8 +88,9 @@ class LiveRun:
     @property
     def counted_until(self) -> datetime | None:
         """The moment up to which its features know what shoppers did; None where they know nothing of it."""
-        group = self.builder.groups.get(BehaviourGroup.kind)
-        return group.counted_until if isinstance(group, BehaviourGroup) else None
+        known = (BehaviourGroup, GraphGroup)
+        moments = (group.counted_until for group in self.builder.groups.values() if isinstance(group, known))
+        return min(moments, default=None)
 
     def refreshed(self) -> LiveRun:
         """The run with the counts of shoppers' events as they are in the store now; itself where none are newer.
@@ -109,11 +112,14 @@ class LiveRun:
         self, text: str | None, photo: bytes | None, query_id: str, history: Sequence[str] = ()
     ) -> QueryBatch:
         """One query, with the vectors that were made before of the same words or photo."""
-        row = {"query_id": [query_id], "text": [text], "image": [photo]}
-        schema = {"query_id": pl.String, "text": pl.String, "image": pl.Binary}
-        met = pl.Series(HISTORY, [list(history) or None], dtype=pl.List(pl.String))
-        frame = pl.DataFrame(row, schema=schema).hstack([met])
-        query = QueryBatch(frame.hstack([pl.Series("at", [datetime.now(UTC)])]))
+        now = pl.Series("at", [time.time_ns() // 1000]).cast(pl.Datetime("us", "UTC"))
+        asked = [
+            pl.Series("query_id", [query_id], dtype=pl.String),
+            pl.Series("text", [text], dtype=pl.String),
+            pl.Series("image", [photo], dtype=pl.Binary),
+            pl.Series(HISTORY, [list(history) or None], dtype=pl.List(pl.String)),
+        ]
+        query = QueryBatch(pl.DataFrame([*asked, now]))
         vectors = self.builder.catalogue.vectors
         for side in dict.fromkeys(one.query for one in vectors.compared):
             item = text if side.modality == "text" else photo if side.modality == "image" else None

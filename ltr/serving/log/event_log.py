@@ -7,7 +7,6 @@ was not synced yet, of which no action was acknowledged. A file that has grown i
 from __future__ import annotations
 
 import fcntl
-import json
 import logging
 import os
 import threading
@@ -23,6 +22,7 @@ from features.errors import InputError
 from features.sources.events.ubi import read_logged
 from features.sources.ledger import Ledger
 from features.store.delta import FeatureStore
+from ltr.serving.log.json_lines import as_json
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class _File:
         self.path = folder / f"ubi_{kind}-{stamp}-{os.getpid()}.ndjson"
         self.handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
         fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self.size = 0
+        self.size = self.synced = 0
         self._cut = False
 
     def write(self, data: bytes) -> None:
@@ -50,6 +50,13 @@ class _File:
             done += os.write(self.handle, whole[done:])
         self._cut = False
         self.size += len(whole)
+
+    def sync(self) -> None:
+        """Have all of it on the disk; OSError where it does not get there."""
+        size = self.size  # what is written meanwhile may be on the disk too, or not
+        if size > self.synced:
+            os.fsync(self.handle)
+            self.synced = size
 
 
 class EventLog:
@@ -73,13 +80,7 @@ class EventLog:
 
     def append(self, kind: str, lines: Sequence[Mapping[str, Any]]) -> Future[None]:
         """Written when this returns, synced when the future is done; OSError where the disk does not take it."""
-        data = b"".join(
-            json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
-                "utf-8", "backslashreplace"
-            )
-            + b"\n"
-            for line in lines
-        )
+        data = b"".join(as_json(line) + b"\n" for line in lines)
         synced: Future[None] = Future()
         with self._lock:
             try:
@@ -127,7 +128,7 @@ class EventLog:
     def _sync(files: Sequence[_File], waiting: Sequence[Future[None]]) -> None:
         try:
             for file in files:
-                os.fsync(file.handle)
+                file.sync()
         except OSError as error:
             log.warning("event log: not synced (%s)", error)
             for synced in waiting:

@@ -14,7 +14,7 @@ import pytest
 
 from features.behaviour import BehaviourConfig, EventStore, update_behaviour
 from features.behaviour.event_store import EVENT_VIEWS
-from features.behaviour.views import COUNTED
+from features.behaviour.views import COUNTED, WRITTEN
 from features.sources.events import EventRules, Events, write_ubi
 from features.sources.ledger import Ledger
 from features.store import FeatureStore
@@ -32,7 +32,7 @@ def settings(root: Path, **changes: int) -> BehaviourConfig:
 def state(root: Path) -> dict[str, pl.DataFrame]:
     """All that the tables hold, whatever the order of writing."""
     store = FeatureStore(root)
-    frames = {view.name: store.read(view) for view in (*EVENT_VIEWS, *COUNTED.values())}
+    frames = {view.name: store.read(view) for view in (*EVENT_VIEWS, *WRITTEN)}
     return {name: frame.sort(pl.all()) for name, frame in frames.items()}
 
 
@@ -85,7 +85,7 @@ def test_events_out_of_order_and_again_give_the_same_state(tmp_path: Path, in_or
     update_behaviour(tmp_path / "log" / "ubi_events.ndjson", PRODUCTS, config, moment=END)
     update_behaviour(tmp_path / "log", PRODUCTS, config, moment=END)
     found, wanted = state(tmp_path / "store"), state(in_order)
-    for name in (view.name for view in COUNTED.values()):
+    for name in (view.name for view in WRITTEN):
         assert found[name].equals(wanted[name])
 
 
@@ -151,7 +151,7 @@ def test_old_events_go_from_every_version_and_their_counts_stay(tmp_path: Path) 
             done = update_behaviour(EVENTS.known_at(moment), PRODUCTS, config, moment=moment)
     assert done.deleted
     kept, found = FeatureStore(short.store), FeatureStore(whole.store)
-    for view in COUNTED.values():
+    for view in WRITTEN:
         assert kept.read(view).sort(pl.all()).equals(found.read(view).sort(pl.all()))
     oldest = START + timedelta(days=30)
     tables = [

@@ -109,7 +109,9 @@ def test_every_group_keeps_the_contract(
     kind: str, catalogue: CatalogueIndex, counts: Path, plugged: None
 ) -> None:
     group = known_groups()[kind]
-    settings = {"shown_words": {"min_products": 5}, "behaviour": {"store": str(counts)}}.get(kind, {})
+    of_kind: dict[str, dict[str, Any]] = {"shown_words": {"min_products": 5}}
+    of_kind |= {name: {"store": str(counts)} for name in ("behaviour", "graph")}
+    settings = of_kind.get(kind, {})
     queries = SHOP.queries.with_columns(at=pl.lit(datetime(2026, 3, 2)))
     met = SHOP.judgements.group_by("query_id").agg(history=pl.col("product_id").head(5))
     queries = queries.join(met[2:], on="query_id", how="left", maintain_order="left")

@@ -1,5 +1,6 @@
 """Standing within a query: parity with a loop, ties, nulls, single candidates, order of rows."""
 
+import itertools
 import math
 
 import numpy as np
@@ -107,3 +108,17 @@ def test_rows_that_do_not_count_move_nobody_and_stand_where_they_would(
         peers = values[(queries == queries[place]) & among & ~np.isnan(values)]
         expected = loop_rank(values[place], list(peers)) if len(peers) else 0.5
         assert found["rank"][place] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@settings(max_examples=40)
+@given(rows=LISTS)
+def test_a_list_alone_stands_as_among_others(kind: type, rows: list[tuple[str, float | None]]) -> None:
+    rows = sorted(rows, key=lambda row: row[0])
+    values = np.array([np.nan if value is None else value for _, value in rows], dtype=kind)
+    starts = list_starts(np.array([ord(query) for query, _ in rows]))
+    for stand in (rank_share, z_score):
+        whole = stand(values, starts)
+        for start, end in itertools.pairwise(starts):
+            alone = stand(values[start:end], np.array([0, end - start]))
+            np.testing.assert_array_equal(alone, whole[start:end])

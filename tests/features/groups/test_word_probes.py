@@ -18,7 +18,7 @@ def examples(draw: st.DrawFn) -> Example:
     """Vectors (u, d), the vector of each example (n,), and its words (n, w); vectors may be shared."""
     rng = np.random.default_rng(draw(st.integers(0, 10_000)))
     n, d, w = draw(st.integers(5, 30)), draw(st.integers(1, 8)), draw(st.integers(1, 5))
-    vectors = rng.normal(size=(n + 2, d)).astype(np.float32)
+    vectors = (rng.normal(size=(n + 2, d)) * 10.0 ** rng.uniform(-2, 2, d)).astype(np.float32)
     rows = rng.integers(0, n + 2, n) if draw(st.booleans()) else np.arange(n)
     return vectors, rows, (rng.random((n, w)) < rng.random(w)).astype(np.float32)
 
@@ -26,6 +26,13 @@ def examples(draw: st.DrawFn) -> Example:
 def fitted(example: Example) -> WordProbes:
     vectors, rows, words = example
     return WordProbes.fit(vectors, rows, sparse.csr_array(words))
+
+
+def standardised(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(n, d) the examples' vectors, every dimension by its own spread."""
+    X = vectors[rows].astype(np.float64)
+    spread = X.std(axis=0)
+    return X / np.where(spread > 1e-6 * spread.max(), spread, np.inf)
 
 
 def entries(example: Example) -> tuple[RowVectors, np.ndarray, np.ndarray]:
@@ -40,10 +47,11 @@ def entries(example: Example) -> tuple[RowVectors, np.ndarray, np.ndarray]:
 def test_estimates_are_those_of_ridge_regression(example: Example) -> None:
     vectors, rows, words = example
     probes = fitted(example)
-    reference = Ridge(alpha=probes.penalty).fit(vectors[rows].astype(np.float64), words)
+    X = standardised(vectors, rows)
+    reference = Ridge(alpha=probes.penalty).fit(X, words)
     at, word, said = entries(example)
     found = probes.chances(at, word, said, np.zeros(len(word))).reshape(words.shape)
-    expected = reference.predict(vectors[rows].astype(np.float64)).reshape(words.shape)
+    expected = reference.predict(X).reshape(words.shape)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     np.testing.assert_allclose(probes.spread, expected.std(axis=0), atol=1e-4)
 
@@ -55,7 +63,7 @@ def test_an_example_has_no_say_in_its_own_estimate(example: Example) -> None:
     probes = fitted(example)
     at, word, said = entries(example)
     found = probes.chances(at, word, said, probes.leverages(vectors)[at.rows]).reshape(words.shape)
-    X = vectors[rows].astype(np.float64)
+    X = standardised(vectors, rows)
     for left_out in range(len(rows)):
         others = np.arange(len(rows)) != left_out
         # Some vectors span too little for the weakest penalties: both ways then lose digits.

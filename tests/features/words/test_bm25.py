@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from features.words import term_counts
 from features.words.bm25 import Bm25, Postings
 from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
 
@@ -165,3 +166,21 @@ def test_leaving_documents_out_changes_no_bit_of_the_answer(
     found, reached = Postings.of(counts, bm25).best(bm25, np.array(terms, dtype=np.int64), n, within)
     assert found.tolist() == expected
     assert reached.tolist() == scores[expected].tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 40), st.integers(0, 9), st.integers(0, 10**6))
+def test_counts_are_looked_up_as_they_stand_in_each_field(
+    fields: int, documents: int, terms: int, asked: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    dense = rng.poisson(rng.choice([0.0, 0.1, 2.0]), size=(fields, documents, terms + 1)).astype(np.float32)
+    dense[:, :, terms] = 0  # the code of unknown terms
+    counts = FieldCounts.of([sparse.csr_array(field) for field in dense])
+    lists = TermLists(rng.integers(0, terms + 1, 2 * asked), np.array([0, asked, 2 * asked]))
+    document, query = rng.integers(0, documents, 8), np.sort(rng.integers(0, 2, 8))
+    at = PairTerms.of(document, query, lists)
+    with pytest.MonkeyPatch.context() as patch:
+        for size in (1, 7, 1 << 15):
+            patch.setattr(term_counts, "_ENTRIES_AT_ONCE", size)
+            np.testing.assert_array_equal(counts.look_up(at), dense[:, at.document, at.term])

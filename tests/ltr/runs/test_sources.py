@@ -85,7 +85,7 @@ def test_what_a_ranker_learns_by_is_told_from_what_it_does_not(trained: Trained,
     def made(**section: Any) -> str:
         keys = {f"train.{name}": value for name, value in section.items() if name != "seed"}
         config = read_config(trained.run / "config.yaml", keys | {"robustness.seed": section.get("seed", 0)})
-        return json.dumps(made_of(config, read_transfer(config, data, prepared.collection.queries)))
+        return json.dumps(made_of(config, read_transfer(config, prepared, data)))
 
     assert made() == made(seed=1) == made(modality_dropout={"photos": 0.0}) == "{}"
     also = {"config": str(other), "queries": 20}

@@ -9,20 +9,18 @@ import pytest
 from features.errors import InputError
 from ltr.clicks import CannotTell, ShownLists
 from ltr.data.dataset import Dataset
+from ltr.rankers import RankerSettings, XGBoostConfig, parse_settings
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig
 from ltr.rankers.lists import mean_ndcg
-from ltr.training.click_strategies import (
-    STRATEGIES,
-    Strategy,
-    as_shown,
-    choose_strategy,
-    evenly_drawn,
-    train,
-)
+from ltr.training.click_rows import as_shown
+from ltr.training.click_settings import STRATEGIES, Strategy
+from ltr.training.click_smoothing import prior_views, smoothed
+from ltr.training.click_strategies import choose_strategy, evenly_drawn, refusal, settings_for, train
 from tests.ltr.clicks.click_worlds import lists_of, simulate
 
 QUERIES, PRODUCTS = 30, 8
 CONFIG = LightGBMConfig(trees=20, learning_rate=0.2, leaves=7, threads=1)
+XGBOOST = XGBoostConfig(trees=20, learning_rate=0.2, leaves=7, threads=1)
 WORTH = np.random.default_rng(0).beta(1, 3, (QUERIES, PRODUCTS))
 
 
@@ -64,7 +62,7 @@ def logged(count: int, how: str) -> ShownLists:
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_each_way_learns_what_is_good(strategy: Strategy) -> None:
     data = features()
-    ranker = train(strategy, logged(3000, "even"), data, CONFIG)
+    ranker = train(strategy, logged(3000, "even"), data, XGBOOST if strategy == "unbiased" else CONFIG)
     random = mean_ndcg(np.zeros(len(data.X)), data.grades, data.groups, 5)
     assert mean_ndcg(ranker.score(data), data.grades, data.groups, 5) > random + 0.1
 
@@ -95,16 +93,54 @@ def test_the_choice_follows_what_the_log_can_tell() -> None:
         train("labels", logged(600, "fixed"), data, CONFIG)
     even = logged(1500, "even")
     assert evenly_drawn(even) == 1
-    assert choose_strategy(even, data, CONFIG).strategy == "rates"
+    assert choose_strategy(even, data, CONFIG).strategy == "smoothed"
     unknown = logged(1500, "unknown")
     assert evenly_drawn(unknown) == 0
-    choice = choose_strategy(unknown, data, CONFIG, ("naive", "labels", "position"))
-    assert {one.strategy for one in choice.tried} == {"naive", "labels", "position"}
+    choice = choose_strategy(unknown, data, CONFIG, ("naive", "labels", "positions"))
+    assert {one.strategy for one in choice.tried} == {"naive", "labels", "positions"}
     surely = {one.strategy for one in choice.tried if one.gain > 2 * one.error} | {"naive"}
     assert choice.strategy in surely
 
 
 def test_a_shown_pair_without_features_is_named() -> None:
     data = features().take(["q0", "q1"])
-    with pytest.raises(InputError, match=r"expected every pair that was shown, got none of query 'q2'"):
+    with pytest.raises(InputError, match=r"expected every pair that was shown, got none of query 'q[^01]'"):
         as_shown(logged(50, "even"), data)
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "xgboost", "logistic", "mlp"])
+def test_what_a_ranker_cannot_do_is_refused_with_one_that_can(kind: str) -> None:
+    config: RankerSettings = parse_settings({"kind": kind})
+    refused = {one for one in STRATEGIES if refusal(one, config)}
+    wanted = {"lightgbm": {"unbiased"}, "xgboost": {"positions"}}.get(kind, {"positions", "unbiased"})
+    assert refused == wanted
+    for strategy in refused:
+        with pytest.raises(InputError, match=rf"train\.clicks\.strategy: .*{strategy}.*choose ranker"):
+            settings_for(strategy, config)
+    drawn = LightGBMConfig(objective="rank_xendcg")
+    assert "lambdarank" in refusal("positions", drawn)
+    assert set(STRATEGIES) - refused >= {
+        one.strategy for one in choose_strategy(logged(300, "unknown"), features(), CONFIG).tried
+    } - {"positions"}
+
+
+@pytest.mark.parametrize("views", [2.0, 20.0, 2000.0])
+def test_rates_are_drawn_to_their_features_the_more_the_fewer_views(views: float) -> None:
+    data, rng = features(), np.random.default_rng(4)
+    truth = np.clip(data.grades, 0, 1)
+    seen = np.full(len(truth), views)
+    rates = rng.binomial(int(views), truth) / views
+    found = smoothed(rates, seen, data)
+    if views < 100:
+        assert np.mean((found - truth) ** 2) < 0.8 * np.mean((rates - truth) ** 2)
+    else:
+        np.testing.assert_allclose(found, rates, atol=0.02)
+
+
+def test_how_much_the_prior_weighs_is_found_again() -> None:
+    rng = np.random.default_rng(5)
+    mean, strength, views = rng.uniform(0.05, 0.4, 20_000), 12.0, rng.integers(5, 60, 20_000)
+    truth = rng.beta(mean * strength, (1 - mean) * strength)
+    rates = rng.binomial(views, truth) / views
+    assert prior_views(rates, views.astype(float), mean) == pytest.approx(strength, rel=0.1)
+    assert prior_views(rng.binomial(views, mean) / views, views.astype(float), mean) > 200

@@ -1,0 +1,147 @@
+"""Word by word, whether a product has what the query asks for: its text says it or a related word, its photo shows it.
+
+Where the words of a whole text are compared at once, a product that has most of what is asked looks like one that has
+it all. Here each word is looked for by itself, in text and photo alike, and the word that is met least counts too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+from scipy import sparse
+
+from features.batch import PairBatch, has_values
+from features.encoders.comparisons import TextField
+from features.encoders.vectors import RowVectors
+from features.feature_schema import Feature
+from features.groups.protocol import Arrays, Group, GroupSettings
+from features.groups.related_words import Relations, VisibleWords, by_meaning, most
+from features.groups.shown_words import common_words, media_of, words_of
+from features.index import CatalogueIndex
+from features.words.packed_strings import PackedStrings
+from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
+
+_MOST_WORDS = 10_000  # that are related to others: the most frequent ones
+
+
+class AskedWordsConfig(GroupSettings):
+    """From which texts of the catalogue its words come."""
+
+    fields: tuple[TextField, ...] = Field(
+        ("title", "description", "category", "brand"),
+        min_length=1,
+        description="those absent from the catalogue are left out",
+    )
+    min_products: int = Field(3, ge=1, description="a word that fewer products say is related to no other")
+
+
+class AskedWordsGroup(Group):
+    """Of the query's words that the catalogue knows; `_least`: of the word that is met least, else their mean.
+
+    asked_said: 1 where the text says the word, less for a related one, 0 for none. asked_shown: what the photo shows of
+    the word, 1 as much as the photos of products that say it, 0 the average; of words that photos show. asked_met: the
+    greater of the two. Missing for a query without such a word; asked_shown also where a photo is missing.
+    """
+
+    kind = "asked_words"
+    settings: ClassVar[type[AskedWordsConfig]] = AskedWordsConfig
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        says: FieldCounts,
+        meaning: Relations,
+        visible: Mapping[str, VisibleWords],
+        *,
+        texts: bool,
+    ) -> None:
+        """says: of each product the words; visible: by modality; texts: whether a text encoder relates the words."""
+        self._vocabulary, self._says, self._meaning = vocabulary, says, meaning
+        self._visible, self._texts = visible, texts
+
+    @classmethod
+    def index(cls, catalogue: CatalogueIndex, settings: AskedWordsConfig) -> Self:
+        fields = [name for name in settings.fields if has_values(catalogue.products, name)]
+        if not fields:
+            none = FieldCounts.of([sparse.csr_array((len(catalogue), 0), dtype=np.float32)])
+            return cls(Vocabulary.of(), none, _unrelated(0), {}, texts=False)
+        present, vocabulary, _, says = common_words(catalogue.tokens, fields, 1)
+        counts = np.bincount(says.indices, minlength=says.shape[1])
+        frequent = np.argsort(-counts, kind="stable")[:_MOST_WORDS]
+        common = np.sort(frequent[counts[frequent] >= settings.min_products])
+        texts = catalogue.vectors.searched.get("text")
+        meaning = _unrelated(len(counts))
+        if texts is not None:
+            found = catalogue.vectors.of_words(texts.query, vocabulary.terms.series().gather(common))
+            rows = np.full(len(counts), -1)
+            rows[common] = found.rows
+            meaning = by_meaning(RowVectors(found.vectors, rows))
+        visible = {}
+        own_order = np.argsort(catalogue.catalogue_rows)
+        for by in media_of(catalogue):
+            photos = catalogue.vectors.of_products(by.product)
+            examples = own_order[(photos.rows >= 0)[own_order] & present[own_order]]
+            visible[by.group] = VisibleWords.fit(photos, examples, says[:, common], common, len(counts))
+        return cls(vocabulary, FieldCounts.of([says]), meaning, visible, texts=texts is not None)
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        names = ["text.asked_said"] if self._texts else []
+        names += [f"{group}.{name}" for group in self._visible for name in ("asked_shown", "asked_met")]
+        return tuple(Feature(name + suffix) for name in names for suffix in ("", "_least"))
+
+    def block(self, batch: PairBatch, out: np.ndarray) -> None:
+        if not self.features:
+            return
+        at = PairTerms.of(batch.product_rows, batch.query_rows, self._asked(batch))
+        said = self._said(at)
+        found = [said] if self._texts else []
+        for visible in self._visible.values():
+            entry, place = visible.related.expand(at.term)
+            values = (
+                visible.shown[at.document[entry], visible.related.words[place]]
+                * visible.related.weights[place]
+            )
+            shown = most(entry, values, len(at.term))
+            found += [shown, np.fmax(said, np.minimum(shown, 1))]
+        for place, values in enumerate(found):
+            known = ~np.isnan(values)
+            out[:, 2 * place] = at.mean(np.where(known, values, 0), known)
+            least = at.least(np.where(known, values, np.inf))
+            out[:, 2 * place + 1] = np.where(np.isinf(least), np.nan, least)
+
+    def _asked(self, batch: PairBatch) -> TermLists:
+        """The query's words that the catalogue knows."""
+        terms = TermLists.of(words_of(batch.queries).wanted["terms"], self._vocabulary)
+        known = terms.codes < self._vocabulary.size - 1
+        return TermLists(terms.codes[known], np.concatenate([[0], np.cumsum(known)])[terms.starts])
+
+    def _said(self, at: PairTerms) -> np.ndarray:
+        """(m,) of each entry, how far the product's text says the word."""
+        entry, place = self._meaning.expand(at.term)
+        related = PairTerms(len(at.term), entry, at.document[entry], self._meaning.words[place])
+        return most(entry, self._meaning.weights[place] * (self._says.look_up(related)[0] > 0), len(at.term))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        found = self._vocabulary.terms.arrays("vocabulary") | self._says.arrays("says")
+        found |= self._meaning.arrays("meaning") | {"texts": np.array(self._texts)}
+        for group, visible in self._visible.items():
+            found |= visible.arrays(f"visible.{group}")
+        return found
+
+    @classmethod
+    def opened(cls, catalogue: CatalogueIndex, settings: AskedWordsConfig, arrays: Arrays) -> Self:  # noqa: ARG003
+        vocabulary = Vocabulary(PackedStrings.from_arrays(arrays, "vocabulary"))
+        visible = {
+            by.group: VisibleWords.from_arrays(arrays, f"visible.{by.group}") for by in media_of(catalogue)
+        }
+        says, meaning = FieldCounts.from_arrays(arrays, "says"), Relations.from_arrays(arrays, "meaning")
+        return cls(vocabulary, says, meaning, visible, texts=bool(arrays["texts"]))
+
+
+def _unrelated(words: int) -> Relations:
+    """So many words, each related to itself alone."""
+    return by_meaning(RowVectors(np.zeros((0, 1), dtype=np.float32), np.full(words, -1)))
