@@ -23,6 +23,8 @@ def clicks(found: dict[str, Any]) -> Iterator[str]:
         yield from learning(found["learning"])
     if found.get("real"):
         yield from real(found["real"])
+    if found.get("open_bandit"):
+        yield from open_bandit(found["open_bandit"])
 
 
 def examination(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -69,6 +71,25 @@ def real(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"\nLog-likelihood a row on later days: {best}. Only lists with a click-out are in the log, one each, so "
         "a model that knows the click above knows that none follows: here it says little of how lists are read.\n"
+    )
+
+
+def open_bandit(found: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"Open Bandit ({found['rows']:,} recommendations at three places, all drawn evenly, "
+        f"{sum(found['clicks'])} clicks; {found['rows_at_several_places']:.0%} of rows are of products seen at several "
+        "places):\n"
+    )
+    yield "| place | 1 | 2 | 3 |"
+    yield "|---|---:|---:|---:|"
+    yield f"| clicks | {' | '.join(map(str, found['clicks']))} |"
+    cells = [f"{seen:.2f} ± {error:.2f}" for seen, error in zip(found["seen"], found["error"], strict=True)]
+    yield f"| seen, logged lots | {' | '.join(cells)} |"
+    answer = f"refused: {'; '.join(found['problems'])}" if found["problems"] else "the log can tell"
+    best = ", ".join(f"{name} {values[0]:.5f}" for name, values in found["models"].items())
+    yield (
+        f"\nThe check that comes first: {answer}. Log-likelihood a row on later days: {best}: with so few clicks no "
+        "model beats the click rate by place. Training by `automatic` is naive here.\n"
     )
 
 

@@ -31,7 +31,7 @@ from ltr.recommendation import (
 
 PEERS = ("vsknn", "ar", "gru4rec", "sr")
 DAY = 86_400.0
-HELD_DAYS, MONTHS = 28, 6  # of H&M
+HELD_DAYS, MONTHS = 28, 4  # of H&M
 
 
 def main() -> None:
@@ -39,11 +39,13 @@ def main() -> None:
         write("recommendation", "python -m benchmarks.recommendation", {"yoochoose": yoochoose(), "hm": hm()})
 
 
-def fitted(histories: Histories, learn_days: float) -> tuple[list[Recommender], RankedRecommender]:
-    """The rules and the ranker over them, all fitted on the whole of the training days."""
+def fitted(
+    histories: Histories, learn_days: float, most: int = 6000
+) -> tuple[list[Recommender], RankedRecommender]:
+    """The rules and the ranker over them, all fitted on the whole of the training days; most: steps to learn from."""
     rules = all_rules()
     ranked = RankedRecommender(rules)
-    ranked.fit(histories, learn_days)
+    ranked.fit(histories, learn_days, most)
     return rules, ranked
 
 
@@ -196,7 +198,7 @@ def hm() -> dict[str, Any]:
     customers: list[str] = []
     learned_from = []
     for month in months(MONTHS):
-        rules, ranked = fitted(month.before, learn_days=365)
+        rules, ranked = fitted(month.before, learn_days=365, most=1000)
         learned_from.append(ranked.learned_from)
         popular = popular_in(month, half_life)
         nothing = np.zeros(0, dtype=np.int64)

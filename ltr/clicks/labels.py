@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.stats import kendalltau, spearmanr
 
 from features.errors import InputError
 from ltr.clicks.examination import Examination, Overlap, harvest, overlap
@@ -165,6 +164,8 @@ def _grade(rate: pl.Series, top_grade: float) -> pl.Series:
 
 def agreement(judgements: pl.DataFrame, human: pl.DataFrame, seed: int = 0) -> Agreement | None:
     """None where fewer than two pairs are judged both ways. The interval: 95 %, by queries drawn anew."""
+    from scipy.stats import kendalltau, spearmanr  # noqa: PLC0415 - a second, and few commands ask
+
     both = _both(judgements, human)
     if both.height < 2 or both["grade"].n_unique() < 2 or both["human"].n_unique() < 2:
         return None

@@ -43,7 +43,9 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
         log.info("opening %s …", run)
         live = LiveRun(run)
         others = [LiveRun(path) for path in settings.others]
-        runs = LiveRuns(live, others, settings.golden)
+        runs = LiveRuns(
+            live, others, settings.golden, seconds=settings.check_seconds, memory=settings.check_bytes
+        )
         for one in (live, *others):
             one.warm_up()
         event_log = None if settings.no_log else _open_log(run, settings)

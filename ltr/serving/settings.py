@@ -55,6 +55,14 @@ class ServeSettings(BaseModel):
     golden: Path | None = Field(
         None, description="a table of query, product_id, top: a new run must show each product so high"
     )
+    check_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="that trying a new run, or a changed catalogue, may take in a process of its own",
+    )
+    check_gib: float | None = Field(
+        None, gt=0, description="memory that it may take; none: half of the machine's"
+    )
     explore_swaps: float = Field(
         0.0, ge=0, le=0.5, description="chance that two neighbours of a chosen pairing change places"
     )
@@ -72,6 +80,10 @@ class ServeSettings(BaseModel):
     )
     share: float = Field(0.5, gt=0, lt=1, description="ab: of the shoppers, who gets the other run")
     salt: str = Field("experiment", min_length=1, description="ab: another salt is another split")
+
+    @property
+    def check_bytes(self) -> int | None:
+        return None if self.check_gib is None else int(self.check_gib * 2**30)
 
     @model_validator(mode="after")
     def _fit_together(self) -> ServeSettings:

@@ -177,10 +177,15 @@ def choose_strategy(
 
 
 def evenly_drawn(lists: ShownLists) -> float:
-    """Share of rows in lists whose logged propensities are all alike and below 1: any order was as likely."""
+    """Share of rows in lists whose logged propensities are all alike and as low as even lots make them.
+
+    Any order of n products is as likely where each stands at each place with a chance of 1 / n or less; a list in its
+    ranker's own order, of which some were shuffled, has propensities that are alike, too, but high.
+    """
     low = np.where(lists.shown, lists.propensity, np.inf).min(axis=1)
     high = np.where(lists.shown, lists.propensity, -np.inf).max(axis=1)
-    even = (high - low < 1e-9) & (high < 1)  # NaN, where not known, is neither
+    by_lot = 1 / np.maximum(lists.shown.sum(axis=1), 2)
+    even = (high - low < 1e-9) & (high <= by_lot + 1e-9)  # NaN, where not known, is neither
     return float(lists.shown[even].sum() / max(lists.shown.sum(), 1))
 
 

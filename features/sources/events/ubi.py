@@ -29,7 +29,7 @@ from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 
 QUERIES_FILE, EVENTS_FILE = "ubi_queries.ndjson", "ubi_events.ndjson"
 APPLICATION = "shop-ltr"
-_FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
+LOG_FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
 _BULK = {"index", "create", "update"}
 _OF_RANK = ("run", "arm", "propensity")
 _RANKED = ("position", *_OF_RANK)
@@ -143,7 +143,7 @@ def ubi_files(place: Path) -> list[Path]:
     """The files of UBI lines in a folder and below, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
-    found = sorted({path for pattern in _FILES for path in place.rglob(pattern)})
+    found = sorted({path for pattern in LOG_FILES for path in place.rglob(pattern)})
     if not found:
         cure = "name the folder of ubi_queries.ndjson and ubi_events.ndjson"
         raise InputError(where=place, expected=f"files such as {EVENTS_FILE}", got="none", cure=cure)

@@ -102,6 +102,20 @@ def test_the_choice_follows_what_the_log_can_tell() -> None:
     assert choice.strategy in surely
 
 
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.4, 1.0])
+@pytest.mark.parametrize("shown", [1, 2, 5])
+def test_lots_are_even_where_every_place_is_as_likely_and_no_likelier(share: float, shown: int) -> None:
+    """A list in its ranker's own order, though some are shuffled, has propensities that are alike as well."""
+    products, count = 8, 40
+    chance = share / products + (1 - share)
+    lists = lists_of(
+        np.tile(np.arange(shown), (count, 1)),
+        np.zeros((count, shown)),
+        propensity=np.full((count, shown), chance),
+    )
+    assert evenly_drawn(lists) == (1.0 if share == 1 else 0.0)
+
+
 def test_a_shown_pair_without_features_is_named() -> None:
     data = features().take(["q0", "q1"])
     with pytest.raises(InputError, match=r"expected every pair that was shown, got none of query 'q[^01]'"):

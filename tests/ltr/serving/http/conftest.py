@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.log.event_log import EventLog
 from ltr.serving.settings import ServeSettings
 from tests.ltr.conftest import Trained
+from tests.ltr.serving.http import behaving
 
 TOKEN = "a token of the tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -65,3 +67,19 @@ def clients(live: LiveRun) -> Iterator[Clients]:
             return stack.enter_context(TestClient(app, base_url="http://localhost"))
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def behaving_first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return behaving.make(tmp_path_factory.mktemp("behaving"))
+
+
+@pytest.fixture
+def shop(behaving_first: Path) -> Iterator[Path]:
+    """A run that goes by counts of events, and the counts of half the log; as it was, for the next test."""
+    kept = behaving_first.with_name(f"{behaving_first.name}-kept")
+    if not kept.exists():
+        shutil.copytree(behaving_first, kept)
+    yield behaving_first
+    shutil.rmtree(behaving_first)
+    shutil.copytree(kept, behaving_first)
