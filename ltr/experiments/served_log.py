@@ -2,7 +2,7 @@
 
 Acts (click, cart, purchase: how often; value: paid) are of the list in which the product was shown; person is the
 pseudonym of the shopper, or of the visit where no shopper is known, or else the list's own id; asked_with says words,
-photo or both.
+photo or both; text is null where fewer than LEAST_PEOPLE asked it, but for explored_of_log, which is of no report.
 
 searches_of_log    A row a search, for an A/B test or a plan
 mixed_of_log       A row a product of an interleaved list, at the places that were mixed
@@ -24,9 +24,11 @@ from features.errors import InputError
 from features.sources.events.ubi import APPLICATION, read_ubi, ubi_files
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.privacy import Key
+from features.sources.private_counts import texts_of_few
 
 log = logging.getLogger(__name__)
 
+LEAST_PEOPLE = 5
 ACTS = ("click", "cart", "purchase")
 TEAMS = ("first", "second", "third", "fourth", "fifth")
 MIXED = "interleave"
@@ -73,6 +75,7 @@ def searches_of_log(folder: Path, key: Key | None = None, *, of_arms: bool = Tru
         & (pl.sum_horizontal(ACTS) == 0)
     )
     made = made.with_columns(pl.col("reformulated").fill_null(value=False).cast(pl.Int64))
+    made = _without_rare_words(made)
     columns = ("list", "arm", "person", "session", "text", "asked_with", "shown_at", "impressions", *ACTS)
     return made.select(*columns, "value", "zero_results", "reformulated", "latency_ms").sort(
         "shown_at", "list"
@@ -107,7 +110,7 @@ def mixed_of_log(folder: Path, key: Key | None = None) -> tuple[pl.DataFrame, tu
     ranks = {f"rank_{TEAMS[run]}": pl.col("ranks").list.get(run) for run in range(len(rankers))}
     within = {name: pl.when(rank <= pl.col("explored")).then(rank) for name, rank in ranks.items()}
     named = pl.col("team").replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
-    made = _acts(folder, kept.with_columns(team=named, **within), key)
+    made = _without_rare_words(_acts(folder, kept.with_columns(team=named, **within), key))
     return made.drop("ranks").sort("shown_at", "list", "position"), names, method
 
 
@@ -237,6 +240,11 @@ def _acts(folder: Path, rows: pl.DataFrame, key: Key | None) -> pl.DataFrame:
     )
     made = rows.join(counted, on=_PAIR, how="left")
     return made.with_columns(pl.col(*ACTS, "value").fill_null(0)).drop("shopper", "at", "photo", "path")
+
+
+def _without_rare_words(rows: pl.DataFrame) -> pl.DataFrame:
+    rare = texts_of_few(rows, "text", "person", LEAST_PEOPLE)
+    return rows.with_columns(text=pl.when(~pl.col("text").is_in(rare.implode())).then("text"))
 
 
 def _sums() -> pl.Expr:

@@ -35,10 +35,12 @@ class EventRules(BaseModel):
     bot_least_lists: int = Field(
         default=20,
         ge=2,
-        description="lists within an hour (or twice as many clicks), from which a log's people compare",
+        description="lists within an hour, from which pace is looked at",
     )
     bot_times: float = Field(
-        default=10, ge=1, description="who is so many times as busy as the median person is no person"
+        default=10,
+        ge=1,
+        description="who is so many times as busy as the median person is no person from half those limits on",
     )
     bot_pace: float = Field(
         default=3, ge=1, description="nor who is so many times as busy and goes on so many times as fast"

@@ -143,6 +143,7 @@ class Server:
             sort=None if asked.sort == "relevance" else asked.sort,
             filters={name: _as_json(one) for name, one in asked.filters.items()} or None,
             photo=asked.photo is not None or None,
+            history=bool(asked.history) or None,
             candidates=asked.count,
             total=len(arranged.rows),
             scores=found.scores_of(shown.rows) if found.scores is not None else None,

@@ -124,6 +124,7 @@ def _why_not(live: LiveRun, line: Mapping[str, Any], more: Mapping[str, Any]) ->
         "over the catalogue as it was before": more.get("index") != live.index,
         "with other counts of events than the store has now": more.get("counted_until") != counted,
         "with a photo, which is not logged": bool(more.get("photo")) or line["user_query"] is None,
+        "with a history, which is not logged": bool(more.get("history")),
         "degraded": bool(more.get("degraded")),
         "sorted by price or date, not scored": not more.get("scores"),
     }

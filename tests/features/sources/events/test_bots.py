@@ -81,12 +81,12 @@ def test_where_there_are_no_bots_people_stay(people: int) -> None:
 
 
 def test_busy_people_are_the_measure_where_all_are_busy() -> None:
-    """Forty lists an hour are a bot's among people of two, and nobody's among people of thirty."""
+    """Seventy lists an hour are a bot's among people of two, and nobody's among people of thirty."""
     rng = np.random.default_rng(0)
 
     def log(lists: int) -> set[str]:
         parts = [visits(rng, f"u{who}", lists, 60.0, 0.1, 4, who * DAY) for who in range(12)]
-        parts.append(visits(rng, "busy", 40, 60.0, 0.1, 4, 0.0))
+        parts.append(visits(rng, "busy", 70, 30.0, 0.1, 4, 0.0))
         rows = [row for part in parts for row in part[0]]
         names = ["request_id", "query_id", "shopper", "shown_at", "product_id", "position"]
         shown = pl.DataFrame(rows, schema=names, orient="row")

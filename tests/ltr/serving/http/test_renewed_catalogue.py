@@ -13,66 +13,14 @@ import polars as pl
 import pytest
 
 from features.batch import PairBatch
-from ltr import train
 from ltr.serving.lists import Asked as AskedFor
 from ltr.serving.lists import Exploring, Found, search
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.ranking import candidates_of
-from tests.ltr.serving.http.conftest import BEARER, Clients
+from tests.ltr.serving.http.conftest import ASKED, BEARER, Clients, some
 from tests.ltr.serving.http.test_limits import check_problem
 from tests.ltr.serving.http.test_runs import here
-
-COLOURS, THINGS = ("red", "blue", "grey", "green"), ("shoe", "hat", "bag", "lamp", "scarf")
-ASKED = ["red shoe", "green lamp for home", "scarf", "blue"]
-CONFIG = """
-name: renewed
-data:
-  kind: catalogue
-  products: {path: products.csv}
-  queries: {path: queries.csv}
-  judgements: {path: judgements.csv}
-encoders: {text: {kind: tfidf, dimensions: 8}}
-ranker: {kind: xgboost, trees: 5, bags: 1, threads: 1, early_stopping_rounds: 0}
-split: {kind: folds, folds: 2, validation_share: 0}
-ladder: []
-evaluation: {bootstrap: {resamples: 100}}
-store: {root: ROOT/store}
-cache: {folder: ROOT/cache}
-runs: ROOT/runs
-"""
-
-
-def some(rng: np.random.Generator, ids: list[str]) -> pl.DataFrame:
-    """Products of these ids as a shop may write them."""
-    words = [
-        f"{rng.choice(COLOURS)} {rng.choice(THINGS)} {rng.choice(COLOURS)} {n % 7}" for n in range(len(ids))
-    ]
-    return pl.DataFrame(
-        {
-            "product_id": ids,
-            "title": words,
-            "brand": [f"brand {rng.integers(4)}" for _ in ids],
-            "category": [f"goods > {word.split()[1]}" for word in words],
-            "price": rng.integers(5, 90, len(ids)).astype(float),
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("renewed")
-    rng = np.random.default_rng(0)
-    products = some(rng, [f"p{n:03d}" for n in range(80)])
-    products.write_csv(folder / "products.csv")
-    queries = pl.DataFrame({"query_id": ["q1", "q2", "q3", "q4"], "text": ASKED})
-    queries.write_csv(folder / "queries.csv")
-    pairs = queries.select("query_id").join(products.select("product_id", "title"), how="cross")
-    grades = pairs.select("query_id", "product_id", grade=pl.col("title").str.len_chars() % 4)
-    grades.write_csv(folder / "judgements.csv")
-    (folder / "shop.yaml").write_text(CONFIG.replace("ROOT", str(folder)))
-    train.main(["--config", str(folder / "shop.yaml")])
-    return folder
 
 
 def change(folder: Path, seed: int) -> dict[str, int]:
@@ -138,15 +86,15 @@ def searching(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_searches_see_one_catalogue_or_the_other(
-    clients: Clients, shop: Path, searching: Any, tmp_path: Path
+    clients: Clients, changing: Path, searching: Any, tmp_path: Path
 ) -> None:
-    runs = LiveRuns(LiveRun(shop / "runs" / "renewed-xgboost"), examine=here)
+    runs = LiveRuns(LiveRun(changing / "runs" / "renewed-xgboost"), examine=here)
     client = clients(runs, no_log=True, queue=100)
     begin, end = searching
     known = [lists_of(runs.now)]
     answers = begin(client)
     for seed in range(1, 4):
-        counts = change(shop, seed)
+        counts = change(changing, seed)
         index = client.get("/ready").json()["index"]
         answer = client.post("/catalogue", json={"by": "a job"}, headers=BEARER).json()
         assert {name: answer[name] for name in counts} == counts
@@ -159,7 +107,7 @@ def test_searches_see_one_catalogue_or_the_other(
     for words, answer in answers:
         cards = answer.json()["products"]
         assert [(card["product_id"], card["score"]) for card in cards] in [lists[words] for lists in known]
-    assert_same(runs.now, anew(shop, tmp_path / "cache"))
+    assert_same(runs.now, anew(changing, tmp_path / "cache"))
     gone = client.get("/product/p999")
     check_problem(gone, 404)
 
@@ -191,25 +139,25 @@ def assert_same(live: LiveRun, other: LiveRun) -> None:
     assert live.catalogue.facet("brand", every) == other.catalogue.facet("brand", every)
 
 
-def test_what_cannot_be_read_leaves_the_old_catalogue(clients: Clients, shop: Path) -> None:
-    runs = LiveRuns(LiveRun(shop / "runs" / "renewed-xgboost"), examine=here)
+def test_what_cannot_be_read_leaves_the_old_catalogue(clients: Clients, changing: Path) -> None:
+    runs = LiveRuns(LiveRun(changing / "runs" / "renewed-xgboost"), examine=here)
     client = clients(runs, no_log=True)
-    old, whole = lists_of(runs.now), (shop / "products.csv").read_bytes()
+    old, whole = lists_of(runs.now), (changing / "products.csv").read_bytes()
     for broken in (b"", b"product_id\n", b"a,b\n1,2\n"):
-        (shop / "products.csv").write_bytes(broken)
+        (changing / "products.csv").write_bytes(broken)
         check_problem(client.post("/catalogue", json={}, headers=BEARER), 409)
         assert lists_of(runs.now) == old
-    (shop / "products.csv").write_bytes(whole)
+    (changing / "products.csv").write_bytes(whole)
     answer = client.post("/catalogue", json={}, headers=BEARER).json()
     assert (answer["new"], answer["changed"], answer["gone"]) == (0, 0, 0)
 
 
-def test_the_run_before_comes_back_over_the_new_catalogue(clients: Clients, shop: Path) -> None:
-    folder = shop / "runs" / "renewed-xgboost"
+def test_the_run_before_comes_back_over_the_new_catalogue(clients: Clients, changing: Path) -> None:
+    folder = changing / "runs" / "renewed-xgboost"
     runs = LiveRuns(LiveRun(folder), examine=here)
     client = clients(runs, no_log=True)
     client.post("/runs", json={"run": folder.name, "force": True}, headers=BEARER)
-    assert any(change(shop, 9).values())
+    assert any(change(changing, 9).values())
     answer = client.post("/catalogue", json={}, headers=BEARER).json()
     client.post("/runs/rollback", json={}, headers=BEARER)
     assert client.get("/ready").json()["index"] == answer["index"]

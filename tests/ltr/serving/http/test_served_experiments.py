@@ -205,6 +205,7 @@ def test_pages_that_were_not_shown_are_cut(world: World, tmp_path: Path) -> None
         first["list_id"]: [1, 2, 3, 4],
         other["list_id"]: [1],
     }
+    assert frame["text"].null_count() == frame.height  # what hardly anybody asked is not told
 
 
 def test_arms_of_the_log_are_judged(
@@ -237,6 +238,7 @@ def test_arms_of_the_log_are_judged(
     assert frame.filter(pl.col("zero_results") == 1)["impressions"].to_list() == [0] * (people - len(treated))
     asked_again = frame.filter(text="red dress")["person"]
     assert set(frame.filter(reformulated=1)["person"]) == set(asked_again)
+    assert set(frame["text"]) == {"blue shoes", "red dress"}
     assert (frame["latency_ms"] > 0).all()
     status, record = command("ab", "--data", log, "--control", "control")
     assert status == 0, record["seen"]["verdict"]
