@@ -128,7 +128,7 @@ def behaviour_training(found: dict[str, Any]) -> Iterator[str]:
         "\nCold start: AUC of a product that the shopper likes (grade 2 and more) against the others of its list, "
         "by how often it had been shown to anybody before that day:\n"
     )
-    yield f"| shown before | products | {' | '.join(names)} |\n|---|---:|{'---:|' * len(names)}"
+    yield f"| shown before | liked | {' | '.join(names)} |\n|---|---:|{'---:|' * len(names)}"
     for bucket, first in found["by_views"][names[0]].items():
         if first is None:
             continue

@@ -34,7 +34,6 @@ GROUPS: dict[str, dict[str, Any]] = {
     "content": {},
     "and behaviour": {"behaviour": {}},
     "and history": {"history": {}},
-    "and behaviour, history": {"behaviour": {}, "history": {}},
     "and behaviour, history, graph": {"behaviour": {}, "history": {}, "graph": {}},
 }
 BUCKETS = {"0": (0, 0), "1–9": (1, 9), "10–99": (10, 99), "100 or more": (100, 10**9)}
@@ -52,17 +51,22 @@ def measured(folder: Path) -> dict[str, Any]:
     ingest_events.main(
         ["--config", str(config), "--log", str(folder / "log"), "--until", f"{end:%Y-%m-%dT%H:%M:%S}"]
     )
-    scores = {}
     for name, groups in GROUPS.items():
-        run = folder / f"run {name}"
-        train.main(["--config", str(write_config(folder, name, groups)), "--run", str(run)])
-        table = pl.read_parquet(run / "scores.parquet").sort("query_id", "product_id")
+        train.main(
+            ["--config", str(write_config(folder, name, groups)), "--run", str(folder / f"run {name}")]
+        )
+    return figures(folder, requests, events)
+
+
+def figures(folder: Path, requests: pl.DataFrame, events: Events) -> dict[str, Any]:
+    """Of the runs in the folder, on the later requests."""
+    scores = {}
+    for name in GROUPS:
+        table = pl.read_parquet(folder / f"run {name}" / "scores.parquet").sort("query_id", "product_id")
         scored = table.select("query_id", "product_id", "grade", score="score: lightgbm")
         scores[name] = scored.filter(pl.col("score").is_not_nan())
-    first = next(iter(scores.values()))
-    lists = first.join(
-        requests.rename({"request_id": "query_id"}), on="query_id", how="left", maintain_order="left"
-    )
+    named = requests.rename({"request_id": "query_id"})
+    lists = scores["content"].join(named, on="query_id", how="left", maintain_order="left")
     seen = seen_before(lists, events)
     return {
         "sessions": SESSIONS,

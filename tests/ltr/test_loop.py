@@ -22,7 +22,7 @@ from ltr.clicks import examination
 from ltr.config.options import add_options, from_options
 from ltr.demo.shoppers import Client
 from ltr.experiments.decision import newest_decision
-from ltr.experiments.served_log import lists_of_log
+from ltr.experiments.served_log import mixed_of_log
 from ltr.pipeline.loop import LoopSettings, at_server
 from ltr.pipeline.loop.server_process import served
 from ltr.serving.http import make_app
@@ -96,9 +96,9 @@ def in_process(run: Path, *words: str) -> Iterator[HttpClient]:
     made = argparse.ArgumentParser()
     add_options(made, ServeSettings)
     settings = from_options(ServeSettings, made.parse_args(words))
-    second = None if settings.second is None else LiveRun(settings.second)
+    others = [LiveRun(other) for other in settings.others]
     event_log = None if settings.log is None else EventLog(settings.log, 1 << 20, 0.001)
-    app = make_app(LiveRuns(LiveRun(run), second), settings, TOKEN, event_log, KEY)
+    app = make_app(LiveRuns(LiveRun(run), others), settings, TOKEN, event_log, KEY)
     with TestClient(app, base_url="http://localhost") as http:
         yield HttpClient(http)
 
@@ -122,7 +122,7 @@ def test_shoppers_at_a_server_play_the_same_loop(tmp_path: Path, monkeypatch: py
     logged = figures["steps"][1]["rows"][0]
     assert logged[1] == lists["log"]  # as many lists as were asked for, none lost
     assert sum(figures["A/B test"]["figures"]["units"].values()) > 5
-    assert set(lists_of_log(logs / "interleave", KEY)["team"]) == {"first", "second"}
+    assert set(mixed_of_log(logs / "interleave", KEY)[0]["team"]) == {"demo-loop-old", "demo-loop-new"}
     (load,) = (step for step in figures["steps"] if step["title"] == "The server under its shoppers")
     assert [row[0] for row in load["rows"]] == ["log", "interleave", "ab"]
     assert all(row[-1] == 0 for row in load["rows"]), "no list in retrieval's order"

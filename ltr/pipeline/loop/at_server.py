@@ -14,7 +14,7 @@ from features.sources.ledger import Ledger
 from ltr.demo.shoppers import Client, Visit, shop_at
 from ltr.experiments import Outcome
 from ltr.experiments.outcome import Table
-from ltr.experiments.served_log import TEAMS, lists_of_log
+from ltr.experiments.served_log import TEAMS, mixed_of_log, searches_of_log
 from ltr.pipeline.loop.judging import judge_arms, judge_interleaved
 from ltr.pipeline.loop.server_process import served
 from ltr.pipeline.loop.world import Trained, World
@@ -40,17 +40,24 @@ class AtServer:
 
     def interleave(self, old: Trained, new: Trained, sessions: int) -> Outcome:
         """Lists that the server mixes of both."""
-        words = "--second", str(new.run), "--experiment", "interleave"
-        rows = self._experiment("interleave", old, sessions, 3, *words)
-        named = dict(zip(TEAMS, ("old", "new"), strict=True))
-        rows = rows.rename({f"rank_{theirs}": f"rank_{ours}" for theirs, ours in named.items()})
-        return judge_interleaved(rows.with_columns(pl.col("team").replace_strict(named)))
+        words = "--others", str(new.run), "--experiment", "interleave"
+        people = self._people("interleave", old, sessions, 3, *words)
+        rows, names, _ = mixed_of_log(self.folder / "interleave")
+        ours = ("old", "new")
+        rows = rows.join(people, on="request_id", how="semi").rename(
+            {f"rank_{team}": f"rank_{own}" for team, own in zip(TEAMS, ours, strict=False)}
+        )
+        team = pl.col("team").replace_strict(dict(zip(names, ours, strict=True)))
+        return judge_interleaved(rows.with_columns(team, pl.col("click").clip(0, 1).cast(pl.Float64)))
 
     def ab_test(self, old: Trained, new: Trained, sessions: int) -> Outcome:
         """Shoppers that the server splits between both."""
-        rows = self._experiment("ab", old, sessions, 4, "--second", str(new.run), "--experiment", "ab")
-        named = {"control": "old", "treatment": "new"}
-        return judge_arms(rows.with_columns(pl.col("arm").replace_strict(named)))
+        people = self._people("ab", old, sessions, 4, "--others", str(new.run), "--experiment", "ab")
+        rows = searches_of_log(self.folder / "ab").join(
+            people, left_on="list", right_on="request_id", how="semi"
+        )
+        arm = pl.col("arm").replace_strict({"control": "old", "treatment": "new"})
+        return judge_arms(rows.with_columns(arm, pl.col("click").cast(pl.Float64)))
 
     def tables(self) -> list[Table]:
         """How the server bore them."""
@@ -58,12 +65,10 @@ class AtServer:
         words = f"Searches and events of {self.world.settings.clients} clients at once, over HTTP on this machine."
         return [Table("The server under its shoppers", columns, self._load, words)]
 
-    def _experiment(self, name: str, old: Trained, sessions: int, seed: int, *words: str) -> pl.DataFrame:
-        """The rows of people, bots left out, with `click` 0 or 1."""
+    def _people(self, name: str, old: Trained, sessions: int, seed: int, *words: str) -> pl.DataFrame:
+        """What the log of an experiment showed to people, bots left out."""
         visit, events = self._shop(name, old.run, sessions, seed, *words)
-        people = clean_events(on_their_clock(events, visit), EventRules(), Ledger()).shown
-        rows = lists_of_log(self.folder / name).join(people, on="request_id", how="semi")
-        return rows.with_columns(pl.col("click").clip(0, 1).cast(pl.Float64))
+        return clean_events(on_their_clock(events, visit), EventRules(), Ledger()).shown
 
     def _shop(self, name: str, run: Path, sessions: int, seed: int, *words: str) -> tuple[Visit, Events]:
         """At a server with a new log: what people did, and what the log has of it."""

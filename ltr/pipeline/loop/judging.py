@@ -27,7 +27,8 @@ def judge_interleaved(rows: pl.DataFrame) -> Outcome:
 
 
 def judge_arms(rows: pl.DataFrame) -> Outcome:
-    """rows: list, arm (old or new), person, click; a row a product. Clicks a list decide."""
+    """rows: list, arm (old or new), person, click (how many); a row a list, or a product. Clicks a list
+    decide."""
     by_list = rows.group_by("list", maintain_order=True)
     lists = by_list.agg(pl.col("arm", "person").first(), clicks=pl.col("click").sum(), lists=pl.lit(1.0))
     asked = AbSettings(

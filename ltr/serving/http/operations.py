@@ -91,11 +91,10 @@ async def metrics_path(request: Request, server: Server) -> Response:  # noqa: A
 
 async def runs_path(request: Request, server: Server) -> Response:
     now, before = server.runs.now, server.runs.before
-    second = server.runs.second
     answer = {
         "now": now.about(),
         "before": None if before is None else before.about(),
-        "second": None if second is None else second.about(),
+        "others": [other.about() for other in server.runs.others],
         "runs": server.runs.names(),
         "under_way": server.runs.in_flight,
     }

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,30 +27,30 @@ _LOG = "served.json"  # which runs served, and why: beside the runs
 class LiveRuns:
     """Runs by what they do now; a request keeps the one that it began with.
 
-    second: of an experiment, over the same products. golden: see `run_checks.check_golden`. seconds, memory (bytes,
+    others: of an experiment, over the same products. golden: see `run_checks.check_golden`. seconds, memory (bytes,
     None for half of the machine's): limits of the process that tries what is to be put in place; examine: how it does.
     """
 
     def __init__(
         self,
         first: LiveRun,
-        second: LiveRun | None = None,
+        others: Sequence[LiveRun] = (),
         golden: Path | None = None,
         *,
         seconds: float = 600.0,
         memory: int | None = None,
         examine: Callable[[Asked], Report] = try_apart,
     ) -> None:
-        """Raise InputError for a second run over other products."""
-        self._now, self.second = first, second
+        """Raise InputError for another run over other products."""
+        self._now, self.others = first, tuple(others)
         self._before: LiveRun | None = None
         self._golden, self._seconds, self._memory = golden, seconds, memory or half_of_memory()
         self._examine = examine
         self._changing, self._placing = threading.Lock(), threading.Lock()
         self.folder = first.run.folder.resolve().parent
         self.in_flight = 0
-        if second is not None:
-            check_same_products(first, second)
+        for other in self.others:
+            check_same_products(first, other)
 
     @property
     def now(self) -> LiveRun:
@@ -95,8 +95,8 @@ class LiveRuns:
             report = self._try(folder, "run", force=force)
             live = LiveRun(folder)
             check_tried(live, report)
-            if self.second is not None:
-                check_same_products(live, self.second)
+            for other in self.others:
+                check_same_products(live, other)
             live.warm_up()
             decided = report.decision or record_force(live, by)
             return self._swap(live, {"decision": decided, "forced": force, "checks": report.checks, "by": by})
@@ -110,19 +110,19 @@ class LiveRuns:
         with self._only_one():
             old, before = self._now, self._before
             checks = self._try(old.run.folder, "catalogue", live=old).checks
-            now, second = old.renewed(), None if self.second is None else self.second.renewed()
-            if second is not None:
-                check_same_products(now, second)
+            now, others = old.renewed(), tuple(other.renewed() for other in self.others)
+            for other in others:
+                check_same_products(now, other)
             try:
                 before = None if before is None else before.renewed()
             except InputError as error:
                 log.warning("%s cannot be put back any more: %s", "the run before", error)
                 before = None
-            for live in (now, second):
-                if live is not None and live not in (old, self.second):
+            for live in (now, *others):
+                if live not in (old, *self.others):
                     live.warm_up()
             with self._placing:
-                self._now, self._before, self.second = now, before, second
+                self._now, self._before, self.others = now, before, others
             found = {"run": now.about(), "index": now.index, "products": len(now.builder.catalogue)}
             found |= {**_changed(old, now), "checks": checks, "by": by}
             self._record(found)
@@ -153,12 +153,12 @@ class LiveRuns:
         Requests under way keep the counts that they began with. Raises InputError for a store that cannot be read,
         which changes nothing.
         """
-        held = [live for live in (self._now, self._before, self.second) if live is not None]
+        held = [live for live in (self._now, self._before, *self.others) if live is not None]
         fresh = {id(live): new for live in held if (new := live.refreshed()) is not live}
         with self._placing:  # a run that was put in place meanwhile has read the counts itself
             self._now = fresh.get(id(self._now), self._now)
             self._before = fresh.get(id(self._before), self._before)
-            self.second = fresh.get(id(self.second), self.second)
+            self.others = tuple(fresh.get(id(other), other) for other in self.others)
         return [live.label for live in fresh.values()]
 
     def _swap(self, live: LiveRun, why: dict[str, Any]) -> dict[str, Any]:

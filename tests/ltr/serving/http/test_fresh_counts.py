@@ -77,12 +77,12 @@ def test_counts_that_a_job_is_still_writing_wait(shop: Path) -> None:
 
 
 def test_every_run_that_is_open_takes_them(shop: Path) -> None:
-    runs = LiveRuns(opened(shop), opened(shop))
+    runs = LiveRuns(opened(shop), [opened(shop)])
     runs._swap(opened(shop), {})
     ingest(shop, TODAY)
-    held = (runs.now, runs.before, runs.second)
+    held = (runs.now, runs.before, *runs.others)
     assert len(runs.refresh()) == 3
-    for live, old in zip((runs.now, runs.before, runs.second), held, strict=True):
+    for live, old in zip((runs.now, runs.before, *runs.others), held, strict=True):
         assert live is not None
         assert live is not old
         assert scores(live) == scores(opened(shop))
