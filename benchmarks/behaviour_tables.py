@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ltr.evaluation.notation import figure, with_interval
+from ltr.evaluation.notation import difference, figure, with_interval
 
 
 def behaviour(found: dict[str, Any]) -> Iterator[str]:
@@ -69,7 +69,77 @@ def session_history(found: dict[str, Any]) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
 
 
+def item_graph(found: dict[str, Any]) -> Iterator[str]:
+    shop, hm = found["yoochoose"], found["hm"]
+    yield "\n## The item graph: a sparse walk, and a light graph network\n"
+    yield (
+        "The network smooths learned vectors of products over the graph of what was looked at together (`network_N`: N "
+        "layers; none is the same without the graph); a session's steps are learned on the graph of other sessions. "
+        f"Epochs were chosen on an earlier day ({_epochs(shop)}). HR@20 of next products in a shop's sessions, on the "
+        f"{shop['steps'][0]} steps that published systems answered and on {shop['steps'][1]:,} of the test day; "
+        "intervals by session; seconds of fitting on one busy core:\n"
+    )
+    yield "| way | their steps | others | better by [95 %] | than | seconds |\n|---|---:|---:|---:|---|---:|"
+    for line in shop["lines"]:
+        every = line["every"]
+        apart = gained(every["better_by"], every["interval"])
+        cells = [figure(line["shared"]["HR@20"]), figure(every["HR@20"]), apart]
+        than = f"`{line['against']}`" if every["interval"] else ""
+        yield f"| {line['way']} | {' | '.join(cells)} | {than} | {line['seconds']:g} |"
+    yield (
+        f"\nH&M, recall@20 in {hm['months']} times 28 days ({hm['customer_months']:,} customer-months), as under "
+        "Recommendation; `_texts`: the articles' words (TF-IDF, reduced) are read too. Epochs chosen on the two months "
+        f"before ({_epochs(hm)}):\n"
+    )
+    yield "| way | recall@20 | better than popularity by [95 %] | seconds |\n|---|---:|---:|---:|"
+    for line in hm["lines"]:
+        apart = gained(line["better_than_popularity_by"], line["interval"])
+        shown = "" if line["way"] == "popularity" else apart
+        yield f"| {line['way']} | {line['recall@20']:.4f} | {shown} | {line['seconds']:g} |"
+
+
+def gained(value: float, interval: list[float] | None) -> str:
+    """`+.030 [+.007, +.051]`; nothing where nothing is compared."""
+    if interval is None:
+        return ""
+    return difference({"difference": value, "low": interval[0], "high": interval[1]})
+
+
+def _epochs(found: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in found["epochs"].items())
+
+
+def behaviour_training(found: dict[str, Any]) -> Iterator[str]:
+    parts, events = found["requests"], found["events"]
+    yield "\n## From a log to a better ranker\n"
+    yield (
+        f"Simulated shoppers of the demo shop, {found['sessions']:,} sessions at BM25 over four weeks "
+        f"({events['shown']:,} products shown, {events['actions']:,} actions), then `ltr.ingest_events` and "
+        f"`ltr.train`. {parts['train']} requests of the second and third week train ({parts['validation']} validate), "
+        f"{parts['test']} of the fourth, with other query texts, test; grades are what each shopper's own taste "
+        "makes of BM25's first 40. Everything is as of the request. Intervals by query text:\n"
+    )
+    yield "| features | nDCG@10 | gain on content [95 %] |\n|---|---:|---:|"
+    for row in found["lines"]:
+        gain = gained(row["gain"], row["interval"])
+        yield f"| {row['features']} | {figure(row['nDCG@10'])} | {gain} |"
+    names = list(found["by_views"])
+    yield (
+        "\nCold start: AUC of a product that the shopper likes (grade 2 and more) against the others of its list, "
+        "by how often it had been shown to anybody before that day:\n"
+    )
+    yield f"| shown before | liked | {' | '.join(names)} |\n|---|---:|{'---:|' * len(names)}"
+    for bucket, first in found["by_views"][names[0]].items():
+        if first is None:
+            continue
+        cells = [found["by_views"][name][bucket] for name in names]
+        shown = " | ".join(with_interval(one["auc"], *one["interval"]) for one in cells)
+        yield f"| {bucket} | {first['products']:,} | {shown} |"
+
+
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "behaviour": behaviour,
+    "behaviour_training": behaviour_training,
     "session_history": session_history,
+    "item_graph": item_graph,
 }

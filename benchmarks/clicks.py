@@ -1,7 +1,8 @@
-"""python -m benchmarks.clicks [examination] [models] [learning] [real]
+"""python -m benchmarks.clicks [examination] [models] [learning] [real] [open_bandit]
 
 Learning from clicks where the truth is known: examination found, click models beside published EM in plain Python,
-strategies of training in worlds of three logging rankers and three ways to click; and a real log of hotel searches.
+strategies of training in worlds of three logging rankers and three ways to click; and real logs: hotel searches, and a
+shop's recommendations of which a week was drawn at random.
 Parts that are named replace their figures; the others stay.
 """
 
@@ -10,6 +11,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,19 +26,32 @@ from ltr.clicks import CannotTell, ShownLists, harvest, label, overlap
 from ltr.clicks.models import PositionBased, Prior, choose, perplexity
 from ltr.data.gains import gains_of
 from ltr.rankers.lists import ndcg
-from ltr.training.click_settings import STRATEGIES
+from ltr.training.click_settings import STRATEGIES, Strategy
 from ltr.training.click_strategies import choose_strategy, train
 
 METHODS = ("pivot", "adjacent", "all pairs")
 FIRST_SEED = 2000  # of the worlds published; smoothing was made on others (1000 to 1011)
-WORLDS = (("random", None, 8), ("weak", None, 3), ("strong", None, 3), ("weak", 0.1, 4), ("strong", 0.1, 4))
+WORLDS = (("random", None, 6), ("weak", None, 2), ("strong", None, 2), ("weak", 0.1, 4), ("strong", 0.1, 4))
 LISTS = 4000
+CHEAP: tuple[Strategy, ...] = (
+    "naive",
+    "rates",
+    "ips",
+    "labels",
+    "smoothed",
+)  # the libraries' own take most of the time
 
 
 def main() -> None:
     if not have("lightgbm_rank"):
         return
-    parts = {"examination": examination, "models": models, "learning": learning, "real": real}
+    parts = {
+        "examination": examination,
+        "models": models,
+        "learning": learning,
+        "real": real,
+        "open_bandit": open_bandit,
+    }
     before = RESULTS / "clicks.json"
     kept = json.loads(before.read_text(encoding="utf-8")) if before.exists() else {}
     found = {name: kept[name] for name in parts if name in kept}
@@ -83,19 +99,24 @@ def learning() -> list[dict[str, Any]]:
     With weak and strong logging also where a share of lists was in random order, logged as such.
     """
     world = World.load()
-    found = []
-    for logging, explored, seeds in WORLDS:
-        for clicks in CLICKS:
-            values: dict[str, list[float]] = {}
-            chosen = []
-            for seed in range(FIRST_SEED, FIRST_SEED + seeds):
-                lists = world.lists(logging, clicks, LISTS, seed, explored)
-                scores, choice = one_world(world, lists)
-                chosen.append(choice)
-                for name, value in (scores | {"automatic": scores[choice]}).items():
-                    values.setdefault(name, []).append(value)
-            found.append(learned(logging, explored, clicks, values, chosen))
-            print(found[-1], flush=True)
+    return [
+        in_world(world, logging, explored, seeds, clicks)
+        for logging, explored, seeds in WORLDS
+        for clicks in CLICKS
+    ]
+
+
+def in_world(world: World, logging: str, explored: float | None, seeds: int, clicks: str) -> dict[str, Any]:
+    values: dict[str, list[float]] = {}
+    chosen = []
+    for seed in range(FIRST_SEED, FIRST_SEED + seeds):
+        lists = world.lists(logging, clicks, LISTS, seed, explored)
+        scores, choice = one_world(world, lists, STRATEGIES if clicks == "position" else CHEAP)
+        chosen.append(choice)
+        for name, value in (scores | {"automatic": scores[choice]}).items():
+            values.setdefault(name, []).append(value)
+    found = learned(logging, explored, clicks, values, chosen)
+    print(found, flush=True)
     return found
 
 
@@ -119,17 +140,24 @@ def learned(
     }
 
 
-def one_world(world: World, lists: ShownLists) -> tuple[dict[str, float], str]:
+def one_world(
+    world: World, lists: ShownLists, strategies: Sequence[Strategy]
+) -> tuple[dict[str, float], str]:
     """nDCG@10 of each strategy that can be trained, and the one that is chosen."""
     gains = gains_of(world.test.grades, "exp")
-    scores = {}
-    for strategy in STRATEGIES:
+    scores = dict[str, float]()
+    try:
+        views = label(lists).counted
+    except CannotTell:
+        views = None
+    choice = choose_strategy(lists, world.train, CONFIG).strategy  # of what LightGBM can do
+    for strategy in {*strategies, choice}:
         try:
-            ranker = train(strategy, lists, world.train, XGBOOST if strategy == "unbiased" else CONFIG)
+            ranker = train(strategy, lists, world.train, XGBOOST if strategy == "unbiased" else CONFIG, views)
         except CannotTell:
             continue
         scores[strategy] = float(np.nanmean(ndcg(ranker.score(world.test), gains, world.test.groups, 10)))
-    return scores, choose_strategy(lists, world.train, CONFIG).strategy  # of what LightGBM can do
+    return scores, choice
 
 
 def real() -> dict[str, Any] | None:
@@ -166,6 +194,53 @@ def real() -> dict[str, Any] | None:
         "models": {one.name: [one.log_likelihood, one.perplexity] for one in choose(lists)},
         "judged": label(lists, "places").judgements.height,
     }
+
+
+def open_bandit() -> dict[str, Any] | None:
+    """A shop's recommendations at three places (Open Bandit sample), each drawn evenly from all products.
+
+    First whether the log can tell; then what it says of the places all the same, and models judged on its later days.
+    """
+    if not have("open_bandit"):
+        return None
+    lists = drawn_evenly(DATA / "open_bandit" / "random")
+    seen = harvest(lists, by_lot=True)
+    told = overlap(lists, seen)
+    return {
+        "rows": len(lists),
+        "rows_at_several_places": told.rows,
+        "by_lot": told.by_lot,
+        "clicks": lists.clicked.sum(axis=0).tolist(),
+        "shown": lists.shown.sum(axis=0).tolist(),
+        "problems": told.problems,
+        "seen": seen.seen.tolist(),
+        "error": seen.error.tolist(),
+        "models": {one.name: [one.log_likelihood, one.error] for one in choose(lists)},
+    }
+
+
+def drawn_evenly(folder: Path) -> ShownLists:
+    """Each row is one product at one place, on the page of men or of women."""
+    tables = [
+        pl.read_csv(folder / page / f"{page}.csv.gz").select(
+            pl.lit(page).alias("query_id"),
+            pl.col("timestamp").str.to_datetime(time_unit="us", time_zone="UTC").alias("shown_at"),
+            pl.col("item_id").cast(pl.String).alias("product_id"),
+            "position",
+            pl.col("propensity_score").alias("propensity"),
+            "click",
+        )
+        for page in ("men", "women")
+    ]
+    rows = pl.concat(tables).with_row_index("n").with_columns(pl.format("r{}", "n").alias("request_id"))
+    acted = rows.filter(pl.col("click") == 1).select(
+        "request_id",
+        "product_id",
+        pl.lit("click").alias("action"),
+        pl.col("shown_at").alias("acted_at"),
+        pl.col("shown_at").alias("available_at"),
+    )
+    return ShownLists.of(Events(rows.drop("n", "click"), acted))
 
 
 if __name__ == "__main__":

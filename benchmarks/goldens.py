@@ -2,8 +2,11 @@
 
 Whether two checkouts give the same results. `write` runs the commands of a checkout, with this interpreter, and
 keeps in FOLDER what they made: the feature table of each set, and for the demo shop both boosters' model files,
-held-out scores and figures. `compare` prints, of each, the largest difference, and ends with status 1 where
-a table has other rows or columns, or a number differs by more than 1e-6 of itself.
+held-out scores and figures. `compare` prints, of each, the columns that one has alone and the largest difference in
+those that both have, and ends with status 1 where rows differ, or a number by more than 1e-6 of itself.
+
+What was changed on purpose since is switched off where a checkout knows the switch: lists as they are served
+(judged lists instead) and three bags (one instead).
 
 The two share one cache of vectors (FOLDER/../cache), so that a network is asked once and only what is computed
 from its vectors can differ.
@@ -24,6 +27,7 @@ import polars as pl
 import yaml
 
 from benchmarks import record
+from features.feature_schema import KEYS
 
 TINY = [
     *("--data.products", "90", "--data.queries", "40", "--data.judged_per_query", "15"),
@@ -32,6 +36,7 @@ TINY = [
     *("--ranker.trees", "20", "--ranker.bags", "1", "--ranker.threads", "1", "--split.folds", "3"),
     *("--evaluation.bootstrap.resamples", "200"),
 ]  # fmt: skip
+SWITCHED = {"ltr/data/lists.py": ["--lists.kind", "judged"]}  # where a checkout has the file
 SETS: dict[str, list[str]] = {"demo_tiny": TINY, "demo": [], "esci": [], "fashion_cut": []}
 TRAINED = ("demo_tiny", "demo")
 BOOSTERS = ("lightgbm", "xgboost")
@@ -64,7 +69,8 @@ def write(checkout: Path, folder: Path, sets: list[str]) -> None:
         scratch = folder / name / "scratch"
         scratch.mkdir(parents=True)
         words = [*_config(name, checkout, scratch), *SETS[name], "--cache.folder", f"{folder.parent}/cache"]
-        words += ["--store.root", f"{scratch}/store", "--ranker.threads", "1"]
+        words += ["--store.root", f"{scratch}/store", "--ranker.threads", "1", "--ranker.bags", "1"]
+        words += [word for file, given in SWITCHED.items() if (checkout / file).is_file() for word in given]
         _run(checkout, "build_features", words)
         _table(scratch / "store").write_parquet(folder / name / "features.parquet")
         for booster in BOOSTERS if name in TRAINED else ():
@@ -154,13 +160,18 @@ def _alike(label: str, left: Path, right: Path) -> bool:
 
 
 def _frames_alike(label: str, left: pl.DataFrame, right: pl.DataFrame) -> bool:
-    if left.columns != right.columns or left.height != right.height:
-        odd = sorted(set(left.columns) ^ set(right.columns))
-        print(f"{label}: {left.shape} and {right.shape}; columns of one only: {odd[:8]}")
+    keys = [name for name in KEYS if name in left.columns]
+    if not left.select(keys).equals(right.select(keys)):
+        print(f"{label}: other rows: {left.height:,} and {right.height:,}")
         return False
-    far = {c: _apart(left[c], right[c]) for c in left.columns if not left[c].equals(right[c])}
-    worst = ", ".join(f"{c} {d:.1e}" for c, d in sorted(far.items(), key=lambda item: -item[1])[:8])
-    equal = f"{left.width - len(far)} of {left.width} columns bit for bit"
+    for which, one, other in (("first", left, right), ("second", right, left)):
+        alone = sorted(set(one.columns) - set(other.columns))
+        if alone:
+            print(f"{label}: in the {which} only: {', '.join(alone)}")
+    both = [name for name in left.columns if name in right.columns]
+    far = {c: _apart(left[c], right[c]) for c in both if not left[c].equals(right[c])}
+    worst = ", ".join(f"{c} {d:.1e}" for c, d in sorted(far.items(), key=lambda item: -item[1]))
+    equal = f"{len(both) - len(far)} of {len(both)} columns bit for bit"
     print(f"{label}: {left.height:,} rows, {equal}{f'; apart: {worst}' if far else ''}")
     return all(distance <= TOLERANCE for distance in far.values())
 

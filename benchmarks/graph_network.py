@@ -8,6 +8,8 @@ that the pair to be found is never in its own edge.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import scipy.sparse as sp
 import torch
@@ -18,6 +20,7 @@ from ltr.recommendation.histories import FloatArray, IntArray
 from ltr.recommendation.ranked import best_of
 
 PARTS, BATCH, REACH = 4, 512, 5
+MANY, DRAWN = 5_000, 1_000  # of more products than that, so many are drawn for each batch
 
 
 class GraphNetwork:
@@ -25,16 +28,17 @@ class GraphNetwork:
 
     def __init__(self, layers: int, epochs: int, texts: FloatArray | None = None, seed: int = 0) -> None:
         self.name = f"network_{layers}" + ("_texts" if texts is not None else "")
-        self._layers, self._epochs, self._texts, self._seed = layers, epochs, texts, seed
+        self.layers, self.epochs, self._texts, self._seed = layers, epochs, texts, seed
+        self.found = float("nan")
+        """Hit rate of later steps, where the epochs were chosen by it."""
 
     def fit(self, histories: Histories) -> None:
-        self._train(histories, self._epochs, None)
+        self._train(histories, self.epochs, None)
 
-    def choose_epochs(self, histories: Histories, steps: list[Step], most: int) -> int:
-        """After how many epochs most of these later steps are found; fits, too, and keeps that number."""
+    def choose_epochs(self, histories: Histories, steps: list[Step], most: int) -> None:
+        """As many as find most of these later steps."""
         found = self._train(histories, most, steps)
-        self._epochs = int(np.argmax(found)) + 1
-        return self._epochs
+        self.epochs, self.found = int(np.argmax(found)) + 1, max(found)
 
     def _train(self, histories: Histories, epochs: int, later: list[Step] | None) -> list[float]:
         torch.manual_seed(self._seed)
@@ -59,17 +63,30 @@ class GraphNetwork:
             ]
             for number in random.permutation(len(batches)):
                 one, rows = batches[number]
-                smooth = vectors(graphs[one], self._layers)
+                smooth = vectors(graphs[one], self.layers)
                 asked = (smooth[last[rows]] * weights[rows, :, None]).sum(1)
-                loss = nn.functional.cross_entropy(asked @ smooth.T, target[rows])
+                among, place = self._among(target[rows], histories.count, random)
+                loss = nn.functional.cross_entropy(asked @ smooth[among].T, place)
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
             with torch.no_grad():
-                self._vectors = vectors(whole, self._layers).numpy().astype(np.float64)
+                self._vectors = vectors(whole, self.layers).numpy().astype(np.float64)
             if later is not None:
-                found.append(measure(later, lambda history: best_of(self.scores(history), 20)).hits.mean())
+                found.append(
+                    float(measure(later, lambda history: best_of(self.scores(history), 20)).hits.mean())
+                )
         return found
+
+    def _among(
+        self, target: torch.Tensor, count: int, random: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The products that a batch's targets are to stand out among, and the places of the targets there."""
+        if count <= MANY:
+            return torch.arange(count), target
+        drawn = np.concatenate([target.numpy(), random.integers(0, count, DRAWN)])
+        among, place = np.unique(drawn, return_inverse=True)
+        return torch.tensor(among), torch.tensor(place[: len(target)])
 
     def scores(self, history: IntArray) -> FloatArray:
         if not len(history):
@@ -104,9 +121,9 @@ def _graph(seen: sp.csr_matrix) -> torch.Tensor:
     edges.eliminate_zeros()
     root = sp.diags(1 / np.sqrt(np.maximum(np.asarray(edges.sum(axis=1)).ravel(), 1)))
     even = (root @ edges @ root).tocsr().astype(np.float32)
-    return torch.sparse_csr_tensor(
-        even.indptr.astype(np.int64), even.indices.astype(np.int64), even.data, even.shape
-    )
+    places = (torch.tensor(even.indptr.astype(np.int64)), torch.tensor(even.indices.astype(np.int64)))
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # torch calls its sparse rows beta
+        return torch.sparse_csr_tensor(*places, torch.tensor(even.data), even.shape, check_invariants=False)
 
 
 def _last_products(histories: list[IntArray]) -> tuple[torch.Tensor, torch.Tensor]:

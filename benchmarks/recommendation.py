@@ -7,6 +7,7 @@ H&M purchases beside the library `implicit` in the same run. Everything is chose
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,10 @@ import polars as pl
 import scipy.sparse as sp
 
 from benchmarks.record import DATA, have, write
-from ltr.experiments.estimates import mean_of
+from ltr.experiments.estimates import mean_of, ratio_of
 from ltr.recommendation import (
     Histories,
+    Popularity,
     RankedRecommender,
     Recommender,
     Step,
@@ -29,7 +31,7 @@ from ltr.recommendation import (
 
 PEERS = ("vsknn", "ar", "gru4rec", "sr")
 DAY = 86_400.0
-HELD_DAYS = 28  # of H&M
+HELD_DAYS, MONTHS = 28, 4  # of H&M
 
 
 def main() -> None:
@@ -37,19 +39,31 @@ def main() -> None:
         write("recommendation", "python -m benchmarks.recommendation", {"yoochoose": yoochoose(), "hm": hm()})
 
 
-def fitted(histories: Histories, learn_days: float) -> tuple[list[Recommender], RankedRecommender]:
-    """The rules and the ranker over them, all fitted on the whole of the training days."""
+def fitted(
+    histories: Histories, learn_days: float, most: int = 6000
+) -> tuple[list[Recommender], RankedRecommender]:
+    """The rules and the ranker over them, all fitted on the whole of the training days; most: steps to learn from."""
     rules = all_rules()
     ranked = RankedRecommender(rules)
-    ranked.fit(histories, learn_days)
+    ranked.fit(histories, learn_days, most)
     return rules, ranked
 
 
-def yoochoose() -> dict[str, Any]:
-    """The 387 steps that the peers answered, and all steps of the test day."""
+@dataclass(frozen=True)
+class PeerSteps:
+    """histories: all training days. shared: the 387 steps that the peers answered; every: all steps of the test day."""
+
+    histories: Histories
+    shared: list[Step]
+    every: list[Step]
+    answers: dict[str, list[list[str]]]
+    """By peer, the products that it gave for each shared step."""
+    targets: list[str]
+
+
+def peer_steps() -> PeerSteps:
     train, test = (pl.read_parquet(DATA / "yoochoose" / f"{part}.parquet") for part in ("train", "test"))
     histories = Histories.of(train.rename({"session_id": "session"}))
-    rules, ranked = fitted(histories, learn_days=1)
     row = {name: place for place, name in enumerate(histories.products)}
     sessions = {
         key[0]: own["product_id"].to_list()
@@ -63,25 +77,35 @@ def yoochoose() -> dict[str, Any]:
 
     stored = {name: pl.read_parquet(DATA / "yoochoose" / f"peer_{name}.parquet") for name in PEERS}
     asked = [(session, place) for session, place, _ in stored["vsknn"].iter_rows()]
-    shared = [step(*key) for key in asked]
-    ours = measure(shared, partial(ranked.recommend, count=20))
+    answers = {}
+    for name, table in stored.items():
+        of_step = {(session, place): said[:20] for session, place, said in table.iter_rows()}
+        answers[name] = [of_step[key] for key in asked]
+    every = [step(name, place) for name, own in sessions.items() for place in range(len(own) - 1)]
+    targets = [sessions[session][place + 1] for session, place in asked]
+    return PeerSteps(histories, [step(*key) for key in asked], every, answers, targets)
+
+
+def yoochoose() -> dict[str, Any]:
+    """The 387 steps that the peers answered, and all steps of the test day."""
+    given = peer_steps()
+    rules, ranked = fitted(given.histories, learn_days=1)
+    ours = measure(given.shared, partial(ranked.recommend, count=20))
     lines = [_line("ranked", ours.hits, ours.reciprocal, ours.hits)]
     for rule in rules:
-        found = measure(shared, partial(_by_rule, rule))
+        found = measure(given.shared, partial(by_rule, rule))
         lines.append(_line(rule.name, found.hits, found.reciprocal, ours.hits))
-    for name, table in stored.items():
-        answers = {(session, place): said[:20] for session, place, said in table.iter_rows()}
-        places = [_place(answers[key], sessions[key[0]][key[1] + 1]) for key in asked]
+    for name, answers in given.answers.items():
+        places = [_place(answer, target) for answer, target in zip(answers, given.targets, strict=True)]
         hits = np.array([place > 0 for place in places], dtype=float)
         reciprocal = np.array([1 / place if place else 0.0 for place in places])
         lines.append(_line(f"{name}, published", hits, reciprocal, ours.hits))
-    every = [step(name, place) for name, own in sessions.items() for place in range(len(own) - 1)]
-    whole = measure(every, partial(ranked.recommend, count=20))
-    best = measure(every, partial(_by_rule, rules[0]))
+    whole = measure(given.every, partial(ranked.recommend, count=20))
+    best = measure(given.every, partial(by_rule, rules[0]))
     return {
-        "steps": len(shared),
+        "steps": len(given.shared),
         "lines": lines,
-        "all_steps": len(every),
+        "all_steps": len(given.every),
         "all": [
             _line("ranked", whole.hits, whole.reciprocal, whole.hits),
             _line(rules[0].name, best.hits, best.reciprocal, whole.hits),
@@ -93,7 +117,7 @@ def _place(answer: list[str], target: str) -> int:
     return answer.index(target) + 1 if target in answer else 0
 
 
-def _by_rule(rule: Recommender, history: np.ndarray) -> np.ndarray:
+def by_rule(rule: Recommender, history: np.ndarray) -> np.ndarray:
     return best_of(rule.scores(history), 20)
 
 
@@ -109,52 +133,115 @@ def _line(name: str, hits: np.ndarray, reciprocal: np.ndarray, ours: np.ndarray)
     }
 
 
-def hm() -> dict[str, Any]:
-    """Recall@20 of what each customer bought in the last 28 days, from all that was bought before."""
+@dataclass(frozen=True)
+class Month:
+    """28 days of H&M: what was bought before, by whom, and what each customer bought then."""
+
+    before: Histories
+    known: dict[str, np.ndarray]
+    bought: dict[str, set[int]]
+
+    def recalls(self, way: Callable[[str], np.ndarray], popular: np.ndarray) -> list[float]:
+        """Of each customer; lists that are too short end with what is popular."""
+        found = []
+        for name, bought in self.bought.items():
+            given = [row for row in way(name).tolist() if row >= 0][:20] if name in self.known else []
+            shown = list(dict.fromkeys([*given, *popular.tolist()]))[:20]
+            found.append(len(bought.intersection(shown)) / len(bought))
+        return found
+
+
+def months(count: int, skipped: int = 0) -> list[Month]:
+    """The last ones, the latest first; skipped: how many later ones to leave out."""
     rows = pl.read_parquet(DATA / "hm" / "transactions.parquet").select(
         pl.col("customer_id").cast(pl.String).alias("session"),
         pl.col("article_id").alias("product_id"),
         pl.col("t_dat").str.to_datetime("%Y-%m-%d", time_unit="us").alias("at"),
     )
     whole = Histories.of(rows)
-    cut = float(whole.at.max()) - HELD_DAYS * DAY + 1
-    before = whole.before(cut)
-    known = dict(zip(before.sessions, before, strict=True))
-    late = whole.at >= cut
-    who, what = whole.sessions.gather(whole.session_of[late]), whole.product[late].tolist()
-    bought: dict[str, set[int]] = {}
-    for session, product in zip(who, what, strict=True):
-        bought.setdefault(session, set()).add(product)
-    rules, ranked = fitted(before, learn_days=HELD_DAYS)
-    popular = next(rule for rule in rules if rule.name == "popularity")
-    nobody = np.zeros(0, dtype=np.int64)
-    first = best_of(popular.scores(nobody), 20)
+    end, found = float(whole.at.max()) + 1, []
+    for number in range(skipped, skipped + count):
+        until = end - number * HELD_DAYS * DAY
+        cut = until - HELD_DAYS * DAY
+        before = whole.before(cut)
+        then = (whole.at >= cut) & (whole.at < until)
+        who, what = whole.sessions.gather(whole.session_of[then]), whole.product[then].tolist()
+        bought: dict[str, set[int]] = {}
+        for session, product in zip(who, what, strict=True):
+            bought.setdefault(session, set()).add(product)
+        found.append(Month(before, dict(zip(before.sessions, before, strict=True)), bought))
+    return found
 
-    def filled(way: Callable[[str], np.ndarray], name: str) -> float:
-        """Recall of a customer: lists that are too short end with what is popular."""
-        given = [row for row in way(name).tolist() if row >= 0][:20] if name in known else []
-        shown = list(dict.fromkeys([*given, *first.tolist()]))[:20]
-        return len(bought[name].intersection(shown)) / len(bought[name])
 
-    ways: dict[str, Callable[[str], np.ndarray]] = {
-        "ranked": lambda name: ranked.recommend(known[name], 20),
-        **{rule.name: partial(lambda rule, name: _by_rule(rule, known[name]), rule) for rule in rules},
-        **_implicit(before),
+def popular_in(month: Month, half_life: float) -> np.ndarray:
+    rule = Popularity(half_life)
+    rule.fit(month.before)
+    return best_of(rule.scores(np.zeros(0, dtype=np.int64)), 20)
+
+
+def chosen_half_life() -> float:
+    """Days, the best of some in the months before those that are measured."""
+    earlier = months(MONTHS, skipped=MONTHS)
+    nothing = np.zeros(0, dtype=np.int64)
+
+    def recall(days: float) -> float:
+        found = [month.recalls(lambda _: nothing, popular_in(month, days)) for month in earlier]
+        return float(np.mean(np.concatenate(found)))
+
+    return max((7.0, 30.0, 90.0, 365.0), key=recall)
+
+
+def hm() -> dict[str, Any]:
+    """Recall@20 of what each customer bought in each of the last months, from all that was bought before it."""
+    half_life = chosen_half_life()
+    recalls: dict[str, list[float]] = {}
+    customers: list[str] = []
+    learned_from = []
+    for month in months(MONTHS):
+        rules, ranked = fitted(month.before, learn_days=365, most=1000)
+        learned_from.append(ranked.learned_from)
+        popular = popular_in(month, half_life)
+        nothing = np.zeros(0, dtype=np.int64)
+        ways: dict[str, Callable[[str], np.ndarray]] = {
+            "ranked": partial(
+                lambda ranked, known, name: ranked.recommend(known[name], 20), ranked, month.known
+            ),
+            **{
+                rule.name: partial(lambda rule, known, name: by_rule(rule, known[name]), rule, month.known)
+                for rule in rules
+                if rule.name != "popularity"
+            },
+            **_implicit(month.before),
+            "popularity": lambda _, nothing=nothing: nothing,
+        }
+        for way, ask in ways.items():
+            recalls.setdefault(way, []).extend(month.recalls(ask, popular))
+        customers += month.bought
+    lines = [
+        recall_line(way, np.array(found), np.array(recalls["popularity"]), customers)
+        for way, found in recalls.items()
+    ]
+    return {
+        "months": MONTHS,
+        "half_life_days": half_life,
+        "customers": len(set(customers)),
+        "customer_months": len(customers),
+        "learned_from": learned_from,
+        "lines": lines,
     }
-    recalls = {way: np.array([filled(ask, name) for name in bought]) for way, ask in ways.items()}
-    lines = []
-    for way, recall in recalls.items():
-        apart = mean_of(recalls["ranked"] - recall)
-        low, high = apart.interval() if apart.known else (0.0, 0.0)
-        lines.append(
-            {
-                "way": way,
-                "recall@20": float(recall.mean()),
-                "ranked_better_by": apart.value,
-                "interval": [low, high],
-            }
-        )
-    return {"customers": len(bought), "learned_from": ranked.learned_from, "lines": lines}
+
+
+def recall_line(way: str, recall: np.ndarray, popular: np.ndarray, customers: list[str]) -> dict[str, Any]:
+    """Months of one customer are not independent, customers are."""
+    _, who = np.unique(customers, return_inverse=True)
+    months_of = np.bincount(who).astype(np.float64)
+    apart = ratio_of(np.bincount(who, recall - popular).astype(np.float64), months_of)
+    return {
+        "way": way,
+        "recall@20": float(recall.mean()),
+        "better_than_popularity_by": apart.value,
+        "interval": list(apart.interval()) if apart.known else [0.0, 0.0],
+    }
 
 
 def _implicit(before: Histories) -> dict[str, Callable[[str], np.ndarray]]:

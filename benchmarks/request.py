@@ -1,10 +1,10 @@
-"""python -m benchmarks.request [demo fashion made] [--requests N] [--runtimes torch onnx-int8]
+"""python -m benchmarks.request [demo fashion made] [--requests N] [--runtimes torch onnx-int8 static]
 
 A warm request on one core, stage by stage: encode the query, retrieve, each group of features, score; and the whole of
 it, from words to the ranked list, as `ltr.rank` and a server run it, over 100 candidates. Beside it, in the same run,
 the floor: the query through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix. Every
 stage by the clock and by processor time, which other work on the machine does not lengthen. By the float32 encoder
-(torch) and by a quick one (onnx-int8).
+(torch) and by two quick ones: onnx-int8, and static, token vectors made of the same encoder for each shop.
 
 demo: the demo shop as it is. fashion: the real catalogue's texts and columns; made: 200,000 products whose titles are
 drawn from fashion's words. Of these two the vectors of products and queries are drawn so that they lie as a text
@@ -31,8 +31,12 @@ from benchmarks import drawn_vectors, record
 from features.batch import PairBatch, QueryBatch
 from features.build import FeatureBuilder, index_key, products_key
 from features.encoders.cache import EmbeddingCache
+from features.encoders.fitting.distillation_settings import DistillationConfig
+from features.encoders.fitting.static_distillation import make_static
 from features.encoders.protocol import Encoder
+from features.encoders.text.model_files import load_model
 from features.encoders.text.sentence_encoders import SentenceTransformerConfig, SentenceTransformerEncoder
+from features.encoders.text.static import StaticConfig, StaticEncoder, save_static
 from features.feature_schema import KEYS
 from ltr.config.command_line import DEMO_CONFIG
 from ltr.config.tree import Config, parse_config, read_config
@@ -71,7 +75,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("shops", nargs="*", help="demo, fashion, made; default: those at hand")
     arguments.add_argument("--requests", type=int, default=300)
-    arguments.add_argument("--runtimes", nargs="+", default=["torch", "onnx-int8"], help=argparse.SUPPRESS)
+    arguments.add_argument(
+        "--runtimes", nargs="+", default=["torch", "onnx-int8", "static"], help=argparse.SUPPRESS
+    )
     given = arguments.parse_args()
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):  # read when libraries load
         command = [sys.executable, "-m", "benchmarks.request", *sys.argv[1:]]
@@ -103,9 +109,7 @@ def measure(
     requests: int,
 ) -> dict[str, Any]:
     """Milliseconds by stage at each share of the requests, by the clock (`stages`) and by processor time."""
-    real = SentenceTransformerEncoder(
-        SentenceTransformerConfig(runtime=runtime, device="cpu", threads=1, max_tokens=64), Path()
-    )
+    real = _text_encoder(runtime, products, scratch)
     cache = EmbeddingCache(scratch / "cache")
     encoders = {"text": real if config.name != "fashion" else Drawn(real, products.height)}
     if config.name != "fashion":
@@ -126,7 +130,7 @@ def measure(
     texts = [text for text in queries["text"].drop_nulls().unique().sort() if text.strip()]
     asked = [texts[place % len(texts)] for place in range(requests + 20)]
     found = [len(builder.retrieve(QueryBatch(one_query(text, None)), CANDIDATES)[1]) for text in texts[:50]]
-    watches = [_watch(run, builder, _floor(real), text) for text in asked][20:]  # warm
+    watches = [_watch(run, builder, _floor(), text) for text in asked][20:]  # warm
     sizes = {"products": products.height, "features": len(builder.schema.features), "requests": requests}
     sizes |= {"candidates": round(float(np.mean(found)), 1)}
     shown = {
@@ -135,6 +139,23 @@ def measure(
     for stage, values in shown["stages"].items():
         print(f"  {stage:<36}" + "".join(f"{v:>9.2f}" for v in (*values, *shown["processor"][stage])))
     return sizes | {"index_seconds": round(indexed, 2), "open_seconds": round(opened, 3)} | shown
+
+
+def _float32(runtime: str = "torch") -> SentenceTransformerEncoder:
+    settings = SentenceTransformerConfig(runtime=runtime, device="cpu", threads=1, max_tokens=64)
+    return SentenceTransformerEncoder(settings, Path())
+
+
+def _text_encoder(runtime: str, products: pl.DataFrame, scratch: Path) -> Encoder:
+    if runtime != "static":
+        return _float32(runtime)
+    folder = scratch / "static"
+    if not folder.exists():
+        folder.mkdir()
+        teacher = load_model(_float32()._folder, "cpu")
+        titles = products["title"].drop_nulls().unique(maintain_order=True).to_list()
+        save_static(folder, make_static(titles, teacher, DistillationConfig()), {})
+    return StaticEncoder(StaticConfig(folder=str(folder)), Path())
 
 
 def _shares(requests: Sequence[dict[str, float]]) -> dict[str, list[float]]:
@@ -235,12 +256,12 @@ def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], t
 
 
 @lru_cache(maxsize=1)
-def _floor(real: SentenceTransformerEncoder) -> Callable[[Watch, SavedRun, str, np.ndarray], None]:
+def _floor() -> Callable[[Watch, SavedRun, str, np.ndarray], None]:
     import torch  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
     torch.set_num_threads(1)
-    model = SentenceTransformer(str(real._folder), device="cpu")
+    model = SentenceTransformer(str(_float32()._folder), device="cpu")
     model.max_seq_length = 64
 
     def floor(watch: Watch, run: SavedRun, text: str, X: np.ndarray) -> None:

@@ -10,16 +10,16 @@ def serving(found: dict[str, Any]) -> Iterator[str]:
     shares = " / ".join(map(str, found["milliseconds_at"]))
     yield "\n## The server under load\n"
     yield (
-        f"`ltr.serve` on one core over loopback, texts and columns without an encoder; milliseconds at p{shares} by "
-        "the clock, and processor milliseconds a request. The machine had other work all the while (load "
-        f"{found['load']:g}): the clock says what such a machine gives, and what can be compared is the ratio to the "
+        f"`ltr.serve` on one core over loopback; milliseconds at p{shares} by the clock, and processor milliseconds a "
+        "request. The clock says what the machine gave with its other work; what can be compared is the ratio to the "
         "bare `predict` of the same rows, in turns on the same core. At fixed rates time runs from when a request was "
-        "due.\n"
+        "due. Where a text encoder is named, no query's words were asked before; else there is none.\n"
     )
     for name, shop in found["shops"].items():
         yield (
             f"**{name}**: {shop['products']:,} products, {shop['candidates']:g} candidates, {shop['features']} "
-            f"features; capacity {shop['capacity_per_second']:g} searches a second on one core\n"
+            f"features; capacity {shop['capacity_per_second']:g} searches a second on one core "
+            f"(`{shop['command']}`, load {shop['load']:g})\n"
         )
         yield "| what | milliseconds | processor, ms | p99 over bare predict's | processor over bare predict's |"
         yield "|---|---:|---:|---:|---:|"
@@ -31,6 +31,11 @@ def serving(found: dict[str, Any]) -> Iterator[str]:
             used = "" if processor is None else f"{processor:.2f}"
             yield f"| {what} | {clock} | {used} | {one['clock'][2] / bare['clock'][2]:.1f} | {ratio} |"
         yield ""
+    published = found["published_by_metarank"]
+    yield (
+        f'For comparison only, theirs and from another machine: Metarank\'s documentation says "{published["says"]}" '
+        f"({published['source']}); the row to hold it against is `rerank`.\n"
+    )
     if found.get("soak"):
         yield _soak(found["soak"])
 
@@ -44,10 +49,17 @@ def _soak(one: dict[str, Any]) -> str:
         f"{one['swaps']} changes of runs, {one['killed_clients']:,} clients killed half-way: searches answered "
         f"{statuses}; malformed bodies answered {malformed}; memory {memory['after_a_tenth']:,} MiB after a tenth, "
         f"{memory['at_the_end']:,} MiB at the end (most: {memory['most']:,}). The rate is 70 % of what was found just "
-        "before. **No pass where searches were refused (429, 503) or broke off unanswered**: causes were not followed "
-        "up; the server's core also had other work, run checks in the same process, and idle connections closed by "
-        "the server."
+        f"before (`{one['command']}`, load {one['load']:g}). {_verdict(one)}"
     )
+
+
+def _verdict(one: dict[str, Any]) -> str:
+    """Passed where every search was answered, and every malformed body was refused as the client's fault."""
+    bad = {what: count for what, count in one["statuses"].items() if what not in ("200", "degraded")}
+    faults = [what for what in one["malformed"] if not what.startswith("4")]
+    if not bad and not faults:
+        return "**Passed**: no error that is not the client's."
+    return "**Not passed**: searches were refused or broke off unanswered, and causes were not followed up."
 
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {"serving": serving}

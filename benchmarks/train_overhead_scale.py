@@ -1,9 +1,9 @@
-"""python -m benchmarks.train_overhead_scale [--pairs 2] [--old CHECKOUT]
+"""python -m benchmarks.train_overhead_scale [--pairs 2] [--bags 3] [--old CHECKOUT]
 
 How much of training on millions of pairs is not the fit. Made-up ready-made features (36, 40 pairs a query) are
 written as svmlight parts, one for each fold's part, and trained by `ltr.train` in a process of its own: seconds of
-the whole command, of reading, of the fit (one model), and of what is left. One thread for everything, so that shares
-hold on a busy machine too. --old: the same data trained by another checkout, in the same run beside it.
+the whole command, of reading, of the fit (100 trees a bag), and of what is left. One thread for everything, so that
+shares hold on a busy machine too. --old: the same data trained by another checkout, in the same run beside it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ READERS = (("features.sources.load", "_load_svmlight"), ("features.load", "_load
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--pairs", type=float, default=2, help="millions")
+    arguments.add_argument("--bags", type=int, default=3, help="models of one seed each, as in ranker.bags")
     arguments.add_argument("--old", type=Path, help="another checkout to measure beside this one")
     arguments.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = arguments.parse_args()
@@ -45,19 +46,20 @@ def main() -> None:
         return
     checkouts = {"this": record.ROOT} | ({"old": given.old.resolve()} if given.old else {})
     with tempfile.TemporaryDirectory() as scratch:
-        config = write_set(Path(scratch), round(given.pairs * MILLION))
+        config = write_set(Path(scratch), round(given.pairs * MILLION), given.bags)
         found = {}
         for name, checkout in checkouts.items():
             found[name] = _measured(checkout, config)
             print(f"{name}: {found[name]}", flush=True)
     record.write(
         "train_overhead_scale",
-        f"python -m benchmarks.train_overhead_scale --pairs {given.pairs:g}",
-        {"millions_of_pairs": given.pairs, "features": FEATURES, "checkouts": found},
+        f"python -m benchmarks.train_overhead_scale --pairs {given.pairs:g} --bags {given.bags}"
+        + " --old CHECKOUT" * (given.old is not None),
+        {"millions_of_pairs": given.pairs, "features": FEATURES, "bags": given.bags, "checkouts": found},
     )
 
 
-def write_set(folder: Path, pairs: int) -> Path:
+def write_set(folder: Path, pairs: int, bags: int) -> Path:
     """The parts as svmlight files, and the path of a config that names them."""
     rng = np.random.default_rng(0)
     files = {}
@@ -78,8 +80,9 @@ def write_set(folder: Path, pairs: int) -> Path:
         "name": "made_up",
         "data": {"kind": "svmlight", "files": files},
         "split": {"kind": "column", "validation": ["validation"]},
-        "ranker": {"kind": "lightgbm", "objective": "lambdarank", "threads": 1, "trees": 100, "bags": 1},
+        "ranker": {"kind": "lightgbm", "objective": "lambdarank", "threads": 1, "trees": 100},
     }
+    tree["ranker"]["bags"] = bags
     config = folder / "made_up.yaml"
     config.write_text(yaml.safe_dump(tree), encoding="utf-8")
     return config

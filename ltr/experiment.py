@@ -12,9 +12,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from ltr.config import command_line
 from ltr.config.options import add_options, from_options
-from ltr.experiments import KINDS, Planned, decision_record, kept_to_plan
+from ltr.experiments import KINDS, Columns, OffPolicySettings, Planned, decision_record, kept_to_plan
 from ltr.reporting.experiments import publish
 
 
@@ -28,7 +30,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         one.add_argument(
             "--json", nargs="?", const="-", help="the record to write; with no FILE: to stdout alone"
         )
-        one.add_argument("--run", type=Path, help="the run this is about: keeps the decision record in it")
+        one.add_argument(
+            "--run",
+            type=Path,
+            help="the run this is about: keeps the decision record in it; off-policy of a server's log: the new one",
+        )
         one.add_argument("--planned", type=Path, help="what `plan --json FILE` wrote")
         one.add_argument("--tried", default="", help="what was tried, in a sentence, for the record")
         one.add_argument(
@@ -39,13 +45,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     kind = KINDS[given.kind]
     settings = from_options(kind.settings, given)
     plan = Planned.read(given.planned) if given.planned else None
-    outcome = kept_to_plan(plan, kind.analyse(settings))
+    outcome = kept_to_plan(plan, kind.analyse(settings, _places(settings, given.run)))
     command = shlex.join(["python", "-m", "ltr.experiment", *(sys.argv[1:] if argv is None else argv)])
     record = decision_record(
         outcome, command, given.tried, given.decide, plan, getattr(settings, "data", None)
     )
     publish(outcome, record, given.json, given.html, given.run)
     raise SystemExit(outcome.status)
+
+
+def _places(settings: BaseModel, run: Path | None) -> Columns | None:
+    """Of an off-policy estimate from a server's log, asked about a run: what that run would have shown."""
+    if not isinstance(settings, OffPolicySettings) or not settings.data.is_dir():
+        return None
+    if run is None or settings.policy is not None:
+        return None
+    from ltr.serving.log.run_on_log import places_of_run
+
+    return places_of_run(run, settings.data)
 
 
 if __name__ == "__main__":

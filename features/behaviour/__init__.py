@@ -11,7 +11,7 @@ together               Which products the same people looked at and bought, as o
 views                  The views that hold what was counted, and how they are written
 """
 
-from features.behaviour.erasure import Erased, erase_person
+from features.behaviour.erasure import Erased, Places, erase_person
 from features.behaviour.event_store import EventStore
 from features.behaviour.item_graph import ItemGraph
 from features.behaviour.job import Done, update_behaviour
@@ -23,6 +23,7 @@ __all__ = [
     "Erased",
     "EventStore",
     "ItemGraph",
+    "Places",
     "erase_person",
     "update_behaviour",
 ]

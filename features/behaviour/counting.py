@@ -12,7 +12,7 @@ from datetime import datetime
 import polars as pl
 
 from features.behaviour.settings import BehaviourConfig
-from features.sources.events.cleaning import person
+from features.sources.events.bots import person
 from features.sources.events.event_log import Events
 
 KINDS = ("shown", "clicks", "carts", "purchases")

@@ -10,6 +10,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ import polars.selectors as cs
 from features.behaviour.event_store import EventStore
 from features.behaviour.job import recount
 from features.behaviour.settings import BehaviourConfig
-from features.behaviour.views import COUNTED
+from features.behaviour.views import WRITTEN
 from features.disk import whole_file
 from features.errors import InputError
 from features.sources.events.cleaning import EventRules
@@ -30,6 +31,19 @@ from features.store import FeatureStore
 
 _SHORT = 6
 _IDS = ("client_id", "session_id", "user_id")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where something of a person may be, beside the config's store.
+
+    logs: folders of UBI files. stores: others that events were carried into. also: folders that are searched
+    afterwards, such as those of runs and caches.
+    """
+
+    logs: Sequence[Path] = ()
+    stores: Sequence[FeatureStore] = ()
+    also: Sequence[Path] = ()
 
 
 @dataclass
@@ -45,34 +59,48 @@ def erase_person(
     identity: str,
     products: pl.DataFrame,
     config: BehaviourConfig,
+    places: Places,
     *,
-    log: Path | None = None,
-    also: Sequence[Path] = (),
+    queries: pl.DataFrame | None = None,
     rules: EventRules | None = None,
 ) -> Erased:
     """Erase whoever has this id (as the shop knows it, or the pseudonym), by every key that is kept.
 
-    log: the folder of UBI files. also: folders that are searched afterwards, such as those of runs and caches.
-    Nobody else may be writing the log's files meanwhile. Sessions that the person was seen in go, too.
+    queries, rules: as `update_behaviour` counted with. Nobody else may be writing the logs' files meanwhile. Sessions
+    that the person was seen in go, too.
     """
-    store, erased, keys = EventStore(FeatureStore(config.store)), Erased(), load_keys()
+    kept = [EventStore(one) for one in (FeatureStore(config.store), *places.stores)]
+    erased, keys = Erased(), load_keys()
     person = _Person({identity, *pseudonyms_of(identity, keys)}, keys)
-    with store.locked():
-        person.names |= store.sessions_of(person.names)
-        files = [] if log is None else ubi_files(log)
+    files = sorted({path for log in places.logs for path in ubi_files(log)})
+    with ExitStack() as stack:
+        for store in kept:
+            stack.enter_context(store.locked())
         _check_unwritten(files)
-        for path in files:
-            person.learn_sessions(_lines(path))
+        _learn_sessions(person, kept, files)
         for path in files:
             erased.lines += _without(path, person)
-        erased.rows = store.forget_people(sorted(person.names))
-        if files:
-            store.read_anew(files)
-        if any(store.store.exists(view) for view in COUNTED.values()):
-            recount(products, config, datetime.now(UTC), rules)
-    folders = [path for path in (Path(config.store), log, *also) if path is not None]
+        for store in kept:
+            erased.rows += store.forget_people(sorted(person.names))
+            if files:
+                store.read_anew(files)
+        if any(kept[0].store.exists(view) for view in WRITTEN):
+            recount(products, config, datetime.now(UTC), queries, rules)
+    folders = [one.store.folder for one in kept if one.store.folder is not None]
+    folders += [*places.logs, *places.also]
     erased.left = sorted(set(search(folders, person.names)))
     return erased
+
+
+def _learn_sessions(person: _Person, stores: Sequence[EventStore], files: Sequence[Path]) -> None:
+    """Of one place after the other, until no place names a further one."""
+    before = -1
+    while before < len(person.names):
+        before = len(person.names)
+        for store in stores:
+            person.names |= store.sessions_of(person.names)
+        for path in files:
+            person.learn_sessions(_lines(path))
 
 
 def _check_unwritten(files: Sequence[Path]) -> None:
@@ -168,5 +196,5 @@ def _without(path: Path, person: _Person) -> int:
     if gone:
         content = "\n".join(kept).encode(errors="surrogateescape")
         with whole_file(path) as unfinished:
-            unfinished.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+            unfinished.write_bytes(gzip.compress(content) if content and path.suffix == ".gz" else content)
     return gone

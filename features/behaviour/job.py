@@ -73,11 +73,18 @@ def update_behaviour(
 
 
 def recount(
-    products: pl.DataFrame, config: BehaviourConfig, moment: datetime, rules: EventRules | None = None
+    products: pl.DataFrame,
+    config: BehaviourConfig,
+    moment: datetime,
+    queries: pl.DataFrame | None = None,
+    rules: EventRules | None = None,
 ) -> dict[str, int]:
-    """The counts of the events that are there, and no file of any earlier version: after an erasure."""
+    """The counts of the events that are there, and no file of any earlier version: after an erasure.
+
+    Counts of midnights whose events are partly deleted (see `retention_days`) stay: nobody can be taken out of them.
+    """
     log = EventStore(FeatureStore(config.store))
-    events = log.events(moment, rules or EventRules(), Ledger())
+    events = log.events(moment, rules or EventRules(), Ledger(), queries)
     made = _count(log, events, products, config, moment)
     for view in WRITTEN:
         log.store.purge(view)

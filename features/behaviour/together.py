@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from features.behaviour.settings import BehaviourConfig
-from features.sources.events.cleaning import person
+from features.sources.events.bots import person
 from features.sources.events.event_log import Events
 
 GRAPHS = ("looked", "bought")
@@ -48,32 +48,36 @@ def together(events: Events, config: BehaviourConfig, moment: datetime) -> pl.Da
 def _changes(rows: pl.DataFrame, days: int, moment: datetime) -> pl.DataFrame:
     """_PAIR, available_at, change: one more person from when both are in the window, one less when one has left it."""
     met = _spells(rows, days)
-    who, product = met["who"].to_physical().to_numpy(), met["product_id"]
-    start, end = (met[name].to_physical().to_numpy() for name in ("start", "end"))
-    parts = []
+    names = met["product_id"].unique().sort()
+    product = met["product_id"].cast(pl.Enum(names)).to_physical().cast(pl.Int64).to_numpy()
+    who, (start, end) = (
+        met["who"].to_numpy(),
+        (met[name].to_physical().to_numpy() for name in ("start", "end")),
+    )
+    last_moment = int(moment.timestamp() * 1e6)
+    parts = [_MADE.to_frame()]
     for back in range(1, min(REACH, len(who) - 1) + 1):
-        later = back + np.flatnonzero(who[back:] == who[:-back])
+        later = back + np.flatnonzero((who[back:] == who[:-back]) & (product[back:] != product[:-back]))
         first, last = np.maximum(start[later], start[later - back]), np.minimum(end[later], end[later - back])
-        both = first < last
-        later, first, last = later[both], first[both], last[both]
-        one, other = product.gather(later), product.gather(later - back)
+        one, other = product[later], product[later - back]
         for at, change in ((first, 1), (last, -1)):
-            parts.append(
-                pl.DataFrame(
-                    {"one": one, "other": other, "at": at, "change": [change] * len(at)}, schema=_MADE
-                )
+            kept = (first < last) & (at <= last_moment)
+            low, high = np.minimum(one, other)[kept], np.maximum(one, other)[kept]
+            each = (
+                pl.DataFrame({"low": low, "high": high, "at": at[kept]})
+                .group_by("low", "high", "at")
+                .len("change")
             )
-    found = pl.concat(parts) if parts else pl.DataFrame(schema=_MADE)
-    at = pl.col("at").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("available_at")
+            parts.append(each.with_columns(pl.col("change").cast(pl.Int64) * change))
+    found = pl.concat(parts)
     pair = [
-        pl.min_horizontal("one", "other").alias(_PAIR[0]),
-        pl.max_horizontal("one", "other").alias(_PAIR[1]),
+        names.gather(found[place]).alias(name) for place, name in zip(("low", "high"), _PAIR, strict=True)
     ]
-    named = found.filter(pl.col("one") != pl.col("other")).select(*pair, at, "change")
-    return named.filter(pl.col("available_at") <= moment)
+    at = found["at"].cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("available_at")
+    return pl.DataFrame([*pair, at, found["change"]])
 
 
-_MADE = {"one": pl.String, "other": pl.String, "at": pl.Int64, "change": pl.Int64}
+_MADE = pl.Schema({"low": pl.Int64, "high": pl.Int64, "at": pl.Int64, "change": pl.Int64})
 
 
 def _spells(rows: pl.DataFrame, days: int) -> pl.DataFrame:

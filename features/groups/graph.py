@@ -72,8 +72,8 @@ class GraphGroup(Group):
         known = (pairs >= 0).all(axis=0)
         self._known_at = seconds_known(rows["available_at"])[known]
         order = np.argsort(self._known_at, kind="stable")
-        self._known_at, self._pairs = self._known_at[order], pairs[:, known][:, order]
-        self._counts = rows.select(GRAPHS).to_numpy()[known][order].astype(np.float64)
+        self._known_at, self._pairs = self._known_at[order], pairs[:, known][:, order].astype(np.int32)
+        self._counts = rows.select(GRAPHS).to_numpy()[known][order]
         self._moments = np.unique(self._known_at)
         self._last: tuple[int, list[ItemGraph]] | None = None
 
@@ -111,14 +111,14 @@ class GraphGroup(Group):
         last = self._last
         if last is None or last[0] != moment:
             until = np.searchsorted(self._known_at, self._moments[moment], side="right")
-            codes = self._pairs[0, :until] * len(self._ids) + self._pairs[1, :until]
+            codes = self._pairs[0, :until].astype(np.int64) * len(self._ids) + self._pairs[1, :until]
             _, newest = np.unique(codes[::-1], return_index=True)
             rows = until - 1 - newest
             last = self._last = moment, [self._graph(rows, place) for place in range(len(GRAPHS))]
         return last[1]
 
     def _graph(self, rows: np.ndarray, place: int) -> ItemGraph:
-        counts = self._counts[rows, place]
+        counts = self._counts[rows, place].astype(np.float64)
         rows, counts = rows[counts > 0], counts[counts > 0]
         one, other = self._pairs[:, rows]
         half = sp.csr_matrix((counts, (one, other)), shape=(len(self._ids),) * 2)

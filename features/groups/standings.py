@@ -69,7 +69,7 @@ def _share_below(values: np.ndarray) -> np.ndarray:
     """`rank_share` of one list, as a request asks for: the same numbers with fewer steps."""
     missing, ordered = np.isnan(values), np.sort(values)  # NaN last
     share = (ordered.searchsorted(values) + ordered.searchsorted(values, "right")) / 2
-    share /= max(len(values) - np.count_nonzero(missing), 1)
+    share /= max(len(values) - int(np.count_nonzero(missing)), 1)
     share[missing] = np.nan
     return share
 

@@ -293,7 +293,9 @@ def with_known_history(queries: pl.DataFrame, events: Events, ledger: Ledger) ->
         return queries
     known = with_history(queries, events)[HISTORY]
     count = len(known) - known.null_count()
-    said = Said("PASS", f"{count:,} of {len(known):,} queries have a history in the events before them")
+    evidence = f"{count:,} of {len(known):,} queries have a history in the events before them"
+    cure = "bring times and ids as the events have them (raw, or pseudonyms of the key that is used now)"
+    said = Said("PASS", evidence) if count or not len(known) else Said("WARN", evidence, cure)
     ledger.remark([said], "queries: history", "data.queries")
     given = [queries[HISTORY]] if HISTORY in queries.columns else []
     return queries.with_columns(pl.coalesce(*given, known).alias(HISTORY))

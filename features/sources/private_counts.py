@@ -151,6 +151,11 @@ def queries_of_enough(
     rows: pl.DataFrame, text: str, person: str, least: int, extra: Sequence[str] = ()
 ) -> pl.DataFrame:
     """The rows whose text so many people wrote, with the columns `text` and `extra`: what a report may show."""
-    people = rows.drop_nulls([text, person]).group_by(text).agg(people=pl.col(person).n_unique())
-    enough = people.filter(pl.col("people") >= least)
-    return rows.join(enough, on=text, how="semi").select(text, *extra)
+    few = texts_of_few(rows, text, person, least)
+    return rows.drop_nulls(text).filter(~pl.col(text).is_in(few.implode())).select(text, *extra)
+
+
+def texts_of_few(rows: pl.DataFrame, text: str, person: str, least: int) -> pl.Series:
+    """The texts that fewer people wrote, of which no report speaks; rows of nobody (a null person) count for none."""
+    people = rows.drop_nulls(text).group_by(text).agg(people=pl.col(person).drop_nulls().n_unique())
+    return people.filter(pl.col("people") < least)[text]

@@ -121,10 +121,15 @@ class ShownLists:
         return self.rows(slice(0, cut)), self.rows(slice(cut, None))
 
 
+def words_asked() -> pl.Expr:
+    """What a query without a query_id is called by: its words in small letters; null for none."""
+    words = pl.col("text").str.strip_chars().str.to_lowercase()
+    return pl.when(words != "").then(words)
+
+
 def _rows_of_lists(shown: pl.DataFrame, places: int) -> tuple[pl.DataFrame, dict[str, int]]:
     """Rows to use, and how many are left out because of what."""
-    words = pl.col("text").str.strip_chars().str.to_lowercase()
-    rows = shown.with_columns(query_id=pl.coalesce("query_id", pl.when(words != "").then(words)))
+    rows = shown.with_columns(query_id=pl.coalesce("query_id", words_asked()))
     named = rows.filter(pl.col("query_id").is_not_null())
     near = named.filter(pl.col("position") <= places)
     once = near.unique(["request_id", "position"], keep="first", maintain_order=True)

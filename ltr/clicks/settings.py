@@ -49,6 +49,11 @@ class LabelSettings(BaseModel):
     least_views: float = Field(
         default=1.0, ge=0, description="pairs that rest on fewer views get no judgement"
     )
+    least_people: int = Field(
+        default=5,
+        ge=1,
+        description="people who must have asked a query known by its words alone (no query_id) for it to be labelled",
+    )
     top_grade: float = Field(default=3.0, gt=0, description="the highest grade, where human ones do not say")
     human_views: float = Field(
         default=30.0, ge=0, description="views that a human judgement weighs as much as, where both are there"

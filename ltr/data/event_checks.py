@@ -8,7 +8,7 @@ from datetime import timedelta
 import polars as pl
 
 from features.sources.events import Events
-from features.sources.events.cleaning import person
+from features.sources.events.bots import person
 from ltr.data.doctor import NOTABLE, Finding, Findings, finding
 
 ORPHANS = 0.1  # share of actions without a list, where there are lists

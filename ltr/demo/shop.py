@@ -110,6 +110,15 @@ def collection(config: DemoShopConfig, folder: Path | None = None) -> Collection
     return Collection(products, queries, judgements, None, None, [], {}, fingerprints)
 
 
+def kept_shop(config: DemoShopConfig, folder: Path) -> DemoShop:
+    """As `generate`, kept under the folder, as `collection` keeps it."""
+    kept = _kept(config, folder)
+    products, queries, judgements, stock, wishes = (
+        pl.read_ipc(kept / f"{name}.arrow") for name in (*_TABLES, *_HIDDEN)
+    )
+    return DemoShop(products, queries, judgements, stock, wishes, _truth(config, wishes, stock))
+
+
 def true_grades(config: DemoShopConfig, folder: Path) -> pl.DataFrame:
     """query_id, product_id, grade of every product for every query, as a judge without error would give them.
 

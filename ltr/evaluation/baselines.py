@@ -110,9 +110,11 @@ def _scores(data: Dataset, baseline: Baseline) -> np.ndarray:
 
 def random_scores(pairs: pl.DataFrame) -> np.ndarray:
     """A fixed random score per (query, product): the same whatever the order or number of rows."""
-    keys = (pairs["query_id"] + "\x1f" + pairs["product_id"]).to_list()
-    digests = (hashlib.blake2b(key.encode(), digest_size=7).digest() for key in keys)
-    return np.fromiter((int.from_bytes(digest) for digest in digests), np.float64, len(keys))
+    keys = (pairs["query_id"] + "\x1f" + pairs["product_id"]).cast(pl.Binary).to_list()
+    hashed = np.zeros((len(keys), 8), dtype=np.uint8)  # a whole number each, its first byte 0
+    digests = b"".join([hashlib.blake2b(key, digest_size=7).digest() for key in keys])
+    hashed[:, 1:] = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 7)
+    return hashed.view(">u8").astype(np.float64)[:, 0]
 
 
 def rungs(schema: FeatureSchema, ladder: Sequence[str]) -> dict[str, FeatureSchema]:

@@ -11,7 +11,6 @@ import polars as pl
 
 from features.errors import InputError
 from features.sources.formats.readers import read_table
-from ltr.experiments.served_log import lists_of_log
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -29,8 +28,10 @@ class Columns:
 
     @classmethod
     def read(cls, path: Path) -> Columns:
-        """A table, or the folder of a server's log (see `served_log`)."""
-        return cls(lists_of_log(path) if path.is_dir() else read_table(path), path)
+        """InputError for what is no table: a server's log is read by each kind of experiment itself."""
+        if path.is_dir():
+            raise InputError(where=path, expected="a table", got="a folder", cure="name a file")
+        return cls(read_table(path), path)
 
     def __len__(self) -> int:
         return self.frame.height

@@ -72,7 +72,9 @@ def kept_to_plan(plan: Planned | None, outcome: Outcome) -> Outcome:
 def decision_record(
     outcome: Outcome, command: str, tried: str, decided: str | None, plan: Planned | None, data: Path | None
 ) -> dict[str, Any]:
-    """What goes into the record; decided: in the team's words, else what the verdict says."""
+    """What goes into the record; decided: in the team's words, else what the verdict says; a plan alone
+    decides nothing."""
+    by_verdict = {"yes": "go", "no": "stay", "cannot": "nothing"}[outcome.says]
     return {
         "format": 1,
         "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
@@ -82,7 +84,7 @@ def decision_record(
         "seen": outcome.to_dict(),
         "data": _named(data) if data else None,
         "says": outcome.says,
-        "decided": decided or {"yes": "go", "no": "stay", "cannot": "nothing"}[outcome.says],
+        "decided": decided or ("nothing" if outcome.kind == "plan" else by_verdict),
         "against_verdict": bool(decided) and decided == "go" and outcome.says != "yes",
     }
 

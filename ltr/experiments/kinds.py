@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ltr.experiments.ab_test import AbSettings, analyse_ab
+from ltr.experiments.columns import Columns
 from ltr.experiments.interleaving import InterleaveSettings, analyse_interleaving
 from ltr.experiments.off_policy import OffPolicySettings, judge_off_policy
 from ltr.experiments.outcome import Outcome
@@ -18,10 +19,10 @@ from ltr.experiments.survey import SurveySettings, judge_survey
 
 @dataclass(frozen=True)
 class Kind:
-    """analyse takes an instance of `settings`."""
+    """analyse takes an instance of `settings`, and a table in place of the file that they name, or None."""
 
     settings: type[BaseModel]
-    analyse: Callable[[Any], Outcome]
+    analyse: Callable[[Any, Columns | None], Outcome]
     help: str
 
 

@@ -1,8 +1,13 @@
-"""The log of `ltr.serve` as a table for an experiment: a row for each product of each list that was in it.
+"""The log of `ltr.serve` as a table for each kind of experiment; what is left out is counted in warnings.
 
-list, position, product_id; person (pseudonym of the shopper, or of the visit where no shopper is known), session,
-text, shown_at; arm, run; click, cart, purchase (how often), value (paid). Of interleaved lists also team (first or
-second), rank_first and rank_second, null where a product is not in that run's list.
+Acts (click, cart, purchase: how often; value: paid) are of the list in which the product was shown; person is the
+pseudonym of the shopper, or of the visit where no shopper is known, or else the list's own id; asked_with says words,
+photo or both; text is null where fewer than LEAST_PEOPLE asked it, but for explored_of_log, which is of no report.
+
+searches_of_log    A row a search, for an A/B test or a plan
+mixed_of_log       A row a product of an interleaved list, at the places that were mixed
+explored_of_log    A row a place that was left to chance, with its propensity, for off-policy estimates
+sessions_of_log    A row a session, with its arm, for a survey
 """
 
 from __future__ import annotations
@@ -16,108 +21,245 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError
-from features.sources.events.event_log import Events
-from features.sources.events.ubi import read_ubi, ubi_files
+from features.sources.events.ubi import APPLICATION, read_ubi, ubi_files
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.privacy import Key
+from features.sources.private_counts import texts_of_few
 
 log = logging.getLogger(__name__)
 
+LEAST_PEOPLE = 5
 ACTS = ("click", "cart", "purchase")
-TEAMS = ("first", "second")
+TEAMS = ("first", "second", "third", "fourth", "fifth")
+MIXED = "interleave"
+REFORMULATED = pl.duration(minutes=5)  # the next search in other words comes sooner
+_SEARCH = "/search"
 _PAIR = ["request_id", "product_id"]
-_DRAFT: dict[str, pl.DataType | type[pl.DataType]] = {
-    "request_id": pl.String,
-    "list": pl.String,
-    "rankers": pl.List(pl.String),
-    "drafted": pl.Int64,
+_LINE: dict[str, pl.DataType | type[pl.DataType]] = {
+    **dict.fromkeys(("request_id", "session", "shopper", "text", "at"), pl.String),
     "product_id": pl.List(pl.String),
-    "rank_first": pl.List(pl.Int64),
-    "rank_second": pl.List(pl.Int64),
+    "position": pl.List(pl.Int64),
+    "propensity": pl.List(pl.Float64),
+    **dict.fromkeys(("list", "path", "arm", "method", "filters"), pl.String),
+    "rankers": pl.List(pl.String),
+    "team": pl.List(pl.Int64),
+    "ranks": pl.List(pl.List(pl.Int64)),
+    **dict.fromkeys(("explored", "total", "candidates"), pl.Int64),
+    "latency_ms": pl.Float64,
+    "photo": pl.Boolean,
 }
 
 
-def lists_of_log(folder: Path, key: Key | None = None) -> pl.DataFrame:
-    """The lists of an experiment that the log in a folder holds; what is left out is counted in warnings.
+def searches_of_log(folder: Path, key: Key | None = None, *, of_arms: bool = True) -> pl.DataFrame:
+    """A row a search, its further pages with it: arm, person, session, text, asked_with, shown_at; impressions, acts
+    and value; zero_results, reformulated (0 or 1), latency_ms (of its first page).
 
-    An interleaved list is cut where its draft ended (what follows is the first run's rest, by no chance), or at the
-    first page that was not shown. key: of pseudonyms, needed only for lines that others wrote. Raises InputError for a
-    log without an experiment, with both kinds of it, or with more than one pair of interleaved runs.
+    Reformulated is a search on which nothing was done, and which the person's next one follows within 5 minutes in
+    other words. of_arms: those of an A/B test alone; without, all. key: of pseudonyms, needed only for lines that
+    others wrote. Raises InputError for a log without such searches.
     """
-    events = read_ubi(folder, key=key)
-    shown = events.shown.filter(pl.col("arm").is_not_null())
-    _say(events.shown["request_id"].n_unique() - shown["request_id"].n_unique(), "lists in no arm")
-    arms = shown["arm"].unique().sort().to_list()
-    if not arms or ("interleave" in arms and len(arms) > 1):
+    lines = _lines(folder).filter(path=_SEARCH)
+    if of_arms:
+        _one_experiment(folder, lines, mixed=False)
+        lines = _only(lines, pl.col("arm").is_not_null(), "searches in no arm")
+    _refuse_none(folder, lines, "searches")
+    counted = _acts(folder, _rows(lines), key).group_by("list").agg(pl.len().alias("impressions"), _sums())
+    firsts = lines.sort("shown_at").group_by("list", maintain_order=True).first()
+    made = firsts.join(counted, on="list", how="left").with_columns(
+        pl.col("impressions", *ACTS, "value").fill_null(0), zero_results=(pl.col("total") == 0).cast(pl.Int64)
+    )
+    following = pl.col("text", "shown_at").shift(-1).over("person", order_by="shown_at").name.prefix("next_")
+    made = made.with_columns(following).with_columns(
+        reformulated=pl.col("next_text").ne_missing(pl.col("text"))
+        & (pl.col("next_shown_at") - pl.col("shown_at") <= REFORMULATED)
+        & (pl.sum_horizontal(ACTS) == 0)
+    )
+    made = made.with_columns(pl.col("reformulated").fill_null(value=False).cast(pl.Int64))
+    made = _without_rare_words(made)
+    columns = ("list", "arm", "person", "session", "text", "asked_with", "shown_at", "impressions", *ACTS)
+    return made.select(*columns, "value", "zero_results", "reformulated", "latency_ms").sort(
+        "shown_at", "list"
+    )
+
+
+def mixed_of_log(folder: Path, key: Key | None = None) -> tuple[pl.DataFrame, tuple[str, ...], str]:
+    """A row a product of an interleaved list, the runs by name, and the method by which they were mixed.
+
+    list, position, product_id, person, session, text, asked_with, shown_at, acts and value; explored (how many places
+    were mixed, which is how long each run's own list was there); team (the run's name; null in optimised lists);
+    rank_first, rank_second, …: null where a product is not in that list. Cut at the first page that was not shown.
+    Raises InputError for a log without interleaved lists, and for one of several experiments.
+    """
+    lines = _lines(folder)
+    _one_experiment(folder, lines, mixed=True)
+    lines = _only(lines, pl.col("rankers").is_not_null(), "lists in no arm")
+    kinds = lines.select("method", "rankers").unique()
+    if kinds.height > 1:
         raise InputError(
             where=folder,
-            expected="the log of one experiment: interleave or ab",
-            got=f"lists in the arms {', '.join(arms)}" if arms else "lists in no arm",
-            cure="serve with --experiment, and each experiment with a --log of its own",
+            expected="lists mixed by one method from the same runs",
+            got=f"{kinds.height} kinds of them",
+            cure="serve each experiment with a --log of its own",
         )
-    drafts = pl.DataFrame(_drafts(folder), schema=_DRAFT, orient="row").unique("request_id")
-    shown = shown.join(drafts.select("request_id", "list"), on="request_id", how="left")
-    shown = shown.with_columns(
-        list=pl.coalesce("list", "request_id"), person=pl.coalesce("shopper", "session")
+    method, rankers = kinds.row(0)
+    names = tuple(label.rpartition("@")[0] or label for label in rankers)
+    names = names if len(set(names)) == len(names) and "=" not in "".join(names) else TEAMS[: len(names)]
+    rows = _rows(lines.filter(pl.col("explored") > 0), "team", "ranks")
+    kept = _gapless(rows.filter(pl.col("position") <= pl.col("explored")))
+    _refuse_none(folder, kept, "mixed places")
+    ranks = {f"rank_{TEAMS[run]}": pl.col("ranks").list.get(run) for run in range(len(rankers))}
+    within = {name: pl.when(rank <= pl.col("explored")).then(rank) for name, rank in ranks.items()}
+    named = pl.col("team").replace_strict(dict(enumerate(names)), default=None, return_dtype=pl.String)
+    made = _without_rare_words(_acts(folder, kept.with_columns(team=named, **within), key))
+    return made.drop("ranks").sort("shown_at", "list", "position"), names, method
+
+
+def explored_of_log(folder: Path, key: Key | None = None) -> pl.DataFrame:
+    """A row a place that was left to chance, down to the first page that was not shown.
+
+    list, position, product_id, propensity (of this product at this place), person, session, text, asked_with, filters
+    (as JSON), candidates, explored, shown_at, arm, acts and value. Raises InputError where nothing was left to chance.
+    """
+    lines = _lines(folder)
+    chosen = lines.filter(pl.col("explored") > 0)
+    _say(lines.height - chosen.height, "lists of which nothing was left to chance")
+    rows = _gapless(_rows(chosen, "propensity").filter(pl.col("position") <= pl.col("explored")))
+    known = rows.filter(pl.col("propensity").is_between(0, 1, closed="right"))
+    _say(rows.height - known.height, "places without a propensity")
+    if not known.height:
+        raise InputError(
+            where=folder,
+            expected="lists that were left to chance, with the propensity of each place",
+            got=f"none of {lines.height:,} lists",
+            cure="serve with --explore-swaps or --experiment interleave: what is always shown alike tells nothing else",
+        )
+    return _acts(folder, known, key).sort("shown_at", "list", "position")
+
+
+def sessions_of_log(folder: Path) -> pl.DataFrame:
+    """A row a session of an A/B test: session (a pseudonym), arm, person; those in several arms are left out."""
+    lines = _lines(folder)
+    _one_experiment(folder, lines, mixed=False)
+    lines = lines.drop_nulls(["arm", "session"])
+    sessions = lines.group_by("session", maintain_order=True).agg(
+        pl.col("arm", "person").first(), arms=pl.col("arm").n_unique()
     )
-    if arms == ["interleave"]:
-        shown = _drafted(folder, shown, drafts)
-    return _with_acts(shown, events).sort("shown_at", "list", "position")
+    return _only(sessions, pl.col("arms") == 1, "sessions in several arms").drop("arms")
 
 
-def _drafts(folder: Path) -> Iterator[tuple[Any, ...]]:
-    """Rows of `_DRAFT`: what the server's own lines say beyond UBI of lists that have it."""
-    for path in ubi_files(folder):
+def _one_experiment(folder: Path, lines: pl.DataFrame, *, mixed: bool) -> None:
+    arms = lines["arm"].drop_nulls().unique().sort().to_list()
+    if not arms or ((arms == [MIXED]) != mixed) or (MIXED in arms and len(arms) > 1):
+        raise InputError(
+            where=folder,
+            expected=f"the log of one experiment, {'interleave' if mixed else 'ab'}",
+            got=f"lists in the arms {', '.join(arms)}" if arms else "lists in no arm",
+            cure="serve with --experiment, each with a --log of its own, and judge it by its own kind",
+        )
+
+
+def _lines(folder: Path) -> pl.DataFrame:
+    """A row a page of a list, of the lines that our server wrote; those of others are counted."""
+    found = pl.DataFrame(list(_own(folder)), schema=_LINE, orient="row").unique("request_id", keep="first")
+    words, photo = pl.col("text").is_not_null(), pl.col("photo").fill_null(value=False)
+    return found.with_columns(
+        list=pl.coalesce("list", "request_id"),
+        person=pl.coalesce("shopper", "session", "list", "request_id"),
+        shown_at=pl.col("at").str.to_datetime("%+", time_zone="UTC", strict=False),
+        asked_with=pl.when(words & photo)
+        .then(pl.lit("both"))
+        .when(photo)
+        .then(pl.lit("photo"))
+        .when(words)
+        .then(pl.lit("words"))
+        .otherwise(pl.lit("neither")),
+    )
+
+
+def _own(folder: Path) -> Iterator[tuple[Any, ...]]:
+    """Rows of `_LINE`."""
+    for path in filter(lambda path: path.stat().st_size, ubi_files(folder)):
         for line in decode(read_bytes(path), path).split("\n"):
             if '"query_attributes"' not in line:
                 continue
             try:
                 record = json.loads(line)
-                more = record["query_attributes"]
-                ranks = more.get("ranks") or []
-                first, second = ([pair[place] for pair in ranks] for place in (0, 1))
-                products = record["query_response_hit_ids"] if ranks else []
-                about = record["query_id"], more.get("list_id"), more.get("rankers"), more.get("drafted")
+                more, products = record["query_attributes"], record["query_response_hit_ids"]
+                if record["application"] != APPLICATION:
+                    continue
+                arm = more.get("arm")
+                filters = more.get("filters")
+                row = (
+                    *(
+                        record[name]
+                        for name in ("query_id", "session_id", "client_id", "user_query", "timestamp")
+                    ),
+                    *(products, more["positions"], _of_each(more.get("propensity"), len(products))),
+                    *(more.get("list_id"), more.get("path"), arm if isinstance(arm, str) else None),
+                    *(more.get("method"), None if filters is None else json.dumps(filters, sort_keys=True)),
+                    *(
+                        more.get(name)
+                        for name in ("rankers", "team", "ranks", "explored", "total", "candidates")
+                    ),
+                    *(more.get("took_ms"), more.get("photo")),
+                )
             except (ValueError, TypeError, LookupError, AttributeError):
-                continue  # cut off, or another application's: read_ubi has counted it
-            yield (*about, products, first, second)
+                continue  # cut off, or another application's: read_ubi counts it
+            yield row
 
 
-def _drafted(folder: Path, shown: pl.DataFrame, drafts: pl.DataFrame) -> pl.DataFrame:
-    """Team and ranks of the places that were drafted."""
-    whole = drafts.filter(pl.col("rankers").list.len() == 2, pl.col("drafted").is_not_null())
-    ranked = whole.drop("list").explode("product_id", "rank_first", "rank_second")
-    rows = shown.join(ranked, on=_PAIR, how="inner")
-    _say(shown.height - rows.height, "products of lists whose ranks were not logged")
-    pairs = rows["rankers"].unique().sort().to_list()
-    if len(pairs) != 1:
-        raise InputError(
-            where=folder,
-            expected="lists mixed from one pair of runs, with their ranks",
-            got=f"{len(pairs)} pairs",
-            cure="serve each pair with a --log of its own",
-        )
-    team = pl.when(pl.col("run") == pairs[0][0]).then(pl.lit(TEAMS[0])).otherwise(pl.lit(TEAMS[1]))
-    rows = rows.filter(pl.col("position") <= pl.col("drafted")).with_columns(team=team)
-    rows = rows.sort("list", "position", "shown_at").unique(
+def _of_each(value: Any, count: int) -> list[Any]:
+    return value if isinstance(value, list) else [value] * count
+
+
+def _rows(lines: pl.DataFrame, *ranked: str) -> pl.DataFrame:
+    """A row a product, with these columns of a value each; the others' lists are dropped."""
+    dropped = {"position", "propensity", "team", "ranks", "rankers"} - {"position", *ranked}
+    full = lines.drop(dropped).filter(pl.col("product_id").list.len() > 0)
+    return full.explode("product_id", "position", *ranked)
+
+
+def _gapless(rows: pl.DataFrame) -> pl.DataFrame:
+    """Each place once, from 1 down to the first that no page showed."""
+    once = rows.sort("list", "position", "shown_at").unique(
         ["list", "position"], keep="first", maintain_order=True
     )
-    gapless = pl.col("position") == pl.int_range(1, pl.len() + 1).over("list")
-    kept = rows.filter(gapless)
-    _say(rows.height - kept.height, "products below a page that was not shown")
-    return kept.drop("rankers", "drafted")
+    kept = once.filter(pl.col("position") == pl.int_range(1, pl.len() + 1).over("list"))
+    _say(once.height - kept.height, "products below a page that was not shown")
+    return kept
 
 
-def _with_acts(shown: pl.DataFrame, events: Events) -> pl.DataFrame:
-    """How often each product was acted on in the list where it was shown, and what was paid for it."""
-    acts = events.actions.join(shown.select(_PAIR).unique(), on=_PAIR, how="semi")
-    _say(events.actions.height - acts.height, "actions on what no list of the experiment showed")
-    counted = acts.group_by(_PAIR).agg(
+def _acts(folder: Path, rows: pl.DataFrame, key: Key | None) -> pl.DataFrame:
+    """With how often each product was acted on in the list where it was shown, and what was paid for it."""
+    actions = read_ubi(folder, key=key).actions
+    ours = actions.join(rows.select(_PAIR).unique(), on=_PAIR, how="semi")
+    _say(actions.height - ours.height, "actions on what is no part of this")
+    counted = ours.group_by(_PAIR).agg(
         *((pl.col("action") == act).sum().cast(pl.Int64).alias(act) for act in ACTS),
         value=pl.col("value").filter(pl.col("action") == "purchase").sum(),
     )
-    made = shown.join(counted, on=_PAIR, how="left")
-    return made.with_columns(pl.col(*ACTS, "value").fill_null(0)).drop("query_id", "propensity")
+    made = rows.join(counted, on=_PAIR, how="left")
+    return made.with_columns(pl.col(*ACTS, "value").fill_null(0)).drop("shopper", "at", "photo", "path")
+
+
+def _without_rare_words(rows: pl.DataFrame) -> pl.DataFrame:
+    rare = texts_of_few(rows, "text", "person", LEAST_PEOPLE)
+    return rows.with_columns(text=pl.when(~pl.col("text").is_in(rare.implode())).then("text"))
+
+
+def _sums() -> pl.Expr:
+    return pl.col(*ACTS, "value").sum()
+
+
+def _only(rows: pl.DataFrame, wanted: pl.Expr, what: str) -> pl.DataFrame:
+    kept = rows.filter(wanted)
+    _say(rows.height - kept.height, what)
+    return kept
+
+
+def _refuse_none(folder: Path, rows: pl.DataFrame, what: str) -> None:
+    if not rows.height:
+        raise InputError(where=folder, expected=what, got="none", cure="name the folder of a server's log")
 
 
 def _say(count: int, what: str) -> None:

@@ -18,10 +18,12 @@ from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from features.errors import InputError
+from features.sources.privacy import are_pseudonyms, load_key, pseudonyms
 from ltr.experiments.ab_test.sample_ratio import REFUSE
 from ltr.experiments.columns import Columns, FloatArray, IntArray
 from ltr.experiments.estimates import Difference, Estimate, mean_of
 from ltr.experiments.outcome import Bar, Check, Outcome, Says, State, Table, failed, refused
+from ltr.experiments.served_log import sessions_of_log
 
 TITLE = "Survey by arm"
 FEW = 20  # answers of an arm
@@ -41,8 +43,11 @@ class SurveySettings(BaseModel):
     data: Path = Field(description="the answers: CSV, Parquet or JSON lines")
     answer: str = Field(description="the column of answers, numbers in an order")
     session: str = Field(description="the column that joins both tables")
-    arms: Path = Field(description="the table of all sessions that were asked")
-    arm: str = Field(description="its column of arms")
+    arms: Path = Field(
+        description="the table of all sessions that were asked, or the folder of ltr.serve's log: then session is the "
+        "shop's own id, as the server was told"
+    )
+    arm: str = Field(default="arm", description="its column of arms")
     unit: str | None = Field(
         default=None, description="its column of visitors, where one has several sessions"
     )
@@ -106,54 +111,67 @@ def judge_survey(
     settings: SurveySettings, answers: Columns | None = None, asked: Columns | None = None
 ) -> Outcome:
     """Every arm against the control, on the sessions that answered; the silent ones are counted and bounded."""
-    answers, asked = answers or Columns.read(settings.data), asked or Columns.read(settings.arms)
-    joined, checks = _join(settings, answers, asked)
-    arms = joined["arm"].unique().sort().to_list()
+    answers = answers or Columns.read(settings.data)
+    if asked is None and settings.arms.is_dir():
+        settings, answers, asked = _of_served_log(settings, answers)
+    joined, checks = _join(settings, answers, asked or Columns.read(settings.arms))
+    arms = _arms(settings, joined)
+    control, others = arms[0], arms[1:]
+    checks += _responses(joined, control, others)
+    tables = [_answer_table(joined, arms)]
+    if failed(checks):
+        return refused("survey", TITLE, checks, assumptions=ASSUMPTIONS, tables=tables)
+    level = settings.level / len(others)
+    found = {arm: _compared(joined, control, arm) for arm in others}
+    tables.insert(0, _chance_table(joined, control, found, level))
+    says, verdict = _verdict(control, found, level)
+    axis = f"chance to be above {control}, less ½"
+    bars = [Bar(arm, f.chance - 0.5, *(end - 0.5 for end in f.interval(level))) for arm, f in found.items()]
+    figures = {
+        "units": dict(joined["arm"].value_counts().iter_rows()),
+        "metrics": [_figures(settings.answer, arm, f, level) for arm, f in found.items()],
+    }
+    return Outcome("survey", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures, bars, axis)
+
+
+def _of_served_log(settings: SurveySettings, answers: Columns) -> tuple[SurveySettings, Columns, Columns]:
+    """Sessions and arms of a server's log, and the answers' sessions by their pseudonyms, as the log has them."""
+    name = settings.session
+    raw = answers.names(name)
+    made = pseudonyms(raw.set(are_pseudonyms(raw), None), load_key())
+    answers = Columns(
+        answers.frame.with_columns(pl.coalesce(made, raw.cast(pl.String)).alias(name)), answers.where
+    )
+    asked = sessions_of_log(settings.arms).rename({"session": name, "arm": settings.arm})
+    unit = {"unit": settings.unit or "person"}
+    return settings.model_copy(update=unit), answers, Columns(asked, settings.arms)
+
+
+def _arms(settings: SurveySettings, joined: pl.DataFrame) -> list[str]:
+    """The control first; InputError for one arm only, and for a control that is none."""
+    arms: list[str] = joined["arm"].unique().sort().to_list()
     if len(arms) < 2:
         raise InputError(
-            where=asked.where, expected="two arms or more", got=str(arms[0]), cure="name the column of arms"
+            where=settings.arms, expected="two arms or more", got=str(arms[0]), cure="name the column of arms"
         )
     control = settings.control or arms[0]
     if control not in arms:
         raise InputError(
             where="--control", expected=f"one of {', '.join(arms)}", got=control, cure="name an arm"
         )
-    checks += _responses(joined, control, [arm for arm in arms if arm != control])
-    tables = [_answer_table(joined, [control, *(arm for arm in arms if arm != control)])]
-    if failed(checks):
-        return refused("survey", TITLE, checks, assumptions=ASSUMPTIONS, tables=tables)
-    level = settings.level / (len(arms) - 1)
-    found = {arm: _compared(joined, control, arm) for arm in arms if arm != control}
-    tables.insert(0, _chance_table(joined, control, found, level))
-    says, verdict = _verdict(control, found, level)
-    axis = f"chance to be above {control}, less ½"
-    bars = [Bar(arm, f.chance - 0.5, *(end - 0.5 for end in f.interval(level))) for arm, f in found.items()]
-    figures: dict[str, Any] = {
-        "units": dict(joined["arm"].value_counts().iter_rows()),
-        "metrics": [
-            {
-                "metric": settings.answer,
-                "arm": arm,
-                "chance": f.chance,
-                "low": f.interval(level)[0],
-                "high": f.interval(level)[1],
-                "p": f.p_value,
-            }
-            for arm, f in found.items()
-        ],
+    return [control, *(arm for arm in arms if arm != control)]
+
+
+def _figures(answer: str, arm: str, found: Superiority, level: float) -> dict[str, Any]:
+    low, high = found.interval(level)
+    return {
+        "metric": answer,
+        "arm": arm,
+        "chance": found.chance,
+        "low": low,
+        "high": high,
+        "p": found.p_value,
     }
-    return Outcome(
-        "survey",
-        TITLE,
-        says,
-        verdict,
-        checks,
-        ASSUMPTIONS,
-        tables,
-        figures,
-        bars,
-        axis,
-    )
 
 
 def _join(settings: SurveySettings, answers: Columns, asked: Columns) -> tuple[pl.DataFrame, list[Check]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from features.behaviour import BehaviourConfig, Done, Erased, erase_person, update_behaviour
+from features.behaviour import BehaviourConfig, Done, Erased, Places, erase_person, update_behaviour
+from features.behaviour.event_store import EVENT_VIEWS
 from features.errors import InputError
 from features.sources.events import EventRules, Events
+from features.sources.events.ubi import LOG_FILES
 from features.sources.ledger import Ledger
 from features.sources.load import CatalogueConfig, Collection
+from features.store import FeatureStore
 from ltr.config.tree import Config
 from ltr.pipeline.prepare import load_collection
 
@@ -41,16 +45,26 @@ def ingest(config: Config, log: Path | None, until: str | None) -> tuple[Done, L
     return done, ledger
 
 
-def erase(config: Config, identity: str, log: Path | None) -> Erased:
-    """One person out of the log, the store and its versions; caches and runs are searched, too."""
-    collection = _without_events(config)
-    also = [Path(config.cache.folder), Path(config.runs), Path(config.store.root)]
+def erase(config: Config, identity: str, log: Path | None, also: Sequence[Path] = ()) -> Erased:
+    """One person out of the logs, the stores and their versions; caches, runs and `also` are searched, too.
+
+    log: besides `data.events` and whatever servers and loops have logged beside the runs.
+    """
+    collection, runs = _without_events(config), Path(config.runs)
+    logs = {path.parent for pattern in LOG_FILES for path in runs.rglob(pattern)} if runs.is_dir() else set()
+    searched = [Path(config.cache.folder), runs, *also]
+    store, behaviour = FeatureStore(config.store.address, config.store.options), behaviour_of(config)
+    carried = any(store.exists(view) for view in EVENT_VIEWS) and store.folder != Path(behaviour.store)
     return erase_person(
         identity,
         collection.products,
-        behaviour_of(config),
-        log=log or _ubi_of(config),
-        also=[path for path in also if path.exists()],
+        behaviour,
+        Places(
+            logs=sorted(logs | {path for path in (log, _ubi_of(config)) if path is not None}),
+            stores=[store] if carried else [],
+            also=[path for path in searched if path.exists()],
+        ),
+        queries=collection.queries,
         rules=_rules(config),
     )
 

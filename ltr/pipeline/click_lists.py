@@ -54,6 +54,9 @@ def read_clicks(config: Config, prepared: Prepared, kinds: Collection[str] = ())
         *(f"{len(lists):,}", f"{known['query_id'].n_unique():,}"),
         *(f"{events.shown.height - asked.height:,}", f"{asked.height - known.height:,}"),
     )
+    for reason, count in lists.left_out.items():
+        if count:
+            log.info("  left out: %s %s", f"{count:,}", reason)
     return ClickLog(lists, _with_shown(prepared, lists.pairs), _by_clicks(prepared), wanted)
 
 

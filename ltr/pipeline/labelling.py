@@ -11,8 +11,10 @@ import polars as pl
 from features.disk import whole_file
 from features.errors import InputError
 from features.sources.events import EventRules, Events, clean_events, read_ubi
+from features.sources.events.bots import person
 from features.sources.formats.readers import read_table
 from features.sources.ledger import Ledger
+from features.sources.private_counts import texts_of_few
 from ltr.clicks import (
     Agreement,
     CannotTell,
@@ -26,7 +28,7 @@ from ltr.clicks import (
     mixed,
     on_human_scale,
 )
-from ltr.clicks.lists import PAIR
+from ltr.clicks.lists import PAIR, words_asked
 from ltr.clicks.settings import WORTH
 from ltr.config.tree import Config
 from ltr.pipeline.prepare import load_collection
@@ -66,6 +68,10 @@ def label_events(settings: LabelSettings, config: Config | None = None) -> Label
         return Labelled(None, found.overlap, *size, left_out)
     enough = labels.judgements.filter(pl.col("effective_size") >= settings.least_views)
     few = labels.judgements.height - enough.height
+    named = enough.filter(~pl.col("query_id").is_in(_asked_by_few(events, human, settings.least_people)))
+    if named.height < enough.height:
+        reason = f"labelled pairs of words that fewer than {settings.least_people} people asked"
+        left_out[reason], enough = enough.height - named.height, named
     if human is None:
         _write(enough.with_columns(source=pl.lit("clicks")), settings.out)
         return Labelled(labels, labels.overlap, *size, left_out, enough, few)
@@ -78,6 +84,13 @@ def label_events(settings: LabelSettings, config: Config | None = None) -> Label
         differing = differing.join(products.select(known), on="product_id", how="left", maintain_order="left")
     agreed = agreement(enough, human)
     return Labelled(labels, labels.overlap, *size, left_out, both, few, scaled, agreed, differing)
+
+
+def _asked_by_few(events: Events, human: pl.DataFrame | None, least: int) -> list[str]:
+    """Queries known by their words alone that so few people asked that the words may tell who; none that was judged."""
+    asked = events.shown.filter(pl.col("query_id").is_null()).select(person(), words=words_asked())
+    few = texts_of_few(asked, "words", "person", least)
+    return few.to_list() if human is None else few.filter(~few.is_in(human["query_id"].implode())).to_list()
 
 
 def _gathered(

@@ -141,6 +141,15 @@ def open_builder(config: Config, schema: FeatureSchema) -> FeatureBuilder:
     return make_builder(config, collection.products, schema)
 
 
+def remember(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> None:
+    """What the first ltr.rank over this catalogue then need not make or read to know it."""
+    folder = Path(config.cache.folder)
+    remember_products(collection, config.data, config.base, folder)
+    for name, encoder in encoders.items():
+        if not isinstance(encoder, Fittable):
+            remember_encoder(encoder, config.encoders[name], config.base, folder)
+
+
 def make_encoders(config: Config, products: pl.DataFrame) -> dict[str, Encoder]:
     """The config's encoders by role; one that learns from texts (TF-IDF) is fitted on the catalogue's."""
     encoders = {name: make_config_encoder(config, name) for name in config.encoders}
@@ -169,11 +178,7 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
     encoders = {} if collection.given is not None else make_encoders(config, collection.products)
     _check_media(config, encoders)
     if collection.given is None:
-        folder = Path(config.cache.folder)
-        remember_products(collection, config.data, config.base, folder)
-        for name, encoder in encoders.items():  # so that the first ltr.rank need not make them to know them
-            if not isinstance(encoder, Fittable):
-                remember_encoder(encoder, config.encoders[name], config.base, folder)
+        remember(config, collection, encoders)
     fingerprint = _fingerprint(config, collection, encoders)
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
     there = None if rebuild else _restore(store, view, fingerprint)

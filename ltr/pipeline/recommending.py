@@ -33,12 +33,13 @@ SHOWN = ("title", "brand", "category", "price")
 class Recommended:
     """products: rank, product_id, what the catalogue says of them, and `found_by`: the rule that puts it highest.
 
-    learned_from: next products that the order was learnt from, 0 where the first rule's order stands.
+    learned_from: next products that the order was learnt from; 0 where one rule's order stands, which leads.
     """
 
     products: pl.DataFrame
     history: list[str]
     learned_from: int
+    leading: str
 
     @property
     def in_words(self) -> str:
@@ -46,7 +47,7 @@ class Recommended:
             return "nobody is named: what is popular now; name --who or --product"
         after = f"after {', '.join(self.history[-5:])}"
         if not self.learned_from:
-            return f"{after}: in the order of the first rule, for there is too little to learn an order from"
+            return f"{after}: in the order of {self.leading}, for there is too little to learn an order from"
         return f"{after}: in an order learnt from {self.learned_from:,} next products"
 
 
@@ -77,7 +78,7 @@ def recommend(settings: RecommendSettings, config: Config | None) -> Recommended
         shown = [name for name in SHOWN if name in collection.products.columns]
         found = found.join(collection.products.select("product_id", *shown), on="product_id", how="left")
     learned = ranked.learned_from if len(asked) and ranked.learned else 0
-    return Recommended(found, histories.products.gather(asked).to_list(), learned)
+    return Recommended(found, histories.products.gather(asked).to_list(), learned, ranked.leading.name)
 
 
 def try_recommenders(settings: RecommendSettings, config: Config | None) -> Trial:

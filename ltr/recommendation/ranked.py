@@ -19,15 +19,17 @@ from ltr.recommendation.recommenders import Recommender
 from ltr.recommendation.steps import Step, steps_of
 
 DAY = 86_400.0
-FEW = 200  # steps to learn from; fewer, and the order of the first recommender stands
+FEW = 200  # steps to learn from; fewer, and the order of one recommender stands
+FIRST = 20
 
 
 @dataclass
 class RankedRecommender:
     """Every recommender's best, put in order by what came next after such histories.
 
-    recommenders: the first one's order stands where there is too little to learn from. learned_from: next products
-    among the candidates, from which the order was learnt; with fewer than FEW nothing is.
+    learned_from: next products among the candidates, from which the order was learnt. With fewer than FEW nothing is:
+    then the order of one recommender stands, of that which put most of these next products among its first (`leading`);
+    of the first, where none has found any.
     """
 
     recommenders: Sequence[Recommender]
@@ -44,10 +46,12 @@ class RankedRecommender:
         cut = float(histories.at.max(initial=0.0)) - days * DAY
         before = histories.before(cut)
         steps = steps_of(histories.ending_from(cut), since=cut, most=most, seed=self.seed)
-        self._ranker, self.learned_from = None, 0
-        if len(before) and len(steps) >= FEW:
+        self._ranker, self.learned_from, self.leading = None, 0, self.recommenders[0]
+        if len(before) and len(steps):
             self._fit_each(before)
-            self._ranker = self._learn(steps)
+            self._ranker = self._learn(steps) if len(steps) >= FEW else None
+            if self._ranker is None:
+                self.leading = max(self.recommenders, key=lambda one: _hits(one, steps))
         self._fit_each(histories)
 
     def _fit_each(self, histories: Histories) -> None:
@@ -117,9 +121,14 @@ class RankedRecommender:
         """Rows of the products that come next, best first; fewer where nothing more is known."""
         rows, columns = self._candidates(history)
         if self._ranker is None or not len(rows):
-            return best_of(self.recommenders[0].scores(history), count)
+            return best_of(self.leading.scores(history), count)
         scores = self._ranker.score(Dataset.from_frame(self._frame(0, rows, columns)))
         return rows[np.argsort(-scores, kind="stable")[:count]]
+
+
+def _hits(recommender: Recommender, steps: Sequence[Step]) -> int:
+    """Next products among its first."""
+    return sum(step.target in best_of(recommender.scores(step.history), FIRST) for step in steps)
 
 
 def best_of(scores: np.ndarray, count: int) -> IntArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from pathlib import Path
 
 from ltr.config.tree import Config
 from ltr.evaluation.systems import measure
@@ -12,9 +13,10 @@ from ltr.pipeline.fitting import check_settings, embed, score_systems, weigh
 from ltr.pipeline.robustness import Trained, measure_robustness
 from ltr.pipeline.shown_lists import measure_shown_lists
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
-from ltr.runs.record import RunRecord
+from ltr.runs.record import RunRecord, check_target, new_run, write_run
 from ltr.runs.sources import read_transfer
 from ltr.training.cross_fit import fit_on_all
+from ltr.training.fused_ranker import FusedRanker
 
 log = logging.getLogger(__name__)
 
@@ -53,3 +55,12 @@ def train(config: Config, examined: Examined, command: str) -> RunRecord:
         log.info("dropping %s from the catalogue …", " and ".join(config.robustness.drop))
     robustness = measure_robustness(config, catalogue, Trained(rows, folds, fitted, transfer))
     return dataclasses.replace(record, robustness=robustness)
+
+
+def train_run(config: Config, examined: Examined, folder: Path, command: str) -> FusedRanker:
+    """Train, measure and keep a run without a report, for one whose page is another; gives back its ranker."""
+    check_target(folder)
+    record = train(config, examined, command)
+    with new_run(folder) as draft:
+        write_run(draft, record)
+    return record.kept

@@ -5,7 +5,8 @@ process                The server as a process: listens, says where, ends withou
 ranking                One query → the catalogue's candidates in the run's order: what `ltr.rank`
                        prints and a shop shows
 settings               What ltr.serve takes
-telling                A running server told to put another run in place, or the one before back
+telling                A running server told to put another run in place, the one before back, or
+                       the catalogue as its files are now
 catalogue/             The catalogue as shoppers see it: cards, filters, facets, photos, what is alike
 live/                  Runs that serve: opened, checked, put in place of each other
 lists/                 From what a shopper asks to the list to show, and what is changed in it on purpose

@@ -42,9 +42,11 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
     with _listen(settings) as listening:
         log.info("opening %s …", run)
         live = LiveRun(run)
-        second = None if settings.second is None else LiveRun(settings.second)
-        runs = LiveRuns(live, second, settings.golden)
-        for one in filter(None, (live, second)):
+        others = [LiveRun(path) for path in settings.others]
+        runs = LiveRuns(
+            live, others, settings.golden, seconds=settings.check_seconds, memory=settings.check_bytes
+        )
+        for one in (live, *others):
             one.warm_up()
         event_log = None if settings.no_log else _open_log(run, settings)
         key = None if settings.no_log and settings.experiment != "ab" else load_key()

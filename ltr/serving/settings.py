@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKEN_VARIABLE = "LTR_SERVE_TOKEN"  # noqa: S105 - the name of the variable, not what it holds
+_OPTIMISED_PLACES = 10  # 1,024 lists at most: all of them, which makes the mixture fair
+_PROBABILISTIC_ITEMS = 16  # sets of so many are gone through in milliseconds
 
 
 class ServeSettings(BaseModel):
@@ -53,23 +55,61 @@ class ServeSettings(BaseModel):
     golden: Path | None = Field(
         None, description="a table of query, product_id, top: a new run must show each product so high"
     )
+    check_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="that trying a new run, or a changed catalogue, may take in a process of its own",
+    )
+    check_gib: float | None = Field(
+        None, gt=0, description="memory that it may take; none: half of the machine's"
+    )
     explore_swaps: float = Field(
         0.0, ge=0, le=0.5, description="chance that two neighbours of a chosen pairing change places"
     )
     explore_depth: int = Field(10, ge=2, le=12, description="places from the top that exploration touches")
-    second: Path | None = Field(None, description="a second run, for --experiment")
     experiment: Literal["none", "interleave", "ab"] = Field(
-        "none", description="interleave both runs' lists, or split the shoppers between them"
+        "none", description="interleave the runs' lists, or split the shoppers between two runs"
     )
-    share: float = Field(0.5, gt=0, lt=1, description="ab: of the shoppers, who gets the second run")
+    others: tuple[Path, ...] = Field(
+        (),
+        max_length=4,
+        description="for --experiment: the runs beside the first; one, or for interleave up to 4",
+    )
+    method: Literal["team-draft", "probabilistic", "optimised"] = Field(
+        "team-draft", description="interleave: how lists are mixed"
+    )
+    share: float = Field(0.5, gt=0, lt=1, description="ab: of the shoppers, who gets the other run")
     salt: str = Field("experiment", min_length=1, description="ab: another salt is another split")
+
+    @property
+    def check_bytes(self) -> int | None:
+        return None if self.check_gib is None else int(self.check_gib * 2**30)
 
     @model_validator(mode="after")
     def _fit_together(self) -> ServeSettings:
-        if (self.experiment == "none") != (self.second is None):
-            raise ValueError("--second RUN goes with --experiment interleave or ab, and only with it")
-        if self.experiment == "interleave" and self.explore_swaps:
+        if (self.experiment == "none") != (not self.others):
+            raise ValueError("--others RUN goes with --experiment interleave or ab, and only with it")
+        if self.experiment == "ab" and len(self.others) > 1:
+            raise ValueError("--experiment ab compares two runs: name one with --others")
+        if self.experiment != "interleave" and self.method != "team-draft":
+            raise ValueError("--method goes with --experiment interleave, and only with it")
+        if self.experiment == "interleave":
+            self._can_be_mixed()
+        return self
+
+    def _can_be_mixed(self) -> None:
+        runs, places = 1 + len(self.others), self.explore_depth
+        if self.explore_swaps:
             raise ValueError(
                 "--explore-swaps or --experiment interleave, not both: the draft explores already"
             )
-        return self
+        if self.method == "optimised" and (runs > 2 or places > _OPTIMISED_PLACES):
+            raise ValueError(
+                "--method optimised mixes two runs, and up to 10 places: lists of more cannot all be weighed, so "
+                "that clicks at random would prefer one of the runs"
+            )
+        if self.method == "probabilistic" and runs * places > _PROBABILISTIC_ITEMS:
+            raise ValueError(
+                f"--method probabilistic mixes up to {_PROBABILISTIC_ITEMS // runs} places of {runs} runs: with more, "
+                f"exact propensities take too long; say --explore-depth {_PROBABILISTIC_ITEMS // runs}"
+            )

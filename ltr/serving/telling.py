@@ -1,4 +1,4 @@
-"""A running server told to put another run in place, or the one before back."""
+"""A running server told to put another run in place, the one before back, or the catalogue as its files are now."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def promote(settings: ServeSettings, run: str, *, force: bool, by: str) -> None:
 def roll_back(settings: ServeSettings, *, by: str) -> None:
     """As `promote`, for the run that served before."""
     _say(_tell(settings, "/runs/rollback", {"by": by[:200]}), "rolled back")
+
+
+def renew_catalogue(settings: ServeSettings, *, by: str) -> None:
+    """As `promote`, for the catalogue's files, which were changed."""
+    found = _tell(settings, "/catalogue", {"by": by[:200]})
+    for check in found["checks"]:
+        output.say(f"checked: {check}")
+    parts = ", ".join(f"{found[what]:,} {what}" for what in ("new", "changed", "gone"))
+    output.say(f"{found['products']:,} products are served now ({parts})")
 
 
 def _say(found: dict[str, Any], why: str) -> None:

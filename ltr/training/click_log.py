@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from features.feature_schema import ASSUMED, WEIGHT
+from features.feature_schema import WEIGHT
 from ltr.clicks.labels import TOP_SHARE, CannotTell
 from ltr.clicks.lists import PAIR, FloatArray, ShownLists
 from ltr.data.dataset import Dataset
@@ -99,11 +99,13 @@ class ClickLog:
 
         Judgements of people; and products that are assumed to be poor, but for those that were shown.
         """
-        own = [name for name in (ASSUMED, WEIGHT) if name in train.frame.columns]
-        rows = train.frame.select(*PAIR, *own, grade=pl.Series(_worth(train.grades, gain)))
-        given = [pl.lit(1.0), *(pl.col(name).fill_null(1.0) for name in own)]
-        judged = pl.col(ASSUMED).is_null() if ASSUMED in own else pl.lit(value=True)
-        rows = rows.select(*PAIR, "grade", judged=judged, weight=pl.fold(1.0, lambda a, b: a * b, given))
+        weights = train.row_weights
+        rows = train.frame.select(
+            *PAIR,
+            grade=pl.Series(_worth(train.grades, gain)),
+            judged=pl.Series(train.is_judged),
+            weight=pl.Series(np.ones(len(train.X)) if weights is None else weights),
+        )
         shown = lists.pairs[np.unique(lists.item[lists.shown])]
         by_clicks = rows.join(self.by_clicks, on=PAIR, how="semi")
         poor = rows.filter(~pl.col("judged")).join(shown, on=PAIR, how="semi")

@@ -70,6 +70,26 @@ def test_a_log_becomes_features_of_the_time_at_which_each_query_was_asked(
     assert not prepare(read_config(shop / "shop.yaml")).from_store, "other counts are other features"
 
 
+def test_who_asked_and_when_bring_history_and_graph_as_of_then(shop: Path) -> None:
+    """By the commands' own path: a query's column says who asked, and training rows know what was known before."""
+    queries, shoppers = (
+        pl.read_csv(shop / "queries.csv"),
+        make_events().shown["shopper"].drop_nulls().unique().sort(),
+    )
+    queries.with_columns(shopper=shoppers.head(2)).write_csv(shop / "queries.csv")
+    text = (shop / "shop.yaml").read_text()
+    more = f"history: true, graph: {{store: {shop}/store}}, behaviour:"
+    (shop / "shop.yaml").write_text(text.replace("behaviour:", more))
+    ingest_events.main(["--config", str(shop / "shop.yaml"), "--until", END])
+    made = prepare(read_config(shop / "shop.yaml"))
+    assert {"history", "graph", "behaviour"} <= set(made.schema.groups)
+    table = made.table.frame
+    early, late = (table.filter(query_id=name).select("^(history|graph)\\..*$") for name in ("q2", "q1"))
+    assert early.null_count().row(0) == (early.height,) * early.width
+    assert late["history.seen"].sum() > 0
+    assert late["graph.looked_walk"].max() > 0
+
+
 def test_serving_knows_what_is_known_now(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
     behaviour._warn_stale.cache_clear()  # it is said once
     ingest_events.main(["--config", str(shop / "shop.yaml"), "--until", END])

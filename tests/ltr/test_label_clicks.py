@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.sources.events import write_ubi
+from features.sources.events import Events, read_ubi, write_ubi
 from ltr import label_clicks
 from ltr.config import command_line
 from ltr.demo.shoppers import Policy, Shoppers, ShopperSettings
@@ -98,3 +98,27 @@ def test_bad_input_is_one_line(command: Callable[[str], tuple[int, str]], words:
     assert told in said
     assert said.startswith("error: ")
     assert said.count("\n") == 1
+
+
+def test_words_that_few_people_asked_are_in_no_file(
+    command: Callable[[str], tuple[int, str]], folder: Path, tmp_path: Path
+) -> None:
+    """A log whose queries have no ids: each is called by its words, and some were asked by one person or two."""
+    seen = read_ubi(folder / "explored")
+    rare = pl.col("shopper").rank("dense") <= 4  # of these four people each asks in words of two's own
+    words = (
+        pl.when(rare)
+        .then(pl.format("secret of {}", pl.col("shopper").rank("dense") // 2))
+        .otherwise("query_id")
+    )
+    shown = seen.shown.with_columns(text=words, query_id=pl.lit(None, dtype=pl.String))
+    write_ubi(Events(shown, seen.actions), tmp_path / "worded")
+    for least, told in ((5, False), (1, True)):
+        status, said = command(
+            f"--events worded --out out{least}.csv --html page.html --least-people {least}"
+        )
+        assert status == 0, said
+        made = [(tmp_path / name).read_text() for name in (f"out{least}.csv", "page.html")]
+        assert any("secret" in text for text in [said, *made]) == told
+        assert any("that fewer than 5 people asked" in text for text in [said, *made]) != told
+    assert pl.read_csv(tmp_path / "out5.csv").height > 20

@@ -1,5 +1,6 @@
 """What shoppers were shown and what they did: read, cleaned and written; ids are pseudonyms from the door on.
 
+bots                   Who is no person, by what the people of the same log do
 cleaning               Events cleaned, each step counted: copies, bots, clicks without a list, late ones, repeats
 event_log              `Events`: two frames, one row a product of a shown list and one row an action
 history                What each query's shopper had met before it was asked, from a log of events

@@ -11,6 +11,7 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.sources.events.bots import bots_of, person
 from features.sources.events.event_log import OF_PEOPLE, Events, set_apart
 from features.sources.ledger import Ledger
 
@@ -31,6 +32,19 @@ class EventRules(BaseModel):
     )
     bot_lists_an_hour: int = Field(default=120, ge=1, description="who is shown more is no person")
     bot_clicks_an_hour: int = Field(default=240, ge=1, description="who clicks more is no person")
+    bot_least_lists: int = Field(
+        default=20,
+        ge=2,
+        description="lists within an hour, from which pace is looked at",
+    )
+    bot_times: float = Field(
+        default=10,
+        ge=1,
+        description="who is so many times as busy as the median person is no person from half those limits on",
+    )
+    bot_pace: float = Field(
+        default=3, ge=1, description="nor who is so many times as busy and goes on so many times as fast"
+    )
     bot_click_share: float = Field(
         default=0.9, gt=0, description="who clicks that share of what was shown is no person"
     )
@@ -68,40 +82,14 @@ def _without_copies(actions: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     return set_apart(actions, copy & pl.lit(bool(hours)), "the same action again, to the microsecond", ledger)
 
 
-def person() -> pl.Expr:
-    """Whom an event is of: the shopper, else the session; null where neither is known."""
-    return pl.coalesce("shopper", "session").alias("person")
-
-
 def _without_bots(
     shown: pl.DataFrame, actions: pl.DataFrame, rules: EventRules, ledger: Ledger
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    clicks = actions.filter(pl.col("action") == "click").select(
-        person(), "acted_at", "request_id", "product_id"
-    )
-    lists = shown.select(person(), "shown_at", "request_id").unique("request_id", keep="first")
-    fast = [
-        _too_many(lists, "shown_at", rules.bot_lists_an_hour),
-        _too_many(clicks, "acted_at", rules.bot_clicks_an_hour),
-    ]
-    seen = shown.select(person(), *_PAIR).drop_nulls("person")
-    clicked = seen.join(clicks.select(_PAIR).unique(), on=_PAIR, how="semi")
-    counts = seen.group_by("person").len("seen").join(clicked.group_by("person").len("clicked"), on="person")
-    all_clicked = counts.filter(
-        (pl.col("seen") >= rules.bot_shown) & (pl.col("clicked") >= rules.bot_click_share * pl.col("seen"))
-    )
-    bots = pl.concat([*fast, all_clicked["person"]]).unique().implode()
-    is_bot = person().is_in(bots).fill_null(value=False)
+    is_bot = person().is_in(bots_of(shown, actions, rules).implode()).fill_null(value=False)
     return (
         set_apart(shown, is_bot, "shown to a bot (faster than people, or clicks nearly all)", ledger),
         set_apart(actions, is_bot, "action of a bot (faster than people, or clicks nearly all)", ledger),
     )
-
-
-def _too_many(rows: pl.DataFrame, time: str, most: int) -> pl.Series:
-    """Who has more of these rows in any clock hour."""
-    hours = rows.drop_nulls("person").group_by("person", pl.col(time).dt.truncate("1h")).len()
-    return hours.filter(pl.col("len") > most)["person"]
 
 
 def _attributed(

@@ -29,7 +29,7 @@ from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 
 QUERIES_FILE, EVENTS_FILE = "ubi_queries.ndjson", "ubi_events.ndjson"
 APPLICATION = "shop-ltr"
-_FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
+LOG_FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
 _BULK = {"index", "create", "update"}
 _OF_RANK = ("run", "arm", "propensity")
 _RANKED = ("position", *_OF_RANK)
@@ -43,12 +43,12 @@ def shown_line(rows: pl.DataFrame) -> str:
 
 
 def shown_record(
-    about: Mapping[str, Any], products: list[str], ranked: Mapping[str, list[Any]], **more: Any
+    about: Mapping[str, Any], products: list[str], ranked: Mapping[str, Any], **more: Any
 ) -> dict[str, Any]:
     """The line of one shown list before it is written down.
 
     about: what is of the list as a whole, columns of `Events.shown`; ranked: position, run, arm and propensity of
-    each product; more: attributes of one's own, which `read_ubi` passes over.
+    each product, the last three also one for all; more: attributes of one's own, which `read_ubi` passes over.
     """
     attributes = {"shop_query_id": about.get("query_id"), "positions": ranked["position"]}
     attributes |= {name: _one_or_all(ranked[name]) for name in _OF_RANK} | more
@@ -143,7 +143,7 @@ def ubi_files(place: Path) -> list[Path]:
     """The files of UBI lines in a folder and below, or the one file; InputError for a folder without any."""
     if not place.is_dir():
         return [place]
-    found = sorted({path for pattern in _FILES for path in place.rglob(pattern)})
+    found = sorted({path for pattern in LOG_FILES for path in place.rglob(pattern)})
     if not found:
         cure = "name the folder of ubi_queries.ndjson and ubi_events.ndjson"
         raise InputError(where=place, expected=f"files such as {EVENTS_FILE}", got="none", cure=cure)
@@ -304,8 +304,10 @@ def _of_each(value: object, count: int, read: Callable[[object], Any]) -> list[A
     return [read(one) for one in value] if len(value) == count else [None] * count
 
 
-def _one_or_all(values: list[Any]) -> Any:
-    """What `_of_each` reads."""
+def _one_or_all(values: Any) -> Any:
+    """What `_of_each` reads; `values`: a value each, or one for all."""
+    if not isinstance(values, list):
+        return values
     return values[0] if values and all(value == values[0] for value in values) else values
 
 

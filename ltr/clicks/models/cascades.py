@@ -70,9 +70,10 @@ class DynamicBayesian:
             sums_by(lists.item, pairs, ended), sums_by(lists.item, pairs, clicked)
         )
         # Whether someone went on is known to the list only where a place is left to go on to.
-        below = lists.shown[:, 1:]
-        tried = (seen - ended)[:, :-1] * below
-        self.goes_on = float((went_on[:, :-1] * below).sum() / max(tried.sum(), TINY))
+        both = lists.shown[:, :-1] & lists.shown[:, 1:]
+        tried = float(((seen - ended)[:, :-1] * both).sum())
+        if tried > 0:  # else no list says
+            self.goes_on = float((went_on[:, :-1] * both).sum()) / tried
 
     def _hidden(self, lists: ShownLists) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(n, k) each, given all clicks: chance that a place was seen, that its click ended it, that one went on."""

@@ -21,6 +21,7 @@ from ltr.experiments.estimates import Difference, mean_of
 from ltr.experiments.looks import Looks
 from ltr.experiments.metrics import Metric, UnitValues, parse_metric
 from ltr.experiments.outcome import Check, Outcome, State, Table, failed, refused
+from ltr.experiments.served_log import searches_of_log
 
 TITLE = "A/B test"
 ASSUMPTIONS = (
@@ -48,6 +49,8 @@ class Test:
 
 def analyse_ab(settings: AbSettings, table: Columns | None = None) -> Outcome:
     """Read and judge; a failed sample ratio or too little data ends it before any metric is shown."""
+    if table is None and settings.data.is_dir():
+        settings, table = settings.of_served_log(), Columns(searches_of_log(settings.data), settings.data)
     table = table or Columns.read(settings.data)
     times = (settings.at, settings.exposed_at) if settings.at and settings.exposed_at else ()
     metrics = _metrics(settings)

@@ -9,6 +9,16 @@ from pydantic import Field, model_validator
 
 from ltr.experiments.looks import LookSettings
 
+SERVED_METRICS = (
+    "CTR=click/impressions",
+    "CVR=any:purchase",
+    "GMV per person=value",
+    "zero results=each:zero_results",
+    "reformulations=each:reformulated",
+    "p95 latency=p95:latency_ms",
+)
+SERVED_LOWER = ("zero results", "reformulations", "p95 latency")
+
 
 class AbSettings(LookSettings):
     """Rows of any grain (event, search, session, visitor); the unit is what was randomised."""
@@ -16,13 +26,16 @@ class AbSettings(LookSettings):
     data: Path = Field(
         description="the table of rows: CSV, Parquet or JSON lines, or the folder of ltr.serve's log"
     )
-    arm: str = Field(description="the column that says which arm a row belongs to")
-    unit: str = Field(description="the column of what was randomised: visitor, session")
+    arm: str = Field(default="arm", description="the column that says which arm a row belongs to")
+    unit: str = Field(
+        default="person", description="the column of what was randomised: visitor, session; of a log: person"
+    )
     metric: tuple[str, ...] = Field(
-        min_length=1,
+        default=(),
         description="metrics, the deciding one first: COLUMN (mean per unit), any:COLUMN (share of units), "
         "each:COLUMN (mean over rows: zero results, reformulations), "
-        "COLUMN/COLUMN (ratio of sums), p95:COLUMN (quantile of rows); NAME=… names one",
+        "COLUMN/COLUMN (ratio of sums), p95:COLUMN (quantile of rows); NAME=… names one; default of a log: "
+        "CTR, CVR, GMV per person, zero results, reformulations, latency",
     )
     lower: tuple[str, ...] = Field(default=(), description="names of metrics of which less is better")
     guardrail: tuple[str, ...] = Field(
@@ -54,4 +67,11 @@ class AbSettings(LookSettings):
     def _fit_together(self) -> AbSettings:
         if (self.at is None) != (self.exposed_at is None):
             raise ValueError("--at and --exposed-at go together")
+        if not self.metric and not self.data.is_dir():
+            raise ValueError("a table needs --metric")
         return self
+
+    def of_served_log(self) -> AbSettings:
+        """With the usual metrics of a shop's searches, where none is named."""
+        usual = {} if self.metric else {"metric": SERVED_METRICS, "lower": (*self.lower, *SERVED_LOWER)}
+        return self.model_copy(update=usual)

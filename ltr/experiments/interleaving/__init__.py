@@ -1,6 +1,7 @@
 """Interleaving: shoppers see one list mixed from two rankers or more, and their clicks choose.
 
 analysis      Balance first, then credit by click, cart or purchase, segments, a verdict
+chances       How likely each way of mixing puts each item at each place, exactly
 credit        What each place would credit each ranker with
 drafts        Lists to show: team draft and probabilistic, for two rankers or more
 optimised     Lists to show: the unbiased mixture that is most sensitive

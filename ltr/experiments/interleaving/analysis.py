@@ -16,7 +16,7 @@ from ltr.experiments.interleaving.preference import (
     segment_preferences,
 )
 from ltr.experiments.interleaving.settings import InterleaveSettings
-from ltr.experiments.interleaving.shown_lists import ShownLists, read_shown
+from ltr.experiments.interleaving.shown_lists import ShownLists, of_served_log, read_shown
 from ltr.experiments.looks import Looks
 from ltr.experiments.outcome import Bar, Check, Outcome, Says, State, Table, failed, refused
 
@@ -32,9 +32,10 @@ ASSUMPTIONS = (
 
 
 def analyse_interleaving(settings: InterleaveSettings, table: Columns | None = None) -> Outcome:
-    """yes: the second ranker named is preferred to the first; no: it is not; with more, every pair is told."""
-    table = table or Columns.read(settings.data)
-    shown = read_shown(settings, table)
+    """yes: the second ranker named is preferred to the first, of more: one of them; no: none is. All pairs are told."""
+    if table is None and settings.data.is_dir():
+        settings, table = of_served_log(settings)
+    shown = read_shown(settings, table or Columns.read(settings.data))
     checks = balance(shown)
     units = {"all": int(shown.unit.max()) + 1}
     if failed(checks):
@@ -95,7 +96,8 @@ def _verdict(settings: InterleaveSettings, looks: Looks, main: Sequence[Preferen
         seen = [f"{f.says} ({f.a}, {f.b})" for f in main if f.decided]
         if not (seen or looks.final):
             return "cannot", f"By {settings.credit}: not decided yet. Go on as planned."
-        return ("yes" if seen else "no"), (
+        better = any(f.decided and f.a == main[0].a and f.estimate.value > 0 for f in main)
+        return ("yes" if better else "no"), (
             f"By {settings.credit}: " + ("; ".join(seen) or "no preference seen") + "."
         )
     found = main[0]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from features.errors import InputError
+from ltr.experiments.interleaving.settings import TAU
 
 Item = Hashable
 
@@ -24,13 +24,7 @@ class Drafted:
     team: tuple[int, ...]
 
 
-class Permutes(Protocol):
-    """A generator of chance, or what stands for one: in each round, the order of the rankers."""
-
-    def permutation(self, x: int, /) -> np.ndarray: ...
-
-
-def team_draft(rankings: Sequence[Sequence[Item]], length: int, rng: Permutes) -> Drafted:
+def team_draft(rankings: Sequence[Sequence[Item]], length: int, rng: np.random.Generator) -> Drafted:
     """In rounds, in an order drawn anew for each, every ranker adds its best item that is not there yet.
 
     Radlinski, Kurup and Joachims, CIKM 2008; for more than two, Schuth, Sietsma, Whiteson, Lefortier and
@@ -52,7 +46,7 @@ def team_draft(rankings: Sequence[Sequence[Item]], length: int, rng: Permutes) -
 
 
 def probabilistic(
-    rankings: Sequence[Sequence[Item]], length: int, rng: np.random.Generator, tau: float = 3.0
+    rankings: Sequence[Sequence[Item]], length: int, rng: np.random.Generator, tau: float = TAU
 ) -> Drafted:
     """Each place: a ranker by lot, then one of its items left, with chance ∝ rank^−τ.
 

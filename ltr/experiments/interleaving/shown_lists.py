@@ -11,8 +11,7 @@ from features.errors import InputError
 from ltr.experiments.columns import Columns, FloatArray, IntArray, pairs
 from ltr.experiments.interleaving.credit import probabilistic_credit, rank_credit, team_credit
 from ltr.experiments.interleaving.settings import InterleaveSettings
-
-ACTS = ("click", "cart", "purchase")
+from ltr.experiments.served_log import ACTS, TEAMS, mixed_of_log
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,20 @@ class ShownLists:
     def segment(self, column: str) -> pl.Series:
         """The value of each list's first row (lists,)."""
         return self.table.names(column)[self.order[self.starts].tolist()]
+
+
+def of_served_log(settings: InterleaveSettings) -> tuple[InterleaveSettings, Columns]:
+    """The table in a server's log, and the settings that say what its columns are."""
+    frame, names, method = mixed_of_log(settings.data)
+    known = {
+        "rank": tuple(f"{name}=rank_{team}" for name, team in zip(names, TEAMS, strict=False)),
+        "method": method,
+        "team": "team" if method == "team-draft" else None,
+        "length": "explored",
+        "unit": settings.unit or "person",
+        **{act: act for act in ACTS},
+    }
+    return settings.model_copy(update=known), Columns(frame, settings.data)
 
 
 def read_shown(settings: InterleaveSettings, table: Columns) -> ShownLists:
@@ -107,12 +120,28 @@ def _credit(
         team = given.cast(pl.Enum(rankers)).to_physical().to_numpy().astype(np.int64)[order]
         teams = np.split(team, starts[1:])
         return np.concatenate([team_credit(t, r) for t, r in zip(teams, lists, strict=True)])
-    deepest = int(np.nanmax(ranks))
-    depth = settings.depth or deepest
-    if depth < deepest:
-        raise InputError(
-            where="--depth", expected=f"{deepest} or more, the deepest rank", got=str(depth), cure="mend it"
-        )
+    depths = _depths(settings, table, lists, starts, order)
     if settings.method == "probabilistic":
-        return np.concatenate([probabilistic_credit(r, depth, settings.tau) for r in lists])
-    return np.concatenate([rank_credit(r, depth) for r in lists])
+        return np.concatenate(
+            [probabilistic_credit(r, depth, settings.tau) for r, depth in zip(lists, depths, strict=True)]
+        )
+    return np.concatenate([rank_credit(r, depth) for r, depth in zip(lists, depths, strict=True)])
+
+
+def _depths(
+    settings: InterleaveSettings, table: Columns, lists: list[FloatArray], starts: IntArray, order: IntArray
+) -> list[int]:
+    """How long the rankers' own lists were, of each list; InputError where a rank is deeper."""
+    deepest = np.array([np.nanmax(ranks) for ranks in lists])
+    option, depths = "--depth", np.full(len(lists), float(settings.depth or deepest.max()))
+    if settings.length is not None:
+        option, depths = f"--length {settings.length}", table.complete(settings.length)[order][starts]
+    if (depths < deepest).any() or (depths % 1 != 0).any():
+        worst = int((deepest - depths).argmax())
+        raise InputError(
+            where=option,
+            expected=f"a whole number, {deepest[worst]:g} or more: the deepest rank of the list",
+            got=f"{depths[worst]:g}",
+            cure="say how long each ranker's own list was",
+        )
+    return depths.astype(int).tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -138,17 +139,22 @@ def estimates(log: Logged, clip: float | None = None, seed: int = 0) -> dict[str
     return {name: estimators.by_unit(estimate, log.unit) for name, estimate in found.items()}
 
 
-def judge_bandit(settings: OffPolicySettings, table: Columns) -> Outcome:
+def judge_bandit(
+    settings: OffPolicySettings,
+    table: Columns,
+    more: Sequence[Check] = (),
+    assumptions: Sequence[str] = ASSUMPTIONS,
+) -> Outcome:
     """Refuses where the log does not hold enough of the new policy; else its value against the log's own."""
     log = read_log(settings, table)
-    checks = check_log(log)
+    checks = [*check_log(log), *more]
     own = estimators.by_unit(mean_of(log.reward), log.unit)
     truth = logged_value(settings)
     if failed(checks):
-        return refused("off-policy", TITLE, checks, assumptions=ASSUMPTIONS, figures={"logged": own.value})
+        return refused("off-policy", TITLE, checks, assumptions=assumptions, figures={"logged": own.value})
     df = effective_size(weights_by_unit(log.weights, log.unit)) - 1
     valued = [
         Valued(name, estimate, df, estimators.ASSUMES[name])
         for name, estimate in estimates(log, settings.clip, settings.seed).items()
     ]
-    return judged(TITLE, settings, valued, own, truth, checks, ASSUMPTIONS)
+    return judged(TITLE, settings, valued, own, truth, checks, assumptions)

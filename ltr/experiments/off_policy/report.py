@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import norm
@@ -58,40 +59,37 @@ def judged(
 ) -> Outcome:
     """Better (yes), worse or not seen (no) by the estimator that decides."""
     chosen = _chosen(settings, valued)
-    low, high = gain(chosen, own).interval(settings.level, chosen.df)
     table, figures = _table(settings, valued, own, truth), _figures(settings, valued, own, truth)
     every = [*checks, *([Check(chosen.name, "FAIL", chosen.refused)] if chosen.refused else [])]
+    shown: dict[str, Any] = {"assumptions": assumptions, "tables": [table], "figures": figures}
     if failed(every):
-        return refused("off-policy", title, every, assumptions=assumptions, tables=[table], figures=figures)
-    value = chosen.estimate.value
-    seen = (
-        f"{value:.4g} against the log's {own.value:.4g} by {chosen.name}: {value - own.value:+.4g} "
-        f"({low:+.4g} to {high:+.4g})"
-    )
-    says: Says = "yes" if low > 0 else "no"
-    verdict = {True: "The new policy is better", False: "The new policy is not shown to be better"}[low > 0]
-    verdict = "The new policy is worse" if high < 0 else verdict
+        return refused("off-policy", title, every, **shown)
+    says, verdict = _verdict(settings, chosen, own)
     warned = [check.name for check in checks if check.state == "WARN"]
-    verdict += f": {seen}." + (f" With care: {', '.join(warned)}." if warned else "")
-    bars = [
-        Bar(v.name, gain(v, own).value, *gain(v, own).interval(settings.level, v.df))
-        for v in valued
-        if not v.refused
-    ]
-    if truth:
-        bars.append(_truth_bar(truth, own, settings.level))
-    return Outcome(
-        "off-policy",
-        title,
-        says,
-        verdict,
-        every,
-        assumptions,
-        [table],
-        figures,
-        bars,
-        "new policy less logged policy",
+    verdict += f" With care: {', '.join(warned)}." if warned else ""
+    bars = _bars(settings, valued, own, truth)
+    name = "new policy less logged policy"
+    return Outcome("off-policy", title, says, verdict, every, bars=bars, bars_title=name, **shown)
+
+
+def _verdict(settings: OffPolicySettings, chosen: Valued, own: Estimate) -> tuple[Says, str]:
+    low, high = gain(chosen, own).interval(settings.level, chosen.df)
+    value = chosen.estimate.value
+    says: Says = "yes" if low > 0 else "no"
+    found = {True: "The new policy is better", False: "The new policy is not shown to be better"}[low > 0]
+    found = "The new policy is worse" if high < 0 else found
+    return says, (
+        f"{found}: {value:.4g} against the log's {own.value:.4g} by {chosen.name}: {value - own.value:+.4g} "
+        f"({low:+.4g} to {high:+.4g})."
     )
+
+
+def _bars(
+    settings: OffPolicySettings, valued: Sequence[Valued], own: Estimate, truth: Estimate | None
+) -> list[Bar]:
+    known = [v for v in valued if not v.refused]
+    bars = [Bar(v.name, gain(v, own).value, *gain(v, own).interval(settings.level, v.df)) for v in known]
+    return [*bars, _truth_bar(truth, own, settings.level)] if truth else bars
 
 
 def _truth_bar(truth: Estimate, own: Estimate, level: float) -> Bar:

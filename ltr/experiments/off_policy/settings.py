@@ -9,22 +9,41 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 UNIFORM = "uniform"
 ListEstimator = Literal["cascade-dr", "reward-interaction", "pseudo-inverse", "item-position"]
+_OF_A_TABLE = (
+    "action",
+    "propensity",
+    "target",
+    "actions",
+    "context",
+    "list",
+    "position",
+    "logging_score",
+    "target_score",
+)
 
 
 class OffPolicySettings(BaseModel):
-    """One action a row (--propensity, --target or --policy), or lists (--list, --position, both scores)."""
+    """A server's log (with --run or --policy), or one action a row (--propensity, --target or --policy), or lists
+    (--list, --position, both scores)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    data: Path = Field(description="the log: CSV, Parquet or JSON lines")
-    reward: str = Field(description="the column of what came of it: click, purchase, GMV")
+    data: Path = Field(
+        description="the folder of ltr.serve's log, asked about the run named by --run; or a table: CSV, Parquet, "
+        "JSON lines"
+    )
+    reward: str = Field(
+        default="click", description="the column of what came of it; of a log: click, cart, purchase, value"
+    )
     action: str | None = Field(default=None, description="the column of what was shown (in lists: the item)")
     propensity: str | None = Field(default=None, description="the logged chance of the action that was taken")
     target: str | None = Field(
         default=None, description="the column of the new policy's chance of that action, or `uniform`"
     )
     policy: Path | None = Field(
-        default=None, description="a table of the new policy: action, context columns, probability"
+        default=None,
+        description="a table of the new policy: action, context columns, probability; for a "
+        "server's log: text, position, product_id, probability",
     )
     actions: int | None = Field(
         default=None, ge=2, description="with --target uniform: how many actions there are"
@@ -51,6 +70,11 @@ class OffPolicySettings(BaseModel):
 
     @model_validator(mode="after")
     def _one_kind(self) -> OffPolicySettings:
+        if self.data.is_dir():
+            given = [f"--{name.replace('_', '-')}" for name in _OF_A_TABLE if name in self.model_fields_set]
+            if given:
+                raise ValueError(f"of a server's log the columns are known: leave {', '.join(given)} out")
+            return self
         lists = (self.position, self.logging_score, self.target_score)
         if self.list is not None:
             if None in lists or self.action is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ltr.experiments.plan.sample_size import (
     units_for,
 )
 from ltr.experiments.plan.settings import PlanSettings
+from ltr.experiments.served_log import searches_of_log
 
 TITLE = "Plan of an A/B test"
 FEW = 100  # units of the past: fewer, and their spread says nothing of the future's
@@ -48,7 +50,7 @@ class Source:
 def plan_test(settings: PlanSettings, table: Columns | None = None) -> Outcome:
     """Units and days for the effect; says no when the days given are not enough."""
     if table is None and settings.data:
-        table = Columns.read(settings.data)
+        table = _past_of(settings.data)
     source = _source(settings, table)
     reason = _unknowable(source, settings.effect)
     if reason:
@@ -61,6 +63,11 @@ def plan_test(settings: PlanSettings, table: Columns | None = None) -> Outcome:
     total = math.ceil(units * price)
     guards = [_guardrail(settings, table, name, total) for name in settings.guardrail] if table else []
     return _outcome(settings, source, total, price, simulated, guards)
+
+
+def _past_of(data: Path) -> Columns:
+    """Rows of the past; of a server's log its searches, in an experiment or not."""
+    return Columns(searches_of_log(data, of_arms=False), data) if data.is_dir() else Columns.read(data)
 
 
 def _source(settings: PlanSettings, table: Columns | None) -> Source:
@@ -146,6 +153,28 @@ def _outcome(
     treated = math.ceil(total * settings.share)
     days = math.ceil(total / settings.per_day) if settings.per_day else None
     says, verdict = _verdict(settings, source, total, days)
+    tables = [
+        _plan_table(settings, source, total, price, days),
+        _other_effects(settings, source, total, price),
+    ]
+    if guards:
+        columns = ["guardrail", "now", f"loss seen with {settings.power:.0%} power"]
+        tables.append(Table("Guardrails", columns, guards, "A smaller loss may pass unseen."))
+    checks = [_power_check(settings, simulated)] if simulated else []
+    planned = settings.model_dump(include={"level", "power", "effect", "looks", "always_valid"})
+    figures: dict[str, Any] = {
+        "plan": {"metric": source.name, "units": total, **planned},
+        "baseline": source.spread.value,
+        "treatment_units": treated,
+        "days": days,
+        "price_of_looking": price,
+        "simulated_power": simulated.power if simulated else None,
+    }
+    return Outcome("plan", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures)
+
+
+def _plan_table(settings: PlanSettings, source: Source, total: int, price: float, days: int | None) -> Table:
+    treated = math.ceil(total * settings.share)
     looks = "any time" if settings.always_valid else f"{settings.looks}"
     rows: list[list[object]] = [
         ["metric", f"{source.name} = {source.spread.value:.4g} in the control"],
@@ -156,35 +185,16 @@ def _outcome(
         ["false alarms, power", f"{settings.level:.0%}, {settings.power:.0%}"],
         ["looks", f"{looks}, at {price:.2f} times the units of one look"],
     ]
-    tables = [Table("The plan", ["", ""], rows), _other_effects(settings, source, total, price)]
-    if guards:
-        columns = ["guardrail", "now", f"loss seen with {settings.power:.0%} power"]
-        tables.append(Table("Guardrails", columns, guards, "A smaller loss may pass unseen."))
-    checks = []
-    if simulated:
-        evidence = (
-            f"{simulated.power:.1%} of {simulated.runs:,} tests on units drawn from the past see the effect with "
-            f"{simulated.units:,} units and one look (± {1.96 * simulated.noise:.1%})"
-        )
-        near = abs(simulated.power - settings.power) <= 0.03
-        checks.append(Check("power by resampling", "PASS" if near else "WARN", evidence))
-    figures: dict[str, Any] = {
-        "plan": {
-            "metric": source.name,
-            "units": total,
-            "level": settings.level,
-            "power": settings.power,
-            "effect": settings.effect,
-            "looks": settings.looks,
-            "always_valid": settings.always_valid,
-        },
-        "baseline": source.spread.value,
-        "treatment_units": treated,
-        "days": days,
-        "price_of_looking": price,
-        "simulated_power": simulated.power if simulated else None,
-    }
-    return Outcome("plan", TITLE, says, verdict, checks, ASSUMPTIONS, tables, figures)
+    return Table("The plan", ["", ""], rows)
+
+
+def _power_check(settings: PlanSettings, simulated: Simulated) -> Check:
+    evidence = (
+        f"{simulated.power:.1%} of {simulated.runs:,} tests on units drawn from the past see the effect with "
+        f"{simulated.units:,} units and one look (± {1.96 * simulated.noise:.1%})"
+    )
+    near = abs(simulated.power - settings.power) <= 0.03
+    return Check("power by resampling", "PASS" if near else "WARN", evidence)
 
 
 def _verdict(settings: PlanSettings, source: Source, total: int, days: int | None) -> tuple[Says, str]:

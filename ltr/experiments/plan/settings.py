@@ -14,7 +14,9 @@ class PlanSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     effect: float = Field(gt=0, lt=10, description="the relative change worth seeing: .02 is 2 %")
-    data: Path | None = Field(default=None, description="rows of the past, as `ab` reads them")
+    data: Path | None = Field(
+        default=None, description="rows of the past, or a server's log, as `ab` reads them"
+    )
     unit: str | None = Field(default=None, description="the column of what will be randomised")
     metric: str | None = Field(default=None, description="as in `ab`; a name only, without --data")
     rate: float | None = Field(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,9 +17,10 @@ from ltr.demo.shop import grades_of_all
 from ltr.experiments import Outcome
 from ltr.experiments.estimates import mean_of
 from ltr.experiments.outcome import Check, Says, Table
-from ltr.pipeline.loop.experiments import ab_test, interleave
+from ltr.pipeline.loop.at_server import AtServer
+from ltr.pipeline.loop.in_memory import InMemory
 from ltr.pipeline.loop.settings import LoopSettings
-from ltr.pipeline.loop.world import DEPTH, TrueFigures, World
+from ltr.pipeline.loop.world import DEPTH, Train, TrueFigures, World
 
 log = logging.getLogger(__name__)
 
@@ -32,41 +34,50 @@ ASSUMPTIONS = (
 )
 
 
-def play(settings: LoopSettings, config: Config) -> Outcome:
-    """yes: the retrained ranker is promoted; no: it is not; cannot: the clicks taught nothing, the old one stays."""
-    world = World.of(settings, config)
+@dataclass(frozen=True)
+class Played:
+    """outcome: yes: promoted, no: not, cannot: the clicks taught nothing, and there is no new run."""
+
+    outcome: Outcome
+    old: Path
+    new: Path | None
+
+
+def play(settings: LoopSettings, config: Config, train: Train, folder: Path) -> Played:
+    """train: leaves runs. folder: where servers log, for shoppers at a server."""
+    world = World.of(settings, config, train)
+    place = AtServer(world, folder) if settings.shop_at == "server" else InMemory(world)
     old = world.rank(world.human, "old")
     before = world.true_figures(old)
-    log.info("%d sessions at the old ranker …", settings.sessions)
-    exploring = dataclasses.replace(old, exploration="swap", share=settings.exploration)
+    log.info("%s sessions at the old ranker …", f"{settings.sessions:,}")
     ledger = Ledger()
-    events = clean_events(
-        world.shoppers.visit(exploring, settings.sessions, seed=2).events, EventRules(), ledger
-    )
+    events = clean_events(place.log(old, settings.sessions), EventRules(), ledger)
     lists = ShownLists.of(events)
     tables = [_judged_table(world), _log_table(settings, events, lists, ledger)]
     try:
         labels = label(lists)
     except CannotTell as found:
         check = Check("labels", "FAIL", str(found))
-        tables.append(_true_table(world, {"old": before}))
+        tables += [_true_table(world, {"old": before}), *place.tables()]
         verdict = f"Not promoted: no labels from these clicks, so nothing was retrained ({found})."
-        return Outcome("loop", TITLE, "cannot", verdict, [check], ASSUMPTIONS, tables)
+        outcome = Outcome("loop", TITLE, "cannot", verdict, [check], ASSUMPTIONS, tables)
+        return Played(outcome, old.run, None)
     learned, label_table = _learned(world, labels)
     new = world.rank(learned, "new")
     after = world.true_figures(new)
-    log.info("experiments: %d sessions each …", settings.experiment_sessions)
-    mixed_lists, test = interleave(world, old, new), ab_test(world, old, new)
-    tables += [label_table, _true_table(world, {"old": before, "new": after})]
-    return _decision(tables, mixed_lists, test, after.clicks / before.clicks - 1)
+    log.info("experiments: %s sessions each …", f"{settings.experiment_sessions:,}")
+    both = old, new, settings.experiment_sessions
+    mixed_lists, test = place.interleave(*both), place.ab_test(*both)
+    tables += [label_table, _true_table(world, {"old": before, "new": after}), *place.tables()]
+    outcome = _decision(tables, mixed_lists, test, after.clicks / before.clicks - 1)
+    return Played(outcome, old.run, new.run)
 
 
 def _learned(world: World, labels: Labels) -> tuple[pl.DataFrame, Table]:
-    """Human and click judgements of the queries that may teach, mixed; and how well the labels agree with the truth."""
-    known = world.shop.queries["query_id"].filter(pl.Series(world.known)).implode()
+    """Human and click judgements, mixed; and how well the labels agree with the truth."""
     enough = labels.judgements.filter(pl.col("effective_size") >= world.settings.least_views)
     ours, scaled = on_human_scale(enough, world.human)
-    learned = mixed(ours, world.human, world.settings.human_views).filter(pl.col("query_id").is_in(known))
+    learned = mixed(ours, world.human, world.settings.human_views)
     everywhere = grades_of_all(world.shop.wishes, world.shop.stock)
     rows: list[list[object]] = []
     for name, judged in (("the truth", everywhere), ("the few human judgements", world.human)):
@@ -86,7 +97,8 @@ def _learned(world: World, labels: Labels) -> tuple[pl.DataFrame, Table]:
         f"{enough.height:,} pairs labelled, views counted by {labels.counted.name}; "
         f"{labels.judgements.height - enough.height:,} with too few views left out. Grades "
         + ("on the human scale." if scaled else "on their own scale: too few pairs judged both ways.")
-        + " Retrained on the queries that are not held out; human and click grades weighted by views, the linear gain."
+        + " Retrained on the queries that are not held out, whose labels measure the run; human and click "
+        "grades weighted by views, the linear gain."
     )
     columns = ["labels from clicks against", "pairs", "Spearman", "Kendall within queries", "95 % interval"]
     return learned, Table("3 Labels from clicks", columns, rows, words)

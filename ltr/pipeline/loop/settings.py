@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import InputError
-from ltr.demo.shoppers.settings import Examination
+from ltr.demo.shoppers.settings import Examination, ShopperSettings
 
 
 class LoopSettings(BaseModel):
@@ -27,9 +28,22 @@ class LoopSettings(BaseModel):
     truth_sessions: int = Field(5_000, ge=1, description="whose exact chances give the true clicks a list")
     least_views: float = Field(1.0, ge=0, description="pairs that rest on fewer views get no label")
     human_views: float = Field(30.0, ge=0, description="views that a human judgement weighs as much as")
+    shop_at: Literal["memory", "server"] = Field(
+        "memory",
+        description="memory: lists are computed beforehand (tens of thousands of sessions in seconds); server: "
+        "ltr.serve is started, and asked and told over HTTP (a load and an end-to-end test, at its pace)",
+    )
+    clients: int = Field(4, ge=1, le=64, description="of shop_at server: requests sent at once")
     shown: int = Field(10, ge=2, description="products in a list")
     examination: Examination = Field("position", description="how people look down a list")
     seed: int = Field(0, ge=0, description="of the people, the draws and the choice of judged queries")
+
+    @property
+    def shoppers(self) -> ShopperSettings:
+        """The people; at a server every product is there from the first day on."""
+        chosen = self.model_dump(include={"examination", "shown", "seed"})
+        there = {"new_products": 0.0} if self.shop_at == "server" else {}
+        return ShopperSettings.model_validate({**chosen, **there})
 
     @classmethod
     def read(cls, given: Mapping[str, object]) -> LoopSettings:

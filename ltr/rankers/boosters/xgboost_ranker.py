@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,9 +42,13 @@ ALIASES = {
     "n_jobs": "nthread",
     "random_state": "seed",
 }
+# Setting the number of threads undoes a model's configuration: another thread that predicts just then would fail.
+_ONE_AT_A_TIME = threading.Lock()
 OWNED = frozenset(
     {"objective", "eval_metric", "ndcg_exp_gain", "device", "nthread", "seed", "monotone_constraints"}
 )
+# A setting makes the booster configure itself anew, and another thread that is predicting then fails.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class XGBoostConfig(BoostedConfig):
@@ -165,16 +170,18 @@ class XGBoostRanker(BoostedRanker[XGBoostConfig, "xgb.Booster"]):
         return booster, seen["validation"][params["eval_metric"]] if held_out else []
 
     def _predict(self, booster: xgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
-        booster.set_param({"nthread": threads})
-        return booster.inplace_predict(X, validate_features=False)
+        with _ONE_AT_A_TIME:
+            booster.set_param({"nthread": threads})
+            return booster.inplace_predict(X, validate_features=False)
 
     def _contribute(self, booster: xgb.Booster, X: np.ndarray, threads: int) -> np.ndarray:
         import xgboost as xgb
 
-        booster.set_param({"nthread": threads})
         types = ["c" if feature.kind == "categorical" else "q" for feature in self.schema.features]
         rows = xgb.DMatrix(X, feature_types=types, enable_categorical=True, nthread=threads)
-        return booster.predict(rows, pred_contribs=True, validate_features=False)
+        with _ONE_AT_A_TIME:
+            booster.set_param({"nthread": threads})
+            return booster.predict(rows, pred_contribs=True, validate_features=False)
 
     @staticmethod
     def _cut(booster: xgb.Booster, trees: int) -> xgb.Booster:

@@ -170,5 +170,11 @@ class PromoteBody(Body):
     by: str = Field("", max_length=200, description="who decided")
 
 
+class RenewBody(Body):
+    """The catalogue's files were changed: products that are new, changed or gone are to be served so."""
+
+    by: str = Field("", max_length=200, description="who changed them")
+
+
 class RollBackBody(Body):
     by: str = Field("", max_length=200, description="who decided")

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from features.errors import InputError
 from features.sources.events import action_record
-from ltr.serving.http.bodies import EventsBody, PromoteBody, RollBackBody
+from ltr.serving.http.bodies import EventsBody, PromoteBody, RenewBody, RollBackBody
 from ltr.serving.http.problems import RequestError, of_input_error
 from ltr.serving.http.server import ApiPath, Server, in_json, read
+from ltr.serving.lists.beside import OpenedRun
 
 
 async def events_path(request: Request, server: Server) -> Response:
@@ -90,11 +91,10 @@ async def metrics_path(request: Request, server: Server) -> Response:  # noqa: A
 
 async def runs_path(request: Request, server: Server) -> Response:
     now, before = server.runs.now, server.runs.before
-    second = server.runs.second
     answer = {
         "now": now.about(),
         "before": None if before is None else before.about(),
-        "second": None if second is None else second.about(),
+        "others": [other.about() for other in server.runs.others],
         "runs": server.runs.names(),
         "under_way": server.runs.in_flight,
     }
@@ -109,6 +109,18 @@ async def promote_path(request: Request, server: Server) -> Response:
     except InputError as error:
         raise of_input_error(error, 409) from error
     server.metrics.swaps.labels("forced" if found["forced"] else "decided").inc()
+    return in_json(request, found)
+
+
+async def catalogue_path(request: Request, server: Server) -> Response:
+    body = await read(request, server, RenewBody)
+    work = server.run_workers.start(lambda: server.runs.renew(by=body.by))
+    try:
+        found = await work
+    except InputError as error:
+        raise of_input_error(error, 409) from error
+    server.beside = OpenedRun()  # the run that it holds is over the catalogue as it was
+    server.metrics.swaps.labels("catalogue").inc()
     return in_json(request, found)
 
 
@@ -129,5 +141,13 @@ PATHS = (
     ApiPath("/metrics", "GET", metrics_path, "token", "Figures for Prometheus."),
     ApiPath("/runs", "GET", runs_path, "token", "The run that serves, the one before, those at hand."),
     ApiPath("/runs", "POST", promote_path, "keeper", "Put another run in place.", PromoteBody),
+    ApiPath(
+        "/catalogue",
+        "POST",
+        catalogue_path,
+        "keeper",
+        "Put the catalogue in place as its files are.",
+        RenewBody,
+    ),
     ApiPath("/runs/rollback", "POST", rollback_path, "keeper", "Put the run before back.", RollBackBody),
 )

@@ -51,7 +51,7 @@ async def search_path(request: Request, server: Server) -> Response:
         reasons = {} if degraded else future.result()
         found = await _in_retrieval_order(server, live, asked, found) if degraded else found
         shown = _page(body.page, body.size, found, people, "/search", arm, degraded)
-        server.log_shown(request_id, live, asked, found, shown)
+        server.log_shown(request, live, asked, found, shown)
         _count(server, found, degraded)
         total = 0 if found.shown is None else len(found.shown.rows)
         answer = {
@@ -176,7 +176,7 @@ async def similar_path(request: Request, server: Server) -> Response:
         found = await _in_retrieval_order(server, live, asked, found) if degraded else future.result()
         nobody = {"session": None, "shopper": None}
         shown = _page(1, size, found, nobody, "/similar", None, degraded)
-        server.log_shown(request.scope["request_id"], live, asked, found, shown)
+        server.log_shown(request, live, asked, found, shown)
         _count(server, found, degraded)
         total = 0 if found.shown is None else len(found.shown.rows)
         products = cards(live, found, shown, {})

@@ -90,7 +90,7 @@ class Server:
         return arm_of(people["shopper"] or people["session"], self.settings.share, self.settings.salt)
 
     def live_for(self, now: LiveRun, arm: str | None) -> LiveRun:
-        return self.runs.second if arm == TREATMENT and self.runs.second is not None else now
+        return self.runs.others[0] if arm == TREATMENT else now
 
     def candidates(self, live: LiveRun) -> int:
         """How many each search gives: as in training, unless the settings say otherwise."""
@@ -98,16 +98,17 @@ class Server:
 
     def exploring(self) -> Exploring:
         settings = self.settings
-        second = self.runs.second if settings.experiment == "interleave" else None
-        return Exploring(settings.explore_swaps, settings.explore_depth, second)
+        others = self.runs.others if settings.experiment == "interleave" else ()
+        return Exploring(settings.explore_swaps, settings.explore_depth, others, settings.method)
 
     def log_shown(
-        self, request_id: str, live: LiveRun, asked: Asked, found: Found, shown: Shown
+        self, request: Request, live: LiveRun, asked: Asked, found: Found, shown: Shown
     ) -> Future[None] | None:
-        """Append what a request is about to be shown; None where nothing is logged, or the disk does not take it."""
-        if self.log is None or found.shown is None or not shown.rows:
+        """Append what a request is about to be shown, also that nothing was found; None where nothing is logged, or
+        the disk does not take it."""
+        if self.log is None or found.shown is None or not (shown.rows or shown.first == 0):
             return None
-        record = self._record(request_id, live, asked, found, shown)
+        record = self._record(request, live, asked, found, shown)
         try:
             return self.log.append("queries", [record])
         except OSError as error:
@@ -116,26 +117,21 @@ class Server:
             return None
 
     def _record(
-        self, request_id: str, live: LiveRun, asked: Asked, found: Found, shown: Shown
+        self, request: Request, live: LiveRun, asked: Asked, found: Found, shown: Shown
     ) -> dict[str, Any]:
         arranged = as_ranked(np.zeros(0)) if found.shown is None else found.shown
         places = range(shown.first, shown.first + len(shown.rows))
-        runs, arm = [live.label] * len(places), shown.arm
-        mixed: dict[str, Any] = {}
+        mixed = self._mixed(live, arranged, places)
         ids = live.builder.catalogue.product_ids
-        if arranged.team is not None and self.runs.second is not None:
-            labels = (live.label, self.runs.second.label)
-            runs, arm = [labels[arranged.team[place]] for place in places], MIXED
-            mixed = {"rankers": labels, "drafted": self.settings.explore_depth}
-        ranked: dict[str, list[Any]] = {
+        ranked: dict[str, Any] = {
             "position": [place + 1 for place in places],
-            "run": runs,
-            "arm": [arm] * len(places),
+            "run": mixed.pop("run", live.label),
+            "arm": MIXED if mixed else shown.arm,
             "propensity": [float(arranged.propensity[place]) for place in places],
         }
         return shown_record(
             {
-                "request_id": request_id,
+                "request_id": request.scope["request_id"],
                 "text": asked.text,
                 "shown_at": dt.datetime.now(dt.UTC),
                 **shown.people,
@@ -147,15 +143,31 @@ class Server:
             sort=None if asked.sort == "relevance" else asked.sort,
             filters={name: _as_json(one) for name, one in asked.filters.items()} or None,
             photo=asked.photo is not None or None,
+            history=bool(asked.history) or None,
             candidates=asked.count,
             total=len(arranged.rows),
             scores=found.scores_of(shown.rows) if found.scores is not None else None,
-            ranks=_ranks(arranged, places),
+            explored=arranged.explored or None,
             degraded=shown.degraded or None,
             path=shown.path,
+            took_ms=took_ms(request),
             **_known_then(live, found),
             **mixed,
         )
+
+    def _mixed(self, live: LiveRun, arranged: Arranged, places: range) -> dict[str, Any]:
+        """Of a list that several runs made: which, how, and of each product whose it is and its rank in each's own."""
+        if arranged.team is None or arranged.ranks is None:
+            return {}
+        labels = [live.label, *(other.label for other in self.runs.others)]
+        teams = [None if team < 0 else int(team) for team in arranged.team[places.start : places.stop]]
+        return {
+            "run": [None if team is None else labels[team] for team in teams],
+            "method": self.settings.method,
+            "rankers": labels,
+            "team": teams,
+            "ranks": [[rank or None for rank in arranged.ranks[place].tolist()] for place in places],
+        }
 
 
 @dataclass(frozen=True)
@@ -178,13 +190,6 @@ def _known_then(live: LiveRun, found: Found) -> dict[str, str]:
     return {"asked_at": asked_at.isoformat(), "counted_until": live.counted_until.isoformat()}
 
 
-def _ranks(arranged: Arranged, places: range) -> list[list[int | None]] | None:
-    """Of an interleaved list each product's rank in the first and in the second run's own list."""
-    if arranged.ranks is None:
-        return None
-    return [[int(rank) or None for rank in arranged.ranks[place]] for place in places]
-
-
 def _as_json(wanted: Any) -> Any:
     return wanted.model_dump(exclude_none=True) if isinstance(wanted, BaseModel) else list(wanted)
 
@@ -204,8 +209,13 @@ class ApiPath:
 
 def in_json(request: Request, answer: Mapping[str, Any], status: int = 200) -> Response:
     whole = {"request_id": request.scope["request_id"], **answer}
-    whole["took_ms"] = round(1000 * (time.perf_counter() - request.scope["began"]), 3)
+    whole["took_ms"] = took_ms(request)
     return Response(as_json(whole), status, media_type="application/json")
+
+
+def took_ms(request: Request) -> float:
+    """Milliseconds since it came."""
+    return round(1000 * (time.perf_counter() - request.scope["began"]), 3)
 
 
 async def read(request: Request, server: Server, model: type[Given]) -> Given:

@@ -24,7 +24,7 @@ class OpenedRun:
 
     def of(self, runs: LiveRuns, name: str) -> LiveRun:
         """The run of that name beside the one that serves; InputError where there is none. Call it in a thread."""
-        for known in (runs.now, runs.before, runs.second):
+        for known in (runs.now, runs.before, *runs.others):
             if known is not None and known.name == name:
                 return known
         if name not in runs.names():

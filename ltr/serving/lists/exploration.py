@@ -1,34 +1,37 @@
 """What is changed in a list on purpose, so that clicks can teach something; with the exact probability of each place.
 
 Swaps: neighbours of a random pairing change places (Radlinski and Joachims, AAAI 2006, by chance `share`).
-Interleaving: a team draft of two runs' lists. A/B: shoppers are split by a hash. A draw hangs on the id of the list
-alone, so that further pages, and a replay of the log, see the same list.
+Interleaving: the lists of two runs or more mixed by a team draft, a probabilistic draft, or the optimised mixture.
+A/B: shoppers are split by a hash. A draw hangs on the id of the list alone, so that further pages, and a replay of the
+log, see the same list.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ltr.experiments.interleaving.drafts import team_draft
+from ltr.experiments.interleaving.chances import Chances, chances_of, draw
+from ltr.experiments.interleaving.settings import Method
 
 CONTROL, TREATMENT, MIXED = "control", "treatment", "interleave"
 
 
 @dataclass(frozen=True)
 class Arranged:
-    """A list to show. rows: (n,) of the index; propensity: (n,) of each row, to stand where it stands.
+    """A list to show. rows: (n,) of the index; propensity: (n,) of each row, to stand where it stands; explored:
+    places from the top that were left to chance.
 
-    team: (n,) whose item each is, 0 the first run's and 1 the second's; ranks: (n, 2) its rank in either's own list
-    from 1, 0 where it is not in it; both None where one run made the list.
+    Of several runs' lists also team: (n,) whose item each is by the run's place among them, −1 for an optimised list's;
+    ranks: (n, runs) its rank in each run's own list from 1, 0 where it is not in it. Both None where one run made it.
     """
 
     rows: np.ndarray
     propensity: np.ndarray
+    explored: int = 0
     team: np.ndarray | None = None
     ranks: np.ndarray | None = None
 
@@ -60,55 +63,55 @@ def swapped(rows: np.ndarray, share: float, depth: int, rng: np.random.Generator
         if rng.random() < share:
             order[[first, first + 1]] = order[[first + 1, first]]
             propensity[[first, first + 1]] = share / 2
-    return Arranged(rows[order], propensity)
+    return Arranged(rows[order], propensity, depth)
 
 
-class _Coins:
-    """Stands for a generator whose coins have fallen already: in each round, who begins."""
+def mixed(lists: Sequence[np.ndarray], depth: int, method: Method, rng: np.random.Generator) -> Arranged:
+    """Lists mixed for the first `depth` places, then what is left of the first list, of the second, and so on.
 
-    def __init__(self, falls: Sequence[int]) -> None:
-        self._falls = iter(falls)
-
-    def permutation(self, rankers: int) -> np.ndarray:
-        begins = next(self._falls, 0)  # of a round in which one list has run out, nothing hangs on it
-        return np.array([begins, 1 - begins])[:rankers]
-
-
-def interleaved(first: np.ndarray, second: np.ndarray, depth: int, rng: np.random.Generator) -> Arranged:
-    """A team draft of two lists for the first `depth` places, then what is left of the first and of the second list.
-
-    Propensities are exact: a round adds two rows while both lists have some, so that at most depth / 2 coins count,
-    and all their falls are gone through.
+    Where a list is shorter than `depth`, no more places than it has rows are mixed: a run that has nothing left to put
+    in would make the rest unfair. Propensities are exact for every row, those below the mixed places too.
     """
-    if not len(first) and not len(second):
-        return as_ranked(first)
-    rankings = [[int(row) for row in ranked[:depth]] for ranked in (first, second)]
-    tails: dict[frozenset[int], tuple[np.ndarray, np.ndarray]] = {}
+    places = min(depth, *map(len, lists))
+    every, first_seen = np.unique(np.concatenate(lists), return_index=True)
+    by_place = np.argsort(first_seen)
+    order = every[by_place]  # each row once, as the rest stands where nothing is mixed
+    whose = np.searchsorted(np.cumsum([len(one) for one in lists]), first_seen[by_place], side="right")
+    place_of = {row: place for place, row in enumerate(order.tolist())}
+    ranks = np.zeros((len(order), len(lists)), dtype=np.int64)
+    for run, one in enumerate(lists):
+        ranks[[place_of[row] for row in one.tolist()], run] = np.arange(1, len(one) + 1)
+    if not places:
+        return Arranged(order, np.ones(len(order)), 0, whose, ranks)
+    tops = [[place_of[row] for row in one[:places].tolist()] for one in lists]
+    pool = np.unique(np.concatenate(tops))
+    rankings = tuple(tuple(np.searchsorted(pool, top).tolist()) for top in tops)
+    drafted = draw(method, rankings, rng)
+    items = np.array(drafted.items, dtype=np.int64)
+    chances = chances_of(method, rankings)
+    below = np.setdiff1d(np.arange(len(order)), pool[items])
+    propensity = np.concatenate(
+        [chances.places[np.arange(places), items], _below(chances, pool, items, below)]
+    )
+    shown = np.concatenate([pool[items], below])
+    team = np.concatenate([np.array(drafted.team, dtype=np.int64), whose[below]])
+    return Arranged(order[shown], propensity, places, team, ranks[shown])
 
-    def whole(falls: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        drafted = team_draft(rankings, depth, _Coins(falls))
-        head = np.array(drafted.items, dtype=np.int64)
-        among = frozenset(head.tolist())
-        if among not in tails:
-            left = first[~np.isin(first, head)]
-            others = second[~np.isin(second, np.concatenate([head, left]))]
-            team = np.repeat([0, 1], [len(left), len(others)])
-            tails[among] = np.concatenate([left, others]), team
-        rows, team = tails[among]
-        return np.concatenate([head, rows]), np.concatenate([np.array(drafted.team, dtype=np.int64), team])
 
-    rounds = -(-depth // 2)
-    drawn, team = whole(rng.integers(2, size=rounds).tolist())
-    every = list(itertools.product((0, 1), repeat=rounds))
-    stands = np.mean([whole(falls)[0] == drawn for falls in every], axis=0)
-    ranks = np.stack([_ranks_in(ranked, drawn) for ranked in (first, second)], axis=1)
-    return Arranged(drawn, stands, team, ranks)
-
-
-def _ranks_in(ranked: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(n,) the rank from 1 of each row in a list, 0 where it is not in it."""
-    places = {int(row): place for place, row in enumerate(ranked, start=1)}
-    return np.array([places.get(int(row), 0) for row in rows], dtype=np.int64)
+def _below(chances: Chances, pool: np.ndarray, items: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Of each row below the mixed places, given by its place in the unmixed order: the chance that it is not shown
+    above, and that as many of those before it are as in this draw. pool: the unmixed places of what may be mixed."""
+    drawn = np.zeros(len(pool), dtype=bool)
+    drawn[items] = True
+    before = np.searchsorted(pool, below)  # how many of the pool come before each row
+    counts = np.pad(np.cumsum(chances.heads, axis=1), ((0, 0), (1, 0)))  # (sets, 0 … items)
+    alike = counts == np.pad(np.cumsum(drawn), (1, 0))
+    stands = chances.of_heads @ alike
+    found = stands[before]
+    for row in np.flatnonzero(np.isin(below, pool)):  # might itself be shown above
+        item = before[row]
+        found[row] = chances.of_heads @ (alike[:, item] & ~chances.heads[:, item])
+    return found
 
 
 def arm_of(person: str | None, share: float, salt: str) -> str | None:

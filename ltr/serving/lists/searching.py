@@ -11,8 +11,9 @@ import numpy as np
 
 from features.batch import QueryBatch
 from features.groups.lexical import LexicalGroup
+from ltr.experiments.interleaving.settings import Method
 from ltr.serving.catalogue.shown_catalogue import Filter
-from ltr.serving.lists.exploration import Arranged, as_ranked, generator, interleaved, swapped
+from ltr.serving.lists.exploration import Arranged, as_ranked, generator, mixed, swapped
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import best_first, candidates_of
 
@@ -39,11 +40,12 @@ class Asked:
 
 @dataclass(frozen=True)
 class Exploring:
-    """How lists are changed on purpose; second: the other run of an interleaving."""
+    """How lists are changed on purpose; others: the runs whose lists are mixed in, by which method."""
 
     swaps: float = 0.0
     depth: int = 10
-    second: LiveRun | None = None
+    others: Sequence[LiveRun] = ()
+    method: Method = "team-draft"
 
 
 @dataclass
@@ -51,7 +53,7 @@ class Found:
     """A list under way: what is known of it so far is what a request that ran out of time answers.
 
     candidates: (n,) rows of the index, rising; scores: (n,) beside them, None where nothing was scored; shown: the
-    list in the order to show, of as many rows or more (interleaving adds the second run's).
+    list in the order to show, of as many rows or more (interleaving adds the other runs').
     """
 
     query: QueryBatch | None = None
@@ -99,13 +101,15 @@ def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> F
 def _ranked(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> Arranged:
     """By the run's scores, and then as exploration has it."""
     ranked, found.scores = _in_order(live, found.query, found.candidates)
-    if exploring.second is not None:
-        second = exploring.second
-        query = second.query(asked.text, asked.photo, asked.list_id, asked.history)
-        rows = candidates_of(second.builder, query, asked.count or second.candidates, found.within)
-        theirs, _ = _in_order(second, query, rows)
-        return interleaved(ranked, theirs, exploring.depth, generator(asked.list_id))
-    return swapped(ranked, exploring.swaps, exploring.depth, generator(asked.list_id))
+    rng = generator(asked.list_id)
+    if not exploring.others:
+        return swapped(ranked, exploring.swaps, exploring.depth, rng)
+    lists = [ranked]
+    for other in exploring.others:
+        query = other.query(asked.text, asked.photo, asked.list_id, asked.history)
+        rows = candidates_of(other.builder, query, asked.count or other.candidates, found.within)
+        lists.append(_in_order(other, query, rows)[0])
+    return mixed(lists, exploring.depth, exploring.method, rng)
 
 
 def _in_order(

@@ -1,7 +1,10 @@
 """Runs that serve.
 
+decisions              By what decision a run goes live, and the record of one that was forced
 live_run               A run opened for serving, with all that a request needs in memory
-live_runs              The run that serves now, and how another takes its place
+live_runs              The run that serves now, and how another run, or a changed
+                       catalogue, takes its place
+trial                  A run or a changed catalogue tried in a process of its own first
 run_checks             Whether a run may serve: files, features, queries whose answers are known
 """
 

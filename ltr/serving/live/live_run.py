@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 from PIL import Image
 
 from features.batch import QueryBatch
-from features.build import products_key
+from features.build import FeatureBuilder, products_key
 from features.encoders.comparisons import Side
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
@@ -56,16 +57,39 @@ class LiveRun:
             )
         self.name = folder.resolve().name
         self.version = str(read_about(folder)["sum"])[:12]
-        self.builder = self.run.catalogue_builder()
-        self.index = products_key(self.builder.catalogue.products)[:12]
-        self.catalogue = ShownCatalogue(self.builder.catalogue.products)
-        thumbnails = Path(self.run.config.cache.folder) / "thumbnails"
-        self.photos = Photos(self.catalogue.products, self._read_products, thumbnails)
-        self.suggestions = Suggestions(self.builder)
         self._vectors: OrderedDict[tuple[str, str], RowVectors] = OrderedDict()
-        self._likeness: Likeness | None = None
         self._lock = threading.Lock()
         self.in_flight = 0
+        self._take(self.run.catalogue_builder())
+
+    def _take(self, builder: FeatureBuilder) -> None:
+        """Serve this catalogue."""
+        self.builder = builder
+        products = builder.catalogue.products
+        self.index = _key(products)
+        self.catalogue = ShownCatalogue(products)
+        thumbnails = Path(self.run.config.cache.folder) / "thumbnails"
+        self.photos = Photos(products, self._read_products, thumbnails)
+        self.suggestions = Suggestions(builder)
+        self._likeness: Likeness | None = None
+
+    def renewed(self) -> LiveRun:
+        """The run over its catalogue as the files are now; itself where they say the same.
+
+        Vectors of queries are kept: they hang on the encoder, by whose fingerprint they are named, and on no product.
+        """
+        builder = self.run.catalogue_builder()
+        if _key(builder.catalogue.products) == self.index:
+            return self
+        other = copy.copy(self)
+        other.in_flight = 0
+        other._take(builder)
+        return other
+
+    @property
+    def shown_columns(self) -> list[str]:
+        """The catalogue's columns, photos' and files' bytes left out."""
+        return _without_bytes(self.builder.catalogue.products).columns
 
     def _read_products(self) -> pl.DataFrame:
         return load_collection(self.run.config).products
@@ -157,6 +181,15 @@ class LiveRun:
         rows = candidates_of(self.builder, query, 50)
         if len(rows):
             self.run.score_list(self.builder, query, rows)
+
+
+def _key(products: pl.DataFrame) -> str:
+    """Of a catalogue's contents: the same whether its index was opened, which leaves bytes out, or just made."""
+    return products_key(_without_bytes(products))[:12]
+
+
+def _without_bytes(products: pl.DataFrame) -> pl.DataFrame:
+    return products.select(~cs.binary())
 
 
 def check_photo(data: bytes, most_bytes: int, most_pixels: int) -> None:

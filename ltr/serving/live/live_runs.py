@@ -6,16 +6,18 @@ import datetime as dt
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from features.disk import write_whole
 from features.errors import InputError
-from ltr.experiments.decision import FOLDER, newest_decision, to_json
+from features.index import Change
+from ltr.experiments.decision import to_json
+from ltr.serving.live.decisions import record_force
 from ltr.serving.live.live_run import LiveRun
-from ltr.serving.live.run_checks import check_run
+from ltr.serving.live.trial import Asked, Report, What, half_of_memory, try_apart
 
 log = logging.getLogger(__name__)
 
@@ -25,19 +27,30 @@ _LOG = "served.json"  # which runs served, and why: beside the runs
 class LiveRuns:
     """Runs by what they do now; a request keeps the one that it began with.
 
-    second: of an experiment, over the same products. golden: see `run_checks.check_golden`.
+    others: of an experiment, over the same products. golden: see `run_checks.check_golden`. seconds, memory (bytes,
+    None for half of the machine's): limits of the process that tries what is to be put in place; examine: how it does.
     """
 
-    def __init__(self, first: LiveRun, second: LiveRun | None = None, golden: Path | None = None) -> None:
-        """Raise InputError for a second run over other products."""
-        self._now, self.second = first, second
+    def __init__(
+        self,
+        first: LiveRun,
+        others: Sequence[LiveRun] = (),
+        golden: Path | None = None,
+        *,
+        seconds: float = 600.0,
+        memory: int | None = None,
+        examine: Callable[[Asked], Report] = try_apart,
+    ) -> None:
+        """Raise InputError for another run over other products."""
+        self._now, self.others = first, tuple(others)
         self._before: LiveRun | None = None
-        self._golden = golden
+        self._golden, self._seconds, self._memory = golden, seconds, memory or half_of_memory()
+        self._examine = examine
         self._changing, self._placing = threading.Lock(), threading.Lock()
         self.folder = first.run.folder.resolve().parent
         self.in_flight = 0
-        if second is not None:
-            check_same_products(first, second)
+        for other in self.others:
+            check_same_products(first, other)
 
     @property
     def now(self) -> LiveRun:
@@ -79,15 +92,48 @@ class LiveRuns:
                     cure=f"name one of {', '.join(self.names())}",
                 )
             folder = self.folder / name
-            decided = decision_to_go(folder, force=force)
+            report = self._try(folder, "run", force=force)
             live = LiveRun(folder)
-            checks = check_run(live, self._golden)
-            if self.second is not None:
-                check_same_products(live, self.second)
+            check_tried(live, report)
+            for other in self.others:
+                check_same_products(live, other)
             live.warm_up()
-            if decided is None:
-                decided = record_force(live, by)
-            return self._swap(live, {"decision": decided, "forced": force, "checks": checks, "by": by})
+            decided = report.decision or record_force(live, by)
+            return self._swap(live, {"decision": decided, "forced": force, "checks": report.checks, "by": by})
+
+    def renew(self, *, by: str) -> dict[str, Any]:
+        """Put the catalogue in place as its files are now; how many products are new, changed and gone.
+
+        Requests under way keep the catalogue that they began with. Raises InputError, and leaves the old one in
+        place, for one that fails its checks. Takes as long as reading what changed; call it in a thread.
+        """
+        with self._only_one():
+            old, before = self._now, self._before
+            checks = self._try(old.run.folder, "catalogue", live=old).checks
+            now, others = old.renewed(), tuple(other.renewed() for other in self.others)
+            for other in others:
+                check_same_products(now, other)
+            try:
+                before = None if before is None else before.renewed()
+            except InputError as error:
+                log.warning("%s cannot be put back any more: %s", "the run before", error)
+                before = None
+            for live in (now, *others):
+                if live not in (old, *self.others):
+                    live.warm_up()
+            with self._placing:
+                self._now, self._before, self.others = now, before, others
+            found = {"run": now.about(), "index": now.index, "products": len(now.builder.catalogue)}
+            found |= {**_changed(old, now), "checks": checks, "by": by}
+            self._record(found)
+            return found
+
+    def _try(self, folder: Path, what: What, *, live: LiveRun | None = None, force: bool = False) -> Report:
+        """What trying it found; live: of which run it has to be the folder still."""
+        report = self._examine(Asked(folder, what, self._golden, self._memory, self._seconds, force))
+        if live is not None:
+            check_tried(live, report)
+        return report
 
     def roll_back(self, *, by: str) -> dict[str, Any]:
         """The run that served before, which is still open, put in place again."""
@@ -107,12 +153,12 @@ class LiveRuns:
         Requests under way keep the counts that they began with. Raises InputError for a store that cannot be read,
         which changes nothing.
         """
-        held = [live for live in (self._now, self._before, self.second) if live is not None]
+        held = [live for live in (self._now, self._before, *self.others) if live is not None]
         fresh = {id(live): new for live in held if (new := live.refreshed()) is not live}
         with self._placing:  # a run that was put in place meanwhile has read the counts itself
             self._now = fresh.get(id(self._now), self._now)
             self._before = fresh.get(id(self._before), self._before)
-            self.second = fresh.get(id(self.second), self.second)
+            self.others = tuple(fresh.get(id(other), other) for other in self.others)
         return [live.label for live in fresh.values()]
 
     def _swap(self, live: LiveRun, why: dict[str, Any]) -> dict[str, Any]:
@@ -161,41 +207,26 @@ def check_same_products(first: LiveRun, second: LiveRun) -> None:
         )
 
 
-def decision_to_go(folder: Path, *, force: bool) -> str | None:
-    """The file of the run's newest decision, which must be to go live; None where it is forced without one."""
-    found = newest_decision(folder)
-    if found is not None and found[1].get("decided") == "go" and not found[1].get("forced"):
-        return found[0].name
-    if force:
-        return None
-    raise InputError(
-        where=folder,
-        expected="a decision to go live: its newest record in decisions/ says go",
-        got="none" if found is None else f"{found[0].name}, which says {found[1].get('decided')!r}",
-        cure="end an experiment with python -m ltr.experiment … --run RUN, or force it, which is recorded",
-    )
+def check_tried(live: LiveRun, report: Report) -> None:
+    """Raise InputError for a run that is not the one that was tried: its files were exchanged meanwhile."""
+    if live.version != report.version:
+        raise InputError(
+            where=live.run.folder,
+            expected=f"the run of version {live.version}",
+            got=f"one of version {report.version} in its folder",
+            cure="leave the folder alone meanwhile, or promote the run that is there now",
+        )
 
 
-def record_force(live: LiveRun, by: str) -> str:
-    """Leave in the run's own folder that it went live without a decision; the name of that record."""
-    made_at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    record = {
-        "format": 1,
-        "made_at": made_at,
-        "command": "ltr.serve, forced",
-        "tried": "",
-        "planned": None,
-        "seen": None,
-        "data": None,
-        "says": "cannot",
-        "decided": "go",
-        "against_verdict": True,
-        "forced": True,
-        "by": by,
-        "run": live.about(),
+def _changed(old: LiveRun, now: LiveRun) -> dict[str, int]:
+    """Products that are new, that say something else, and that are gone."""
+    if now is old:
+        return {"new": 0, "changed": 0, "gone": 0}
+    change = Change.of(old.builder.catalogue, now.builder.catalogue)
+    there = int((change.rows >= 0).sum())
+    same = int((change.same(now.shown_columns) >= 0).sum())
+    return {
+        "new": len(change.rows) - there,
+        "changed": there - same,
+        "gone": len(old.builder.catalogue) - there,
     }
-    folder = live.run.folder / FOLDER
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{made_at.replace(':', '').replace('+0000', 'Z')}-forced.json"
-    write_whole(path, to_json(record))
-    return path.name

@@ -31,6 +31,11 @@ def check_run(live: LiveRun, golden: Path | None) -> list[str]:
     ]
 
 
+def check_catalogue(live: LiveRun, golden: Path | None) -> list[str]:
+    """As `check_run`, of the run that serves over a catalogue that changed."""
+    return [check_features(live), *([check_golden(live, golden)] if golden else [])]
+
+
 def check_sums(live: LiveRun) -> str:
     """Every file of the run is as it was written."""
     about = read_about(live.run.folder)

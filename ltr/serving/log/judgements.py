@@ -75,6 +75,21 @@ class Judgements:
             self._write_tables()
         return query
 
+    def forget(self, judge: str) -> int:
+        """Take a judge's grades out of all files; how many lines that were."""
+        path = self.folder / LOG
+        with self._lock:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+            kept = [line for line in lines if json.loads(line)["judge"] != judge]
+            if len(kept) < len(lines):
+                with whole_file(path) as unfinished:
+                    unfinished.write_text("".join(kept), encoding="utf-8")
+                self._grades.clear()
+                self._queries.clear()
+                self._read()
+                self._write_tables()
+        return len(lines) - len(kept)
+
     def given(self, judge: str, text: str | None, photo: bytes | None) -> dict[str, int]:
         """One judge's grades of a query, by product: what others gave is not shown while judging."""
         wanted = JudgedQuery(text, None if photo is None else content_hash(photo)).query_id

@@ -119,10 +119,12 @@ def _why_not(live: LiveRun, line: Mapping[str, Any], more: Mapping[str, Any]) ->
     counted = None if live.counted_until is None else live.counted_until.isoformat()
     reasons = {
         "of another run": live.label not in ([runs] if isinstance(runs, str) else runs or []),
-        "mixed of two runs": isinstance(runs, list),
+        "mixed of several runs": bool(more.get("ranks")),
+        "of nothing found": not line["query_response_hit_ids"],
         "over the catalogue as it was before": more.get("index") != live.index,
         "with other counts of events than the store has now": more.get("counted_until") != counted,
         "with a photo, which is not logged": bool(more.get("photo")) or line["user_query"] is None,
+        "with a history, which is not logged": bool(more.get("history")),
         "degraded": bool(more.get("degraded")),
         "sorted by price or date, not scored": not more.get("scores"),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from features.behaviour import BehaviourConfig, EventStore, erase_person, update_behaviour
+from features.behaviour import BehaviourConfig, EventStore, Places, erase_person, update_behaviour
 from features.behaviour.erasure import search
 from features.behaviour.event_store import EVENT_VIEWS
 from features.behaviour.views import COUNTED
@@ -68,7 +68,7 @@ def test_nothing_of_a_person_is_left_in_any_file(world: tuple[BehaviourConfig, P
     pl.DataFrame({"shopper": [ann]}).write_parquet(orphan)
     counted = FeatureStore(config.store).read(COUNTED["product"])
 
-    erased = erase_person(RAW, PRODUCTS, config, log=log)
+    erased = erase_person(RAW, PRODUCTS, config, Places(logs=[log]))
     assert erased.lines
     assert erased.rows
     assert not erased.left
@@ -84,7 +84,7 @@ def test_nothing_of_a_person_is_left_in_any_file(world: tuple[BehaviourConfig, P
 
 def test_everybody_else_stays(world: tuple[BehaviourConfig, Path], tmp_path: Path) -> None:
     config, log = world
-    erase_person(RAW, PRODUCTS, config, log=log)
+    erase_person(RAW, PRODUCTS, config, Places(logs=[log]))
     events = with_ann(make_events())
     ann = pseudonym(RAW, load_key())
     hers = pl.concat(
@@ -107,7 +107,7 @@ def test_who_is_in_folders_elsewhere_is_said(world: tuple[BehaviourConfig, Path]
     runs.mkdir()
     (runs / "note.txt").write_text(f"asked by {RAW}")
     pl.DataFrame({"who": [pseudonym(RAW, load_key())]}).write_parquet(runs / "table.parquet")
-    erased = erase_person(RAW, PRODUCTS, config, log=log, also=[runs])
+    erased = erase_person(RAW, PRODUCTS, config, Places(logs=[log], also=[runs]))
     assert erased.left == [runs / "note.txt", runs / "table.parquet"]
 
 
@@ -115,7 +115,7 @@ def test_erasing_nobody_changes_nothing(world: tuple[BehaviourConfig, Path]) -> 
     config, log = world
     before = {path: path.read_bytes() for path in log.rglob("ubi_*")}
     rows = FeatureStore(config.store).read(EVENT_VIEWS[0]).height
-    erased = erase_person("someone else", PRODUCTS, config, log=log)
+    erased = erase_person("someone else", PRODUCTS, config, Places(logs=[log]))
     assert (erased.lines, erased.rows, erased.left) == (0, 0, [])
     assert {path: path.read_bytes() for path in log.rglob("ubi_*")} == before
     assert FeatureStore(config.store).read(EVENT_VIEWS[0]).height == rows
@@ -129,5 +129,34 @@ def test_a_log_that_a_server_has_open_is_refused_before_anything_is_erased(
     with (log / "ubi_events.ndjson").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="stop the server"):
-            erase_person(RAW, PRODUCTS, config, log=log)
+            erase_person(RAW, PRODUCTS, config, Places(logs=[log]))
     assert list(search([log], [RAW]))
+
+
+def test_counts_of_days_whose_events_are_deleted_stay_and_all_others_lose_the_person(tmp_path: Path) -> None:
+    """Who is erased after the retention is in sums of earlier days alone: nothing there can be taken apart again."""
+    moments = [START + timedelta(days=days) for days in (20, 30, 40)]
+    made, alone = (
+        with_ann(make_events()),
+        pl.col("shopper").alias("session"),
+    )  # nobody shares a session with her
+    events = Events(made.shown.with_columns(alone), made.actions.with_columns(alone))
+    others = pl.col("shopper").ne_missing(pseudonym(RAW, load_key()))
+    worlds = {"with": events, "without": Events(events.shown.filter(others), events.actions.filter(others))}
+    config = BehaviourConfig(store="", windows=(3, 10), least_people=3, retention_days=15)
+    for name, seen in worlds.items():
+        one = config.model_copy(update={"store": str(tmp_path / name)})
+        for moment in moments:
+            update_behaviour(seen.known_at(moment), PRODUCTS, one, moment=moment)
+    one = config.model_copy(update={"store": str(tmp_path / "with")})
+    before = FeatureStore(one.store).read(COUNTED["product"])
+    assert not erase_person(RAW, PRODUCTS, one, Places()).left
+    whole = moments[-1] - timedelta(
+        days=15 - 10 - 2
+    )  # all events of the longest window are there from here on
+    late, at = pl.col("available_at") >= whole, pl.col("available_at") <= moments[-1]
+    after, clean = (FeatureStore(tmp_path / name).read(COUNTED["product"]) for name in worlds)
+    assert after.filter(late, at).sort(pl.all()).equals(clean.filter(late, at).sort(pl.all()))
+    assert not after.filter(late).equals(before.filter(late))
+    assert after.filter(~late).sort(pl.all()).equals(before.filter(~late).sort(pl.all()))
+    assert not after.filter(~late).equals(clean.filter(~late))

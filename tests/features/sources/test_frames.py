@@ -215,3 +215,21 @@ def test_what_cannot_be_read_is_told(frames: dict[str, Any], given: dict[str, An
         Shop.from_frames(**frames, settings=given)
     assert told in str(caught.value)
     assert "data." not in str(caught.value)
+
+
+@pytest.mark.parametrize("candidates", ["listed", "catalogue"])
+def test_judgements_keep_weight_and_source_and_count_1_without(candidates: str) -> None:
+    weights = [0.5, None, 1.0, -1.0, 2.0, 1.0, 3.0]
+    given = JUDGEMENTS.with_columns(weight=pl.Series(weights), source=pl.lit("clicks"))
+    tables = {"products": PRODUCTS, "queries": QUERIES, "judgements": given}
+    shop = Shop.from_frames(**tables, settings=SETTINGS | {"judgements": {"candidates": candidates}})
+    plain = Shop.from_frames(products=PRODUCTS, queries=QUERIES, judgements=JUDGEMENTS, settings=SETTINGS)
+    assert "weight" not in plain.judgements.columns
+    found = {
+        row["product_id"]: row for row in shop.judgements.filter(pl.col("source") == "clicks").to_dicts()
+    }
+    assert {name: row["weight"] for name, row in found.items()} == {"007": 0.5, "a b": 1.0, "p7": 2.0}
+    assert found["p7"]["grade"] == 1
+    assert shop.judgements["weight"].null_count() == 0
+    counted = {step.step: step.affected for step in shop.steps}
+    assert counted["no weight of 0 or more: counts 1"] == 2

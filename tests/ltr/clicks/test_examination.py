@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.clicks import drawn_evenly
+from ltr.clicks import CannotTell, label
 from ltr.clicks.examination import harvest, overlap
 from ltr.clicks.lists import ShownLists
+from ltr.training.click_strategies import evenly_drawn
 from tests.ltr.clicks.click_worlds import lists_of, simulate
 
+SHARED = Path(os.environ.get("LTR_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
 GAMMA = 1 / np.arange(1.0, 7)
 
 
@@ -87,3 +93,19 @@ def test_places_that_share_no_product_are_not_compared() -> None:
     assert overlap(lists, found).problems == [
         "75% of clicks are at places that can be compared with the first, 80% are needed"
     ]
+
+
+def test_a_real_log_of_random_recommendations_is_too_short_to_tell() -> None:
+    """Open Bandit: 20,000 rows drawn evenly, 92 clicks; the three places stand side by side, so they may be alike."""
+    folder = SHARED / "open_bandit" / "random"
+    if not folder.is_dir():
+        pytest.skip("open_bandit is not in ../shared/data")
+    lists = drawn_evenly(folder)
+    assert (len(lists), int(lists.clicked.sum())) == (20_000, 92)
+    assert evenly_drawn(lists) == 1
+    found = harvest(lists, by_lot=True)
+    assert overlap(lists, found).rows == 1
+    assert "of clicks are at places that can be compared" in overlap(lists, found).problems[0]
+    assert (np.abs(found.seen - 1) < 2 * found.error + 1e-9).all()
+    with pytest.raises(CannotTell):
+        label(lists)

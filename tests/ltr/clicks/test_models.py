@@ -47,6 +47,23 @@ def known(kind: str, rng: np.random.Generator) -> tuple[Any, dict[str, Any], lis
     return model, of, alpha.tolist()
 
 
+@pytest.mark.parametrize("kind", list(MODELS))
+@pytest.mark.parametrize("holes", [0.3, 0.8, 1.0])
+def test_places_where_nothing_stood_trouble_no_model(kind: str, holes: float) -> None:
+    """1.0: one product alone a list, wherever it stood, as in logs of single recommendations."""
+    rng = np.random.default_rng(7)
+    item = rng.integers(0, 20, (400, PLACES))
+    gone = rng.random(item.shape) < holes
+    if holes == 1:
+        gone[np.arange(400), rng.integers(0, PLACES, 400)] = False
+    item[gone] = -1
+    clicked = (rng.random(item.shape) < 0.2) & (item >= 0)
+    item[0, 0] = 19
+    model, judged = judge(kind, *lists_of(item, clicked, per_day=100).split())
+    assert np.isfinite(judged.log_likelihood)
+    assert np.isfinite(model.examined(lists_of(item, clicked))).all()
+
+
 @pytest.mark.parametrize("kind", ["pbm", "ubm", "cascade", "sdbn", "dbn"])
 @pytest.mark.parametrize("seed", range(3))
 def test_chances_are_those_of_the_model_s_story(kind: str, seed: int) -> None:

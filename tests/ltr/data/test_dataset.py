@@ -151,3 +151,20 @@ def test_bad_tables_are_told_in_one_line(frame: pl.DataFrame, message: str) -> N
     with pytest.raises(InputError, match=message) as raised:
         Dataset.from_frame(frame)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("given", [[0.5, None, 0.2], [1.0, 1.0, 1.0], [None, None, None]])
+def test_weights_of_judgements_reach_rows_and_queries(given: list[float | None]) -> None:
+    weights = pl.Series("judgement_weight", given, dtype=pl.Float64)
+    data = Dataset.from_frame(table().with_columns(weights))
+    assert "judgement_weight" not in data.schema.names
+    by_key = data.frame["judgement_weight"].fill_null(1.0).to_numpy()
+    assert data.row_weights is not None
+    assert data.query_weights is not None
+    np.testing.assert_array_equal(data.row_weights, by_key)
+    np.testing.assert_allclose(data.query_weights, [by_key[:2].mean(), by_key[2]])
+    part = data.take(["a"])
+    assert part.row_weights is not None
+    np.testing.assert_array_equal(part.row_weights, by_key[:2])
+    assert Dataset.from_frame(table()).row_weights is None
+    assert Dataset.from_frame(table()).query_weights is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,20 @@ def test_learns_a_world_well_above_chance(config: RankerConfig) -> None:
 
 
 @every_ranker
+def test_several_threads_may_score_at_once(config: RankerConfig) -> None:
+    """As a server does: each list's scores are those of a thread alone."""
+    data = dataset()
+    ranker = make_ranker(config)
+    ranker.fit(data)
+    lists = [data.take([f"q{number:03d}" for number in range(first, 2 * first + 1)]) for first in range(1, 9)]
+    alone = [ranker.score(one) for one in lists]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(ranker.score, lists * 20))
+    for place, scores in enumerate(together):
+        np.testing.assert_array_equal(scores, alone[place % len(lists)])
+
+
+@every_ranker
 def test_saved_ranker_scores_the_same(config: RankerConfig, tmp_path: Path) -> None:
     config = changed(config, bags=2)
     ranker = make_ranker(config)
@@ -155,7 +170,9 @@ def test_saved_ranker_scores_the_same(config: RankerConfig, tmp_path: Path) -> N
     ranker.save(tmp_path)
     loaded = load_ranker(tmp_path)
     test = dataset(seed=1)
-    np.testing.assert_array_equal(loaded.score(test), ranker.score(test))
+    with ThreadPoolExecutor(8) as threads:  # as a server asks it, from the first request on
+        for scores in threads.map(lambda _: loaded.score(test), range(40)):
+            np.testing.assert_array_equal(scores, ranker.score(test))
     assert (loaded.schema, loaded.best_iteration) == (ranker.schema, ranker.best_iteration)
     assert loaded.history.equals(ranker.history)
     loaded.save(tmp_path / "again")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from features import Shop
-from features.sources.privacy import are_pseudonyms
+from features.sources.events import Events, write_ubi
+from features.sources.load import CatalogueConfig, load
+from features.sources.privacy import Key, are_pseudonyms, pseudonym
 
 PRODUCTS = pl.DataFrame({"product_id": list("abcdef"), "title": [f"thing {c}" for c in "abcdef"]})
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -73,3 +76,24 @@ def test_who_without_when_is_said_and_when_without_who_is_enough_for_behaviour()
     assert "history" not in shop.queries.columns
     shop = read([{"at": START}], events)
     assert not [remark for remark in shop.remarks if remark.check == "queries: history"]
+
+
+@pytest.mark.parametrize("key", [1, 2])
+def test_a_log_s_pseudonyms_are_found_by_raw_ids_under_the_same_key(
+    key: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a server writes its log, and a shop its queries; after a change of the key nothing fits, which is said."""
+    monkeypatch.setenv("SHOP_LTR_PSEUDONYM_KEY", f"{key} {str(key) * 64}")
+    who = pseudonym("person 7", Key(1, bytes.fromhex("1" * 64)))
+    acted = {"product_id": "a", "action": "click", "acted_at": START, "available_at": START, "shopper": who}
+    write_ubi(Events(Events.none().shown, pl.DataFrame([acted])), tmp_path / "log")
+    asked = {"query_id": "q", "text": "thing", "at": START + HOUR, "shopper": "person 7"}
+    pl.DataFrame([asked]).write_parquet(tmp_path / "queries.parquet")
+    PRODUCTS.write_parquet(tmp_path / "products.parquet")
+    places = {"products": "products.parquet", "queries": "queries.parquet", "events": "log"}
+    config = CatalogueConfig.model_validate({name: {"path": path} for name, path in places.items()})
+    shop = load(config, tmp_path)
+    said = next(remark for remark in shop.remarks if remark.check == "queries: history")
+    assert shop.queries["history"].to_list() == ([["a"]] if key == 1 else [None])
+    assert (said.level == "PASS") == (key == 1)
+    assert "key" in said.cure or key == 1

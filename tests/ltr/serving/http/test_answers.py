@@ -142,9 +142,11 @@ def test_interleaving_and_ab_are_logged_exactly(
 ) -> None:
     second = LiveRun(trained.run)
     second.name = "second"
-    runs = LiveRuns(live, second)
+    runs = LiveRuns(live, [second])
     second_folder = trained.run
-    mixed = clients(runs, tmp_path / "mixed", second=second_folder, experiment="interleave", explore_depth=4)
+    mixed = clients(
+        runs, tmp_path / "mixed", others=[second_folder], experiment="interleave", explore_depth=4
+    )
     answer = found(mixed, size=6)
     rows = read_ubi(tmp_path / "mixed", key=KEY).shown.sort("position")
     assert rows["product_id"].to_list() == ids(answer)
@@ -153,7 +155,7 @@ def test_interleaving_and_ab_are_logged_exactly(
     assert set(rows["propensity"]) == {1.0}  # two runs of one mind
     assert lines(tmp_path / "mixed", "queries")[0]["query_attributes"]["ranks"][0] == [1, 1]
 
-    ab = clients(runs, tmp_path / "ab", second=second_folder, experiment="ab", share=0.5, salt="s")
+    ab = clients(runs, tmp_path / "ab", others=[second_folder], experiment="ab", share=0.5, salt="s")
     for number in range(30):
         answer = found(ab, size=1, facets=False, shopper=f"shopper {number}")
         arm = arm_of(pseudonym(f"shopper {number}", KEY), 0.5, "s")

@@ -112,7 +112,7 @@ def test_stopped_it_finishes_and_killed_it_loses_nothing(trained: Trained, tmp_p
     ("words", "told"),
     [
         (["--host", "0.0.0.0"], "a token in the variable LTR_SERVE_TOKEN"),
-        (["--second", "x"], "--second RUN goes with"),
+        (["--others", "x"], "--others RUN goes with"),
         (["--port", "99999"], "--port"),
         (["--explore-swaps", "0.7"], "--explore-swaps"),
         (["--run", "nowhere"], "a run folder"),

@@ -15,10 +15,11 @@ from starlette.testclient import TestClient
 from features.batch import QueryBatch
 from features.errors import InputError
 from ltr.experiments.decision import newest_decision
-from ltr.runs.sums import seal
+from ltr.runs.sums import seal, write_about
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.live.run_checks import check_golden
+from ltr.serving.live.trial import Asked, Report, examined
 from ltr.serving.ranking import one_query, rank
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, Clients
@@ -33,9 +34,14 @@ def shelf(trained: Trained, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def here(asked: Asked) -> Report:
+    """In this process, for it is quicker; test_trial.py has it in one of its own."""
+    return examined(asked.folder, asked.what, asked.golden, force=asked.force)
+
+
 @pytest.fixture
 def runs(shelf: Path) -> LiveRuns:
-    return LiveRuns(LiveRun(shelf / "old"))
+    return LiveRuns(LiveRun(shelf / "old"), examine=here)
 
 
 def promote(client: TestClient, **body: Any) -> Any:
@@ -131,7 +137,15 @@ def test_golden_queries(live: LiveRun, tmp_path: Path) -> None:
         check_golden(live, file)
 
 
-def test_no_request_is_lost_while_runs_change(clients: Clients, runs: LiveRuns, shelf: Path) -> None:
+def bomb(run: Path) -> None:
+    """A record that takes more memory to read than there is."""
+    (run / "decisions").mkdir(exist_ok=True)
+    with (run / "decisions" / "2026.json").open("wb") as file:
+        file.truncate(64 << 30)  # of holes: it takes no disk
+
+
+def test_neither_a_change_of_runs_nor_a_hostile_run_costs_a_request(clients: Clients, shelf: Path) -> None:
+    runs = LiveRuns(LiveRun(shelf / "old"), seconds=120)
     client = clients(runs, no_log=True, queue=200, timeout=30)
     statuses: list[tuple[int, str]] = []
     done = threading.Event()
@@ -144,12 +158,32 @@ def test_no_request_is_lost_while_runs_change(clients: Clients, runs: LiveRuns, 
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert promote(client, force=True).status_code == 200
-    for _ in range(10):
-        assert client.post("/runs/rollback", json={}, headers=BEARER).status_code == 200
-    done.set()
-    for thread in threads:
-        thread.join()
+    try:
+        bomb(shelf / "new")
+        assert "MemoryError" in check_problem(promote(client, force=True), 409)["got"]
+        assert {name for _, name in statuses} <= {"old"}
+        shutil.rmtree(shelf / "new" / "decisions")
+        answer = promote(client, force=True)
+        assert answer.status_code == 200, answer.text
+        for _ in range(10):
+            assert client.post("/runs/rollback", json={}, headers=BEARER).status_code == 200
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
     assert {status for status, _ in statuses} == {200}
     assert {name for _, name in statuses} <= {"old", "new"}
     assert len(statuses) > 3
+
+
+def test_a_run_exchanged_after_its_trial_is_refused(clients: Clients, shelf: Path) -> None:
+    def exchanges(asked: Asked) -> Report:
+        found = here(asked)
+        about = json.loads((asked.folder / "run.json").read_text())
+        write_about(asked.folder, about | {"note": "another"})
+        return found
+
+    runs = LiveRuns(LiveRun(shelf / "old"), examine=exchanges)
+    problem = check_problem(promote(clients(runs, no_log=True), force=True), 409)
+    assert "leave the folder alone" in problem["cure"]
+    assert runs.now.name == "old"
