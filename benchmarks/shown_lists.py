@@ -1,12 +1,16 @@
-"""python -m benchmarks.shown_lists [--run runs/demo-lightgbm] [--queries 400] [--seed 1007]
+"""python -m benchmarks.shown_lists [--run runs/demo-lightgbm] [--queries 400] [--seed 90210]
 
 What a shopper of the demo shop is shown, end to end, on new queries made by the shop's own rules with another seed:
 nDCG@10 of what the run ranks first among its candidates, against the best ten of the whole catalogue by the true
 grade of every product; beside the run's own figures (judged lists; what is shown, held out), BM25 and each nearest
 vector alone, and the best order of the candidates. Nothing is chosen by these queries.
 
-Without --run the run is trained first: once on lists as they are served, once on judged ones, of 150 trees without
-early stopping (on the training queries' folds that was better than a stop by 29 queries, which kept 2 to 239 trees).
+Without --run the run is trained first: once on lists as they are served, once on judged ones, of 150 trees on all
+training queries. A stop by validation queries takes these from the training: on the training queries' folds it had
+.888 of judged products in the order shown, keeping 43 to 111 trees, and 150 trees without it .892.
+
+Features and settings were chosen on the shop's training queries and on new ones of seed 5001; those of seed 1007 were
+looked at while retrieval was made. The seed published was looked at once, when all was chosen.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--run", type=Path)
     asked.add_argument("--queries", type=int, default=400)
-    asked.add_argument("--seed", type=int, default=1007)
+    asked.add_argument("--seed", type=int, default=90210)
     given = asked.parse_args()
     command = f"python -m benchmarks.shown_lists --queries {given.queries} --seed {given.seed}"
     with tempfile.TemporaryDirectory() as scratch:
@@ -57,7 +61,8 @@ def trained(scratch: Path) -> Iterator[tuple[str, Path]]:
         run = scratch / kind
         places = ["--runs", str(scratch), "--store.root", str(scratch / "store"), "--run", str(run)]
         ranker = ["--ranker.trees", "150", "--ranker.early_stopping_rounds", "0", "--ladder", "[]"]
-        train.main(["--config", str(DEMO_CONFIG), *places, *ranker, "--lists.kind", kind])
+        split = ["--split.validation_share", "0"]
+        train.main(["--config", str(DEMO_CONFIG), *places, *ranker, *split, "--lists.kind", kind])
         yield kind, run
 
 

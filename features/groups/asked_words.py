@@ -43,7 +43,8 @@ class AskedWordsGroup(Group):
 
     asked_said: 1 where the text says the word, less for a related one, 0 for none. asked_shown: what the photo shows of
     the word, 1 as much as the photos of products that say it, 0 the average; of words that photos show. asked_met: the
-    greater of the two. Missing for a query without such a word; asked_shown also where a photo is missing.
+    greater of both, where there are both: it goes with either. Missing for a query without such a word; asked_shown
+    also where a photo is missing.
     """
 
     kind = "asked_words"
@@ -89,16 +90,17 @@ class AskedWordsGroup(Group):
 
     @property
     def features(self) -> tuple[Feature, ...]:
+        both = ("asked_shown", "asked_met") if self._texts else ("asked_shown",)
         names = ["text.asked_said"] if self._texts else []
-        names += [f"{group}.{name}" for group in self._visible for name in ("asked_shown", "asked_met")]
+        names += [f"{group}.{name}" for group in self._visible for name in both]
         return tuple(Feature(name + suffix) for name in names for suffix in ("", "_least"))
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         if not self.features:
             return
         at = PairTerms.of(batch.product_rows, batch.query_rows, self._asked(batch))
-        said = self._said(at)
-        found = [said] if self._texts else []
+        said = [self._said(at)] if self._texts else []
+        found = list(said)
         for visible in self._visible.values():
             entry, place = visible.related.expand(at.term)
             values = (
@@ -106,12 +108,12 @@ class AskedWordsGroup(Group):
                 * visible.related.weights[place]
             )
             shown = most(entry, values, len(at.term))
-            found += [shown, np.fmax(said, np.minimum(shown, 1))]
-        for place, values in enumerate(found):
+            found += [shown, *(np.fmax(text, np.minimum(shown, 1)) for text in said)]
+        for column, values in enumerate(found):
             known = ~np.isnan(values)
-            out[:, 2 * place] = at.mean(np.where(known, values, 0), known)
+            out[:, 2 * column] = at.mean(np.where(known, values, 0), known)
             least = at.least(np.where(known, values, np.inf))
-            out[:, 2 * place + 1] = np.where(np.isinf(least), np.nan, least)
+            out[:, 2 * column + 1] = np.where(np.isinf(least), np.nan, least)
 
     def _asked(self, batch: PairBatch) -> TermLists:
         """The query's words that the catalogue knows."""

@@ -16,7 +16,7 @@ from ltr.clicks.settings import Seen
 
 TOP_SHARE = 0.99  # of pairs earn less than what gets the highest grade
 ENOUGH_BOTH = 30  # pairs judged both ways, to learn the human scale from
-_FEW_LOTS = 2000  # rows whose place was drawn by lot, from which lots are preferred to harvesting
+FEW_LOTS = 2000  # rows whose place was drawn by lot, from which lots are preferred to harvesting
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def label(lists: ShownLists, seen: Seen = "automatic", clip: float = 0.05, top_g
 def best_examination(lists: ShownLists) -> Examination:
     """By logged lots where they tell enough, else by harvesting."""
     drawn = (lists.propensity > 0) & (lists.propensity < 1) & lists.shown
-    if drawn.sum() >= _FEW_LOTS:
+    if drawn.sum() >= FEW_LOTS:
         by_lot = harvest(lists, by_lot=True)
         if not overlap(lists, by_lot).problems:
             return by_lot

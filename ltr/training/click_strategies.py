@@ -19,12 +19,14 @@ import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from ltr.clicks.labels import CannotTell, Labels, Views, best_examination, judged_by, label
+from ltr.clicks.examination import Examination
+from ltr.clicks.labels import FEW_LOTS, CannotTell, Views, best_examination, judged_by, label
 from ltr.clicks.lists import PAIR, FloatArray, ShownLists
+from ltr.clicks.models.model import sums_by
 from ltr.data.dataset import Dataset
 from ltr.rankers import LightGBMConfig, Ranker, RankerSettings, XGBoostConfig, make_ranker
 from ltr.rankers.lists import ndcg
-from ltr.training.click_rows import as_judged, as_shown, ips_rates
+from ltr.training.click_rows import CLIP, as_judged, as_shown, ips_rates
 from ltr.training.click_settings import STRATEGIES, Strategy
 from ltr.training.click_smoothing import smoothed
 
@@ -143,13 +145,14 @@ def choose_strategy(
     strategies: Sequence[Strategy] = STRATEGIES,
     seed: int = 0,
 ) -> Choice:
-    """naive, unless another one is better for sure on queries that it was not trained on.
+    """naive, unless another one is better for sure on queries that it was not trained on, by rows drawn by lot alone.
 
-    Each half of the queries is scored by rankers that learned from the other half, and judged by its own labels.
-    Where the data cannot tell what was seen, nothing can be judged: naive. Where all places were drawn by even lots,
+    Each half of the queries is scored by rankers that learned from the other half, and judged by what was earned where
+    chance, not a ranker, had put a product (`lots_alone`): labels of all rows are drawn to their mean where a ranker
+    showed a product seldom, and rankers that learn such labels are flattered by them. Where the data cannot tell what
+    was seen, or too few rows were drawn by lot, nothing can be judged: naive. Where all places were drawn by even lots,
     what pairs earn is fair however lists are read, and has the least noise if smoothed: so it is, unless that is worse
-    for sure.
-    Strategies that the ranker cannot learn by are left out.
+    for sure. Strategies that the ranker cannot learn by are left out.
     """
     config = config or LightGBMConfig()
     strategies = [one for one in strategies if not refusal(one, config)]
@@ -159,11 +162,16 @@ def choose_strategy(
         return Choice("naive", f"the data cannot tell being seen from being good: {found}")
     even = evenly_drawn(lists) >= EVEN
     if even:
-        strategies = ["naive", "smoothed"]
+        strategies, judgements = ["naive", "smoothed"], labels.judgements
+    else:
+        judgements = lots_alone(lists, best_examination(lists))
+        if int(judgements["rows"].sum()) < FEW_LOTS:
+            return Choice("naive", "too few places were drawn by lot for a fair check")
     if "trees" in type(config).model_fields:
         config = _plain(config, trees=min(_TREES, config.trees), bags=1)  # type: ignore[attr-defined]
     halves = _halves(lists, seed)
-    values = {one: _held_out(one, lists, labels, features, config, halves) for one in strategies}
+    judge = _Judge(lists, judgements, labels.counted, features, config, halves)
+    values = {one: judge.held_out(one) for one in strategies}
     tried = [_compared(one, values[one], values["naive"]) for one in strategies]
     if even and tried[-1].gain > -SURE * tried[-1].error:
         why = "places were drawn by even lots: what pairs earn is fair by design"
@@ -195,22 +203,42 @@ def _halves(lists: ShownLists, seed: int) -> list[pl.Series]:
     return [queries[:middle], queries[middle:]]
 
 
-def _held_out(
-    strategy: Strategy,
-    lists: ShownLists,
-    labels: Labels,
-    features: Dataset,
-    config: RankerSettings,
-    halves: Sequence[pl.Series],
-) -> FloatArray:
-    """nDCG@10 of each query of both halves, NaN where nothing was earned."""
-    found = []
-    for other, mine in (halves, halves[::-1]):
-        ranker = train(strategy, of_queries(lists, other), features, config, labels.counted)
-        theirs = pl.col("query_id").is_in(mine.implode())
-        judged = as_judged(labels.judgements.filter(theirs), features)
-        found.append(ndcg(ranker.score(judged), judged.grades, judged.groups, _DEPTH))
-    return np.concatenate(found)
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Rankers of each half of the queries, judged on the other half. judgements: with a `rate`."""
+
+    lists: ShownLists
+    judgements: pl.DataFrame
+    counted: Views
+    features: Dataset
+    config: RankerSettings
+    halves: Sequence[pl.Series]
+
+    def held_out(self, strategy: Strategy) -> FloatArray:
+        """nDCG@10 of each query of both halves, NaN where nothing was earned."""
+        found = []
+        for other, mine in (self.halves, self.halves[::-1]):
+            ranker = train(strategy, of_queries(self.lists, other), self.features, self.config, self.counted)
+            theirs = pl.col("query_id").is_in(mine.implode())
+            judged = as_judged(self.judgements.filter(theirs), self.features)
+            found.append(ndcg(ranker.score(judged), judged.grades, judged.groups, _DEPTH))
+        return np.concatenate(found)
+
+
+def lots_alone(lists: ShownLists, examination: Examination) -> pl.DataFrame:
+    """query_id, product_id, rate and rows: what was earned, over views, in rows whose place was drawn by lot.
+
+    Drawn: the place was less likely than not, so that no ranker's own order is among them.
+    """
+    drawn = lists.shown & (lists.propensity < 0.5)  # NaN, where not known, is not
+    seen = np.where(examination.known, examination.seen, 0.0).clip(CLIP, 1.0)
+    pairs = lists.pairs.height
+    rows, views, earned = (
+        sums_by(lists.item, pairs, np.where(drawn, of, 0.0))
+        for of in (np.ones(lists.item.shape), np.broadcast_to(seen, lists.item.shape), lists.value)
+    )
+    found = lists.pairs.with_columns(rate=earned / np.where(views > 0, views, 1.0), rows=rows)
+    return found.filter(pl.col("rows") > 0)
 
 
 def of_queries(lists: ShownLists, queries: pl.Series) -> ShownLists:

@@ -30,7 +30,6 @@ from ltr.serving.exports.feature_set import (
     plugin_feature_set,
     plugin_model,
     supplied,
-    vespa_profile,
 )
 from ltr.serving.exports.lightgbm_trees import read_lightgbm
 from ltr.serving.exports.nested_json import read_nested, write_nested
@@ -38,6 +37,7 @@ from ltr.serving.exports.onnx_model import check_onnx, score_onnx, write_onnx
 from ltr.serving.exports.proof import Proof, Scorer, adversarial, by_engine, prove
 from ltr.serving.exports.treelite_model import check_treelite, score_treelite, write_treelite
 from ltr.serving.exports.trees import Forest
+from ltr.serving.exports.vespa_profile import Cosine, EngineKnows, vespa_profile
 from ltr.serving.exports.xgboost_trees import read_xgboost
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,7 @@ def export_run(run: SavedRun, target: Target, engine_version: str | None, folder
     hard, known, tried = adversarial(forest, schema, rows, always)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with draft_beside(folder) as draft:
-        base, exported, checked_by = _WRITERS[target](
-            draft, _plain(run.folder.name), numeric, engine, features
-        )
+        base, exported, checked_by = _WRITERS[target](draft, run, numeric, engine, features)
         about = {"rule": engine.rule, "thresholds": known, "thresholds_tried": tried}
         model = _model(ranker, schema, base)
         about |= {"checked_by": checked_by, "always_supplied": always}
@@ -135,9 +133,27 @@ Written = tuple[float, Scorer, str]
 """The base score that the file leaves out, how the file scores, and what said so."""
 
 
+def engine_knows(run: SavedRun) -> EngineKnows:
+    """What a search engine can compute of the run's features; the cosines where its catalogue is at hand."""
+    lexical = run.config.features.lexical
+    fields = () if lexical is None else lexical.fields
+    k1, b = (0.9, 0.4) if lexical is None else (lexical.k1, lexical.b)
+    try:
+        vectors = run.catalogue_builder().catalogue.vectors
+    except (InputError, OSError) as error:
+        log.warning("no catalogue at hand, so cosines stay parameters: %s", error)
+        return EngineKnows(fields, k1, b)
+    sizes = {one.name: vectors.of_products(one.product).vectors.shape[1] for one in vectors.compared}
+    cosines = {
+        one.name: Cosine(one.query.column, one.product.column, sizes[one.name]) for one in vectors.compared
+    }
+    return EngineKnows(fields, k1, b, cosines)
+
+
 def _write_plugin(
-    draft: Path, name: str, forest: Forest, engine: Engine, features: list[Supplied]
+    draft: Path, run: SavedRun, forest: Forest, engine: Engine, features: list[Supplied]
 ) -> Written:
+    name = _plain(run.folder.name)
     names = [one.name for one in features]
     definition = write_nested(forest.with_base_first(), names)
     _write_json(draft / "featureset.json", plugin_feature_set(name, features))
@@ -147,31 +163,34 @@ def _write_plugin(
     return 0.0, by_engine(trees, engine), "the plugin's rules in numpy"
 
 
-def _write_vespa(draft: Path, name: str, forest: Forest, engine: Engine, features: list[Supplied]) -> Written:
+def _write_vespa(
+    draft: Path, run: SavedRun, forest: Forest, engine: Engine, features: list[Supplied]
+) -> Written:
+    name = _plain(run.folder.name)
     names = [one.engine_name for one in features]
     path = draft / f"{name}.json"
     path.write_text(write_nested(forest, names), encoding="utf-8")
-    (draft / f"{name}.profile").write_text(vespa_profile(name, features), encoding="utf-8")
+    (draft / f"{name}.profile").write_text(vespa_profile(name, features, engine_knows(run)), encoding="utf-8")
     trees = read_nested(path.read_text(encoding="utf-8"), names)
     return forest.base, by_engine(trees, engine), "Vespa's rules in numpy"
 
 
-def _write_onnx(draft: Path, name: str, forest: Forest, _: Engine, features: list[Supplied]) -> Written:
+def _write_onnx(draft: Path, run: SavedRun, forest: Forest, _: Engine, features: list[Supplied]) -> Written:
     check_onnx()
-    path = draft / f"{name}.onnx"
+    path = draft / f"{_plain(run.folder.name)}.onnx"
     write_onnx(forest.with_base_first(), path, json.dumps([one.name for one in features]))
     written = path.read_bytes()
     return 0.0, lambda X: score_onnx(written, X).astype(np.float64), f"onnxruntime {version('onnxruntime')}"
 
 
-def _write_treelite(draft: Path, name: str, forest: Forest, _: Engine, __: list[Supplied]) -> Written:
+def _write_treelite(draft: Path, run: SavedRun, forest: Forest, _: Engine, __: list[Supplied]) -> Written:
     check_treelite()
-    path = draft / f"{name}.treelite"
+    path = draft / f"{_plain(run.folder.name)}.treelite"
     write_treelite(forest.with_base_first(), path)
     return 0.0, lambda X: score_treelite(path, X).astype(np.float64), f"treelite {version('treelite')}"
 
 
-_WRITERS: dict[Target, Callable[[Path, str, Forest, Engine, list[Supplied]], Written]] = {
+_WRITERS: dict[Target, Callable[[Path, SavedRun, Forest, Engine, list[Supplied]], Written]] = {
     "elasticsearch-ltr": _write_plugin,
     "opensearch-ltr": _write_plugin,
     "vespa": _write_vespa,

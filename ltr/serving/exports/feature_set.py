@@ -161,30 +161,6 @@ def plugin_model(name: str, definition: str) -> dict[str, Any]:
     return {"model": {"name": name, "model": {"type": "model/xgboost+json", "definition": definition}}}
 
 
-def vespa_profile(name: str, features: Sequence[Supplied]) -> str:
-    """A rank profile that scores by the model; what Vespa cannot know by itself is named for the shop to define."""
-    used = [feature for feature in features if feature.splits]
-    inputs = [f"        query({f.engine_name}) double" for f in used if f.source == "query"]
-    functions = [_vespa_function(f) for f in used if f.source in ("column", "product", "query")]
-    missing = [f"    # function {f.engine_name}(): the value of {f.name}" for f in used if f.source == "pair"]
-    lines = [f"rank-profile {name} {{"]
-    lines += ["    inputs {", *inputs, "    }"] if inputs else []
-    lines += functions
-    if missing:
-        lines += [
-            "    # Deployment asks for these functions: define each here, by rank features of yours or by a"
-        ]
-        lines += ["    # tensor given with the query, NaN where the product lacks it.", *missing]
-    lines += ["    second-phase {", f'        expression: xgboost("{name}.json")', "    }", "}"]
-    return "\n".join(lines) + "\n"
-
-
-def _vespa_function(feature: Supplied) -> str:
-    value = f"query({feature.engine_name})" if feature.source == "query" else f"attribute({feature.field})"
-    expression = f"log(1 + {value})" if feature.modifier == "ln1p" else value
-    return f"    function {feature.engine_name}() {{\n        expression: {expression}\n    }}"
-
-
 def described(features: Sequence[Supplied], always: Sequence[str]) -> str:
     """features.json: every feature in the order of the model's columns."""
     lines = [one.to_dict() | {"always_supplied": one.name in always} for one in features]

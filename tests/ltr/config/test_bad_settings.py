@@ -60,7 +60,7 @@ REFUSED_SETTINGS = [
     ("--evaluation.relevant_from 99", "expected 'queries without relevant item' to pass, got 12 of 12 (100.0%)"),
     (
         "--encoders.text.kind word2vec",
-        "key 'encoders.text.kind': expected one of 'aligned', 'clip', 'colours', 'pixels', 'sentence-transformer', ",
+        "key 'encoders.text.kind': expected one of 'aligned', 'clip', 'colours', 'joined', 'pixels', ",
     ),
     ("--encoders.text.model x", "key 'encoders.text.kind': expected a kind, got none"),
     ("--encoders.text '{kind: sentence-transformer, model: x}'", "expected a folder or a hub id (owner/name), got"),

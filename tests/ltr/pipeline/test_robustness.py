@@ -253,7 +253,7 @@ def colours(folder: Path, dropout: dict[str, float], **settings: object) -> tupl
         "name": "colours",
         "data": {"kind": "demo"},
         "encoders": {"image": {"kind": "colours"}, "text": {"kind": "tfidf", "dimensions": 4}},
-        "features": {"structured": False},
+        "features": {"structured": False, "asked_words": False},  # which a text without colours helps as well
         "ranker": {"trees": 30, "learning_rate": 0.2, "threads": 1, "bags": 1, "min_rows_per_leaf": 5},
         "robustness": {"drop": {"photos": [0.5, 1]}},
         "train": {"modality_dropout": dropout},

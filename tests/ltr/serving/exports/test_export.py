@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features.batch import PairBatch, QueryBatch
 from features.errors import InputError
 from features.feature_schema import Feature, FeatureSchema
 from ltr import export, train
@@ -20,9 +22,11 @@ from ltr.runs.measuring import judged_data
 from ltr.runs.saved_run import SavedRun
 from ltr.serving.exports import Engine, forest_of
 from ltr.serving.exports.engines import always_supplied
+from ltr.serving.exports.export import engine_knows
 from ltr.serving.exports.feature_set import engine_names, plugin_feature_set, supplied
 from ltr.serving.exports.proof import by_engine, prove
 from ltr.serving.exports.trees import Forest, Growing
+from ltr.serving.ranking import one_query
 from tests.ltr.conftest import Trained
 from tests.ltr.rankers.test_sklearn import numbers, parts, shuffled
 from tests.ltr.serving.exports.oracles import Plugin, Vespa, given
@@ -98,8 +102,42 @@ def test_vespa_s_importer_makes_an_expression_that_scores_alike(run: Path, tmp_p
     np.testing.assert_allclose(ours, theirs[::7], atol=1e-6)
     text = profile.read_text("utf-8")
     used = {name for name, splits in zip(plain, forest.used(), strict=True) if splits}
-    assert used == {name for name in plain if f"function {name}()" in text}
+    exact, _, by_engine = text.partition("_by_engine inherits")
+    assert used == {name for name in plain if f"function {name}()" in exact}
+    check_profile(opened, text, exact, by_engine)
     assert f'xgboost("{profile.stem}.json")' in text
+
+
+def check_profile(run: SavedRun, text: str, exact: str, by_engine: str) -> None:
+    """Nothing is left for the shop to define; BM25 and cosines are the engine's in the second profile alone."""
+    inputs = set(re.findall(r"(?m)^ {8}query\((\w+)\) \S", text))
+    assert set(re.findall(r"query\((\w+)\)", text)) == inputs
+    assert "bm25(" not in exact
+    schema = run.model.ranker.schema.names
+    names = dict(zip(engine_names(schema), schema, strict=True))
+    functions = dict(re.findall(r"function (\w+)\(\) \{\s+expression: (.+)", by_engine))
+    knows = engine_knows(run)
+    for name, expression in functions.items():
+        field = knows.field_of(names[name])
+        cosine = knows.cosines.get(names[name])
+        if field is not None:
+            assert expression == f"bm25({field})"
+            assert f"bm25({field}).k1: 0.9" in by_engine
+        else:
+            assert cosine is not None
+            assert f"query(q_{cosine.query}) tensor<float>(x[{cosine.dimensions}])" in by_engine
+            assert f"sum(query(q_{cosine.query}) * attribute({cosine.product}_vector))" in expression
+    builder = run.catalogue_builder()
+    vectors, query = builder.catalogue.vectors, QueryBatch(one_query("blue shoes", None))
+    block = builder.block(PairBatch.of_one(query, np.arange(len(builder.catalogue))))
+    for one in vectors.compared:  # a cosine is the sum that the profile takes
+        if one.query.modality == "text" and one.name in block.names:
+            asked, offered = vectors.of_queries(query, one.query), vectors.of_products(one.product)
+            sums = (offered.vectors[offered.rows] * asked.vectors[asked.rows[0]]).sum(axis=1)
+            known = offered.rows >= 0
+            column = block.matrix[:, block.names.index(one.name)]
+            np.testing.assert_allclose(column[known], sums[known], atol=1e-5)
+            assert np.isnan(column[~known]).all()
 
 
 def test_onnx_runtime_scores_alike(run: Path, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
+import io
 import json
 import random
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from features.sources import privacy
@@ -23,8 +26,9 @@ from ltr.serving.http import make_app
 from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.log.event_log import Carrier, EventLog
 from ltr.serving.settings import ServeSettings
+from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.behaving import TODAY, ingest, opened
-from tests.ltr.serving.http.conftest import BEARER, PATIENT, TOKEN
+from tests.ltr.serving.http.conftest import BEARER, PATIENT, TOKEN, Clients
 
 WORDS = ("red hat", "blue bag", "grey thing")
 
@@ -149,14 +153,22 @@ def test_of_an_erased_person_no_file_has_a_trace_and_others_stay(used: Shop) -> 
     assert not found_in(folder, [pseudonym(one, load_key()) for one in used.sessions[gone]])
 
 
-def test_what_is_searched_for_leaves_nothing_but_its_line_in_the_log(shop: Path, tmp_path: Path) -> None:
-    """No cache, page or vector of a query is kept."""
-    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
-    log = EventLog(tmp_path / "log", 1 << 20, 0.001)
-    settings = ServeSettings(timeout=PATIENT, judgements=tmp_path / "judgements")
-    app = make_app(LiveRuns(opened(shop)), settings, TOKEN, log, load_key())
-    with TestClient(app, base_url="http://localhost") as client:
-        for words in (*WORDS, "red hat that nobody has searched for"):
-            assert client.post("/search", json={"text": words, "shopper": "ann"}).status_code == 200
-    assert {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()} == before
-    assert {path.parent.name for path, text in texts(tmp_path) if "nobody has searched" in text} == {"log"}
+def test_what_is_searched_for_leaves_nothing_but_its_line_in_the_log(
+    clients: Clients, trained: Trained, tmp_path: Path
+) -> None:
+    """No cache, page, photo or vector of a query is kept."""
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in trained.work.rglob("*") if path.is_file()}
+
+    drawn = io.BytesIO()
+    Image.new("RGB", (40, 30), (250, 3, 97)).save(drawn, "PNG")
+    photo = base64.b64encode(drawn.getvalue()).decode()
+    client, before = clients(log=tmp_path / "log", judgements=tmp_path / "judgements"), files()
+    for words in ("blue shoes that nobody has searched for", None):
+        asked = {"text": words, "photo": photo, "shopper": "ann", "session": "s"}
+        assert client.post("/search", json=asked).status_code == 200
+    assert files() == before
+    told = {path.parent.name for path, text in texts(tmp_path) if "nobody has searched" in text}
+    assert told == {"log"}
+    assert not [path for path, text in texts(tmp_path) if "PNG" in text or photo[:60] in text]

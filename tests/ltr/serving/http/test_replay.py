@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,18 @@ import pytest
 from starlette.testclient import TestClient
 
 from features.batch import PairBatch, QueryBatch
+from features.build import FeatureBuilder
 from features.errors import InputError
 from ltr import check
+from ltr.pipeline.prepare import load_collection
+from ltr.runs.record import read_settings
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.log.log_check import check_log
+from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import Clients
 from tests.ltr.serving.http.test_search import found
 
+SIZE, SLOW = 80, bool(os.environ.get("LTR_SLOW_TESTS"))
 ASKED = ["blue shoes", "dress", "lamp under 40", "warm hat for winter", "bag by Oakline", "☃ zzz", "tee"]
 
 
@@ -86,3 +92,25 @@ def test_a_list_alone_has_the_features_that_it_has_among_many(live: LiveRun, wor
         if text == words:
             part = block.matrix[place * len(rows) : (place + 1) * len(rows)]
             assert np.array_equal(part, alone.matrix, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "pairs", [200_000, pytest.param(1_000_000, marks=pytest.mark.skipif(not SLOW, reason="LTR_SLOW_TESTS=1"))]
+)
+def test_a_list_is_the_same_alone_and_inside_a_large_batch(trained: Trained, pairs: int) -> None:
+    """Bit for bit, wherever it stands: by words and by columns, 80 products of the 90."""
+    config = read_settings(trained.run)[0]
+    features = config.features.model_copy(update={"similarity": None, "shown_words": None})
+    builder = FeatureBuilder(load_collection(config).products, features, {})
+    rows = np.sort(np.random.default_rng(0).choice(len(builder.catalogue), SIZE, replace=False))
+    count = pairs // SIZE
+    texts = [f"{ASKED[n % len(ASKED)]} {n % 97}" for n in range(count)]
+    queries = pl.DataFrame({"query_id": [f"q{n:06d}" for n in range(count)], "text": texts})
+    batch, order = PairBatch.of(queries, np.repeat(np.arange(count), SIZE), np.tile(rows, count))
+    assert order is None
+    assert len(batch) == pairs // SIZE * SIZE
+    whole = builder.block(batch).matrix
+    for place in (0, 1, count // 2, count - 1):
+        alone = builder.block(PairBatch.of_one(QueryBatch(queries[place : place + 1]), rows)).matrix
+        part = whole[place * SIZE : (place + 1) * SIZE]
+        assert np.array_equal(part.view(np.uint32), alone.view(np.uint32)), place
