@@ -73,10 +73,11 @@ def item_graph(found: dict[str, Any]) -> Iterator[str]:
     yield "\n## The item graph: a sparse walk, and a light graph network\n"
     yield (
         "The network smooths learned vectors of products over the graph of what was looked at together "
-        "(`network_N`: N layers; none is the same without the graph); a session's steps are learned on other sessions' graph. "
-        f"{found['epochs']} epochs, as many as an earlier look at the same day showed to be enough. Next products in a "
-        f"shop's sessions on the last training day, {found['steps']:,} steps of {found['sessions']:,} sessions, from all "
-        "days before; intervals by session; seconds of one processor in fitting:\n"
+        "(`network_N`: N layers; none is the same without the graph); a session's steps are learned on other "
+        f"sessions' graph. {found['epochs']} epochs, as many as an earlier look at the same day showed to be enough. "
+        f"Next products in a shop's sessions on the last training day, {found['steps']:,} steps of "
+        f"{found['sessions']:,} sessions, from all days before; intervals by session; seconds of one processor in "
+        "fitting:\n"
     )
     yield "| way | HR@20 | MRR@20 | HR better than the walk | than vectors without a graph | seconds |"
     yield "|---|---:|---:|---:|---:|---:|"
