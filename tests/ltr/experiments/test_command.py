@@ -105,6 +105,13 @@ def test_the_record_is_kept_with_the_run_and_holds_the_plan(run: Callable[[str],
     assert any(check["name"] == "plan: units" for check in record["seen"]["checks"])
 
 
+def test_a_plan_alone_is_no_decision_to_go_live(run: Callable[[str], int]) -> None:
+    Path("myrun").mkdir()
+    Path("myrun/run.json").write_text("{}", encoding="utf-8")
+    assert run("plan --effect .05 --rate .04 --run myrun --json record.json") == 0
+    assert json.loads(Path("record.json").read_text(encoding="utf-8"))["decided"] == "nothing"
+
+
 def test_to_go_against_the_verdict_is_recorded(run: Callable[[str], int]) -> None:
     run(f"{AB} --data same.parquet --decide go --json record.json")
     assert json.loads(Path("record.json").read_text(encoding="utf-8"))["against_verdict"] is True

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.stats import binomtest, chisquare
 
 from ltr.experiments.interleaving import optimised, probabilistic, team_draft
@@ -25,6 +26,7 @@ from ltr.serving.lists.exploration import (
     mixed,
     swapped,
 )
+from ltr.serving.settings import ServeSettings
 
 DRAWS = 3000
 
@@ -191,3 +193,26 @@ def test_arms_are_shares_and_stay(share: float) -> None:
     both = sum(a == b == TREATMENT for a, b in zip(arms, other, strict=True))
     assert binomtest(both, 4000, share**2).pvalue > 1e-3  # another salt is an independent split
     assert arm_of(None, share, "salt") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"others": ["b"]}, "--others RUN goes with"),
+        ({"experiment": "ab"}, "--others RUN goes with"),
+        ({"experiment": "ab", "others": ["b", "c"]}, "compares two runs"),
+        ({"method": "optimised"}, "--method goes with"),
+        ({"experiment": "ab", "others": ["b"], "method": "probabilistic"}, "--method goes with"),
+        ({"experiment": "interleave", "others": ["b"], "explore_swaps": 0.1}, "not both"),
+        ({"experiment": "interleave", "others": ["b", "c"], "method": "optimised"}, "mixes two runs"),
+        (
+            {"experiment": "interleave", "others": ["b"], "method": "optimised", "explore_depth": 11},
+            "up to 10 places",
+        ),
+        ({"experiment": "interleave", "others": ["b"], "method": "probabilistic"}, "say --explore-depth 8"),
+        ({"experiment": "interleave", "others": list("bcdef")}, "at most 4"),
+    ],
+)
+def test_what_makes_no_sense_together_is_refused(given: dict[str, object], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        ServeSettings.model_validate(given)
