@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ log = logging.getLogger(__name__)
 LEAST_PEOPLE = 5
 ACTS = ("click", "cart", "purchase")
 TEAMS = ("first", "second", "third", "fourth", "fifth")
-MIXED = "interleave"
+MIXED, SWAPS = "interleave", "swaps"
 REFORMULATED = pl.duration(minutes=5)  # the next search in other words comes sooner
 _SEARCH = "/search"
 _PAIR = ["request_id", "product_id"]
@@ -118,13 +120,16 @@ def explored_of_log(folder: Path, key: Key | None = None) -> pl.DataFrame:
     """A row a place that was left to chance, down to the first page that was not shown.
 
     list, position, product_id, propensity (of this product at this place), person, session, text, asked_with, filters
-    (as JSON), history (whether one was given), candidates, explored, shown_at, arm, acts and value. Raises InputError
-    where nothing was left to chance.
+    (as JSON), history (whether one was given), candidates, explored, shown_at, arm, acts and value; drawn_from: the
+    method and the rankings that the list was drawn from, as JSON, null where its pages did not show them whole. Raises
+    InputError where nothing was left to chance.
     """
     lines = _lines(folder)
     chosen = lines.filter(pl.col("explored") > 0)
     _say(lines.height - chosen.height, "lists of which nothing was left to chance")
-    rows = _gapless(_rows(chosen, "propensity").filter(pl.col("position") <= pl.col("explored")))
+    every = _rows(chosen, "propensity", "ranks")
+    rows = _gapless(every.filter(pl.col("position") <= pl.col("explored"))).drop("ranks")
+    rows = rows.join(_drawn_from(every), on="list", how="left", maintain_order="left")
     known = rows.filter(pl.col("propensity").is_between(0, 1, closed="right"))
     _say(rows.height - known.height, "places without a propensity")
     if not known.height:
@@ -198,10 +203,8 @@ def _own(folder: Path) -> Iterator[tuple[Any, ...]]:
                     *(products, more["positions"], _of_each(more.get("propensity"), len(products))),
                     *(more.get("list_id"), more.get("path"), arm if isinstance(arm, str) else None),
                     *(more.get("method"), None if filters is None else json.dumps(filters, sort_keys=True)),
-                    *(
-                        more.get(name)
-                        for name in ("rankers", "team", "ranks", "explored", "total", "candidates")
-                    ),
+                    *(more.get("rankers"), more.get("team"), _of_each(more.get("ranks"), len(products))),
+                    *(more.get(name) for name in ("explored", "total", "candidates")),
                     *(more.get("took_ms"), more.get("photo"), more.get("history")),
                 )
             except (ValueError, TypeError, LookupError, AttributeError):
@@ -228,6 +231,58 @@ def _gapless(rows: pl.DataFrame) -> pl.DataFrame:
     kept = once.filter(pl.col("position") == pl.int_range(1, pl.len() + 1).over("list"))
     _say(once.height - kept.height, "products below a page that was not shown")
     return kept
+
+
+def _drawn_from(rows: pl.DataFrame) -> pl.DataFrame:
+    """list, drawn_from: of interleaved lists by the ranks of their products, of swapped ones by the propensities."""
+    once = rows.unique(["list", "position"], keep="first").sort("list", "position")
+    ranked, swapped = once.filter(pl.col("ranks").is_not_null()), once.filter(pl.col("ranks").is_null())
+    runs = ranked.with_columns(runs=pl.col("ranks").list.len())
+    runs = runs.with_columns(run=pl.int_ranges("runs")).explode("ranks", "run")
+    runs = runs.filter(pl.col("ranks").is_between(1, pl.col("explored"))).sort("list", "run", "ranks")
+    whole = (pl.len() == pl.col("explored").first()) & (pl.col("ranks").n_unique() == pl.len())
+    tops = runs.group_by("list", "method", "runs", "run", maintain_order=True).agg("product_id", whole=whole)
+    mixed = tops.group_by("list", "method", maintain_order=True).agg(
+        pl.col("product_id").alias("tops"),
+        whole=pl.col("whole").all() & (pl.len() == pl.col("runs").first()),
+    )
+    mixed = mixed.filter("whole").select("list", drawn_from=pl.struct("method", "tops").struct.json_encode())
+    tops = (
+        swapped.filter(pl.col("position") <= pl.col("explored"))
+        .group_by("list", maintain_order=True)
+        .agg("product_id", "propensity", whole=pl.len() == pl.col("explored").first())
+    )
+    made = [
+        (name, json.dumps({"method": SWAPS, "tops": [[products[place] for place in order]]}))
+        for name, products, chances, whole in tops.iter_rows()
+        if whole and None not in chances and (order := _unswapped(tuple(chances))) is not None
+    ]
+    return pl.concat([mixed, pl.DataFrame(made, schema=mixed.schema, orient="row")])
+
+
+@lru_cache(maxsize=4096)
+def _unswapped(chances: tuple[float, ...]) -> tuple[int, ...] | None:
+    """Which of the places stood where before neighbours were swapped, by their propensities; None where more orders
+    than one, or none, would give these: a product stands in place by 1 − share (at both ends 1 − share / 2), and
+    swapped by share / 2."""
+    last, found = len(chances) - 1, set()
+    for share in {2 * chances[0], 2 * (1 - chances[0])}:
+        order, place = list(range(len(chances))), 0
+        while place <= last:
+            stays = 1 - share / 2 * (1 + (0 < place < last))
+            moves = chances[place : place + 2]
+            if math.isclose(chances[place], stays, abs_tol=1e-9):
+                if math.isclose(stays, share / 2, abs_tol=1e-9):
+                    return None
+                place += 1
+            elif len(moves) == 2 and all(math.isclose(one, share / 2, abs_tol=1e-9) for one in moves):
+                order[place], order[place + 1] = place + 1, place
+                place += 2
+            else:
+                break
+        else:
+            found.add(tuple(order))
+    return found.pop() if len(found) == 1 else None
 
 
 def _acts(folder: Path, rows: pl.DataFrame, key: Key | None) -> pl.DataFrame:

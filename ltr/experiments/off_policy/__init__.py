@@ -10,6 +10,7 @@ plackett_luce     Chances of rankings drawn from scores
 report            Estimates beside the log's own value: table, plot, verdict
 reward_model      Expected rewards, out of fold: ridge and its calibration
 settings          What a log holds, and which policy is asked about
+support           A server's log: whether its lists could have shown what the new policy would, exactly
 """
 
 from ltr.experiments.columns import Columns

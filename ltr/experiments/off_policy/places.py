@@ -17,10 +17,10 @@ from ltr.experiments.columns import Columns
 from ltr.experiments.off_policy.bandit import ASSUMPTIONS, judge_bandit
 from ltr.experiments.off_policy.overlap import mean_weight_check, weights_by_unit
 from ltr.experiments.off_policy.settings import OffPolicySettings
+from ltr.experiments.off_policy.support import TARGET, places_support_check, with_support
 from ltr.experiments.outcome import Check, Outcome
 from ltr.experiments.served_log import explored_of_log
 
-TARGET = "target"  # the column of the new policy's chance of the product at the place
 ASSUMED = (
     "A place's reward depends on its own product and place alone (item-position), not on what stands at the others. "
     "Refuted by: nothing in this log; interleave or run an A/B test before it goes live.",
@@ -29,7 +29,8 @@ ASSUMED = (
 
 
 def judge_places(settings: OffPolicySettings, table: Columns | None = None) -> Outcome:
-    """table: the log's places with the column `target`; without, settings.policy says what the new policy does.
+    """table: the log's places with `target` and `supported` (`support.with_support`); without, settings.policy says
+    what the new policy does.
 
     Raises InputError where nothing was left to chance, and where nothing says what the new policy does.
     """
@@ -41,9 +42,10 @@ def judge_places(settings: OffPolicySettings, table: Columns | None = None) -> O
 
 
 def _by_place(table: Columns, unit: str) -> Iterator[Check]:
-    """The mean weight at each place: what the new policy puts there must have been there now and then."""
+    """Support, and the mean weight at each place: what the new policy puts there must have been there now and then."""
     place, units = table.complete("position"), table.codes(unit)[0]
     weights = table.probabilities(TARGET) / table.probabilities("propensity", above_zero=True)
+    yield places_support_check(table.frame, weights_by_unit(weights, units))
     for number in np.unique(place):
         here = place == number
         own = np.unique(units[here], return_inverse=True)[1].astype(np.int64)
@@ -88,4 +90,4 @@ def _with_policy(settings: OffPolicySettings, places: pl.DataFrame) -> Columns:
             cure="add them, also for queries by photo, which have no text",
         )
     made = places.join(given, on=keys, how="left").with_columns(pl.col(TARGET).fill_null(0.0))
-    return Columns(made, settings.data)
+    return Columns(with_support(made, given, ["text"]), settings.data)

@@ -11,7 +11,7 @@ import polars as pl
 
 from features.errors import InputError
 from ltr.experiments.columns import Columns
-from ltr.experiments.off_policy.places import TARGET
+from ltr.experiments.off_policy.support import TARGET, with_support
 from ltr.experiments.served_log import explored_of_log
 from ltr.serving.catalogue.shown_catalogue import Filter, Range
 from ltr.serving.lists.searching import Asked, Exploring, Found, search
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 
 
 def places_of_run(folder: Path, log_folder: Path) -> Columns:
-    """The places of a log that were left to chance, with `target` 1 where this run's own list has the same product.
+    """The places of a log that were left to chance, with `target` 1 where this run's own list has the same product, and
+    `supported` 1 where the log's lists could have had it.
 
     Left out and counted: searches by photo or with a history, which are not logged, and lists of which the run finds
     fewer products than were left to chance. Raises InputError for a folder that is no run, and where nothing is left.
@@ -48,7 +49,10 @@ def places_of_run(folder: Path, log_folder: Path) -> Columns:
             cure="name a log of searches by words, or another run",
         )
     stands = pl.col("theirs").list.get(pl.col("position") - 1) == pl.col("product_id")
-    return Columns(whole.with_columns(stands.cast(pl.Float64).alias(TARGET)).drop("theirs"), log_folder)
+    whole = whole.with_columns(stands.cast(pl.Float64).alias(TARGET)).drop("theirs")
+    own = theirs.with_columns(position=pl.int_ranges(1, pl.col("theirs").list.len() + 1))
+    own = own.explode("theirs", "position", empty_as_null=False).rename({"theirs": "product_id"})
+    return Columns(with_support(whole, own.with_columns(pl.lit(1.0).alias(TARGET)), asked), log_folder)
 
 
 def _list_of(live: LiveRun, text: str, filters: str | None, count: int) -> list[str]:

@@ -66,6 +66,24 @@ def test_false_alarms_are_five_per_cent() -> None:
     assert alarms / 2000 == pytest.approx(0.05, abs=0.01)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_units_with_several_answers_are_left_out_one_by_one(seed: int) -> None:
+    """The error is the jackknife's over units of both sides, and one big unit leaves little freedom."""
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(1, 6, rng.integers(20, 60)).astype(float) for _ in range(2))
+    of_a, of_b = (np.unique(rng.integers(12, size=len(one)), return_inverse=True)[1] for one in (a, b))
+    variance = 0.0
+    for own, other, unit in ((a, b, of_a), (b, a, of_b)):
+        shares = ((own[:, None] > other) + 0.5 * (own[:, None] == other)).mean(axis=1)
+        without = np.array([shares[unit != left].mean() for left in range(unit.max() + 1)])
+        variance += ((without - shares.mean()) ** 2).sum() * (len(without) - 1) / len(without)
+    found = superiority(a, b, of_a, of_b)
+    assert found.error == pytest.approx(np.sqrt(variance))
+    assert found.df < min(of_a.max(), of_b.max()) + 1e-9
+    lone = superiority(a, b, np.where(np.arange(len(a)) < 15, 0, np.arange(len(a)) - 14), of_b)
+    assert 1 <= lone.df <= (len(a) / 15) ** 2
+
+
 def test_silence_that_depends_on_the_arm_is_refused() -> None:
     outcome = judge(world(2000, 0.4, 3, response=(0.6, 0.4)))
     assert outcome.status == 2

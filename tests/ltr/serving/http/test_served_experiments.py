@@ -31,7 +31,7 @@ from ltr.serving.ranking import candidates_of
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, KEY, Clients
 
-DEPTH, SIZE, LISTS = 4, 6, 120
+DEPTH, SIZE, LISTS = 4, 6, 80
 TEXTS = ("blue shoes", "red dress", "shirt")
 EXAMINED = 0.9 / (1 + 0.3 * np.arange(DEPTH))  # by place: whether a shopper looks there
 NOISE = {"good": 0.0, "poor": 0.6, "also poor": 0.6}  # of a run's scores about what a product is worth
@@ -276,7 +276,7 @@ def test_what_a_run_would_earn_is_told_from_the_log(
     world: World, command: Callable[..., Any], tmp_path: Path, folders: dict[str, Path]
 ) -> None:
     """Both runs' own lists have support where their lists were mixed probabilistically."""
-    log = world.mixed(("poor", "good"), tmp_path / "log", "probabilistic", 3 * LISTS)
+    log = world.mixed(("poor", "good"), tmp_path / "log", "probabilistic", 360)
     for name in ("good", "poor"):
         status, record = command("off-policy", "--data", log, "--unit", "list", "--run", folders[name])
         snips = next(row for row in record["seen"]["figures"]["estimates"] if row["estimator"] == "snips")
@@ -300,10 +300,12 @@ def test_what_the_log_cannot_know_is_refused(
 ) -> None:
     """Swaps of neighbours say nothing of a run that ranks otherwise; without any, nothing at all is said."""
     world.shop(world.serve(("poor",), tmp_path / "swaps", explore_swaps=0.3), 2 * LISTS)
-    status, record = command("off-policy", "--data", tmp_path / "swaps", "--run", folders["good"])
+    asking = ("off-policy", "--data", tmp_path / "swaps", "--unit", "list", "--run")
+    status, record = command(*asking, folders["good"])
     assert status == 2
     assert "mean weight" in record["seen"]["verdict"]
-    status, record = command("off-policy", "--data", tmp_path / "swaps", "--run", folders["poor"])
+    assert "support: the log's lists could not have shown" in record["seen"]["verdict"]
+    status, record = command(*asking, folders["poor"])
     assert status == 1
     assert abs(record["seen"]["figures"]["estimates"][0]["value"] - world.truth("poor")) < 0.1
     asked(world.serve(("poor",), tmp_path / "plain"))
