@@ -15,32 +15,20 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
-from ltr.recommendation import Histories, Step, measure, steps_of
+from ltr.recommendation import Histories, steps_of
 from ltr.recommendation.histories import FloatArray, IntArray
-from ltr.recommendation.ranked import best_of
 
 PARTS, BATCH, REACH = 4, 512, 5
-MANY, DRAWN = 5_000, 1_000  # of more products than that, so many are drawn for each batch
 
 
 class GraphNetwork:
-    """layers: smoothings over the graph; 0: vectors alone. texts: (m, t) of each product's words, or none."""
+    """layers: smoothings over the graph; 0: vectors alone."""
 
-    def __init__(self, layers: int, epochs: int, texts: FloatArray | None = None, seed: int = 0) -> None:
-        self.name = f"network_{layers}" + ("_texts" if texts is not None else "")
-        self.layers, self.epochs, self._texts, self._seed = layers, epochs, texts, seed
-        self.found = float("nan")
-        """Hit rate of later steps, where the epochs were chosen by it."""
+    def __init__(self, layers: int, epochs: int, seed: int = 0) -> None:
+        self.name = f"network_{layers}"
+        self._layers, self._epochs, self._seed = layers, epochs, seed
 
     def fit(self, histories: Histories) -> None:
-        self._train(histories, self.epochs, None)
-
-    def choose_epochs(self, histories: Histories, steps: list[Step], most: int) -> None:
-        """As many as find most of these later steps."""
-        found = self._train(histories, most, steps)
-        self.epochs, self.found = int(np.argmax(found)) + 1, max(found)
-
-    def _train(self, histories: Histories, epochs: int, later: list[Step] | None) -> list[float]:
         torch.manual_seed(self._seed)
         random = np.random.default_rng(self._seed)
         part = random.integers(0, PARTS, len(histories))
@@ -51,10 +39,9 @@ class GraphNetwork:
         last, weights = _last_products([step.history for step in steps])
         target = torch.tensor([step.target for step in steps])
         own = part[[step.session for step in steps]]
-        vectors = _Vectors(histories.count, self._texts)
+        vectors = _Vectors(histories.count)
         optimiser = torch.optim.Adam(vectors.parameters(), lr=0.01)
-        found = []
-        for _ in range(epochs):
+        for _ in range(self._epochs):
             order = random.permutation(len(steps))
             batches = [
                 (one, order[own[order] == one][start : start + BATCH])
@@ -63,30 +50,14 @@ class GraphNetwork:
             ]
             for number in random.permutation(len(batches)):
                 one, rows = batches[number]
-                smooth = vectors(graphs[one], self.layers)
+                smooth = vectors(graphs[one], self._layers)
                 asked = (smooth[last[rows]] * weights[rows, :, None]).sum(1)
-                among, place = self._among(target[rows], histories.count, random)
-                loss = nn.functional.cross_entropy(asked @ smooth[among].T, place)
+                loss = nn.functional.cross_entropy(asked @ smooth.T, target[rows])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            with torch.no_grad():
-                self._vectors = vectors(whole, self.layers).numpy().astype(np.float64)
-            if later is not None:
-                found.append(
-                    float(measure(later, lambda history: best_of(self.scores(history), 20)).hits.mean())
-                )
-        return found
-
-    def _among(
-        self, target: torch.Tensor, count: int, random: np.random.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The products that a batch's targets are to stand out among, and the places of the targets there."""
-        if count <= MANY:
-            return torch.arange(count), target
-        drawn = np.concatenate([target.numpy(), random.integers(0, count, DRAWN)])
-        among, place = np.unique(drawn, return_inverse=True)
-        return torch.tensor(among), torch.tensor(place[: len(target)])
+        with torch.no_grad():
+            self._vectors = vectors(whole, self._layers).numpy().astype(np.float64)
 
     def scores(self, history: IntArray) -> FloatArray:
         if not len(history):
@@ -98,15 +69,13 @@ class GraphNetwork:
 
 
 class _Vectors(nn.Module):
-    def __init__(self, count: int, texts: FloatArray | None) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__()
         self.own = nn.Embedding(count, 64)
         nn.init.normal_(self.own.weight, std=0.1)
-        self.texts = None if texts is None else torch.tensor(texts, dtype=torch.float32)
-        self.read = None if texts is None else nn.Linear(texts.shape[1], 64, bias=False)
 
     def forward(self, graph: torch.Tensor, layers: int) -> torch.Tensor:
-        at = self.own.weight if self.read is None else self.own.weight + self.read(self.texts)
+        at = self.own.weight
         total = at
         for _ in range(layers):
             at = graph @ at

@@ -46,7 +46,7 @@ _LINE: dict[str, pl.DataType | type[pl.DataType]] = {
     "ranks": pl.List(pl.List(pl.Int64)),
     **dict.fromkeys(("explored", "total", "candidates"), pl.Int64),
     "latency_ms": pl.Float64,
-    "photo": pl.Boolean,
+    **dict.fromkeys(("photo", "history"), pl.Boolean),
 }
 
 
@@ -118,7 +118,8 @@ def explored_of_log(folder: Path, key: Key | None = None) -> pl.DataFrame:
     """A row a place that was left to chance, down to the first page that was not shown.
 
     list, position, product_id, propensity (of this product at this place), person, session, text, asked_with, filters
-    (as JSON), candidates, explored, shown_at, arm, acts and value. Raises InputError where nothing was left to chance.
+    (as JSON), history (whether one was given), candidates, explored, shown_at, arm, acts and value. Raises InputError
+    where nothing was left to chance.
     """
     lines = _lines(folder)
     chosen = lines.filter(pl.col("explored") > 0)
@@ -201,7 +202,7 @@ def _own(folder: Path) -> Iterator[tuple[Any, ...]]:
                         more.get(name)
                         for name in ("rankers", "team", "ranks", "explored", "total", "candidates")
                     ),
-                    *(more.get("took_ms"), more.get("photo")),
+                    *(more.get("took_ms"), more.get("photo"), more.get("history")),
                 )
             except (ValueError, TypeError, LookupError, AttributeError):
                 continue  # cut off, or another application's: read_ubi counts it

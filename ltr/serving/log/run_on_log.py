@@ -23,12 +23,15 @@ log = logging.getLogger(__name__)
 def places_of_run(folder: Path, log_folder: Path) -> Columns:
     """The places of a log that were left to chance, with `target` 1 where this run's own list has the same product.
 
-    Left out and counted: searches by photo, which is not logged, and lists of which the run finds fewer products than
-    were left to chance. Raises InputError for a folder that is no run, and where nothing is left.
+    Left out and counted: searches by photo or with a history, which are not logged, and lists of which the run finds
+    fewer products than were left to chance. Raises InputError for a folder that is no run, and where nothing is left.
     """
     places = explored_of_log(log_folder)
-    worded = places.filter(asked_with="words")
-    _say(places["list"].n_unique() - worded["list"].n_unique(), "searches by photo, which is not logged")
+    worded = places.filter(pl.col("asked_with") == "words", ~pl.col("history").fill_null(value=False))
+    _say(
+        places["list"].n_unique() - worded["list"].n_unique(),
+        "searches by photo or with a history: not logged",
+    )
     asked = ["text", "filters"]
     wanted = worded.group_by(asked, maintain_order=True).agg(pl.col("explored").max())
     live = LiveRun(folder)
