@@ -30,7 +30,9 @@ from ltr.training.click_settings import STRATEGIES, Strategy
 from ltr.training.click_strategies import choose_strategy, train
 
 METHODS = ("pivot", "adjacent", "all pairs")
-FIRST_SEED = 3000  # of the worlds published; smoothing was made on 1000 to 1015, the rule of lots on 2000 to 2005
+FIRST_SEED = (
+    3000  # of the worlds published; smoothing was made on 1000 to 1015, the rule of lots on 2000 to 2005
+)
 WORLDS = (("random", None, 6), ("weak", None, 2), ("strong", None, 2), ("weak", 0.1, 4), ("strong", 0.1, 4))
 LISTS = 4000
 CHEAP: tuple[Strategy, ...] = (
