@@ -31,7 +31,7 @@ from ltr.serving.ranking import candidates_of
 from tests.ltr.conftest import Trained
 from tests.ltr.serving.http.conftest import BEARER, KEY, Clients
 
-DEPTH, SIZE, LISTS = 4, 6, 80
+DEPTH, SIZE, LISTS = 4, 6, 60
 TEXTS = ("blue shoes", "red dress", "shirt")
 EXAMINED = 0.9 / (1 + 0.3 * np.arange(DEPTH))  # by place: whether a shopper looks there
 NOISE = {"good": 0.0, "poor": 0.6, "also poor": 0.6}  # of a run's scores about what a product is worth
@@ -299,7 +299,7 @@ def test_what_the_log_cannot_know_is_refused(
     world: World, command: Callable[..., Any], tmp_path: Path, folders: dict[str, Path]
 ) -> None:
     """Swaps of neighbours say nothing of a run that ranks otherwise; without any, nothing at all is said."""
-    world.shop(world.serve(("poor",), tmp_path / "swaps", explore_swaps=0.3), 2 * LISTS)
+    world.shop(world.serve(("poor",), tmp_path / "swaps", explore_swaps=0.3), 150)
     asking = ("off-policy", "--data", tmp_path / "swaps", "--unit", "list", "--run")
     status, record = command(*asking, folders["good"])
     assert status == 2
