@@ -6,12 +6,16 @@ made-up worlds whose truth is known; and what they say of two real logs, where t
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import polars as pl
 from scipy.stats import norm
 
+from benchmarks.experiment_worlds import asked, equal_rankers, served_shop, survey_alarm
 from benchmarks.record import DATA, have, write
 from ltr.experiments import (
     AbSettings,
@@ -25,21 +29,25 @@ from ltr.experiments import (
 from ltr.experiments.ab_test.calibration import false_alarms
 from ltr.experiments.ab_test.cuped import adjust
 from ltr.experiments.estimates import Difference, mean_of
+from ltr.experiments.interleaving.settings import Method
 from ltr.experiments.looks.sequential import bounds, mixture_limits
 from ltr.experiments.metrics import parse_metric, unit_values
 from ltr.experiments.off_policy.bandit import Logged, estimates
 from ltr.experiments.off_policy.overlap import effective_size
 
+RUNS = ((1, 2000), (2, 20_000))  # seed, and how many tests of shops without a difference
 METRICS = ("clicks/impressions", "any:bought", "gmv", "p95:latency")
 
 
 def main() -> None:
     figures: dict[str, Any] = {
-        "false_alarms": aa_tests(),
+        "false_alarms": [*aa_tests(), *interleaving_alarms(), *survey_alarms()],
         "false_alarms_under_20_looks": looks(),
         "cuped": cuped(),
         "plans": plans(),
         "off_policy": off_policy(),
+        "served_logs": served_logs(),
+        "gaps": gaps(),
     }
     if have("cookie_cats", "open_bandit"):
         figures |= {"cookie_cats": cookie_cats(), "open_bandit": open_bandit()}
@@ -65,16 +73,57 @@ def shop(units: int, seed: int) -> pl.DataFrame:
 
 
 def aa_tests() -> list[dict[str, Any]]:
-    """Random splits of one shop's visitors: 2,000 for each metric, and 20,000 where sums are enough."""
+    """Random splits of one shop's visitors."""
     table = Columns(shop(3000, 0))
     unit, names = table.codes("visitor")
     found = []
     for text in METRICS:
         values, _ = unit_values(parse_metric(text), table, unit, len(names))
-        row = {"metric": text, "runs_2000": false_alarms(values, 2000, seed=1).share}
-        if values.row_unit is None:
-            row["runs_20000"] = false_alarms(values, 20_000, seed=2).share
-        found.append(row)
+        shares = {f"runs_{runs}": false_alarms(values, runs, seed=seed).share for seed, runs in RUNS}
+        found.append({"test": f"A/B, {text}", **shares})
+    spent = unit_values(parse_metric("gmv"), table, unit, len(names))[0].above
+    past = spent * np.random.default_rng(0).uniform(0, 2, len(spent))
+
+    def cuped_alarm(rng: np.random.Generator) -> bool:
+        b = rng.random(len(spent)) < 0.5
+        made = adjust(Difference(mean_of(spent[~b]), mean_of(spent[b])), (past[~b], past[b]))
+        return made is not None and made.difference.p_value < 0.05
+
+    return [*found, {"test": "A/B, gmv less what the past says (CUPED)", **_alarms(cuped_alarm)}]
+
+
+def interleaving_alarms() -> list[dict[str, Any]]:
+    """Experiments of 100 lists from rankers of which none is better."""
+    methods: tuple[Method, ...] = ("team-draft", "probabilistic", "optimised")
+    found = []
+    for rankers, method in itertools.product((2, 3), methods):
+        drawn = equal_rankers(method, rankers, 30_000, np.random.default_rng(0))
+        names = [f"interleaving, {method}"]
+        if rankers > 2:
+            names = [f"multileaving of three, {method}, {one}" for one in ("one pair", "any pair (Holm)")]
+        shares: list[dict[str, float]] = [{} for _ in names]
+        for seed, runs in RUNS:
+            rng = np.random.default_rng(seed)
+            alarms = np.mean([drawn.alarms(100, rng) for _ in range(runs)], axis=0)
+            for share, alarm in zip(shares, alarms, strict=False):
+                share[f"runs_{runs}"] = float(alarm)
+        found += [{"test": name, **share} for name, share in zip(names, shares, strict=True)]
+    return found
+
+
+def survey_alarms() -> list[dict[str, Any]]:
+    """The ordinal test; of ten sessions four answer, who is pleased or angry more often."""
+    return [
+        {"test": f"survey of {sessions:,} sessions", **_alarms(partial(survey_alarm, sessions))}
+        for sessions in (150, 1000)
+    ]
+
+
+def _alarms(test: Callable[[np.random.Generator], bool]) -> dict[str, float]:
+    found = {}
+    for seed, runs in RUNS:
+        rng = np.random.default_rng(seed)
+        found[f"runs_{runs}"] = sum(test(rng) for _ in range(runs)) / runs
     return found
 
 
@@ -173,6 +222,43 @@ def _log(
     got = (rng.random(1000) < reward[x, action]).astype(np.float64)
     context = np.eye(4)[x] if informed else rng.normal(size=(1000, 2))
     return Logged(got, logging[x, action], target[x, action], context, action, target[x])
+
+
+def served_logs() -> list[dict[str, Any]]:
+    """500 replays of a server's log each: coverage of what is said of the new ranker's own lists."""
+    found = []
+    for way in ("probabilistic", "swaps"):
+        shop = served_shop(way, np.random.default_rng(0))
+        rng = np.random.default_rng(1)
+        for lists in (600, 1500):
+            covered: dict[str, list[bool]] = {}
+            refused = 0
+            for _ in range(500):
+                outcome = asked(shop.log(lists, rng))
+                refused += outcome.says == "cannot"
+                for row in outcome.figures.get("estimates", ()):
+                    inside = row["low"] <= shop.truth <= row["high"]
+                    covered.setdefault(row["estimator"], []).append(inside)
+            coverage = {name: float(np.mean(inside)) for name, inside in covered.items()}
+            found.append({"way": way, "lists": lists, "refused": refused, "coverage": coverage})
+    return found
+
+
+def gaps() -> list[dict[str, Any]]:
+    """How often a log is let through in which a share of the searches could not have shown the new ranker's products:
+    by the mean weights alone, and with what the log says of its rankings."""
+    found = []
+    for way in ("probabilistic", "swaps"):
+        shop = served_shop(way, np.random.default_rng(0))
+        rng = np.random.default_rng(2)
+        for lists, gap in itertools.product((500, 2000, 10_000), (0.0, 0.01, 0.05, 0.1)):
+            outcomes = [asked(shop.log(lists, rng, gap)) for _ in range(50)]
+            states = [{check.name: check.state for check in one.checks} for one in outcomes]
+            weights = [all(s != "FAIL" for n, s in one.items() if n != "support") for one in states]
+            row = {"way": way, "lists": lists, "gap": gap, "passes_mean_weights": float(np.mean(weights))}
+            row["passes"] = float(np.mean([one.says != "cannot" for one in outcomes]))
+            found.append(row)
+    return found
 
 
 def cookie_cats() -> dict[str, Any]:
