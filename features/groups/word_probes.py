@@ -174,7 +174,7 @@ class _Moments:
     def best_penalty(self, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> float:
         """The one whose leave-one-out error is least, on examples and words drawn evenly."""
         penalties = _STRENGTHS * (self.eigenvalues.mean() or 1.0)
-        if not len(rows):
+        if not len(rows) or not len(self.share):
             return 1.0
         part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED_ROWS)).astype(np.int64)
         tried = np.linspace(0, len(self.share) - 1, min(len(self.share), _TRIED_WORDS)).astype(np.int64)

@@ -284,7 +284,10 @@ def test_test_queries_are_seen_by_no_trial_and_measured_once(
     [
         (("--trials", "0"), "expected a whole number of 1 or more"),
         (("--winner", "99"), "choose among 0"),
-        (("--split.validation_share", "0"), "expected validation queries, to stop the training by"),
+        (
+            ("--split.validation_share", "0", "--ranker.early_stopping_rounds", "20"),
+            "expected validation queries, to stop the training by",
+        ),
         (("--tuning.space", "{tees: [1, 2]}"), "did you mean 'trees'?"),
         (("--data.judged_per_query", "14"), "made with other data"),
         (("--evaluation.relevant_from", "1"), "made with other evaluation"),

@@ -234,7 +234,7 @@ def test_importing_the_registry_does_not_import_a_framework() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "word2vec"}, "'clip', 'colours', 'pixels', 'sentence-transformer'"),
+        ({"kind": "word2vec"}, "'clip', 'colours', 'joined', 'pixels', 'sentence-transformer'"),
         ({"model": "minilm"}, "kind"),
         ({"kind": "tfidf", "dimension": 5}, "encoder.dimension\n"),
         ("minilm", "dictionary"),
