@@ -65,8 +65,8 @@ def play(settings: LoopSettings, config: Config, train: Train, folder: Path) -> 
     learned, label_table = _learned(world, labels)
     new = world.rank(learned, "new")
     after = world.true_figures(new)
-    log.info("experiments: %s sessions each …", f"{settings.experiment_sessions:,}")
-    both = old, new, settings.experiment_sessions
+    log.info("experiments: %s sessions each …", f"{settings.sessions_each:,}")
+    both = old, new, settings.sessions_each
     mixed_lists, test = place.interleave(*both), place.ab_test(*both)
     tables += [label_table, _true_table(world, {"old": before, "new": after}), *place.tables()]
     outcome = _decision(tables, mixed_lists, test, after.clicks / before.clicks - 1)

@@ -22,8 +22,10 @@ class LoopSettings(BaseModel):
     exploration: float = Field(
         0.1, ge=0, le=1, description="share of logged lists in which two neighbours change places by lot"
     )
-    experiment_sessions: int = Field(
-        10_000, ge=1, description="of the interleaving, and again of the A/B test"
+    experiment_sessions: int | None = Field(
+        None,
+        ge=1,
+        description="of the interleaving, and again of the A/B test; without it half as many as sessions",
     )
     truth_sessions: int = Field(5_000, ge=1, description="whose exact chances give the true clicks a list")
     least_views: float = Field(1.0, ge=0, description="pairs that rest on fewer views get no label")
@@ -37,6 +39,11 @@ class LoopSettings(BaseModel):
     shown: int = Field(10, ge=2, description="products in a list")
     examination: Examination = Field("position", description="how people look down a list")
     seed: int = Field(0, ge=0, description="of the people, the draws and the choice of judged queries")
+
+    @property
+    def sessions_each(self) -> int:
+        """Of the interleaving, and of the A/B test."""
+        return self.experiment_sessions or max(self.sessions // 2, 1)
 
     @property
     def shoppers(self) -> ShopperSettings:
