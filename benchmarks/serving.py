@@ -118,7 +118,11 @@ def earlier() -> dict[str, Any]:
 def keep(found: dict[str, Any], soaked: dict[str, Any] | None) -> None:
     """Lay it over what earlier calls found."""
     known = earlier()
-    command = f"python -m benchmarks.serving {' '.join(sys.argv[1:])}".strip()
+    given = sys.argv[1:]
+    told = (
+        "FOLDER" if before == "--work" else word for before, word in zip(["", *given], given, strict=False)
+    )
+    command = f"python -m benchmarks.serving {' '.join(told)}".strip()
     about = {"command": command, "load": round(os.getloadavg()[1], 1)}
     shops = known.get("shops", {}) | {name: one | about for name, one in found.items()}
     figures = {
