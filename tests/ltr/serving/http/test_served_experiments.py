@@ -208,6 +208,12 @@ def test_pages_that_were_not_shown_are_cut(world: World, tmp_path: Path) -> None
     assert frame["text"].null_count() == frame.height  # what hardly anybody asked is not told
 
 
+def satisfaction(people: int, treated: set[str]) -> pl.DataFrame:
+    """Stars that each visit gives: those treated are pleased."""
+    stars = [5 if f"shopper {number}" in treated else 1 + number % 2 for number in range(people)]
+    return pl.DataFrame({"session": [f"visit {number}" for number in range(people)], "stars": stars})
+
+
 def test_arms_of_the_log_are_judged(
     world: World, command: Callable[..., Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -248,13 +254,7 @@ def test_arms_of_the_log_are_judged(
     assert said["zero results"]["treatment"] == 0 < said["zero results"]["control"]
     plan = ("plan", "--data", log, "--unit", "person", "--metric", "any:purchase", "--effect", ".3")
     assert command(*plan)[0] in {0, 2}  # too few units of the past are told
-    answers = pl.DataFrame(
-        {
-            "session": [f"visit {number}" for number in range(people)],
-            "stars": [5 if f"shopper {number}" in treated else 1 + number % 2 for number in range(people)],
-        }
-    )
-    answers.write_csv(tmp_path / "answers.csv")
+    satisfaction(people, treated).write_csv(tmp_path / "answers.csv")
     survey = ("survey", "--data", tmp_path / "answers.csv", "--answer", "stars", "--session", "session")
     status, record = command(*survey, "--arms", log)
     assert status == 0, record["seen"]["verdict"]
