@@ -168,4 +168,5 @@ def test_a_setting_that_cannot_be_is_one_line(given: dict[str, object], named: s
 
 def test_more_judged_queries_than_there_are_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"loop\.judged_queries"):
-        loop.main([*SMALL, "--loop.judged_queries", "39", "--cache.folder", str(tmp_path)])
+        folders = ("--cache.folder", str(tmp_path / "cache"), "--runs", str(tmp_path / "runs"))
+        loop.main([*SMALL, "--loop.judged_queries", "39", *folders])
