@@ -34,7 +34,7 @@ from features.media.files import hashes_of
 from features.words.tokens import TokenisedColumns
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
-_FORMAT = 3
+_FORMAT = 4
 _ROWS_AT_ONCE = 16_384
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"
@@ -114,6 +114,14 @@ class Change:
         found = np.full(len(self.rows), -1)
         found[there[equal]] = self.rows[there[equal]]
         return found
+
+    def rows_of_both(self, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Products that are new or say something else in these columns, (m,) rows; and of all (n,) the earlier row,
+        of these len(before) + their place among the m."""
+        rows = self.same(columns)
+        new = np.flatnonzero(rows < 0)
+        rows[new] = len(self.before) + np.arange(len(new))
+        return new, rows
 
     def same_vectors(self, now: RowVectors, before: RowVectors) -> np.ndarray:
         """(u,) the earlier vector that each vector equals, bit for bit, where its product had it; -1 for others."""

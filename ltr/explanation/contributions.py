@@ -87,7 +87,7 @@ def explain(model: FusedRanker, rows: EmbeddedDataset) -> Explanation:
 def explainable(model: FusedRanker) -> Explainable:
     """The model's ranker, if it can say what its features add; else InputError."""
     if not isinstance(model.ranker, Explainable):
-        got = f"a {type(model.ranker).__name__}, which is none"
+        got = f"{type(model.ranker).__name__}, which is none"
         raise _cannot_explain(got, "explain a run of ranker lightgbm or xgboost")
     return model.ranker
 
