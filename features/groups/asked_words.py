@@ -19,7 +19,7 @@ from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.related_words import Relations, VisibleWords, by_meaning, most
 from features.groups.said_words import SaidWords
-from features.groups.shown_words import media_of, words_of
+from features.groups.shown_words import examples_of, media_of, words_of
 from features.index import CatalogueIndex, Change
 from features.words.term_counts import PairTerms, TermLists
 
@@ -86,11 +86,10 @@ class AskedWordsGroup(Group):
             meaning = by_meaning(RowVectors(found.vectors, rows))
         visible, present = {}, said.present(catalogue.products)
         says = said.matrix[:, common]
-        own_order = np.argsort(catalogue.catalogue_rows)
         for by in media_of(catalogue):
             photos = catalogue.vectors.of_products(by.product)
-            examples = own_order[(photos.rows >= 0)[own_order] & present[own_order]]
-            visible[by.group] = VisibleWords.fit(photos, examples, says, common, size)
+            examples, scatter = examples_of(catalogue, by, present)
+            visible[by.group] = VisibleWords.fit(photos, examples, scatter, says, common, size)
         return cls(said, meaning, visible, texts=texts is not None)
 
     @property

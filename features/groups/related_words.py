@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from features.encoders.vectors import RowVectors
-from features.groups.word_probes import WordProbes
+from features.groups.word_probes import Scatter, WordProbes
 
 _UNUSUAL = 2.5  # standard deviations above the mean cosine of two words, from which they are related
 _NEAREST = 16  # words related by meaning to one, itself among them
@@ -118,15 +118,22 @@ class VisibleWords:
 
     @classmethod
     def fit(
-        cls, photos: RowVectors, examples: np.ndarray, says: sparse.csr_array, words: np.ndarray, size: int
+        cls,
+        photos: RowVectors,
+        examples: np.ndarray,
+        scatter: Scatter,
+        says: sparse.csr_array,
+        words: np.ndarray,
+        size: int,
     ) -> VisibleWords:
         """photos: of each product; examples: products with photo and text, in an order that does not hang on chance.
 
-        says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there are `size`.
+        scatter: of their photos; says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there
+        are `size`.
         """
         here = photos.take(examples)
         told = says[examples]
-        probes = WordProbes.fit(photos.vectors, here.rows, told)
+        probes = WordProbes.fit(photos.vectors, here.rows, told, scatter)
         leverages = probes.leverages(photos.vectors)
         typical, counts = _typical(probes, here, told, leverages)
         clear = np.flatnonzero((typical >= _STANDS_OUT) & (typical * np.sqrt(counts) >= _SURE))

@@ -7,7 +7,7 @@ catalogue's own texts say of what its own photos show.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -24,7 +24,7 @@ from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.said_words import SaidWords
 from features.groups.standings import z_score
-from features.groups.word_probes import WordProbes
+from features.groups.word_probes import Scatter, WordProbes
 from features.index import CatalogueIndex, Change
 from features.words.query_words import QueryWords
 from features.words.term_counts import PairTerms, TermLists
@@ -117,30 +117,38 @@ class ShownWordsGroup(Group):
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig) -> Self:
         said = SaidWords.of(catalogue, settings.fields) if media_of(catalogue) else None
-        return cls._fitted(catalogue, settings, said)
+        return cls._fitted(catalogue, settings, said, {})
 
     def reindexed(self, catalogue: CatalogueIndex, settings: ShownWordsConfig, change: Change) -> Self:
         """Only texts of products that changed are read; the probes are of the whole catalogue."""
         if self._texts is None or not media_of(catalogue):
             return self.index(catalogue, settings)
-        return self._fitted(catalogue, settings, self._texts.said.changed(catalogue, settings.fields, change))
+        said = self._texts.said.changed(catalogue, settings.fields, change)
+        searches = {seen.by.group: seen.search for seen in self._seen}
+        return self._fitted(catalogue, settings, said, searches)
 
     @classmethod
-    def _fitted(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig, said: SaidWords | None) -> Self:
+    def _fitted(
+        cls,
+        catalogue: CatalogueIndex,
+        settings: ShownWordsConfig,
+        said: SaidWords | None,
+        searches: Mapping[str, VectorSearch],
+    ) -> Self:
+        """searches: by modality, among the profiles of an earlier state of the catalogue."""
         texts = None if said is None else _Texts.of(said, catalogue.products, settings.min_products)
         if texts is None or not len(texts.common):
             return cls(catalogue, None, [])
         says = texts.said.matrix[:, texts.common]
-        # Fitted in the catalogue's own order: a part of the examples is drawn by their places.
-        own_order = np.argsort(catalogue.catalogue_rows)
         seen = []
         for by in media_of(catalogue):
             found, rows = catalogue.vectors.of_products(by.product)
-            examples = own_order[(rows >= 0)[own_order] & texts.present[own_order]]
-            probes = WordProbes.fit(found, rows[examples], says[examples])
-            profiles = probes.profiles(found)
-            search = VectorSearch.of(RowVectors(profiles, rows))
-            seen.append(_Seen(by, probes, probes.leverages(found), profiles, search))
+            examples, scatter = examples_of(catalogue, by, texts.present)
+            probes = WordProbes.fit(found, rows[examples], says[examples], scatter)
+            profiles = RowVectors(probes.profiles(found), rows)
+            known = searches.get(by.group)
+            search = VectorSearch.of(profiles) if known is None else known.refilled(profiles)
+            seen.append(_Seen(by, probes, probes.leverages(found), profiles.vectors, search))
         return cls(catalogue, texts, seen)
 
     @property
@@ -300,3 +308,15 @@ def words_of(queries: QueryBatch) -> QueryWords:
 def media_of(catalogue: CatalogueIndex) -> list[Comparison]:
     """The like-with-like cosines of photos and other modalities than text."""
     return [by for group, by in catalogue.vectors.searched.items() if group != "text"]
+
+
+def examples_of(catalogue: CatalogueIndex, by: Comparison, present: np.ndarray) -> tuple[np.ndarray, Scatter]:
+    """Products with a photo that are `present` (n,) bool, in the catalogue's own order; and how the photos spread.
+
+    In that order, since a part of the examples is drawn by their places.
+    """
+    photos = catalogue.vectors.of_products(by.product)
+    own_order = np.argsort(catalogue.catalogue_rows)
+    examples = own_order[(photos.rows >= 0)[own_order] & present[own_order]]
+    what = ("scatter", by.product, examples.tobytes())
+    return examples, catalogue.once(what, lambda: Scatter.of(photos.vectors, photos.rows[examples]))
