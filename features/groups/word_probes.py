@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ _STRENGTHS = 10.0 ** np.arange(-4, 2)  # of the penalty, as shares of the mean e
 _LEVERAGE = 1 - 1e-6  # at most: an example that alone sets its own estimate says nothing when left out
 _ROUNDING = 1e-6  # a spread of chances below this is rounding
 _ROWS_AT_ONCE = 8192
-_ARRAYS = ("weights", "offset", "share", "spread", "mean", "inverse", "root")
+_ARRAYS = ("weights", "offset", "share", "spread", "mean", "whitening", "root")
 _TRIED_ROWS, _TRIED_WORDS = 4096, 256  # on which the strength is chosen
 
 
@@ -25,9 +25,9 @@ class WordProbes:
 
     weights: (w, d); offset: (w,), so that vector · weights + offset estimates the chance of the word;
     share: (w,) of the examples that have the word; spread: (w,) standard deviation of the estimates
-    over the examples; mean: (d,) of the examples; penalty: on the squared weights; inverse: (d, d) of the
-    penalised scatter; root: (d, d), root · rootᵀ = Σ over words of weights · weightsᵀ / variance of the word;
-    examples: how many there were, 1 if none.
+    over the examples; mean: (d,) of the examples; penalty: on the squared weights; whitening: (d, d), whitening ·
+    whiteningᵀ = the inverse of the penalised scatter; root: (d, d) symmetric, root · root = Σ over words of
+    weights · weightsᵀ / variance of the word; examples: how many there were, 1 if none.
     """
 
     weights: np.ndarray
@@ -36,26 +36,34 @@ class WordProbes:
     spread: np.ndarray
     mean: np.ndarray
     penalty: float
-    inverse: np.ndarray
+    whitening: np.ndarray
     root: np.ndarray
     examples: int
 
     @classmethod
-    def fit(cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> WordProbes:
+    def fit(
+        cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array, scatter: Scatter | None = None
+    ) -> WordProbes:
         """Least squares with a penalty (Hoerl and Kennard, 1970), its strength by leave-one-out error.
 
-        vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0, sparse.
+        vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0, sparse; scatter: of the
+        examples, where it is at hand.
         """
-        moments = _Moments.of(vectors, rows, words)
+        scatter = Scatter.of(vectors, rows) if scatter is None else scatter
+        moments = _Moments.of(scatter, vectors, rows, words)
         penalty = moments.best_penalty(vectors, rows, words)
-        inverse = moments.inverse(penalty)
-        along = (moments.cross @ moments.axes) / (moments.eigenvalues + penalty)
-        weights = (along @ moments.axes.T).astype(np.float32)
-        spread = np.sqrt(along**2 @ moments.eigenvalues / moments.examples)
-        offset = moments.share - weights @ moments.mean
-        root = _root(weights, moments.share, moments.examples)
+        along = (moments.cross @ scatter.axes) / (scatter.eigenvalues + penalty)
+        weights = (along @ scatter.axes.T).astype(np.float32)
         return cls(
-            weights, offset, moments.share, spread, moments.mean, penalty, inverse, root, moments.examples
+            weights,
+            offset=moments.share - weights @ scatter.mean,
+            share=moments.share,
+            spread=np.sqrt(along**2 @ scatter.eigenvalues / scatter.examples),
+            mean=scatter.mean,
+            penalty=penalty,
+            whitening=scatter.axes / np.sqrt(scatter.eigenvalues + penalty),
+            root=_root(weights, moments.share, scatter.examples),
+            examples=scatter.examples,
         )
 
     def chances(
@@ -106,8 +114,9 @@ class WordProbes:
         only the d × d matrix weightsᵀ · weights, so they are never written out.
         """
         found = np.empty(vectors.shape, dtype=np.float32)
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            answers = (vectors[start : start + _ROWS_AT_ONCE] - self.mean) @ self.root
+        root = self.root.astype(np.float32)
+        for start, centred in _centred(vectors, self.mean):
+            answers = centred @ root
             lengths = np.linalg.norm(answers, axis=1, keepdims=True)
             unit = np.divide(answers, lengths, out=np.zeros_like(answers), where=lengths > 0)
             found[start : start + _ROWS_AT_ONCE] = unit
@@ -116,9 +125,10 @@ class WordProbes:
     def leverages(self, vectors: np.ndarray) -> np.ndarray:
         """(u,) of each vector, were it an example; below 1."""
         found = np.empty(len(vectors))
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            centred = vectors[start : start + _ROWS_AT_ONCE] - self.mean
-            found[start : start + _ROWS_AT_ONCE] = np.einsum("ij,ij->i", centred @ self.inverse, centred)
+        whitening = self.whitening.astype(np.float32)
+        for start, centred in _centred(vectors, self.mean):
+            white = centred @ whitening
+            found[start : start + _ROWS_AT_ONCE] = np.einsum("ij,ij->i", white, white)
         return np.minimum(found + 1 / self.examples, _LEVERAGE)
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
@@ -134,59 +144,80 @@ class WordProbes:
 
 
 @dataclass(frozen=True)
-class _Moments:
-    """Sums over the examples: the scatter of the vectors, in its axes, and their products with words.
+class Scatter:
+    """How the vectors of the examples spread, in the axes of their scatter.
 
     Every dimension counts by its own spread: an encoder's may differ by orders, and those of joined encoders do.
+    mean: (d,); eigenvalues: (d,) of the standardised scatter; axes: (d, d), in columns: a centred vector · axes are
+    its coordinates, standardised; examples: how many there are, 1 if none.
     """
 
-    mean: np.ndarray  # (d,)
-    eigenvalues: np.ndarray  # (d,) of the standardised scatter
-    axes: np.ndarray  # (d, d), in columns: a centred vector · axes are its coordinates, standardised
-    cross: np.ndarray  # (w, d), of centred vectors
-    share: np.ndarray  # (w,)
+    mean: np.ndarray
+    eigenvalues: np.ndarray
+    axes: np.ndarray
     examples: int
 
     @classmethod
-    def of(cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Moments:
+    def of(cls, vectors: np.ndarray, rows: np.ndarray) -> Scatter:
+        """vectors: (u, d) float32; rows: (n,) the vector of each example."""
         examples = max(len(rows), 1)
         uses = np.bincount(rows, minlength=len(vectors)).astype(np.float64)
-        mean = uses @ vectors / examples
-        scatter = np.zeros((vectors.shape[1], vectors.shape[1]))
+        mean = np.zeros(vectors.shape[1])
         for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            rows_used = uses[start : start + _ROWS_AT_ONCE, np.newaxis]
-            block = (vectors[start : start + _ROWS_AT_ONCE] - mean) * np.sqrt(rows_used)
-            block = block.astype(np.float32)  # twice as fast; the sum of blocks is exact enough in 64 bits
+            mean += uses[start : start + _ROWS_AT_ONCE] @ vectors[start : start + _ROWS_AT_ONCE]
+        mean /= examples
+        scatter = np.zeros((len(mean), len(mean)))
+        roots = np.sqrt(uses).astype(np.float32)[:, np.newaxis]
+        for start, centred in _centred(vectors, mean):
+            # In 32 bits twice as fast; the sum of blocks is exact enough in 64 bits.
+            block = centred * roots[start : start + _ROWS_AT_ONCE]
             scatter += block.T @ block
-        said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
-        cross = (words.T @ vectors[rows]) - np.outer(said, mean)
         spread = np.sqrt(np.diag(scatter) / examples)
         scale = np.divide(
             1, spread, out=np.zeros_like(spread), where=spread > _ROUNDING * spread.max(initial=0)
         )
         eigenvalues, axes = np.linalg.eigh(scatter * np.outer(scale, scale))
-        axes *= scale[:, np.newaxis]
-        return cls(mean, np.maximum(eigenvalues, 0), axes, cross, said / examples, examples)
+        return cls(mean, np.maximum(eigenvalues, 0), axes * scale[:, np.newaxis], examples)
 
-    def inverse(self, penalty: float) -> np.ndarray:
-        return (self.axes / (self.eigenvalues + penalty)) @ self.axes.T
+
+def _centred(vectors: np.ndarray, mean: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Where each block begins, and its vectors less the mean, float32."""
+    centre = mean.astype(np.float32)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        yield start, vectors[start : start + _ROWS_AT_ONCE] - centre
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Products of the examples' vectors with words. cross: (w, d), of centred vectors; share: (w,)."""
+
+    scatter: Scatter
+    cross: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, scatter: Scatter, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Moments:
+        said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
+        cross = (words.T @ vectors[rows]) - np.outer(said, scatter.mean)
+        return cls(scatter, cross, said / scatter.examples)
 
     def best_penalty(self, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> float:
         """The one whose leave-one-out error is least, on examples and words drawn evenly."""
-        penalties = _STRENGTHS * (self.eigenvalues.mean() or 1.0)
+        scatter = self.scatter
+        penalties = _STRENGTHS * (scatter.eigenvalues.mean() or 1.0)
         if not len(rows) or not len(self.share):
             return 1.0
         part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED_ROWS)).astype(np.int64)
         tried = np.linspace(0, len(self.share) - 1, min(len(self.share), _TRIED_WORDS)).astype(np.int64)
-        along = ((vectors[rows[part]] - self.mean) @ self.axes).astype(np.float32)
+        along = ((vectors[rows[part]] - scatter.mean) @ scatter.axes).astype(np.float32)
         missed = words[part][:, tried].toarray() - self.share[tried]
-        targets = (self.axes.T @ self.cross[tried].T).astype(np.float32)
+        targets = (scatter.axes.T @ self.cross[tried].T).astype(np.float32)
         errors = []
         for penalty in penalties:
-            shrunk = (1 / (self.eigenvalues + penalty)).astype(np.float32)
-            leverage = np.minimum(along**2 @ shrunk + 1 / self.examples, _LEVERAGE)[:, np.newaxis]
+            shrunk = (1 / (scatter.eigenvalues + penalty)).astype(np.float32)
+            leverage = np.minimum(along**2 @ shrunk + 1 / scatter.examples, _LEVERAGE)[:, np.newaxis]
             residual = (missed - along @ (targets * shrunk[:, np.newaxis])) / (1 - leverage)
-            errors.append((residual**2 / _variance(self.share[tried], self.examples)).mean())
+            errors.append((residual**2 / _variance(self.share[tried], scatter.examples)).mean())
         return float(penalties[int(np.argmin(errors))])
 
 
@@ -198,4 +229,4 @@ def _variance(share: np.ndarray, examples: int) -> np.ndarray:
 def _root(weights: np.ndarray, share: np.ndarray, examples: int) -> np.ndarray:
     scaled = weights / np.sqrt(_variance(share, examples))[:, np.newaxis]
     values, axes = np.linalg.eigh((scaled.T @ scaled).astype(np.float64))
-    return axes * np.sqrt(np.maximum(values, 0))
+    return (axes * np.sqrt(np.maximum(values, 0))) @ axes.T
