@@ -244,7 +244,7 @@ def fit_strategies(
         for outcome, found in zip(outcomes, bags, strict=True):
             model = _fit(outcome, train, validation, members)
             _score(outcome, model, test, rows.rows_of(fold.test))
-            found.add(rows.rows_of(fold.test), model.score_bags(outcome.strategy.rows(test)))
+            found.add(rows.rows_of(fold.test), model.score_with_bags(outcome.strategy.rows(test))[1])
             done()
     for outcome, found in zip(outcomes, bags, strict=True):
         outcome.by_bag = found.found

@@ -20,8 +20,8 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import distributions, version
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -143,8 +143,11 @@ def commit_of(folder: Path) -> str | None:
 
 def versions() -> dict[str, str]:
     """Versions of the libraries that decide a result, of those installed."""
-    installed = {distribution.name for distribution in distributions()}
-    return {name: version(name) for name in LIBRARIES if name in installed}
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write_run(folder: Path, record: RunRecord) -> None:
@@ -256,7 +259,7 @@ def _single_feature(record: RunRecord) -> dict[str, Any] | None:
     """Of ready-made features the best by itself on what the kept model learnt from, to measure new files against."""
     if record.prepared.collection.given is None or not record.data.schema.features:
         return None
-    found = best_single_feature(record.data.take(_seen(record)), record.config.evaluation)
+    found = best_single_feature(record.data, _seen(record), record.config.evaluation)
     return {"feature": found.feature, "sign": found.sign}
 
 

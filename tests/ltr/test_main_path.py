@@ -294,6 +294,10 @@ def test_a_run_on_svmlight_is_measured_on_a_file_that_leaves_zeros_out(tmp_path:
         "1",
     ]
     run = train.main([*words, *settings, "--run", str(tmp_path / "run")])
+    assert not (
+        tmp_path / "store"
+    ).exists()  # the features were in the file: only who asks for a table has one
+    assert [build_features.main(words).from_store for _ in range(2)] == [False, True]
     measured = evaluate.main(["--run", str(run), "--judgements", str(tmp_path / "new.svm")])
     best = measured.summary.filter(system="lightgbm", metric="nDCG@10")
     assert best["queries"][0] == 2
