@@ -1,4 +1,4 @@
-"""python -m benchmarks.shown_lists [--run runs/demo-lightgbm] [--queries 400] [--seed 90210]
+"""python -m benchmarks.shown_lists [--run runs/demo-lightgbm] [--queries 400] [--seed 314159]
 
 What a shopper of the demo shop is shown, end to end, on new queries made by the shop's own rules with another seed:
 nDCG@10 of what the run ranks first among its candidates, against the best ten of the whole catalogue by the true
