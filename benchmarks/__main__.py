@@ -22,6 +22,8 @@ SCRIPTS = (
         "text_speed",
         "image_speed",
         "incremental",
+        "index_opening",
+        "index_changes",
         "device_encoding",
         "experiments",
         "serving",

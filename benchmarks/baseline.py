@@ -1,7 +1,8 @@
 """python -m benchmarks.baseline
 
-Keep the held-out scores of runs/demo-lightgbm as the baseline that CI compares a new run with: two files, of
-which `ltr.evaluate --baseline` needs no more. Run it when a change of the figures is meant.
+Keep the held-out scores of runs/demo-lightgbm, and its measures of what is shown, as the baseline that CI compares a
+new run with: three files, of which `ltr.evaluate --baseline` needs no more. Run it when a change of the figures is
+meant.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks import record
+from ltr.runs.record import SHOWN_VALUES
 from ltr.runs.sums import seal, write_about
 
 RUN = record.ROOT / "runs" / "demo-lightgbm"
@@ -26,6 +28,8 @@ def main(run: Path = RUN, kept: Path = KEPT) -> None:
     scores.select("query_id", "product_id", "grade", f"score: {about['model']}").write_parquet(
         kept / "scores.parquet"
     )
+    shown = pl.read_parquet(run / SHOWN_VALUES)
+    shown.filter(system=about["model"]).write_parquet(kept / SHOWN_VALUES)
     write_about(kept, {name: about[name] for name in ABOUT})
     seal(kept)
     print(f"wrote {kept.relative_to(record.ROOT)}")

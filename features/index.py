@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -34,12 +34,13 @@ from features.media.files import hashes_of
 from features.words.tokens import TokenisedColumns
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
-_FORMAT = 4
+_FORMAT = 6
 _ROWS_AT_ONCE = 16_384
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"
 
 Arrays = Mapping[str, np.ndarray]
+Read = TypeVar("Read")
 
 
 class CatalogueIndex:
@@ -55,6 +56,7 @@ class CatalogueIndex:
         """products: their columns, in the order of the index; of an opened one, without photos' and files' bytes."""
         self.product_ids, self.catalogue_rows, self.vectors = product_ids, catalogue_rows, vectors
         self.products = products
+        self._read: dict[Hashable, Any] = {}
 
     @classmethod
     def of(
@@ -78,6 +80,12 @@ class CatalogueIndex:
     def tokens(self) -> TokenisedColumns:
         """The products' texts as tokens, each column read once for all groups."""
         return TokenisedColumns(self.products)
+
+    def once(self, what: Hashable, read: Callable[[], Read]) -> Read:
+        """What `read` gives, read for the first group that asks; `what` names it."""
+        if what not in self._read:
+            self._read[what] = read()
+        return cast("Read", self._read[what])
 
     def rows_of(self, product_ids: pl.Series) -> np.ndarray:
         """Rows of these products, (n,) int64; InputError for one that is not in the catalogue."""
@@ -114,6 +122,14 @@ class Change:
         found = np.full(len(self.rows), -1)
         found[there[equal]] = self.rows[there[equal]]
         return found
+
+    def rows_of_both(self, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Products that are new or say something else in these columns, (m,) rows; and of all (n,) the earlier row,
+        of these len(before) + their place among the m."""
+        rows = self.same(columns)
+        new = np.flatnonzero(rows < 0)
+        rows[new] = len(self.before) + np.arange(len(new))
+        return new, rows
 
     def same_vectors(self, now: RowVectors, before: RowVectors) -> np.ndarray:
         """(u,) the earlier vector that each vector equals, bit for bit, where its product had it; -1 for others."""

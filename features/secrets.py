@@ -38,7 +38,7 @@ _HARMLESS = {
 }
 _OWNERS = re.compile(r"^(aws|azure|azure_storage|google|gs|gcs|s3)_")
 _REFERENCE = re.compile(r"\$\{(\w+)\}")
-_ADDRESS = re.compile(r"([A-Za-z][\w+.-]*://)(\S+)")
+_ADDRESS = re.compile(r"([A-Za-z][\w+.-]{0,40}://)(\S+)")  # bounded: else quadratic in a long word
 _QUERY = re.compile(r"\?(?=[^?=&]+=)")
 _SHORTEST = (
     4  # characters; to cut shorter ones from every text would spoil it, and they are masked where they stand

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> Prepared:
     from ltr.pipeline.prepare import prepare
     from ltr.reporting.console import print_cleaning, print_table
 
-    prepared = prepare(config, rebuild=given.rebuild)
+    prepared = prepare(config, rebuild=given.rebuild, given_too=True)
     print_cleaning(prepared.collection)
     print_table(
         prepared, f"{masked_address(config.store.root)}, view {config.name}_pairs, version {prepared.version}"

@@ -1,8 +1,9 @@
 """python -m ltr.compare_fusion [--config FILE] [--components 32]
 
 Train the three kinds of fusion on the same splits and test them on the same unseen queries: all features to one
-ranker, one ranker per modality joined in six ways, and one network over embeddings and features. Writes
-RUNS/NAME-fusion with one table, a matrix of paired tests, and a plain statement. With no config: the demo shop.
+ranker, one ranker per modality joined in six ways, and one network over embeddings and features, alone and joined
+with trees. Writes RUNS/NAME-fusion with one table, a matrix of paired tests, and a plain statement. With no config:
+the demo shop.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ Measure a saved run without training. Alone: its held-out scores again, under th
 on them. New files use the column names that the run's config maps. With --without photos, also the model as if
 the shop had none; what photos are worth to training is seen beside a run of ltr.train --without photos.
 
-With --baseline, another run beside it: paired tests for all queries and by segment. --fail-if-worse ends with
-status 1 when the baseline is better beyond noise or a segment falls; --markdown FILE is fit for a pull request.
+With --baseline, another run beside it: paired tests for all queries and by segment, and of what is shown.
+--fail-if-worse ends with status 1 when the baseline is better beyond noise, in judged lists or in what is shown, or
+a segment falls; --markdown FILE is fit for a pull request.
 
 Another ranker's results are measured and judged alike, by trec_eval's conventions unless others are asked for:
 --run-file theirs.trec --qrels qrels.txt [--baseline-file bm25.trec].
@@ -34,25 +35,24 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
     from ltr.runs.measuring import NewFiles
 
     if given.run_file:
-        measured, verdict = measure_files(given.run_file, given.qrels, given.baseline_file, conventions)
+        found = measure_files(given.run_file, given.qrels, given.baseline_file, conventions)
     else:
         files = NewFiles(given.judgements, given.queries, given.products, given.without)
-        measured, verdict = measure_saved_run(given.run, given.baseline, files, conventions)
+        found = measure_saved_run(given.run, given.baseline, files, conventions)
+    verdict = found.verdict
     failed = bool(verdict and given.fail_if_worse and verdict.failures)
     if verdict and given.markdown:
         write_whole(given.markdown, to_markdown(verdict))
     if verdict and failed:
         output.say(f"FAIL: worse than {verdict.baseline} beyond noise: {', '.join(verdict.failures)}")
     if given.per_query:
-        write_whole(given.per_query, measured.per_query.write_csv())
+        write_whole(given.per_query, found.measured.per_query.write_csv())
     if given.json:
-        summary = {"summary": measured.summary.to_dicts(), "tests": measured.tests.to_dicts()}
-        run = str(given.run_file or given.run)
-        output.write_json({"run": run, **summary, "verdict": verdict and verdict.to_dict()})
+        output.write_json({"run": str(given.run_file or given.run), **found.to_dict()})
     if failed:
         raise SystemExit(command_line.VERDICT_NO)
     output.note(f"next: {next_of_evaluate(given)}")
-    return measured
+    return found.measured
 
 
 if __name__ == "__main__":

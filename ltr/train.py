@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     console.print_findings(examined.findings)
     stop_on_failure(examined.findings)
     record = train(config, examined, command_line.as_typed("ltr.train", argv))
-    console.print_shown(record.shown, config.evaluation)
+    console.print_shown(record.shown.measured if record.shown else None, config.evaluation)
     console.print_measurement(record.measured, config.evaluation)
     if record.kept.choice:
         output.say(f"shown lists train: {clicks_in_words(record)}")

@@ -6,7 +6,7 @@ Kept in shards (see embedding_shards): safe for several processes at once and un
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -78,10 +78,13 @@ class EmbeddingCache:
         column (see media.files.hashes_of), so that no file is read for its key. Raises InputError as the
         encoder does.
         """
-        if hashes is None:
-            hashes = _text_hashes(items) if modality == "text" else content_hashes(items)
-        rows, first = _distinct(hashes)
-        keys = _keys(hashes.gather(first))
+        if modality == "text":
+            rows, first = _distinct(items)
+            keys = _keys([content_hash(text.encode()) for text in items.gather(first)])
+        else:
+            hashes = content_hashes(items) if hashes is None else hashes
+            rows, first = _distinct(hashes)
+            keys = _keys(hashes.gather(first))
         shards = self._shards_of(encoder, modality)
         found, vectors = shards.find(keys)
         new = np.setdiff1d(np.arange(len(keys)), found, assume_unique=True)
@@ -158,23 +161,18 @@ class _Work:
         return self._encoder.encode(self._items.gather(self._at[positions]).to_list(), self._modality)
 
 
-def _text_hashes(texts: pl.Series) -> pl.Series:
-    hashes = [None if text is None else content_hash(text.encode()) for text in texts]
-    return pl.Series(hashes, dtype=pl.String)
-
-
-def _distinct(hashes: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Each item's row among the distinct hashes (-1 for null), and where each distinct one first stands."""
-    frame = pl.DataFrame({"hash": hashes}).with_row_index("first")
+def _distinct(items: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Each item's row among the distinct ones (-1 for null), and where each distinct one first stands."""
+    frame = pl.DataFrame({"item": items}).with_row_index("first")
     distinct = (
-        frame.drop_nulls("hash").unique("hash", keep="first", maintain_order=True).with_row_index("row")
+        frame.drop_nulls("item").unique("item", keep="first", maintain_order=True).with_row_index("row")
     )
-    joined = frame.join(distinct.select("hash", "row"), on="hash", how="left", maintain_order="left")
+    joined = frame.join(distinct.select("item", "row"), on="item", how="left", maintain_order="left")
     rows = joined["row"].cast(pl.Int64).fill_null(-1).to_numpy()
     return rows, distinct["first"].to_numpy().astype(np.int64)
 
 
-def _keys(hashes: pl.Series) -> np.ndarray:
+def _keys(hashes: Iterable[str]) -> np.ndarray:
     """(u, 2) uint64: the 128 bits of each hash."""
     return np.frombuffer(bytes.fromhex("".join(hashes)), dtype="<u8").reshape(-1, len(KEY))
 

@@ -22,6 +22,7 @@ protocol               What a group of features is, and which there are: one lis
                        group joins by `register`
 related_words          Which words of a catalogue stand for which: by what they mean, and by what the
                        photos of products show that say them
+said_words             Which words each product's texts say, read anew or where they changed
 shown_words            The words that a photo shows, told from its vector by linear probes fitted on
                        the catalogue itself
 similarity             Cosines of query and product by frozen encoders: text–text per field,

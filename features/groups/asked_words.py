@@ -11,20 +11,19 @@ from typing import ClassVar, Self
 
 import numpy as np
 from pydantic import Field
-from scipy import sparse
 
-from features.batch import PairBatch, has_values
+from features.batch import PairBatch
 from features.encoders import vectors
 from features.encoders.comparisons import Comparison, TextField
 from features.encoders.vectors import RowVectors
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.related_words import Relations, VisibleWords, by_meaning, most
-from features.groups.shown_words import common_words, media_of, words_of
+from features.groups.said_words import SaidWords
+from features.groups.shown_words import examples_of, media_of, words_of
 from features.groups.standings import z_score
-from features.index import CatalogueIndex
-from features.words.packed_strings import PackedStrings
-from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
+from features.index import CatalogueIndex, Change
+from features.words.term_counts import PairTerms, TermLists
 
 _MOST_WORDS = 10_000  # that are related to others: the most frequent ones
 
@@ -56,42 +55,47 @@ class AskedWordsGroup(Group):
     def __init__(
         self,
         catalogue: CatalogueIndex,
-        vocabulary: Vocabulary,
-        says: FieldCounts,
+        said: SaidWords,
         meaning: Relations,
         visible: Mapping[str, VisibleWords],
         *,
         texts: bool,
     ) -> None:
-        """says: of each product the words; visible: by modality; texts: whether a text encoder relates the words."""
+        """visible: by modality; texts: whether a text encoder relates the words."""
         self._vectors, self._media = catalogue.vectors, media_of(catalogue)
-        self._vocabulary, self._says, self._meaning = vocabulary, says, meaning
+        self._words, self._meaning = said, meaning
         self._visible, self._texts = visible, texts
 
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: AskedWordsConfig) -> Self:
-        fields = [name for name in settings.fields if has_values(catalogue.products, name)]
-        if not fields:
-            none = FieldCounts.of([sparse.csr_array((len(catalogue), 0), dtype=np.float32)])
-            return cls(catalogue, Vocabulary.of(), none, _unrelated(0), {}, texts=False)
-        present, vocabulary, _, says = common_words(catalogue.tokens, fields, 1)
-        counts = np.bincount(says.indices, minlength=says.shape[1])
+        return cls._related(catalogue, settings, SaidWords.of(catalogue, settings.fields))
+
+    def reindexed(self, catalogue: CatalogueIndex, settings: AskedWordsConfig, change: Change) -> Self:
+        """Only texts of products that changed are read; what words stand for hangs on the whole catalogue."""
+        said = self._words.changed(catalogue, settings.fields, change)
+        return self._related(catalogue, settings, said)
+
+    @classmethod
+    def _related(cls, catalogue: CatalogueIndex, settings: AskedWordsConfig, said: SaidWords) -> Self:
+        size, counts = said.vocabulary.size, said.counts
+        if not said.fields:
+            return cls(catalogue, said, _unrelated(size), {}, texts=False)
         frequent = np.argsort(-counts, kind="stable")[:_MOST_WORDS]
         common = np.sort(frequent[counts[frequent] >= settings.min_products])
         texts = catalogue.vectors.searched.get("text")
-        meaning = _unrelated(len(counts))
+        meaning = _unrelated(size)
         if texts is not None:
-            found = catalogue.vectors.of_words(texts.query, vocabulary.terms.series().gather(common))
-            rows = np.full(len(counts), -1)
+            found = catalogue.vectors.of_words(texts.query, said.vocabulary.terms.series().gather(common))
+            rows = np.full(size, -1)
             rows[common] = found.rows
             meaning = by_meaning(RowVectors(found.vectors, rows))
-        visible = {}
-        own_order = np.argsort(catalogue.catalogue_rows)
+        visible, present = {}, said.present(catalogue.products)
+        says = said.matrix[:, common]
         for by in media_of(catalogue):
             photos = catalogue.vectors.of_products(by.product)
-            examples = own_order[(photos.rows >= 0)[own_order] & present[own_order]]
-            visible[by.group] = VisibleWords.fit(photos, examples, says[:, common], common, len(counts))
-        return cls(catalogue, vocabulary, FieldCounts.of([says]), meaning, visible, texts=texts is not None)
+            examples, scatter = examples_of(catalogue, by, present)
+            visible[by.group] = VisibleWords.fit(photos, examples, scatter, says, common, size)
+        return cls(catalogue, said, meaning, visible, texts=texts is not None)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -140,18 +144,22 @@ class AskedWordsGroup(Group):
 
     def _asked(self, batch: PairBatch) -> TermLists:
         """The query's words that the catalogue knows."""
-        terms = TermLists.of(words_of(batch.queries).wanted["terms"], self._vocabulary)
-        known = terms.codes < self._vocabulary.size - 1
+        terms = TermLists.of(words_of(batch.queries).wanted["terms"], self._words.vocabulary)
+        known = terms.codes < self._words.vocabulary.size - 1
         return TermLists(terms.codes[known], np.concatenate([[0], np.cumsum(known)])[terms.starts])
 
     def _said(self, at: PairTerms) -> np.ndarray:
         """(m,) of each entry, how far the product's text says the word."""
         entry, place = self._meaning.expand(at.term)
         related = PairTerms(len(at.term), entry, at.document[entry], self._meaning.words[place])
-        return most(entry, self._meaning.weights[place] * (self._says.look_up(related)[0] > 0), len(at.term))
+        return most(
+            entry,
+            self._meaning.weights[place] * (self._words.says.look_up(related)[0] > 0),
+            len(at.term),
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
-        found = self._vocabulary.terms.arrays("vocabulary") | self._says.arrays("says")
+        found = self._words.arrays()
         found |= self._meaning.arrays("meaning") | {"texts": np.array(self._texts)}
         for group, visible in self._visible.items():
             found |= visible.arrays(f"visible.{group}")
@@ -159,12 +167,11 @@ class AskedWordsGroup(Group):
 
     @classmethod
     def opened(cls, catalogue: CatalogueIndex, settings: AskedWordsConfig, arrays: Arrays) -> Self:  # noqa: ARG003
-        vocabulary = Vocabulary(PackedStrings.from_arrays(arrays, "vocabulary"))
         visible = {
             by.group: VisibleWords.from_arrays(arrays, f"visible.{by.group}") for by in media_of(catalogue)
         }
-        says, meaning = FieldCounts.from_arrays(arrays, "says"), Relations.from_arrays(arrays, "meaning")
-        return cls(catalogue, vocabulary, says, meaning, visible, texts=bool(arrays["texts"]))
+        meaning, texts = Relations.from_arrays(arrays, "meaning"), bool(arrays["texts"])
+        return cls(catalogue, SaidWords.from_arrays(arrays), meaning, visible, texts=texts)
 
 
 def _unrelated(words: int) -> Relations:

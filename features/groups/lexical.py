@@ -94,14 +94,11 @@ class LexicalGroup(Group):
         fields = _fields(catalogue.products, settings)
         if not fields or [*fields, ALL] != list(self._texts):
             return self.index(catalogue, settings)
-        same = change.same(list(fields))
-        new = np.flatnonzero(same < 0)
+        new, rows = change.rows_of_both(list(fields))
         part = {name: field.gather(new) for name, field in fields.items()}
         read = LexicalCounts.read(part, TokenisedColumns(pl.DataFrame(part)))
         padded = {name: text.padded for name, text in self._texts.items() if text.padded is not None}
         before = LexicalCounts.kept(list(fields), self._vocabularies, self._counts, padded)
-        rows = same.copy()
-        rows[new] = len(change.before) + np.arange(len(new))
         return self._of(before.with_changed(read, rows), fields, catalogue.products, settings)
 
     @classmethod

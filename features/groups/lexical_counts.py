@@ -11,18 +11,15 @@ from typing import Self
 
 import numpy as np
 import polars as pl
-from scipy import sparse
 
 from features.words.measures import read_measures
 from features.words.packed_strings import PackedStrings
-from features.words.term_counts import FieldCounts, Vocabulary
+from features.words.term_counts import Counts, FieldCounts, Vocabulary, merged
 from features.words.tokens import TokenisedColumns
 
 KINDS = ("terms", "numbers", "measures")
 ALL = "all"
 LONG = ("title", ALL)  # texts in which a phrase or a measure of the query may stand
-
-ByField = Mapping[str, sparse.csr_array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +28,7 @@ class LexicalCounts:
     those of long texts; padded: the long texts as tokens with a blank around each."""
 
     vocabularies: Mapping[str, Vocabulary]
-    counts: Mapping[str, ByField]
+    counts: Mapping[str, Counts]
     padded: Mapping[str, pl.Series]
 
     @classmethod
@@ -79,32 +76,13 @@ class LexicalCounts:
         """
         vocabularies, counts = {}, {}
         for kind in KINDS:
-            both = self.vocabularies[kind], changed.vocabularies[kind]
-            names = pl.concat([one.terms.series() for one in both]).unique().sort()
-            union = Vocabulary(PackedStrings.of(names))
-            parts = [
-                {name: _recoded(one, union.codes(old.terms.series()), union.size) for name, one in by.items()}
-                for old, by in zip(both, (self.counts[kind], changed.counts[kind]), strict=True)
-            ]
-            stacked = {
-                name: sparse.csr_array(sparse.vstack([part[name] for part in parts], format="csr"))[rows]
-                for name in parts[0]
-            }
-            used = np.bincount(stacked[ALL].indices, minlength=union.size)[:-1] > 0
-            vocabularies[kind] = Vocabulary(PackedStrings.of(names.filter(pl.Series(used))))
-            codes, size = np.append(np.cumsum(used) - 1, used.sum()), vocabularies[kind].size
-            counts[kind] = {name: _recoded(one, codes, size) for name, one in stacked.items()}
+            before, after = ((one.vocabularies[kind], one.counts[kind]) for one in (self, changed))
+            vocabularies[kind], counts[kind] = merged(before, after, rows, ALL)
         padded = {
             name: pl.concat([text.fill_null(""), changed.padded[name].fill_null("")]).gather(rows)
             for name, text in self.padded.items()
         }
         return LexicalCounts(vocabularies, counts, padded)
-
-
-def _recoded(counts: sparse.csr_array, codes: np.ndarray, size: int) -> sparse.csr_array:
-    """The same counts where term t has the code codes[t], which rise with t."""
-    shape = (counts.shape[0], size)
-    return sparse.csr_array((counts.data, codes[counts.indices], counts.indptr), shape=shape)
 
 
 def _padded(tokens: pl.Series) -> pl.Series:

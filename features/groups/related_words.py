@@ -6,7 +6,7 @@ show what products show that say "red", though no product says both. No judgemen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy import sparse
 
 from features.encoders.vectors import RowVectors
 from features.groups.asked_photos import AskedPhotos
-from features.groups.word_probes import WordProbes
+from features.groups.word_probes import Scatter, WordProbes
 from features.words.term_counts import TermLists
 
 _UNUSUAL = 2.5  # standard deviations above the mean cosine of two words, from which they are related
@@ -31,6 +31,7 @@ _LEAST, _MOST = (
     1.5,
 )  # of what a product shows of a word, where 1 is as much as those who say it, 0 the average
 _ROWS_AT_ONCE = 1024
+_SUMMED_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,8 @@ def by_meaning(vectors: RowVectors) -> Relations:
     rows, columns, weights = [found.row], [found.col], [found.data]
     units = vectors.vectors[vectors.rows[known]]
     usual = _usual(units)
-    for start, cosines in _blocks(units):
+    for start in range(0, len(units), _ROWS_AT_ONCE):
+        cosines = units[start : start + _ROWS_AT_ONCE] @ units.T
         near = np.argpartition(-cosines, min(_NEAREST, len(known)) - 1, axis=1)[:, :_NEAREST]
         weight = (np.take_along_axis(cosines, near, axis=1) - usual) / max(1 - usual, 1e-6)
         row = np.repeat(np.arange(start, start + len(cosines)), near.shape[1]).reshape(near.shape)
@@ -90,20 +92,18 @@ def by_meaning(vectors: RowVectors) -> Relations:
     return Relations.of(sparse.coo_array(entries, shape=(words, words)).tocsr())
 
 
-def _blocks(units: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    for start in range(0, len(units), _ROWS_AT_ONCE):
-        yield start, units[start : start + _ROWS_AT_ONCE] @ units.T
-
-
 def _usual(units: np.ndarray) -> float:
-    """The cosine above which two words are nearer than words usually are."""
+    """The cosine above which two words are nearer than words usually are.
+
+    Sums over all pairs of words, by sums over the words: Σ u · v = |Σ u|², Σ (u · v)² = |Σ u uᵀ|².
+    """
     count = len(units) * (len(units) - 1)
     if not count:
         return 1.0
-    total = sum(cosines.sum(dtype=np.float64) for _, cosines in _blocks(units)) - len(units)
-    squares = sum((cosines**2).sum(dtype=np.float64) for _, cosines in _blocks(units)) - len(units)
-    mean = total / count
-    return float(min(mean + _UNUSUAL * np.sqrt(max(squares / count - mean**2, 0)), 1.0))
+    exact = units.astype(np.float64)
+    mean = ((exact.sum(axis=0) ** 2).sum() - len(units)) / count
+    square = (((exact.T @ exact) ** 2).sum() - len(units)) / count
+    return float(min(mean + _UNUSUAL * np.sqrt(max(square - mean**2, 0)), 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,15 +121,22 @@ class VisibleWords:
 
     @classmethod
     def fit(
-        cls, photos: RowVectors, examples: np.ndarray, says: sparse.csr_array, words: np.ndarray, size: int
+        cls,
+        photos: RowVectors,
+        examples: np.ndarray,
+        scatter: Scatter,
+        says: sparse.csr_array,
+        words: np.ndarray,
+        size: int,
     ) -> VisibleWords:
         """photos: of each product; examples: products with photo and text, in an order that does not hang on chance.
 
-        says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there are `size`.
+        scatter: of their photos; says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there
+        are `size`.
         """
         here = photos.take(examples)
         told = says[examples]
-        probes = WordProbes.fit(photos.vectors, here.rows, told)
+        probes = WordProbes.fit(photos.vectors, here.rows, told, scatter)
         leverages = probes.leverages(photos.vectors)
         typical, counts = _typical(probes, here, told, leverages)
         clear = np.flatnonzero((typical >= _STANDS_OUT) & (typical * np.sqrt(counts) >= _SURE))
@@ -175,15 +182,20 @@ def _typical(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(w,) the mean standing of those that say each word, each by probes fitted without it; and how many they are."""
     counts = np.asarray(says.sum(axis=0)).ravel()
-    total = np.zeros(says.shape[1])
-    for start in range(0, says.shape[0], _ROWS_AT_ONCE):
-        part = says[start : start + _ROWS_AT_ONCE].tocoo()
-        at = photos.take(start + part.row)
-        chances = probes.chances(
-            at, part.col, np.ones(len(part.row)), probes.of_words(leverages, at.rows, part.col)
-        )
-        total += np.bincount(part.col, probes.standing(chances, part.col), minlength=len(total))
-    return total / np.maximum(counts, 1), counts
+    chances = np.zeros(len(counts))
+    for one in np.unique(probes.strength):
+        words = np.flatnonzero(probes.strength == one)
+        left = 1 / (1 - leverages[photos.rows, one])
+        # Σ of (estimate - leverage) / (1 - leverage), estimates being linear in the vectors: theirs are summed first.
+        vectors, told = np.zeros((len(words), photos.vectors.shape[1])), says[:, words]
+        sums = told.T @ np.stack([left, left - 1], axis=1)  # left - 1 = leverage / (1 - leverage)
+        for start in range(0, told.shape[0], _SUMMED_AT_ONCE):
+            part = slice(start, start + _SUMMED_AT_ONCE)
+            vectors += told[part].T @ (photos.vectors[photos.rows[part]] * left[part, np.newaxis])
+        found = np.einsum("ij,ij->i", vectors, probes.weights[words])
+        chances[words] = probes.offset[words] * sums[:, 0] + found - sums[:, 1]
+    several = np.maximum(counts, 1)
+    return probes.standing(chances / several, np.arange(len(counts))) * (counts > 0), counts
 
 
 def _by_photos(

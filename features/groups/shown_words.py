@@ -7,33 +7,28 @@ catalogue's own texts say of what its own photos show.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import ClassVar, Self
 
 import numpy as np
 import polars as pl
 from pydantic import Field
-from scipy import sparse
 
-from features.batch import PairBatch, QueryBatch, has_values
+from features.batch import PairBatch, QueryBatch
 from features.encoders import vectors
 from features.encoders.comparisons import Comparison, TextField
 from features.encoders.nearest import VectorSearch
 from features.encoders.vectors import Hits, RowVectors
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
+from features.groups.said_words import SaidWords
 from features.groups.standings import z_score
-from features.groups.word_probes import WordProbes
-from features.index import CatalogueIndex
-from features.words.packed_strings import PackedStrings
+from features.groups.word_probes import Scatter, WordProbes
+from features.index import CatalogueIndex, Change
 from features.words.query_words import QueryWords
-from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
-from features.words.tokens import STOP_WORDS, TokenisedColumns
+from features.words.term_counts import PairTerms, TermLists
 
-_NUMBER = r"^[\d.]+$"
 _NEIGHBOURS = 10  # photos that show what the query's shows, whose titles are taken as its words
 _WORDS = 5  # that a query's photo shows, by which products are looked for
 _NEVER = 1e-3  # a word's chance in a photo that does not show it: rarer than any word of the catalogue
@@ -52,31 +47,37 @@ class ShownWordsConfig(GroupSettings):
 
 @dataclass(frozen=True, eq=False)
 class _Texts:
-    """Which product says which of the words that are common enough, in any of its fields.
+    """Which product says which words, and which of them are common enough.
 
-    present: (n,) bool, has a text at all; place: (terms,) the column of `says` of each term, -1 for rare ones.
+    present: (n,) bool, has a text at all; place: (words,) the row in the probes of each word, -1 for rare ones.
     """
 
+    said: SaidWords
     present: np.ndarray
-    vocabulary: Vocabulary
     place: np.ndarray
-    says: FieldCounts
+
+    @classmethod
+    def of(cls, said: SaidWords, products: pl.DataFrame, min_products: int) -> _Texts:
+        common = said.counts >= min_products
+        return cls(said, said.present(products), np.where(common, np.cumsum(common) - 1, -1))
+
+    @property
+    def common(self) -> np.ndarray:
+        """The words that are common enough, in the order of the probes."""
+        return np.flatnonzero(self.place >= 0)
 
     def asked(self, words: QueryWords) -> TermLists:
-        """The words to look for, query by query, as columns of `says`: others, and a price limit's, are left out."""
-        terms = TermLists.of(words.wanted["terms"], self.vocabulary)
-        places = self.place[terms.codes]
-        common = places >= 0
-        return TermLists(places[common], np.concatenate([[0], np.cumsum(common)])[terms.starts])
+        """The common words to look for, query by query; a price limit's are left out."""
+        terms = TermLists.of(words.wanted["terms"], self.said.vocabulary)
+        common = self.place[terms.codes] >= 0
+        return TermLists(terms.codes[common], np.concatenate([[0], np.cumsum(common)])[terms.starts])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        own = {"present": self.present, "place": self.place}
-        return own | self.vocabulary.terms.arrays("vocabulary") | self.says.arrays("says")
+        return {"present": self.present, "place": self.place} | self.said.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> _Texts:
-        vocabulary = Vocabulary(PackedStrings.from_arrays(arrays, "vocabulary"))
-        return cls(arrays["present"], vocabulary, arrays["place"], FieldCounts.from_arrays(arrays, "says"))
+        return cls(SaidWords.from_arrays(arrays), arrays["present"], arrays["place"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,25 +119,40 @@ class ShownWordsGroup(Group):
 
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig) -> Self:
-        products = catalogue.products
-        fields = [name for name in settings.fields if has_values(products, name)]
-        media = media_of(catalogue)
-        if not (fields and media):
+        said = SaidWords.of(catalogue, settings.fields) if media_of(catalogue) else None
+        return cls._fitted(catalogue, settings, said, {})
+
+    def reindexed(self, catalogue: CatalogueIndex, settings: ShownWordsConfig, change: Change) -> Self:
+        """Only texts of products that changed are read; the probes are of the whole catalogue."""
+        if self._texts is None or not media_of(catalogue):
+            return self.index(catalogue, settings)
+        said = self._texts.said.changed(catalogue, settings.fields, change)
+        searches = {seen.by.group: seen.search for seen in self._seen}
+        return self._fitted(catalogue, settings, said, searches)
+
+    @classmethod
+    def _fitted(
+        cls,
+        catalogue: CatalogueIndex,
+        settings: ShownWordsConfig,
+        said: SaidWords | None,
+        searches: Mapping[str, VectorSearch],
+    ) -> Self:
+        """searches: by modality, among the profiles of an earlier state of the catalogue."""
+        texts = None if said is None else _Texts.of(said, catalogue.products, settings.min_products)
+        if texts is None or not len(texts.common):
             return cls(catalogue, None, [])
-        present, vocabulary, place, says = common_words(catalogue.tokens, fields, settings.min_products)
-        if not says.shape[1]:
-            return cls(catalogue, None, [])
-        # Fitted in the catalogue's own order: a part of the examples is drawn by their places.
-        own_order = np.argsort(catalogue.catalogue_rows)
+        says = texts.said.matrix[:, texts.common]
         seen = []
-        for by in media:
+        for by in media_of(catalogue):
             found, rows = catalogue.vectors.of_products(by.product)
-            examples = own_order[(rows >= 0)[own_order] & present[own_order]]
-            probes = WordProbes.fit(found, rows[examples], says[examples])
-            profiles = probes.profiles(found)
-            search = VectorSearch.of(RowVectors(profiles, rows))
-            seen.append(_Seen(by, probes, probes.leverages(found), profiles, search))
-        return cls(catalogue, _Texts(present, vocabulary, place, FieldCounts.of([says])), seen)
+            examples, scatter = examples_of(catalogue, by, texts.present)
+            probes = WordProbes.fit(found, rows[examples], says[examples], scatter)
+            profiles = RowVectors(probes.profiles(found), rows)
+            known = searches.get(by.group)
+            search = VectorSearch.of(profiles) if known is None else known.refilled(profiles)
+            seen.append(_Seen(by, probes, probes.leverages(found), profiles.vectors, search))
+        return cls(catalogue, texts, seen)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -152,7 +168,7 @@ class ShownWordsGroup(Group):
             return
         asked = self._texts.asked(words_of(batch.queries))
         at = PairTerms.of(batch.product_rows, batch.query_rows, asked)
-        said = self._texts.says.look_up(at)[0]
+        said = self._texts.said.says.look_up(at)[0]
         column = 0
         for seen in self._seen:
             for values in (*self._worded(seen, at, said), self._alike(seen, batch)):
@@ -174,11 +190,12 @@ class ShownWordsGroup(Group):
         if self._texts is None:
             return []
         asked = self._texts.asked(words_of(queries))
+        words = [self._texts.place[asked[query]] for query in range(len(asked))]
         found = []
         for seen in self._seen:
             photos = self._vectors.of_queries(queries, seen.by.query)
             near = seen.search.nearest(seen.profiles_of(photos), max(n, _NEIGHBOURS), within)
-            found += [self._showing(seen, asked, n, within), near.first(n)]
+            found += [self._showing(seen, words, n, within), near.first(n)]
             if "text" in self._vectors.searched:
                 title = self._vectors.searched["text"].product
                 titles = _means(self._vectors.of_products(title), near.first(_NEIGHBOURS), len(queries))
@@ -195,19 +212,20 @@ class ShownWordsGroup(Group):
         if self._texts is None:
             return []
         texts, found = self._texts, []
-        codes = np.flatnonzero(
-            texts.place >= 0
-        )  # of the terms that are common words, in the order of the words
+        codes, terms = texts.common, texts.said.vocabulary.terms
         for seen in self._seen:
             photos = self._vectors.of_queries(queries, seen.by.query)
             words = seen.probes.most_shown(photos.vectors, _WORDS)
-            of_photos = [[texts.vocabulary.terms[codes[word]].decode() for word in one] for one in words]
+            of_photos = [[terms[codes[word]].decode() for word in one] for one in words]
             found.append([of_photos[row] if row >= 0 else [] for row in photos.rows.tolist()])
         return found
 
-    def _showing(self, seen: _Seen, asked: TermLists, n: int, within: np.ndarray | None) -> Hits:
-        """Products whose photo shows each query's words more than the mean product's, those that do most first."""
-        sought = [seen.probes.looked_for(asked[query]) for query in range(len(asked.starts) - 1)]
+    def _showing(self, seen: _Seen, words: Sequence[np.ndarray], n: int, within: np.ndarray | None) -> Hits:
+        """Products whose photo shows each query's words more than the mean product's, those that do most first.
+
+        words: of each query, rows of the probes.
+        """
+        sought = [seen.probes.looked_for(one) for one in words]
         lengths = np.array([np.linalg.norm(one) for one, _ in sought])
         rows = np.where(lengths > 0, np.arange(len(sought)), -1)
         units = [one / (length or 1.0) for (one, _), length in zip(sought, lengths, strict=True)]
@@ -246,11 +264,12 @@ class ShownWordsGroup(Group):
             yield from [np.full(at.pairs, np.nan)] * 3
             return
         products = self._vectors.of_products(seen.by.product).take(at.document)
-        own = seen.probes.of_words(seen.leverages, products.rows, at.term)
+        words = self._texts.place[at.term]
+        own = seen.probes.of_words(seen.leverages, products.rows, words)
         leverage = np.where(self._texts.present[at.document], own, 0.0)
-        chance = seen.probes.chances(products, at.term, said, leverage)
-        standing = seen.probes.standing(chance, at.term)
-        differs = seen.probes.differs[at.term]
+        chance = seen.probes.chances(products, words, said, leverage)
+        standing = seen.probes.standing(chance, words)
+        differs = seen.probes.differs[words]
         yield at.mean(np.log(np.clip(chance, _NEVER, 1)))
         least = at.least(np.where(differs, standing, np.inf))
         yield np.where(np.isinf(least), np.nan, least)
@@ -297,23 +316,13 @@ def media_of(catalogue: CatalogueIndex) -> list[Comparison]:
     return [by for group, by in catalogue.vectors.searched.items() if group != "text"]
 
 
-def common_words(
-    columns: TokenisedColumns, fields: Collection[str], min_products: int
-) -> tuple[np.ndarray, Vocabulary, np.ndarray, sparse.csr_array]:
-    """present, vocabulary and place as in `_Texts`; and which product says each common word, 1 or 0."""
-    tokens = [_words(columns[name]) for name in fields]
-    some = pl.any_horizontal(column.is_not_null() for column in tokens)
-    present = pl.select(some).to_series().to_numpy()
-    vocabulary = Vocabulary.of(*tokens)
-    counts = reduce(add, (vocabulary.counts(column) for column in tokens))
-    common = np.flatnonzero(np.bincount(counts.indices, minlength=counts.shape[1]) >= min_products)
-    place = np.full(vocabulary.size, -1)
-    place[common] = np.arange(len(common))
-    return present, vocabulary, place, (counts[:, common] > 0).astype(np.float32)
+def examples_of(catalogue: CatalogueIndex, by: Comparison, present: np.ndarray) -> tuple[np.ndarray, Scatter]:
+    """Products with a photo that are `present` (n,) bool, in the catalogue's own order; and how the photos spread.
 
-
-def _words(tokens: pl.Series) -> pl.Series:
-    """Without stop words and numbers, which no photo shows."""
-    element = pl.element()
-    kept = ~element.is_in(sorted(STOP_WORDS)) & ~element.str.contains(_NUMBER)
-    return tokens.list.eval(element.filter(kept))
+    In that order, since a part of the examples is drawn by their places.
+    """
+    photos = catalogue.vectors.of_products(by.product)
+    own_order = np.argsort(catalogue.catalogue_rows)
+    examples = own_order[(photos.rows >= 0)[own_order] & present[own_order]]
+    what = ("scatter", by.product, examples.tobytes())
+    return examples, catalogue.once(what, lambda: Scatter.of(photos.vectors, photos.rows[examples]))

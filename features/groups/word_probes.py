@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,29 +46,37 @@ class WordProbes:
     examples: int
 
     @classmethod
-    def fit(cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> WordProbes:
+    def fit(
+        cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array, scatter: Scatter | None = None
+    ) -> WordProbes:
         """Least squares with a penalty (Hoerl and Kennard, 1970), each word's the one of its least leave-one-out error.
 
         A penalty for all is too strong for the words that vectors tell plainly, and too weak for the others.
-        vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0, sparse.
+        vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0, sparse; scatter: of the
+        examples, where it is at hand.
         """
-        moments = _Moments.of(vectors, rows, words)
-        penalties = _STRENGTHS * (moments.eigenvalues.mean() or 1.0)
+        scatter = Scatter.of(vectors, rows) if scatter is None else scatter
+        moments = _Moments.of(scatter, vectors, rows, words)
+        penalties = _STRENGTHS * (scatter.eigenvalues.mean() or 1.0)
         tried = _Tried.of(moments, vectors, rows, words)
         errors = tried.errors(penalties)
         strength = np.argmin(errors, axis=0)
-        shrunk = 1 / (moments.eigenvalues + penalties[strength][:, np.newaxis])
-        along = (moments.cross @ moments.axes) * shrunk
-        weights = (along @ moments.axes.T).astype(np.float32)
-        spread = np.sqrt(along**2 @ moments.eigenvalues / moments.examples)
-        offset = moments.share - weights @ moments.mean
+        along = (moments.cross @ scatter.axes) / (scatter.eigenvalues + penalties[strength][:, np.newaxis])
+        weights = (along @ scatter.axes.T).astype(np.float32)
         best = np.argsort(np.min(errors, axis=0), kind="stable")[:_DIRECTIONS]
-        root = (weights[best] / tried.deviation[best, np.newaxis]).T @ tried.directions(
-            best, penalties[strength]
-        )
+        standard = weights[best] / tried.deviation[best, np.newaxis]
         return cls(
-            *(weights, offset, moments.share, spread, moments.mean, strength, penalties),
-            *(moments.axes, moments.eigenvalues, root.astype(np.float32), moments.examples),
+            weights,
+            offset=moments.share - weights @ scatter.mean,
+            share=moments.share,
+            spread=np.sqrt(along**2 @ scatter.eigenvalues / scatter.examples),
+            mean=scatter.mean,
+            strength=strength,
+            penalties=penalties,
+            axes=scatter.axes,
+            eigenvalues=scatter.eigenvalues,
+            root=(standard.T @ tried.directions(best, penalties[strength])).astype(np.float32),
+            examples=scatter.examples,
         )
 
     @property
@@ -125,8 +133,8 @@ class WordProbes:
         kind, colour and pattern count, however many words a shop has for each, and chance hardly does.
         """
         found = np.empty((len(vectors), self.root.shape[1]), dtype=np.float32)
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            answers = (vectors[start : start + _ROWS_AT_ONCE] - self.mean) @ self.root
+        for start, centred in _centred(vectors, self.mean):
+            answers = centred @ self.root
             lengths = np.linalg.norm(answers, axis=1, keepdims=True)
             unit = np.divide(answers, lengths, out=np.zeros_like(answers), where=lengths > 0)
             found[start : start + _ROWS_AT_ONCE] = unit
@@ -135,8 +143,8 @@ class WordProbes:
     def leverages(self, vectors: np.ndarray) -> np.ndarray:
         """(u, s) of each vector, were it an example, by penalty; below 1."""
         found = np.empty((len(vectors), len(self.penalties)))
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            along = (vectors[start : start + _ROWS_AT_ONCE] - self.mean) @ self.axes
+        for start, centred in _centred(vectors, self.mean):
+            along = centred @ self.axes
             found[start : start + _ROWS_AT_ONCE] = _leverages(
                 along, self.eigenvalues, self.penalties, self.examples
             )
@@ -157,39 +165,62 @@ class WordProbes:
 
 
 @dataclass(frozen=True)
-class _Moments:
-    """Sums over the examples: the scatter of the vectors, in its axes, and their products with words.
+class Scatter:
+    """How the vectors of the examples spread, in the axes of their scatter.
 
     Every dimension counts by its own spread: an encoder's may differ by orders, and those of joined encoders do.
+    mean: (d,); eigenvalues: (d,) of the standardised scatter; axes: (d, d), in columns: a centred vector · axes are
+    its coordinates, standardised; examples: how many there are, 1 if none.
     """
 
-    mean: np.ndarray  # (d,)
-    eigenvalues: np.ndarray  # (d,) of the standardised scatter
-    axes: np.ndarray  # (d, d), in columns: a centred vector · axes are its coordinates, standardised
-    cross: np.ndarray  # (w, d), of centred vectors
-    share: np.ndarray  # (w,)
+    mean: np.ndarray
+    eigenvalues: np.ndarray
+    axes: np.ndarray
     examples: int
 
     @classmethod
-    def of(cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Moments:
+    def of(cls, vectors: np.ndarray, rows: np.ndarray) -> Scatter:
+        """vectors: (u, d) float32; rows: (n,) the vector of each example."""
         examples = max(len(rows), 1)
         uses = np.bincount(rows, minlength=len(vectors)).astype(np.float64)
-        mean = uses @ vectors / examples
-        scatter = np.zeros((vectors.shape[1], vectors.shape[1]))
+        mean = np.zeros(vectors.shape[1])
         for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            rows_used = uses[start : start + _ROWS_AT_ONCE, np.newaxis]
-            block = (vectors[start : start + _ROWS_AT_ONCE] - mean) * np.sqrt(rows_used)
-            block = block.astype(np.float32)  # twice as fast; the sum of blocks is exact enough in 64 bits
+            mean += uses[start : start + _ROWS_AT_ONCE] @ vectors[start : start + _ROWS_AT_ONCE]
+        mean /= examples
+        scatter = np.zeros((len(mean), len(mean)))
+        roots = np.sqrt(uses).astype(np.float32)[:, np.newaxis]
+        for start, centred in _centred(vectors, mean):
+            # In 32 bits twice as fast; the sum of blocks is exact enough in 64 bits.
+            block = centred * roots[start : start + _ROWS_AT_ONCE]
             scatter += block.T @ block
-        said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
-        cross = (words.T @ vectors[rows]) - np.outer(said, mean)
         spread = np.sqrt(np.diag(scatter) / examples)
         scale = np.divide(
             1, spread, out=np.zeros_like(spread), where=spread > _ROUNDING * spread.max(initial=0)
         )
         eigenvalues, axes = np.linalg.eigh(scatter * np.outer(scale, scale))
-        axes *= scale[:, np.newaxis]
-        return cls(mean, np.maximum(eigenvalues, 0), axes, cross, said / examples, examples)
+        return cls(mean, np.maximum(eigenvalues, 0), axes * scale[:, np.newaxis], examples)
+
+
+def _centred(vectors: np.ndarray, mean: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Where each block begins, and its vectors less the mean, float32."""
+    centre = mean.astype(np.float32)
+    for start in range(0, len(vectors), _ROWS_AT_ONCE):
+        yield start, vectors[start : start + _ROWS_AT_ONCE] - centre
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Products of the examples' vectors with words. cross: (w, d), of centred vectors; share: (w,)."""
+
+    scatter: Scatter
+    cross: np.ndarray
+    share: np.ndarray
+
+    @classmethod
+    def of(cls, scatter: Scatter, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Moments:
+        said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
+        cross = (words.T @ vectors[rows]) - np.outer(said, scatter.mean)
+        return cls(scatter, cross, said / scatter.examples)
 
 
 @dataclass(frozen=True)
@@ -210,13 +241,14 @@ class _Tried:
     @classmethod
     def of(cls, moments: _Moments, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Tried:
         part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED)).astype(np.int64)
-        along = ((vectors[rows[part]] - moments.mean) @ moments.axes).astype(np.float32)
+        scatter = moments.scatter
+        along = ((vectors[rows[part]] - scatter.mean) @ scatter.axes).astype(np.float32)
         # Of words that a share of the examples has; one that all or none has counts as had by a single one.
         share = moments.share
-        deviation = np.sqrt(np.maximum(share * (1 - share), 1 / moments.examples))
+        deviation = np.sqrt(np.maximum(share * (1 - share), 1 / scatter.examples))
         missed = ((words[part].toarray() - share) / deviation).astype(np.float32)
-        targets = ((moments.axes.T @ moments.cross.T) / deviation).astype(np.float32)
-        return cls(along, missed, targets, deviation, moments.eigenvalues, moments.examples)
+        targets = ((scatter.axes.T @ moments.cross.T) / deviation).astype(np.float32)
+        return cls(along, missed, targets, deviation, scatter.eigenvalues, scatter.examples)
 
     def errors(self, penalties: np.ndarray) -> np.ndarray:
         """(s, w) the mean squared error of each word at each penalty."""

@@ -54,6 +54,40 @@ class Vocabulary:
         return pl.Enum(self.terms.series())
 
 
+Counts = Mapping[str, sparse.csr_array]
+"""By name, documents × terms of one vocabulary."""
+
+
+def merged(
+    before: tuple[Vocabulary, Counts], changed: tuple[Vocabulary, Counts], rows: np.ndarray, whole: str
+) -> tuple[Vocabulary, dict[str, sparse.csr_array]]:
+    """Of documents that are row rows[i] of those before, and from there on of the changed ones.
+
+    As counted from all of them: terms that no document has any more are gone. whole: the name of the counts in which
+    every term in use stands.
+    """
+    names = pl.concat([vocabulary.terms.series() for vocabulary, _ in (before, changed)]).unique().sort()
+    union = Vocabulary(PackedStrings.of(names))
+    parts = [
+        {name: _recoded(one, union.codes(vocabulary.terms.series()), union.size) for name, one in by.items()}
+        for vocabulary, by in (before, changed)
+    ]
+    stacked = {
+        name: sparse.csr_array(sparse.vstack([part[name] for part in parts], format="csr"))[rows]
+        for name in parts[0]
+    }
+    used = np.bincount(stacked[whole].indices, minlength=union.size)[:-1] > 0
+    vocabulary = Vocabulary(PackedStrings.of(names.filter(pl.Series(used))))
+    codes = np.append(np.cumsum(used) - 1, used.sum())
+    return vocabulary, {name: _recoded(one, codes, vocabulary.size) for name, one in stacked.items()}
+
+
+def _recoded(counts: sparse.csr_array, codes: np.ndarray, size: int) -> sparse.csr_array:
+    """The same counts where term t has the code codes[t], which rise with t."""
+    shape = (counts.shape[0], size)
+    return sparse.csr_array((counts.data, codes[counts.indices], counts.indptr), shape=shape)
+
+
 def narrow(codes: np.ndarray) -> np.ndarray:
     """In 32 bits where they fit, which sparse arrays of other origin may not have them in."""
     return codes.astype(np.int32) if codes.max(initial=0) < 2**31 else codes

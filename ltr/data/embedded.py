@@ -72,7 +72,7 @@ class EmbeddedDataset:
     vectors: Mapping[str, RowVectors] = field(default_factory=dict)
 
     def take(self, query_ids: Sequence[str]) -> EmbeddedDataset:
-        rows = self.rows_of(query_ids)
+        rows = self.rows_of(query_ids) if self.vectors else np.empty(0, np.int64)
         return EmbeddedDataset(self.data.take(query_ids), {k: v.take(rows) for k, v in self.vectors.items()})
 
     def judged(self) -> EmbeddedDataset:
@@ -107,7 +107,7 @@ class EmbeddedDataset:
     def rows_of(self, query_ids: Sequence[str]) -> np.ndarray:
         """Row numbers of these queries, ascending: the order that `Dataset.take` keeps."""
         wanted = pl.Series(list(query_ids), dtype=pl.String).implode()
-        return np.flatnonzero(self.data.frame["query_id"].is_in(wanted).to_numpy())
+        return np.flatnonzero(np.repeat(self.data.query_ids.is_in(wanted).to_numpy(), self.data.groups))
 
 
 def _group_of(field_name: str, groups: Collection[str]) -> str:

@@ -71,15 +71,19 @@ def held_out_baselines(
         values = np.full(len(data.X), np.nan)
         for fold in folds:
             tested = np.repeat(data.query_ids.is_in(fold.test).to_numpy(), data.groups)
-            values[tested] = _scores(data, best_single_feature(data.take(fold.train), config))[tested]
+            values[tested] = _scores(data, best_single_feature(data, fold.train, config))[tested]
         scores[SINGLE] = values
     return scores
 
 
-def best_single_feature(data: Dataset, config: EvaluationConfig) -> Baseline:
+def best_single_feature(
+    data: Dataset, query_ids: Sequence[str] | pl.Series, config: EvaluationConfig
+) -> Baseline:
     """The feature, and its direction, that ranks these queries best by itself; the first of equals."""
-    data = data.take(data.query_ids.gather_every(-(-len(data.query_ids) // _ENOUGH)))
+    known = data.query_ids.filter(data.query_ids.is_in(pl.Series(query_ids, dtype=pl.String).implode()))
+    data = data.take(known.gather_every(max(1, -(-len(known) // _ENOUGH))))
     metric = headline_metric(config)
+    config = config.model_copy(update={"cutoffs": (int(metric.split("@")[1]),)})
     pairs = data.frame.select("query_id", "product_id", "grade")
     numeric = [feature.name for feature in data.schema.features if feature.kind == "numeric"]
     choices = [Baseline(SINGLE, name, None, sign) for name in numeric for sign in (1, -1)]

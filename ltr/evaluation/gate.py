@@ -13,6 +13,7 @@ from features.feature_schema import KEYS
 from ltr.evaluation.notation import difference, figure
 from ltr.evaluation.per_query import NOT_METRICS, EvaluationConfig, convention, headline_metric
 from ltr.evaluation.segments import distinct
+from ltr.evaluation.shown import condensed_metric
 from ltr.evaluation.significance import (
     Comparison,
     compare,
@@ -33,7 +34,8 @@ class Verdict:
     overall: the headline metric, the one test that needs no correction. others: further metrics, for information.
     kinds: family, segment, the columns of Comparison, p_holm (over the kinds) and `says`, of what queries have
     (words, a photo, …); none where all have the same. segments: the same of all other parts of the queries.
-    left_out: queries that only one run has, or whose judged lists differ.
+    left_out: queries that only one run has, or whose judged lists differ. shown: the measures of what either shows,
+    the condensed figure first; none where it is not known of both.
     """
 
     run: str
@@ -46,10 +48,19 @@ class Verdict:
     left_out: int
     queries_needed: int
     smallest_seen: float
+    shown: Sequence[Comparison] = ()
 
     @property
     def says(self) -> str:
         return _says(self.overall.difference, self.overall.p_value)
+
+    @property
+    def shown_says(self) -> str | None:
+        """Of the condensed figure; its p-value is corrected for the test of judged lists beside it (Holm)."""
+        if not self.shown:
+            return None
+        _, p_holm = holm([self.overall.p_value, self.shown[0].p_value])
+        return _says(self.shown[0].difference, p_holm)
 
     def _repr_html_(self) -> str:
         return self.overall._repr_html_() + self.segments._repr_html_()
@@ -58,6 +69,7 @@ class Verdict:
     def failures(self) -> list[str]:
         """Why the run must not replace the baseline; none when nothing fell beyond noise."""
         found = ["all queries"] if self.says == "worse" else []
+        found += ["what is shown"] if self.shown_says == "worse" else []
         return found + [
             name for part in (self.kinds, self.segments) for name in part.filter(says="worse")["segment"]
         ]
@@ -65,9 +77,10 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for programs."""
         found = {field.name: getattr(self, field.name) for field in fields(self)}
-        tests = {"overall": asdict(self.overall), "others": [asdict(test) for test in self.others]}
-        said = {"says": self.says, "failures": self.failures, "segments": self.segments.to_dicts()}
-        return found | tests | said | {"kinds": self.kinds.to_dicts()}
+        tests: dict[str, Any] = {"overall": asdict(self.overall)}
+        tests |= {name: [asdict(test) for test in getattr(self, name)] for name in ("others", "shown")}
+        said = {"says": self.says, "shown_says": self.shown_says, "failures": self.failures}
+        return found | tests | said | {name: getattr(self, name).to_dicts() for name in ("kinds", "segments")}
 
 
 def judge(
@@ -76,16 +89,17 @@ def judge(
     segments: pl.DataFrame,
     config: EvaluationConfig,
     left_out: int = 0,
+    shown: tuple[pl.DataFrame, pl.DataFrame] | None = None,
 ) -> Verdict:
     """Compare (name, per-query values as from `evaluate`) of two runs measured on the same queries.
 
-    segments: query_id, family, segment, as from `query_segments`. Raises InputError where the two cannot be
-    compared.
+    segments: query_id, family, segment, as from `query_segments`. shown: per-query values of what the run and the
+    baseline show, of the same queries. Raises InputError where the two cannot be compared.
     """
     metric = headline_metric(config)
     (name, ours), (other, theirs) = run, baseline
     names = [column for column in ours.columns if column not in NOT_METRICS and column != metric]
-    shown = [column for column in names if "@" not in column or column.endswith(metric.partition("@")[2])]
+    listed = [column for column in names if "@" not in column or column.endswith(metric.partition("@")[2])]
     differences = paired_differences(ours, theirs, metric)
     overall = compare(ours, theirs, metric, config.bootstrap)
     counted = ours.filter(pl.col(metric).is_not_null())["query_id"]
@@ -101,7 +115,7 @@ def judge(
         overall,
         [
             compare(ours, theirs, column, config.bootstrap)
-            for column in shown
+            for column in listed
             if not column.startswith("Judged")
         ],
         kinds,
@@ -109,7 +123,18 @@ def judge(
         left_out,
         queries_needed(differences, EFFECT),
         smallest_seen(differences),
+        _shown_tests(*shown, config) if shown else (),
     )
+
+
+def _shown_tests(ours: pl.DataFrame, theirs: pl.DataFrame, config: EvaluationConfig) -> Sequence[Comparison]:
+    first = condensed_metric(config)
+    both = [
+        name
+        for name, kind in ours.schema.items()
+        if kind.is_numeric() and name in theirs.columns and name != first
+    ]
+    return [compare(ours, theirs, name, config.bootstrap) for name in (first, *both)]
 
 
 def same_judgements(ours: pl.DataFrame, theirs: pl.DataFrame) -> tuple[pl.Series, int]:
@@ -170,10 +195,10 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"\n{overall}.\n"
     if verdict.failures:
         yield f"**Worse beyond noise:** {', '.join(verdict.failures)}.\n"
-    yield "| metric | baseline | run | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
-    for test in (overall, *verdict.others):
-        means = f"{figure(test.mean_b)} | {figure(test.mean_a)}"
-        yield f"| {test.metric} | {means} | {difference(asdict(test))} | {figure(test.p_value, 4)} |"
+    yield from _metric_lines("metric", (overall, *verdict.others))
+    if verdict.shown:
+        yield f"\nWhat is shown: {verdict.shown_says}.\n"
+        yield from _metric_lines("of what is shown", verdict.shown)
     if verdict.kinds.height or verdict.segments.height:
         yield f"\n| segment | queries | {overall.metric}: baseline | run | difference [95 %] | p (Holm) | |"
         yield "|---|---:|---:|---:|---:|---:|---|"
@@ -184,6 +209,13 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"\n{power_in_words(verdict)} {verdict.convention}"
     if verdict.left_out:
         yield f"\n{verdict.left_out:,} queries are left out: only one run has them, or their judged lists differ."
+
+
+def _metric_lines(title: str, tests: Sequence[Comparison]) -> Iterator[str]:
+    yield f"| {title} | baseline | run | difference [95 %] | p |\n|---|---:|---:|---:|---:|"
+    for test in tests:
+        means = f"{figure(test.mean_b)} | {figure(test.mean_a)}"
+        yield f"| {test.metric} | {means} | {difference(asdict(test))} | {figure(test.p_value, 4)} |"
 
 
 def power_in_words(verdict: Verdict) -> str:

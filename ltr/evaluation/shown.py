@@ -17,8 +17,8 @@ import polars as pl
 
 from features.feature_schema import KEYS, RETRIEVED
 from ltr.data.gains import gains_of
-from ltr.evaluation.per_query import EvaluationConfig, headline_metric
-from ltr.evaluation.systems import Measurement, measurement_of
+from ltr.evaluation.per_query import EvaluationConfig, convention, headline_metric
+from ltr.evaluation.systems import BEST, Measurement, measurement_of
 
 CEILING = "best order of the candidates"
 BEST_RECALL = "R(best grade)"
@@ -209,6 +209,25 @@ def measure_shown(
     tables = {CEILING: lists.ceiling(), **{name: lists.per_query(values) for name, values in scores.items()}}
     tables = {name: table.join(ours, on="query_id", how="semi") for name, table in tables.items()}
     return measurement_of(tables, queries, lists.config, model, condensed_metric(lists.config))
+
+
+def kept_values(measured: Measurement, config: EvaluationConfig) -> pl.DataFrame:
+    """A row a system and query of a measurement of shown lists, to be kept with the convention that it is by."""
+    return measured.per_query.with_columns(convention=pl.lit(convention(config)))
+
+
+def measure_kept(
+    values: pl.DataFrame, queries: pl.DataFrame, config: EvaluationConfig, model: str
+) -> Measurement | None:
+    """The measurement whose values were kept; None where they are by another convention than is asked for."""
+    metric = condensed_metric(config)
+    if metric not in values.columns or (values["convention"] != convention(config)).any():
+        return None
+    own = values.filter(pl.col("system") != BEST).drop("kind", "segment", "convention")
+    tables = {
+        str(system): part.drop("system") for (system,), part in own.group_by("system", maintain_order=True)
+    }
+    return measurement_of(tables, queries, config, model, metric)
 
 
 def _true(

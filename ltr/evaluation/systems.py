@@ -134,7 +134,9 @@ def measurement_of(
     best = best_baselines(per_query, metric)
     if len(set(best.values())) > 1:
         own = best_values(per_query, best).with_columns(system=pl.lit(BEST))
-        first = per_query["system"].is_in([name for name in tables if is_baseline(name)])
+        names = list(tables)
+        last = max(place for place, name in enumerate(names) if is_baseline(name))
+        first = per_query["system"].is_in(names[: last + 1])
         per_query = pl.concat([per_query.filter(first), own, per_query.filter(~first)])
     tests = compare_all(per_query, model, metric, config)
     return Measurement(per_query, _summaries(per_query, config), tests, model, metric, best)

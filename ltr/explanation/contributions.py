@@ -20,7 +20,7 @@ from features.feature_schema import Feature
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.explanation.aspects import TOLD_BY, in_words, members, modality_of
-from ltr.rankers import Explainable
+from ltr.rankers import Explainable, Widening
 from ltr.rankers.lists import list_means
 from ltr.training.fused_ranker import FusedRanker
 
@@ -36,7 +36,7 @@ Row = Mapping[str, Any]
 class Explanation:
     """Contributions (n, f) and base (n,) of a dataset's rows, float64: together they make the score.
 
-    data: as the ranker took it, projected embeddings included.
+    data: as the ranker took it, projected embeddings included; a ranker that widens it, as its contributions are of.
     """
 
     data: Dataset
@@ -73,7 +73,8 @@ def explain(model: FusedRanker, rows: EmbeddedDataset) -> Explanation:
     """
     ranker = explainable(model)
     data = model.extend(rows)
-    explanation = Explanation(data, *ranker.contributions(data))
+    seen = ranker.widened(data) if isinstance(ranker, Widening) else data
+    explanation = Explanation(seen, *ranker.contributions(data))
     scores = model.ranker.score(data)
     off = np.abs(explanation.scores - scores)
     if (off > ROUNDING * (1 + np.abs(scores))).any():
@@ -87,8 +88,8 @@ def explain(model: FusedRanker, rows: EmbeddedDataset) -> Explanation:
 def explainable(model: FusedRanker) -> Explainable:
     """The model's ranker, if it can say what its features add; else InputError."""
     if not isinstance(model.ranker, Explainable):
-        got = f"a {type(model.ranker).__name__}, which is none"
-        raise _cannot_explain(got, "explain a run of ranker lightgbm or xgboost")
+        got = f"{type(model.ranker).__name__}, which is none"
+        raise _cannot_explain(got, "explain a run of ranker lightgbm or xgboost, or of network_and_trees")
     return model.ranker
 
 

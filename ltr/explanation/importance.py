@@ -69,10 +69,7 @@ def importance(
     names, by_modality = _together([_modality_means(part) for part in explained])
     features, by_feature = _together([_feature_means(part) for part in explained])
     of_feature = _ranked(features, by_feature, config.bootstrap)
-    shuffled = [
-        _drops(model, part.data, config, metric, seed)
-        for (model, _), part in zip(drawn, explained, strict=True)
-    ]
+    shuffled = [_drops(model, model.extend(part), config, metric, seed) for model, part in drawn]
     return Importance(
         by_modality=_ranked(names, by_modality, config.bootstrap),
         by_feature=[{**line, "modality": modality_of(line["name"])} for line in of_feature],

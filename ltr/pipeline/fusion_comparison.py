@@ -28,6 +28,7 @@ from ltr.pipeline.examination import Examined
 from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.strategies import Outcome, Strategy, choose_fields, choose_strategies, fit_strategies
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
+from ltr.rankers import NetworkAndTreesConfig
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,10 @@ def _settings(strategy: Strategy) -> str:
     """What of the ranker's settings is no default, and what it sees."""
     chosen = strategy.ranker.model_dump(mode="json", exclude_defaults=True)
     chosen_words = [f"{name} {value}" for name, value in {"kind": strategy.ranker.kind, **chosen}.items()]
-    return f"{', '.join(chosen_words)}; {strategy.recipe}"
+    twice = ""
+    if isinstance(strategy.ranker, NetworkAndTreesConfig):
+        twice = f"; training time holds {strategy.ranker.folds} more fits, each scoring queries that it has not seen"
+    return f"{', '.join(chosen_words)}; {strategy.recipe}{twice}"
 
 
 def compare_outcomes(

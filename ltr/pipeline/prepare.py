@@ -44,6 +44,7 @@ class Prepared:
     Lists as they are served have the column `retrieved` too, and null grades where a product is not judged.
 
     encoders: by role, made once for all that the command does; none for ready-made features.
+    version: of the table in the store; None where it was not written there.
     """
 
     config: Config
@@ -52,7 +53,7 @@ class Prepared:
     table: FeatureTable
     schema: FeatureSchema
     from_store: bool
-    version: int
+    version: int | None
 
     @property
     def lists(self) -> Literal["served", "judged"]:
@@ -167,10 +168,11 @@ def make_config_encoder(config: Config, name: str) -> Encoder:
         raise InputError(where=error.where, expected=error.expected, got=error.got, cure=cure) from error
 
 
-def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
+def prepare(config: Config, *, rebuild: bool = False, given_too: bool = False) -> Prepared:
     """Features of every list, read from the store where the same ones were built before.
 
     The same: equal fingerprints of the data, the encoders (weights included), the settings, and this package.
+    given_too: whether ready-made features are written, too; who goes on with them here has just read their own file.
     """
     collection = read_collection(config)
     store = FeatureStore(config.store.address, config.store.options)
@@ -181,6 +183,11 @@ def prepare(config: Config, *, rebuild: bool = False) -> Prepared:
         remember(config, collection, encoders)
     fingerprint = _fingerprint(config, collection, encoders)
     pairs = collection.judgements.select(*KEYS, "grade").sort(KEYS)
+    if collection.given is not None and not given_too:
+        frame = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
+        return Prepared(
+            config, collection, encoders, FeatureTable(frame, {}), FeatureSchema.of(frame), False, None
+        )
     there = None if rebuild else _restore(store, view, fingerprint)
     if there is not None and there.is_whole:
         written = store.version(view)

@@ -188,8 +188,8 @@ def held_out_scores(
     bags = Bags(len(scores))
     for fold, model in zip(folds, fitted.models, strict=True):
         tested, places = rows.take(fold.test), rows.rows_of(fold.test)
-        scores[places] = model.score(tested)
-        bags.add(places, model.score_bags(tested))
+        scores[places], by_bag = model.score_with_bags(tested)
+        bags.add(places, by_bag)
     return scores, bags.found
 
 

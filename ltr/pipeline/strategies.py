@@ -26,6 +26,7 @@ from ltr.rankers import (
     LightGBMConfig,
     LogisticConfig,
     MLPConfig,
+    NetworkAndTreesConfig,
     NeuralConfig,
     RankerConfig,
     XGBoostConfig,
@@ -49,6 +50,7 @@ METHODS: dict[Method, str] = {
     "weighted": "weighted sum",
     "stacking": "stacking",
 }
+PAIR = "network and trees"
 TIMED = 3  # times that scoring is timed; the fastest counts, since the first call of a library is slow
 
 
@@ -146,7 +148,7 @@ def choose_strategies(
     }
     told = [f"no {group} features in this set" for group in ("text", "image") if group not in schema.groups]
     found = [Strategy(_booster_name(booster), "feature", booster, (), config.embeddings)]
-    if not isinstance(own, BoostedConfig | LogisticConfig | MLPConfig | NeuralConfig):
+    if not isinstance(own, BoostedConfig | LogisticConfig | MLPConfig | NeuralConfig | NetworkAndTreesConfig):
         found.append(Strategy(own.kind, "feature", own, (), config.embeddings))
     for name, ranker in pointwise.items():
         found.append(Strategy(name, "feature", ranker, (), config.embeddings))
@@ -158,13 +160,33 @@ def choose_strategies(
     else:
         told.append("decision-level fusion: features of one modality only")
     if embeddings:
-        network = own if isinstance(own, NeuralConfig) else NeuralConfig(**shared)
-        found.append(Strategy("neural network", "model", network, (), embeddings))
+        found += _model_level(own, booster, NeuralConfig(**shared), embeddings)
     else:
         told.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
+        if isinstance(own, NetworkAndTreesConfig):
+            found.append(Strategy(PAIR, "model", own, (), config.embeddings))
     if config.train.used:
         told.append(f"{_named(config.train)}: every strategy learns from this set's judgements alone")
     return found, told
+
+
+def _model_level(
+    own: RankerConfig, booster: BoostedConfig, network: NeuralConfig, embeddings: EmbeddingFusionConfig
+) -> list[Strategy]:
+    """One network, and the same network joined with the booster; network: where the config has none of its own."""
+    if isinstance(own, NeuralConfig):
+        network = own
+    if isinstance(own, NetworkAndTreesConfig):
+        pair = own
+        if isinstance(own.network, NeuralConfig):
+            network = own.network.model_copy(update={"gain": own.gain, "seed": own.seed})
+    else:
+        alike = {name: getattr(booster, name) for name in ("gain", "seed", "stop_at")}
+        pair = NetworkAndTreesConfig(network=network, booster=booster, **alike)
+    return [
+        Strategy(PAIR, "model", pair, (), embeddings),
+        Strategy("neural network", "model", network, (), embeddings),
+    ]
 
 
 def _named(train: TrainConfig) -> str:
@@ -173,13 +195,16 @@ def _named(train: TrainConfig) -> str:
 
 
 def _booster_of(ranker: RankerConfig) -> BoostedConfig:
-    """The config's booster, or its blend's member; else a LightGBM that shares with it what both call alike."""
+    """The config's booster, or its blend's member; else its pair's or a LightGBM, sharing what both call alike."""
     if isinstance(ranker, BlendConfig):
         return ranker.member
     if isinstance(ranker, BoostedConfig):
         return ranker
     alike = {"gain", "threads", "seed", "stop_at"} & set(type(ranker).model_fields)
-    return LightGBMConfig.model_validate({name: getattr(ranker, name) for name in alike})
+    shared = {name: getattr(ranker, name) for name in alike}
+    if isinstance(ranker, NetworkAndTreesConfig) and isinstance(ranker.booster, BoostedConfig):
+        return ranker.booster.model_copy(update=shared)
+    return LightGBMConfig.model_validate(shared)
 
 
 def _booster_name(booster: BoostedConfig) -> str:
@@ -219,7 +244,7 @@ def fit_strategies(
         for outcome, found in zip(outcomes, bags, strict=True):
             model = _fit(outcome, train, validation, members)
             _score(outcome, model, test, rows.rows_of(fold.test))
-            found.add(rows.rows_of(fold.test), model.score_bags(outcome.strategy.rows(test)))
+            found.add(rows.rows_of(fold.test), model.score_with_bags(outcome.strategy.rows(test))[1])
             done()
     for outcome, found in zip(outcomes, bags, strict=True):
         outcome.by_bag = found.found

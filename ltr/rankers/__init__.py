@@ -30,6 +30,7 @@ from ltr.rankers.protocol import (
     Ranker,
     RankerSettings,
     Watchable,
+    Widening,
 )
 from ltr.rankers.registry import (
     RANKERS,
@@ -68,6 +69,7 @@ __all__ = [
     "RankerConfig",
     "RankerSettings",
     "Watchable",
+    "Widening",
     "XGBoostConfig",
     "XGBoostRanker",
     "load_ranker",

@@ -76,13 +76,19 @@ def extremes(scores: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def z_scores(scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Scores (n, m) less a column's mean in the list, in its standard deviations; 0 where all are equal."""
+    mean, spread = means_and_spreads(scores, groups)
+    return divided(scores - mean, spread)
+
+
+def means_and_spreads(scores: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A column's mean and standard deviation in the list, at every row (n, m); a spread of 0 where all are equal."""
     low, high = extremes(scores, groups)
     given = ~np.isnan(scores)
     count = np.maximum(_sums(given.astype(float), groups), 1)
-    deviation = scores - _sums(np.where(given, scores, 0.0), groups) / count
-    variance = _sums(np.where(given, deviation, 0.0) ** 2, groups) / count
+    mean = _sums(np.where(given, scores, 0.0), groups) / count
+    variance = _sums(np.where(given, scores - mean, 0.0) ** 2, groups) / count
     # Equal scores may miss their own mean by rounding: their spread is 0, not that.
-    return divided(deviation, np.where(high > low, np.sqrt(variance), 0.0))
+    return mean, np.where(high > low, np.sqrt(variance), 0.0)
 
 
 def divided(values: np.ndarray, by: np.ndarray) -> np.ndarray:

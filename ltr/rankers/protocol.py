@@ -136,6 +136,14 @@ class Explainable(Protocol):
 
 
 @runtime_checkable
+class Widening(Protocol):
+    """An explainable ranker whose contributions are of more than it is given: of scores that it makes first."""
+
+    def widened(self, data: Dataset) -> Dataset:
+        """The same rows, with the features that `contributions` speaks of, in their order."""
+
+
+@runtime_checkable
 class Watchable(Protocol):
     """A ranker whose training ltr.tune can end early: it asks `on_tree` after each tree, where that is set."""
 

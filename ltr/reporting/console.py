@@ -16,11 +16,11 @@ from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.notation import difference, figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.shown import shown_convention
+from ltr.evaluation.significance import Comparison
 from ltr.evaluation.systems import Measurement, shown_metrics, test_of
 from ltr.pipeline.first_config import FirstConfig
 from ltr.pipeline.prepare import Prepared, sizes_in_words
 from ltr.pipeline.robustness import ALL, Robustness, RobustnessTest, trained_without
-from ltr.pipeline.shown_lists import Shown
 from ltr.reporting.shown_lists import JUDGED_LISTS, shown_tables, test_cells
 
 
@@ -55,15 +55,15 @@ def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
         show(title, ["system", *metrics, f"{measured.model} better by", ""], rows)
 
 
-def print_shown(shown: Shown | None, config: EvaluationConfig) -> None:
+def print_shown(shown: Measurement | None, config: EvaluationConfig) -> None:
     """What is shown, end to end: a table a part of the queries, retrieval's ceiling first."""
     if shown is None:
         say(JUDGED_LISTS)
         return
     say(shown_convention(config))
-    for table in shown_tables(shown.measured):
+    for table in shown_tables(shown):
         title = f"shown, {table.name}: {table.queries} queries"
-        columns = ["system", *table.columns, f"{shown.measured.model} better by", ""]
+        columns = ["system", *table.columns, f"{shown.model} better by", ""]
         show(title, columns, test_cells(table, LEVEL))
         say(table.says)
 
@@ -106,6 +106,14 @@ def print_verdict(verdict: Verdict) -> None:
     if rows:
         columns = ["segment", "queries", "baseline", "run", "difference", "p (Holm)", ""]
         show(f"{verdict.overall.metric} by segment", columns, rows)
+    if verdict.shown:
+        columns = ["of what is shown", "baseline", "run", "difference", "p"]
+        show(f"what is shown: {verdict.shown_says}", columns, [_measure_line(test) for test in verdict.shown])
+
+
+def _measure_line(test: Comparison) -> tuple[str, ...]:
+    means = figure(test.mean_b), figure(test.mean_a)
+    return (test.metric, *means, difference(asdict(test)), figure(test.p_value, 4))
 
 
 def print_robustness(found: Robustness) -> None:

@@ -14,6 +14,7 @@ from features.disk import write_whole
 from ltr.data.kinds import query_kinds
 from ltr.evaluation.gate import LEVEL, Verdict, power_in_words
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
+from ltr.evaluation.shown import shown_convention
 from ltr.evaluation.significance import ROUNDING
 from ltr.reporting.pages import render
 from ltr.reporting.plotting.drawing import Plot
@@ -43,12 +44,19 @@ def runs_page(history: History, folder: Path) -> str:
             "convention": group[-1].data[2],
             "headline": group[-1].headline,
             "parts": list(group[-1].means)[1:],
+            "shown": _of_shown(group),
             "runs": [_line(run, before, folder) for run, before in _with_previous(group)][::-1],
             "plot": _trend(number, group),
         }
         for number, group in enumerate(history.groups)
     ]
     return render("runs.html", {"folder": folder.resolve().name, "groups": groups, "unread": history.unread})
+
+
+def _of_shown(group: Sequence[PastRun]) -> list[str]:
+    """Which measures of what is shown stand beside the headline: the condensed figure, what it rests on, the truth."""
+    names = dict.fromkeys(name for run in group[::-1] for name in run.shown)
+    return [name for name in names if name.startswith(("condensed", "Judged", "true"))]
 
 
 def _with_previous(group: Sequence[PastRun]) -> list[tuple[PastRun, PastRun | None]]:
@@ -103,6 +111,7 @@ def beside_page(
         "verdict": verdict,
         "lines": verdict_lines(verdict, gains),
         "power": power_in_words(verdict),
+        "shown_convention": shown_convention(config),
         "tests": segment_rows(verdict),
         "level": LEVEL,
         "gains": lines,

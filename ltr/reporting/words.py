@@ -29,7 +29,12 @@ _SOURCES = {
     "adapted": "likeness as the judgements have it",
     "network": "a network's own score",
 }
-_ASPECTS = {"image": "photo", "lexical": "shared words", "text": "likeness of texts"}
+_ASPECTS = {
+    "image": "photo",
+    "lexical": "shared words",
+    "text": "likeness of texts",
+    "network": "what the network sees",
+}
 # The stem of a feature's name, as `group.name`: the first pattern that fits says it.
 _FEATURES = (
     (r"lexical\.bm25_(\w+)", r"word search (BM25) in {}"),
@@ -65,6 +70,7 @@ _FEATURES = (
     (r"graph\.bought_walk", "nearness to what was met before, by what people buy together"),
     (r"graph\.bought_lift", "the same nearness, against how often it is bought"),
     (r"structured\.missing_(\w+)", r"{} missing"),
+    (r"network\.score", "the network's score"),
     (r"structured\.brand_frequency", "how common the brand is"),
     (r"structured\.category_frequency", "how common the category is"),
     (r"structured\.rating_count", "number of ratings"),

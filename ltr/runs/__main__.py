@@ -67,7 +67,7 @@ def _beside(two: Sequence[Path], html: Path | None) -> Path:
 
     run, names = SavedRun.open(two[0]), (two[0].name, two[1].name)
     ours = score_run(run, run.config, NewFiles())
-    theirs = score_baseline(two[1], ours, NewFiles())
+    theirs = score_baseline(two[1], ours, run.config, NewFiles())
     verdict = judge_runs(names, ours, theirs, run.config.evaluation)
     console.print_verdict(verdict)
     if (two[1] / "metrics.json").is_file():  # a baseline may be but its held-out scores

@@ -24,7 +24,8 @@ class PastRun:
     """A run as its files tell it.
 
     means: the headline of the model by part of the queries, all of them first: mean, low, high, queries.
-    rival: the mean of the best baseline of all queries, where it is known. settings: key → value, flat.
+    shown: of what the model shows for all queries, by measure, the condensed figure first; empty of judged lists.
+    settings: key → value, flat.
     data: what the figures are of; only runs of the same data, split and convention can be set side by side.
     """
 
@@ -34,6 +35,7 @@ class PastRun:
     model: str
     headline: str
     means: Mapping[str, Mapping[str, Any]]
+    shown: Mapping[str, Mapping[str, Any]]
     settings: Mapping[str, Any]
     data: tuple[str, ...]
 
@@ -96,6 +98,7 @@ def read_past_run(folder: Path) -> PastRun:
             model,
             headline,
             {ALL: means[ALL], **means},
+            _shown(figures, model),
             settings,
             (str(settings.get("name")), str(figures["split"]), str(figures["convention"]), *fingerprints),
         )
@@ -106,6 +109,12 @@ def read_past_run(folder: Path) -> PastRun:
             got=f"one that cannot be read ({type(error).__name__}: {error})",
             cure="copy the run folder again, or train it again",
         ) from error
+
+
+def _shown(figures: Mapping[str, Any], model: str) -> dict[str, Mapping[str, Any]]:
+    rows = (figures.get("shown") or {"summary": []})["summary"]
+    mine = [row for row in rows if row["system"] == model and row["segment"] == ALL]
+    return {str(row["metric"]): row for row in mine}
 
 
 def differences(run: PastRun, other: PastRun) -> list[tuple[str, str, str]]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from features.build import FeatureBuilder, FeaturesConfig
 from features.errors import InputError
-from features.feature_schema import KEYS
+from features.feature_schema import KEYS, RETRIEVED
 from features.media.photos import PhotoChecks
 from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
 from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
@@ -26,9 +26,10 @@ from ltr.evaluation.baselines import SINGLE, Baseline, baseline_scores
 from ltr.evaluation.gate import Verdict, judge, same_judgements
 from ltr.evaluation.per_query import EvaluationConfig, evaluate
 from ltr.evaluation.segments import query_segments
+from ltr.evaluation.shown import ShownLists, measure_kept, measure_shown
 from ltr.evaluation.systems import Measurement, measure
 from ltr.pipeline.prepare import load_collection
-from ltr.runs.saved_run import SavedRun, held_out
+from ltr.runs.saved_run import SavedRun, held_out, held_out_shown
 from ltr.runs.sums import read_about
 
 log = logging.getLogger(__name__)
@@ -49,12 +50,16 @@ class NewFiles:
 
 @dataclass(frozen=True)
 class Scored:
-    """Judged pairs of a collection with each system's scores (n,) of them; name: the model among the systems."""
+    """Judged pairs of a collection with each system's scores (n,) of them; name: the model among the systems.
+
+    shown: what is shown of lists as they are served; None of judged lists, or where it is not known.
+    """
 
     name: str
     collection: Collection
     pairs: pl.DataFrame
     scores: Mapping[str, np.ndarray]
+    shown: Measurement | None = None
 
     def measure(self, config: EvaluationConfig) -> Measurement:
         return measure(self.pairs, dict(self.scores), self.collection.queries, config, self.name)
@@ -72,21 +77,29 @@ def score_run(run: SavedRun, config: Config, files: NewFiles) -> Scored:
         collection = load_collection(config)
         pairs, scores = run.held_out()
         log.info("held-out scores of %s", run.folder)
-        return Scored(run.name, collection, pairs, scores)
+        return Scored(
+            run.name, collection, pairs, scores, _kept_shown(run.folder, run.name, collection, config)
+        )
     collection = _new_collection(run, files, files.judgements)
     _warn_of_seen(run, collection)
     without = FeaturesConfig.model_validate({"without": files.without or ()}).without
-    return Scored(run.name, collection, *score_new(run, collection, without))
+    return score_new(run, collection, config.evaluation, without)
 
 
-def score_baseline(folder: Path, ours: Scored, files: NewFiles) -> Scored:
+def score_baseline(folder: Path, ours: Scored, config: Config, files: NewFiles) -> Scored:
     """The baseline's scores of the same judged pairs: its held-out ones, or its model's where files are given."""
     if files.judgements is None:
         name, pairs, scores = held_out(folder)
-        return Scored(name, ours.collection, pairs, scores)
+        shown = _kept_shown(folder, name, ours.collection, config)
+        return Scored(name, ours.collection, pairs, scores, shown)
     baseline = SavedRun.open(folder)
     _warn_of_seen(baseline, ours.collection)
-    return Scored(baseline.name, ours.collection, *score_new(baseline, ours.collection))
+    return score_new(baseline, ours.collection, config.evaluation)
+
+
+def _kept_shown(folder: Path, model: str, collection: Collection, config: Config) -> Measurement | None:
+    values = held_out_shown(folder)
+    return None if values is None else measure_kept(values, collection.queries, config.evaluation, model)
 
 
 def judge_runs(names: tuple[str, str], ours: Scored, theirs: Scored, config: EvaluationConfig) -> Verdict:
@@ -97,15 +110,31 @@ def judge_runs(names: tuple[str, str], ours: Scored, theirs: Scored, config: Eva
     run, baseline = ((name, evaluate(table, config)) for name, table in zip(names, tables, strict=True))
     shop = ours.collection
     segments = query_segments(shop.queries, tables[0], shop.products, config.relevant_from)
-    return judge(run, baseline, segments, config, left_out)
+    return judge(run, baseline, segments, config, left_out, _shown_by_both(ours, theirs, shared))
+
+
+def _shown_by_both(
+    ours: Scored, theirs: Scored, shared: pl.Series
+) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """Per-query measures of what each model shows, of those of the shared queries that both know."""
+    if ours.shown is None or theirs.shown is None:
+        return None
+    mine, other = (
+        one.shown.per_query.filter(pl.col("query_id").is_in(shared.implode()), system=one.name)
+        for one in (ours, theirs)
+        if one.shown
+    )
+    mine, other = mine.join(other, on="query_id", how="semi"), other.join(mine, on="query_id", how="semi")
+    return (mine, other) if mine.height else None
 
 
 def score_new(
-    run: SavedRun, collection: Collection, without: tuple[str, ...] = ()
-) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
+    run: SavedRun, collection: Collection, config: EvaluationConfig, without: tuple[str, ...] = ()
+) -> Scored:
     """Judged pairs of a collection that the run was not trained on; scores of plain baselines and of its model.
 
-    without: groups of features; the model is also scored as if the shop had nothing for them.
+    What is shown is measured too, where its lists are as they are served. without: groups of features; the model is
+    also scored as if the shop had nothing for them.
     """
     run.check_groups(without)
     data, builder = judged_data(run, collection)
@@ -117,7 +146,11 @@ def score_new(
         for groups in wanted
     }
     judged, systems = data.is_judged, baseline_scores(data, _single_feature(run)) | named
-    return data.judged().frame, {name: values[judged] for name, values in systems.items()}
+    shown = None
+    if RETRIEVED in data.frame.columns:
+        shown = measure_shown(ShownLists.of(data.frame, config), systems, collection.queries, run.name)
+    scores = {name: values[judged] for name, values in systems.items()}
+    return Scored(run.name, collection, data.judged().frame, scores, shown)
 
 
 def judged_data(

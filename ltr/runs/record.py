@@ -7,6 +7,7 @@ importance.json   what the model goes by       scores.parquet    held-out score 
 cleaning.json     what loading changed         robustness.json   figures as photos or descriptions go missing
 doctor.json       the data doctor's findings   report.md, report.html
 shown.parquet     first products shown a query, of lists as they are served
+shown_per_query.parquet  measures of what is shown, one row per system and query
 rejected/         rejected rows, with reasons
 """
 
@@ -19,8 +20,8 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import distributions, version
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,9 +39,9 @@ from ltr.data.doctor import Finding
 from ltr.data.sketch import Sketch
 from ltr.data.splits import Fold, looks
 from ltr.evaluation.baselines import best_single_feature
-from ltr.evaluation.per_query import convention
-from ltr.evaluation.shown import shown_convention
-from ltr.evaluation.systems import Measurement
+from ltr.evaluation.per_query import EvaluationConfig, convention
+from ltr.evaluation.shown import CEILING, kept_values, shown_convention
+from ltr.evaluation.systems import ALL, Measurement
 from ltr.explanation.importance import Importance
 from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.robustness import Robustness
@@ -55,6 +56,7 @@ Parsed = TypeVar("Parsed")
 ENCODER_STATE = "encoder-"
 SKETCH = "feature_sketch.json"
 SHOWN = "shown.parquet"
+SHOWN_VALUES = "shown_per_query.parquet"
 LIBRARIES = (
     "lightgbm", "xgboost", "polars", "numpy", "torch", "torchvision", "sentence-transformers", "deltalake",
 )  # fmt: skip
@@ -141,8 +143,11 @@ def commit_of(folder: Path) -> str | None:
 
 def versions() -> dict[str, str]:
     """Versions of the libraries that decide a result, of those installed."""
-    installed = {distribution.name for distribution in distributions()}
-    return {name: version(name) for name in LIBRARIES if name in installed}
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def write_run(folder: Path, record: RunRecord) -> None:
@@ -163,6 +168,7 @@ def write_run(folder: Path, record: RunRecord) -> None:
     _trained_on(record).write_parquet(folder / "trained_on.parquet")
     if record.shown:
         record.shown.first.write_parquet(folder / SHOWN)
+        kept_values(record.shown.measured, config.evaluation).write_parquet(folder / SHOWN_VALUES)
     write_json(folder / SKETCH, Sketch.of(record.data).to_dict())
     write_json(folder / "metrics.json", figures(record))
     if record.importance:
@@ -214,6 +220,7 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "index": _index(record),
         "single_feature": _single_feature(record),
         "lists": _lists(record),
+        "shown": record.shown and shown_means(record.shown.measured),
         "clicks": _clicks(record),
     }
 
@@ -252,7 +259,7 @@ def _single_feature(record: RunRecord) -> dict[str, Any] | None:
     """Of ready-made features the best by itself on what the kept model learnt from, to measure new files against."""
     if record.prepared.collection.given is None or not record.data.schema.features:
         return None
-    found = best_single_feature(record.data.take(_seen(record)), record.config.evaluation)
+    found = best_single_feature(record.data, _seen(record), record.config.evaluation)
     return {"feature": found.feature, "sign": found.sign}
 
 
@@ -268,15 +275,23 @@ def figures(record: RunRecord) -> dict[str, Any]:
         "fit_seconds": round(record.fitted.seconds, 3),
         "summary": measured.summary.to_dicts(),
         "tests": measured.tests.to_dicts(),
-        "shown": record.shown and shown_figures(record.shown, config),
+        "shown": record.shown and shown_figures(record.shown.measured, config.evaluation),
     }
 
 
-def shown_figures(shown: Shown, config: Config) -> dict[str, Any]:
-    """Of what is shown: convention, headline, means with intervals and tests, as of judged lists."""
-    measured = shown.measured
+def shown_means(measured: Measurement) -> dict[str, dict[str, float | None]]:
+    """Of what is shown for all queries, by measure: the model's mean, and that of the best order of its candidates."""
+    overall = measured.summary.filter(segment=ALL)
     return {
-        "convention": shown_convention(config.evaluation),
+        name: dict(overall.filter(system=name).select("metric", "mean").rows())
+        for name in (measured.model, CEILING)
+    }
+
+
+def shown_figures(measured: Measurement, config: EvaluationConfig) -> dict[str, Any]:
+    """Of what is shown: convention, headline, means with intervals and tests, as of judged lists."""
+    return {
+        "convention": shown_convention(config),
         "headline": measured.headline,
         "summary": measured.summary.to_dicts(),
         "tests": measured.tests.to_dicts(),

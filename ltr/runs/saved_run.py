@@ -18,7 +18,7 @@ from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.pipeline.prepare import embedded_dataset, make_builder, open_builder
-from ltr.runs.record import read_settings
+from ltr.runs.record import SHOWN_VALUES, read_settings
 from ltr.runs.sums import check_files, read_about
 from ltr.training.fused_ranker import FusedRanker
 
@@ -134,3 +134,11 @@ def held_out(folder: Path) -> tuple[str, pl.DataFrame, dict[str, np.ndarray]]:
     systems = [name for name in table.columns if name.startswith("score: ")]
     scores = {name.removeprefix("score: "): table[name].to_numpy() for name in systems}
     return str(about["model"]), table.select(*KEYS, "grade"), scores
+
+
+def held_out_shown(folder: Path) -> pl.DataFrame | None:
+    """Measures of what a run shows, held out, as `kept_values` gives them; None where the run has kept none."""
+    if not (folder / SHOWN_VALUES).is_file():
+        return None
+    check_files(folder, read_about(folder), SHOWN_VALUES)
+    return read_table(folder / SHOWN_VALUES)

@@ -26,7 +26,7 @@ _NEWEST = ("runs/demo-lightgbm", "runs/demo-xgboost")
 
 def serve(folder: Path | None, settings: ServeSettings) -> None:
     """Serve until stopped. Raises InputError for a run, an address or an installation that will not do."""
-    for package in ("starlette", "uvicorn"):
+    for package in ("starlette", "uvicorn", "httptools"):
         if find_spec(package) is None:
             cure = "pip install 'shop-ltr[serve]'"
             raise InputError(where="ltr.serve", expected=f"the package {package}", got="none", cure=cure)
@@ -35,6 +35,7 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
     import uvicorn  # noqa: PLC0415 - an extra
 
     from ltr.serving.http import make_app  # noqa: PLC0415
+    from ltr.serving.http.protocol import BoundedHttp  # noqa: PLC0415
     from ltr.serving.live.live_run import LiveRun  # noqa: PLC0415
     from ltr.serving.live.live_runs import LiveRuns  # noqa: PLC0415
 
@@ -61,7 +62,7 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
             server_header=False,
             timeout_graceful_shutdown=round(settings.grace),
             timeout_keep_alive=_KEEP_ALIVE,
-            h11_max_incomplete_event_size=64 << 10,
+            http=BoundedHttp,
             ws="none",
         )
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them again when it has ended well

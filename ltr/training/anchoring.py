@@ -17,8 +17,16 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
-from ltr.rankers import Ranker, RankerSettings, Watchable, load_ranker, make_ranker, parse_settings
-from ltr.rankers.lists import ndcg, simplex, starts_of, z_scores
+from ltr.rankers import (
+    Explainable,
+    Ranker,
+    RankerSettings,
+    Watchable,
+    load_ranker,
+    make_ranker,
+    parse_settings,
+)
+from ltr.rankers.lists import divided, means_and_spreads, ndcg, simplex, starts_of, z_scores
 from ltr.rankers.out_of_fold import out_of_fold
 from ltr.training.click_log import ClickLog
 from ltr.training.click_strategies import Choice
@@ -119,6 +127,37 @@ class AnchoredRanker:
             return scores
         return z_scores(np.column_stack([scores, self._anchors(data)]), data.groups) @ self.shares
 
+    @property
+    def trees(self) -> int:
+        """Trees of the ranker and of the run leant on, in all their bags."""
+        return sum(_explained(member).trees for member in (self.ranker, self.start) if member)
+
+    def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """What each feature adds to each score (n, f), and what is there before any (n,); float64, of `score`'s sum.
+
+        Each member's own contributions in its standard deviations within the list, times its share; the base
+        feature's share of the score is added to what that feature has in the ranker. Exact, given the list: its means
+        and deviations are taken as they are. InputError where the ranker or the run is no sum over its features.
+        """
+        own, before = _explained(self.ranker).contributions(data)
+        if len(self.shares) == 1 or not len(own):
+            return own, before
+        scores = np.column_stack([self.ranker.score(data), self._anchors(data)])
+        mean, spread = means_and_spreads(scores, data.groups)
+        scale = divided(np.broadcast_to(self.shares, scores.shape), spread)
+        values, base = own * scale[:, :1], (before - mean[:, 0]) * scale[:, 0]
+        if self.base is not None:
+            values[:, self.schema.names.index(self.base)] += (scores[:, 1] - mean[:, 1]) * scale[:, 1]
+        if self.start:
+            theirs, start = _explained(self.start).contributions(conformed(data, self.start.schema))
+            base += (start - mean[:, -1]) * scale[:, -1]
+            for name, column in zip(self.start.schema.names, theirs.T, strict=True):
+                if name in self.schema.names:
+                    values[:, self.schema.names.index(name)] += column * scale[:, -1]
+                else:  # missing in every row: it ranks only through what it is split with
+                    base += column * scale[:, -1]
+        return values, base
+
     def save(self, folder: Path) -> None:
         """The ranker's own files; where it leans on something, anchor.json, and the run's ranker in `start/`."""
         self.ranker.save(folder)
@@ -174,6 +213,16 @@ class AnchoredRanker:
             return ranker.score(left_out)
 
         return out_of_fold(train, FOLDS, queries, fit_and_score)
+
+
+def _explained(ranker: Ranker) -> Explainable:
+    if not isinstance(ranker, Explainable):
+        expected, got = (
+            "a ranker whose score is a sum over features",
+            f"{type(ranker).__name__}, which is none",
+        )
+        raise _bad("explanation", expected, got, "explain a run of ranker lightgbm or xgboost")
+    return ranker
 
 
 def choice_of(ranker: Ranker) -> Choice | None:

@@ -60,8 +60,8 @@ def cross_fit(
         seconds += time.perf_counter() - started
         model.settle()
         tested, places = rows.take(fold.test), rows.rows_of(fold.test)
-        scores[places] = model.score(tested)
-        bags.add(places, model.score_bags(tested))
+        scores[places], by_bag = model.score_with_bags(tested)
+        bags.add(places, by_bag)
         iterations.append(model.ranker.best_iteration)
         models.append(model)
         fold_done()

@@ -62,12 +62,13 @@ class FusedRanker:
         """Scores (n,), aligned with the dataset's rows."""
         return self.ranker.score(self.extend(rows))
 
-    def score_bags(self, rows: EmbeddedDataset) -> np.ndarray | None:
-        """Scores (n, bags) of each of its models; None where they are not several."""
+    def score_with_bags(self, rows: EmbeddedDataset) -> tuple[np.ndarray, np.ndarray | None]:
+        """As `score`, and the scores (n, bags) of each of its models; None where they are not several."""
+        data = self.extend(rows)
         if not isinstance(self.ranker, Bagged):
-            return None
-        scores = self.ranker.score_bags(self.extend(rows))
-        return scores if scores.shape[1] > 1 else None
+            return self.ranker.score(data), None
+        bags = self.ranker.score_bags(data)
+        return bags.T.mean(axis=0), bags if bags.shape[1] > 1 else None
 
     def save(self, run: Path) -> None:
         """`model/` and, where vectors were learnt from, their files in the run folder."""

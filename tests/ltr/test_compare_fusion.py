@@ -22,6 +22,7 @@ from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes, paired
 from ltr.pipeline.prepare import load_collection
 from ltr.pipeline.strategies import (
     METHODS,
+    PAIR,
     Outcome,
     Strategy,
     blend_of,
@@ -34,6 +35,7 @@ from ltr.rankers import (
     BlendConfig,
     LightGBMConfig,
     LogisticConfig,
+    NetworkAndTreesConfig,
     NeuralConfig,
     load_ranker,
     make_ranker,
@@ -161,7 +163,17 @@ def test_the_command_trains_by_the_train_section_and_says_what_of_it_no_strategy
 ) -> None:
     target = tmp_path / "fusion"
     settings = ["--train.modality_dropout", "{photos: 1}", "--train.base", "auto"]
-    words = [*settings, "--components", "4", "--ranker.trees", "5", "--split.folds", "2"]
+    words = [
+        *settings,
+        "--components",
+        "4",
+        "--ranker.trees",
+        "5",
+        "--split.folds",
+        "2",
+        "--data.queries",
+        "20",
+    ]
     compare_fusion.main(trained.words("--run", str(target), *words))
     found = json.loads((target / "fusion.json").read_text())
     left_out = "train.base: every strategy learns from this set's judgements alone"
@@ -218,6 +230,12 @@ def test_the_configs_own_ranker_is_among_the_strategies(kind: str, embedded: boo
         assert config.ranker in rankers
     assert {one.gain for one in rankers} == {"linear"}
     assert not seeded or {one.seed for one in rankers if hasattr(one, "seed")} == {5}
+    pairs = [one for one in rankers if isinstance(one, NetworkAndTreesConfig)]
+    assert len(pairs) == (embedded or kind == "network_and_trees")
+    if embedded and kind != "network_and_trees":  # the same models, alone and joined
+        assert {pairs[0].network.kind, pairs[0].booster.kind} <= {one.kind for one in rankers}
+        assert pairs[0].network in rankers
+        assert pairs[0].booster in rankers
 
 
 @pytest.mark.parametrize("embedded", [False, True])
@@ -239,7 +257,11 @@ def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) 
     compare_fusion.main(trained.words(*words, "--split.folds", "2"))
     found = json.loads((target / "fusion.json").read_text())
     assert {cost["level"] for cost in found["strategies"].values()} == {"feature", "decision", "model"}
-    assert set(METHODS.values()) < set(found["strategies"])
+    assert {*METHODS.values(), PAIR} < set(found["strategies"])
+    costs = found["strategies"]
+    # Two models once, and both again by fold of the training queries.
+    assert costs[PAIR]["fit_seconds"] > 2 * costs["neural network"]["fit_seconds"]
+    assert "5 more fits, each scoring queries that it has not seen" in found["facts"][PAIR]
     judged = load_collection(SavedRun.open(trained.run).config).judgements.height
     for name in ("logistic regression", "MLP"):
         assert np.sum(found["strategies"][name]["confusion"]) == judged

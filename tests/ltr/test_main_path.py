@@ -19,6 +19,7 @@ from features.feature_schema import FeatureSchema
 from ltr import build_features, check, evaluate, rank, train
 from ltr.demo import shop as demo_shop
 from ltr.evaluation.baselines import SINGLE
+from ltr.evaluation.shown import BEST_RECALL, CEILING
 from ltr.evaluation.systems import ALL
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
@@ -187,6 +188,27 @@ def test_evaluate_alone_repeats_the_held_out_figures(trained: Trained) -> None:
     assert again == {(r["system"], r["segment"], r["metric"]): r["mean"] for r in told}
 
 
+def test_evaluate_alone_repeats_what_is_shown(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate.main(["--run", str(trained.run), "--json"])
+    shown = json.loads(capsys.readouterr().out)["shown"]
+    assert shown == json.loads((trained.run / "metrics.json").read_text(encoding="utf-8"))["shown"]
+    about = json.loads((trained.run / "run.json").read_text(encoding="utf-8"))["shown"]
+    means = {(row["system"], row["metric"]): row["mean"] for row in shown["summary"] if row["segment"] == ALL}
+    assert about == {
+        system: {metric: mean for (name, metric), mean in means.items() if name == system}
+        for system in ("lightgbm", CEILING)
+    }
+
+
+def test_what_is_shown_by_another_convention_is_left_out_aloud(
+    trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main(["--run", str(trained.run), "--evaluation.gain", "linear", "--json"])
+    told = capsys.readouterr()
+    assert json.loads(told.out)["shown"] is None
+    assert "what is shown is not told: the run has kept its measures by other conventions" in told.err
+
+
 def test_evaluate_under_another_convention_needs_no_training(trained: Trained) -> None:
     zero = evaluate.main(
         ["--run", str(trained.run), "--evaluation.relevant_from", "3", "--evaluation.empty_queries", "zero"]
@@ -202,7 +224,9 @@ def test_evaluate_under_another_convention_needs_no_training(trained: Trained) -
     assert mean["zero"]["mean"] == pytest.approx(mean["skip"]["mean"] * counted / mean["zero"]["queries"])
 
 
-def test_a_run_is_measured_on_new_queries_over_another_catalogue(trained: Trained, tmp_path: Path) -> None:
+def test_a_run_is_measured_on_new_queries_over_another_catalogue(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shop = demo_shop.generate(demo_shop.DemoShopConfig(products=60, queries=10, judged_per_query=12, seed=99))
     for name in ("products", "queries", "judgements"):
         getattr(shop, name).write_parquet(tmp_path / f"{name}.parquet")
@@ -211,10 +235,17 @@ def test_a_run_is_measured_on_new_queries_over_another_catalogue(trained: Traine
         for name in ("products", "queries", "judgements")
         for word in (f"--{name}", str(tmp_path / f"{name}.parquet"))
     ]
-    measured = evaluate.main(["--run", str(trained.run), *files])
+    measured = evaluate.main(["--run", str(trained.run), *files, "--json"])
+    shown = json.loads(capsys.readouterr().out)["shown"]
     whole = measured.summary.filter(pl.col("segment") == ALL, metric="nDCG@10")
     assert whole.filter(system="lightgbm")["queries"][0] == 10
     assert whole.filter(system="lightgbm")["mean"][0] > whole.filter(system="random")["mean"][0]
+    found = {(r["system"], r["metric"]): r["mean"] for r in shown["summary"] if r["segment"] == ALL}
+    assert found[CEILING, BEST_RECALL] == 1
+    assert 0 < found["lightgbm", "worst"] <= found["lightgbm", "best"] <= 1
+    assert found["random", "condensed nDCG@10"] < found["lightgbm", "condensed nDCG@10"]
+    assert found["lightgbm", "condensed nDCG@10"] <= found[CEILING, "condensed nDCG@10"] <= 1
+    assert "true nDCG@10" not in {metric for _, metric in found}  # of these queries the shop knows no truth
 
 
 def test_new_queries_over_the_same_catalogue(trained: Trained, tmp_path: Path) -> None:
@@ -263,6 +294,10 @@ def test_a_run_on_svmlight_is_measured_on_a_file_that_leaves_zeros_out(tmp_path:
         "1",
     ]
     run = train.main([*words, *settings, "--run", str(tmp_path / "run")])
+    assert not (
+        tmp_path / "store"
+    ).exists()  # the features were in the file: only who asks for a table has one
+    assert [build_features.main(words).from_store for _ in range(2)] == [False, True]
     measured = evaluate.main(["--run", str(run), "--judgements", str(tmp_path / "new.svm")])
     best = measured.summary.filter(system="lightgbm", metric="nDCG@10")
     assert best["queries"][0] == 2

@@ -30,11 +30,13 @@ class Heads:
 
     @classmethod
     def of(cls, vectors: np.ndarray) -> Self | None:
-        """None where they would not help: few vectors, or vectors that spread evenly over all dimensions."""
+        """None where they would not help: few vectors, vectors that spread evenly over all dimensions, or zeros."""
         if len(vectors) < _FEWEST:
             return None
         part = vectors[:: -(-len(vectors) // _SAMPLE)]
         values, axes = np.linalg.eigh((part.T @ part).astype(np.float64))
+        if values.sum() <= 0:
+            return None
         share = np.cumsum(values[::-1]) / values.sum()
         size = int(np.searchsorted(share, _ENERGY)) + 1
         if size > _MOST * vectors.shape[1]:

@@ -50,6 +50,12 @@ class VectorSearch:
             return type(self)(items, Holders.of(items), heads.changed(items.vectors, same))
         return type(self).of(items)
 
+    def refilled(self, items: RowVectors) -> Self:
+        """Among other vectors altogether, that lie much as those here do: cells keep their centroids."""
+        if self._cells is None:
+            return type(self).of(items)
+        return self.changed(items, np.full(len(items.vectors), -1))
+
     def nearest(
         self, queries: RowVectors, n: int, within: np.ndarray | None = None, above: float = ROUNDING
     ) -> Hits:

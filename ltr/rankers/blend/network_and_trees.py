@@ -23,11 +23,11 @@ from ltr.data.gains import gains_of
 from ltr.rankers.blend.score_fusion import learn_weights
 from ltr.rankers.boosters.boosted import HISTORY, BoostedConfig, bad_data
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig
-from ltr.rankers.lists import starts_of, z_scores
+from ltr.rankers.lists import divided, means_and_spreads, starts_of, z_scores
 from ltr.rankers.networks.embedded_fields import QUERY, embedded_fields
 from ltr.rankers.networks.network_settings import NetworkConfig, NeuralConfig
 from ltr.rankers.out_of_fold import out_of_fold
-from ltr.rankers.protocol import Ranker, RankerSettings
+from ltr.rankers.protocol import Explainable, Ranker, RankerSettings
 from ltr.rankers.registry import RankerConfig, load_ranker, make_ranker, register
 
 EMBEDDING = "embedding"  # the group of features that only the network reads
@@ -129,9 +129,44 @@ class NetworkAndTreesRanker:
         if self.config.objective == "feature":
             return self._trees.score(_with_score(data, network))
         both = np.column_stack([network, self._trees.score(_booster_part(data))])
+        return (z_scores(both, data.groups) * self._shares_of(data)).sum(axis=1)
+
+    @property
+    def trees(self) -> int:
+        """As of the trees alone."""
+        return self._explainable_trees().trees
+
+    def widened(self, data: Dataset) -> Dataset:
+        """What the trees read, and the network's score beside it: the network itself is not taken apart."""
+        return _with_score(data, self._network.score(data))
+
+    def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
+        """Of the features of `widened`, (n, f), and what is there before any, (n,).
+
+        With `feature` they are the trees' own. With `weighted` the score is a sum of two standings in the list: the
+        network's stands as it is, that of the trees is shared out as their contributions make it. InputError for
+        trees that are no sum over their features.
+        """
+        trees, seen = self._explainable_trees(), self.widened(data)
+        if self.config.objective == "feature":
+            return trees.contributions(seen)
+        part, shares = _booster_part(data), self._shares_of(data)
+        own, base = trees.contributions(part)
+        mean, spread = means_and_spreads(self._trees.score(part)[:, None], data.groups)
+        network = z_scores(self._network.score(data)[:, None], data.groups) * shares[:, :1]
+        scaled = divided(np.column_stack([own, base - mean[:, 0]]) * shares[:, 1:], spread)
+        return np.column_stack([scaled[:, :-1], network]), scaled[:, -1]
+
+    def _shares_of(self, data: Dataset) -> np.ndarray:
+        """(n, 2) of the network and of the trees, by the kind of each row's query."""
         shares = np.stack([self.shares.get(kind, self.shares[_ALL]) for kind in _kinds(data)])
-        standing = z_scores(both, data.groups)
-        return (standing * np.repeat(shares, data.groups, axis=0)).sum(axis=1)
+        return np.repeat(shares, data.groups, axis=0)
+
+    def _explainable_trees(self) -> Explainable:
+        if not isinstance(self._trees, Explainable):
+            got, cure = f"a {type(self._trees).__name__}, which is none", "train with ranker.booster lightgbm"
+            raise bad_data("trees whose score is a sum over features", got, cure)
+        return self._trees
 
     def save(self, folder: Path) -> None:
         """Write ranker.json, and either model in a folder of its own."""

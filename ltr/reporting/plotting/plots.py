@@ -17,7 +17,7 @@ ROW = 24  # units of height for a line of a plot with names
 
 @dataclass(frozen=True)
 class Interval:
-    """A named mean with its interval; ours: drawn in the model's colour; plain: as a ring."""
+    """A named mean with its interval; ours: drawn in the model's colour; plain: as a ring; bound: as a diamond."""
 
     name: str
     mean: float
@@ -25,6 +25,7 @@ class Interval:
     high: float
     ours: bool = False
     plain: bool = False
+    bound: bool = False
 
     @property
     def colour(self) -> str:
@@ -50,8 +51,8 @@ def intervals(
     def paint(axes: Axes) -> None:
         for place, row in enumerate(rows):
             axes.plot([row.low, row.high], [place, place], color=row.colour, linewidth=2.5, alpha=0.75)
-            face = PAPER if row.plain else row.colour
-            axes.plot(row.mean, place, "o", markersize=8, color=row.colour, markerfacecolor=face, mew=2)
+            face, mark = PAPER if row.plain else row.colour, "D" if row.bound else "o"
+            axes.plot(row.mean, place, mark, markersize=8, color=row.colour, markerfacecolor=face, mew=2)
         _name_rows(axes, [row.name for row in rows], axis)
         axes.set_xlim(*_with_margin(ends))
 

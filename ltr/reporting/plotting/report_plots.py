@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
+from ltr.evaluation.baselines import RANDOM
 from ltr.evaluation.notation import figure, with_interval
+from ltr.evaluation.shown import BEST_RECALL, CEILING
 from ltr.evaluation.systems import Measurement
 from ltr.explanation.importance import Importance
 from ltr.pipeline.robustness import RobustnessPoint
@@ -20,25 +22,59 @@ from ltr.reporting.run_page.query_gains import QueryLine
 from ltr.reporting.words import aspect_in_words, feature_in_words
 
 TOP_FEATURES = 12
+_RECALL = "retrieval: recall of the best grade"
 SECOND = {"latency": "µs per document", "features": "number of features"}
 
 
 def ladder_plots(measured: Measurement) -> list[Plot]:
     """Per part of the queries: the headline of every system that reads all of it, in the order of the ladder."""
+    head = measured.summary.filter(metric=measured.headline)
+    return [
+        _rungs(measured, f"ladder-{number}", part, "", ends) for number, part, ends in _ladder_parts(head)
+    ]
+
+
+def shown_ladder_plots(shown: Measurement) -> list[Plot]:
+    """As `ladder_plots`, of what is shown: retrieval is the first rung, by what it finds and what it leaves to win."""
+    headline, recall = (pl.col("metric") == name for name in (shown.headline, BEST_RECALL))
+    ceiling = pl.col("system") == CEILING
+    found = shown.summary.filter(recall & ceiling).with_columns(system=pl.lit(_RECALL))
+    head = pl.concat([found, shown.summary.filter(headline, pl.col("system") != RANDOM)])
     drawn = []
-    head = measured.summary.filter(metric=measured.headline, unread=0).drop_nulls(["mean", "low", "high"])
-    ends = min(head["low"], default=0.0), max(head["high"], default=1.0)
-    for number, ((segment,), part) in enumerate(head.group_by("segment", maintain_order=True)):
-        rows = [
-            Interval(system, mean, low, high, ours=system == measured.model, plain=system in measured.plain)
-            for system, mean, low, high in part.select("system", "mean", "low", "high").rows()
-        ]
-        best = next((row for row in rows if row.name == measured.rival(str(segment))), None)
-        model = next((row for row in rows if row.ours), None)
-        words = f"{model.name} {with_interval(model.mean, model.low, model.high)}" if model else ""
-        words += f"; {best.name} {figure(best.mean)}" if best else ""
-        drawn.append(plots.intervals(f"ladder-{number}", str(segment), words, rows, measured.headline, ends))
+    for number, part, ends in _ladder_parts(head):
+        means = dict(part.select("system", "mean").rows())
+        words = f"; retrieval leaves room up to {figure(means[CEILING])}" if CEILING in means else ""
+        drawn.append(_rungs(shown, f"shown-ladder-{number}", part, words, ends))
     return drawn
+
+
+def _ladder_parts(head: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame, tuple[float, float]]]:
+    """Each part of the queries with its number, its systems that read all of it, and the ends that all share."""
+    known = head.filter(unread=0).drop_nulls(["mean", "low", "high"])
+    ends = min(known["low"], default=0.0), max(known["high"], default=1.0)
+    for number, (_, part) in enumerate(known.group_by("segment", maintain_order=True)):
+        yield number, part, ends
+
+
+def _rungs(
+    measured: Measurement, name: str, part: pl.DataFrame, words: str, ends: tuple[float, float]
+) -> Plot:
+    """The systems' means on a part of the queries; words: said after the model and its rival."""
+    plain, segment = measured.plain, str(part["segment"][0])
+    rows = [
+        Interval(
+            *(system, mean, low, high),
+            system == measured.model,
+            system in plain,
+            system in (_RECALL, CEILING),
+        )
+        for system, mean, low, high in part.select("system", "mean", "low", "high").rows()
+    ]
+    best = next((row for row in rows if row.name == measured.rival(segment)), None)
+    model = next((row for row in rows if row.ours), None)
+    told = f"{model.name} {with_interval(model.mean, model.low, model.high)}" if model else ""
+    told += f"; {best.name} {figure(best.mean)}" if best else ""
+    return plots.intervals(name, segment, told + words, rows, measured.headline, ends)
 
 
 def gain_plots(lines: Sequence[QueryLine]) -> list[Plot]:

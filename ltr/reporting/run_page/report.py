@@ -23,6 +23,7 @@ from ltr.reporting.plotting.report_plots import (
     importance_plots,
     ladder_plots,
     robustness_plots,
+    shown_ladder_plots,
     tuning_plots,
 )
 from ltr.reporting.run_page.calibration import Calibration
@@ -106,6 +107,7 @@ def _values(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
 def _plots(report: Report, tuning: dict[str, Any] | None) -> dict[str, Any]:
     metric = report.measurement.headline
     return {
+        "shown_ladder": shown_ladder_plots(report.shown) if report.shown else [],
         "ladder": ladder_plots(report.measurement),
         "gains": gain_plots(report.gains),
         "calibration": calibration_plots(report.calibration) if report.calibration else [],

@@ -94,7 +94,7 @@ def forest_of(run: SavedRun) -> tuple[BoostedRanker[Any, Any], Forest]:
     ranker = run.model.ranker
     reader = _READERS.get(type(ranker))
     if reader is None or not isinstance(ranker, BoostedRanker) or run.config.embeddings is not None:
-        got = "embeddings among its features" if reader else f"a {type(ranker).__name__}"
+        got = "embeddings among its features" if reader else type(ranker).__name__
         raise InputError(
             where=run.folder,
             expected="a run whose score is the sum of its trees: of ranker lightgbm or xgboost",

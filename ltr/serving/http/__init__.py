@@ -8,6 +8,7 @@ metrics     Figures for Prometheus
 openapi     The API's description, made of its paths and bodies
 operations  Events, health, figures, the runs and their change
 problems    Errors as problem JSON with expected, got and cure
+protocol    The connection itself: heads that are too large, too slow or no HTTP
 routes      What a search page asks for: lists, products, photos, suggestions, reranking
 team        What a search team asks of the page: two orders side by side, grades given
 server      What the routes share, pseudonyms at the door, and the log of what is shown

@@ -25,7 +25,7 @@ from ltr.serving.http import insight, operations, problems, routes, team
 from ltr.serving.http.limits import SECURITY_HEADERS, Workers, check_host, check_token
 from ltr.serving.http.openapi import describe
 from ltr.serving.http.problems import RequestError
-from ltr.serving.http.server import ApiPath, Server
+from ltr.serving.http.server import ApiPath, Server, check_parameters
 from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.log.event_log import EventLog
 from ltr.serving.settings import ServeSettings
@@ -96,6 +96,7 @@ def _guarded(one: ApiPath, server: Server) -> Callable[[Request], Awaitable[Resp
         try:
             if one.access != "open":
                 check_token(request, server.token, needed=one.access == "keeper")
+            check_parameters(request, one.query)
             answer = await one.endpoint(request, server)
         except RequestError as problem:
             if problem.status == 429:
@@ -120,9 +121,9 @@ async def _of_http(request: Request, error: Exception) -> Response:
         status = 405  # the page's files, which take every path, know nothing of the API's
     problem = RequestError(
         status,
-        where=request.url.path,
+        where=request.scope["path"],
         expected="a path and method of /openapi.json",
-        got=f"{request.method} {request.url.path}",
+        got=f"{request.method} {request.scope['path']}",
         cure="see /openapi.json",
         headers=error.headers if isinstance(error, HTTPException) else None,
     )
@@ -141,8 +142,14 @@ class Headers:
             await self._app(scope, receive, send)
             return
         scope["request_id"], scope["began"] = uuid.uuid4().hex, time.perf_counter()
+        # Files are small and come whole: starlette refuses odd ranges in words of its own.
+        scope["headers"] = [one for one in scope["headers"] if one[0] != b"range"]
+
+        begun = False
 
         async def with_headers(message: Message) -> None:
+            nonlocal begun
+            begun = True
             if message["type"] == "http.response.start":
                 own = [(b"x-request-id", scope["request_id"].encode()), *self._fixed]
                 message = {**message, "headers": [*message.get("headers", []), *own]}
@@ -150,4 +157,10 @@ class Headers:
 
         refused = check_host(Request(scope), self._server.settings.host)
         app = problems.answer(refused, scope["request_id"]) if refused else self._app
-        await app(scope, receive, with_headers)
+        try:
+            await app(scope, receive, with_headers)
+        except Exception:
+            log.exception("request %s failed", scope["request_id"])
+            if begun:
+                raise
+            await problems.answer(_FAULT, scope["request_id"])(scope, receive, with_headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -23,10 +23,17 @@ from ltr.serving.catalogue.shown_catalogue import Range
 MOST_SIZE = 100
 _MOST_VALUES = 200  # of a filter
 _MOST_EVENTS = 1000  # of one request
+_FIRST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Body(BaseModel):
+    """Of a field that stands twice in a body the last one counts, as most readers of JSON have it.
+
+    most_commas: of the whole body, as a bound of the values in it that costs nothing to check.
+    """
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    most_commas: ClassVar[int] = 20_000
 
 
 def _decoded(value: object) -> object:
@@ -42,7 +49,8 @@ def _decoded(value: object) -> object:
 
 Photo = Annotated[bytes, BeforeValidator(_decoded, json_schema_input_type=str)]
 Id = Annotated[str, Field(min_length=1, max_length=500)]
-Values = Annotated[tuple[str, ...], Field(min_length=1, max_length=_MOST_VALUES)]
+Value = Annotated[str, Field(max_length=500)]
+Values = Annotated[tuple[Value, ...], Field(min_length=1, max_length=_MOST_VALUES, fail_fast=True)]
 
 
 class Person(Body):
@@ -65,7 +73,7 @@ class SearchBody(Query):
         max_length=_MOST_VALUES,
         description="ids that the shopper met before, oldest first; they are not kept",
     )
-    filters: dict[str, Values | Range] = Field(
+    filters: dict[Id, Values | Range] = Field(
         {}, max_length=20, description="by column: {brand: [..], category: [path], price: {min, max}, …}"
     )
     sort: Literal["relevance", "price", "-price", "newest"] = "relevance"
@@ -84,15 +92,21 @@ class Candidate(Body):
     """A product that the shop's engine found; features: values of the run's features that the shop knows itself."""
 
     product_id: Id
-    features: dict[str, float | str | None] = Field(
-        {}, max_length=2000, description="by the run's feature name; one of a category takes its text"
+    features: dict[Id, float | Value | None] = Field(
+        {},
+        max_length=2000,
+        fail_fast=True,
+        description="by the run's feature name; one of a category takes its text",
     )
 
 
 class RerankBody(Query):
     """Candidates of the shop's own engine, to be put into the run's order."""
 
-    candidates: tuple[Candidate | Id, ...] = Field(min_length=1, description="ids, or ids with features")
+    most_commas: ClassVar[int] = 1_000_000
+    candidates: tuple[Candidate | Id, ...] = Field(
+        min_length=1, max_length=10_000, fail_fast=True, description="ids, or ids with features"
+    )
     reasons: int = Field(0, ge=0, le=3)
 
 
@@ -114,13 +128,13 @@ class ExplainBody(Query):
 
     product_id: Id
     over: Id | None = None
-    filters: dict[str, Values | Range] = Field({}, max_length=20)
+    filters: dict[Id, Values | Range] = Field({}, max_length=20)
 
 
 class BesideBody(Query):
     """One query by two orders."""
 
-    filters: dict[str, Values | Range] = Field({}, max_length=20)
+    filters: dict[Id, Values | Range] = Field({}, max_length=20)
     against: Id = Field("bm25", description="bm25, or the name of a run beside the one that serves")
     size: int = Field(10, ge=1, le=MOST_SIZE)
 
@@ -153,13 +167,13 @@ class Act(Body):
 
     @model_validator(mode="after")
     def _not_to_come(self) -> Self:
-        if self.at is not None and self.at > dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5):
-            raise ValueError("a time that is not to come")
+        if self.at is not None and not _FIRST < self.at < dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5):
+            raise ValueError("a time after 1970 that is not to come")
         return self
 
 
 class EventsBody(Person):
-    events: tuple[Act, ...] = Field(min_length=1, max_length=_MOST_EVENTS)
+    events: tuple[Act, ...] = Field(min_length=1, max_length=_MOST_EVENTS, fail_fast=True)
 
 
 class PromoteBody(Body):

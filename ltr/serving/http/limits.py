@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ from ltr.serving.http.problems import RequestError
 from ltr.serving.settings import LOOPBACK, TOKEN_VARIABLE
 
 Made = TypeVar("Made")
+
+_DIGITS = 15  # of a length that a body may say
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\s:/@\[\]\\?#]*))(?::\d{0,5})?")
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -33,9 +37,9 @@ SECURITY_HEADERS = {
 
 async def read_body(request: Request, most: int, seconds: float) -> bytes:
     """The whole body; a RequestError for one that is larger, slower, or that its client broke off."""
-    said = request.headers.get("content-length", "0")
-    if said.isdecimal() and int(said) > most:
-        raise _too_large(most, f"{int(said):,} bytes")
+    said = request.headers.get("content-length", "0").lstrip("0")
+    if said.isascii() and said.isdecimal() and (len(said) > _DIGITS or int(said) > most):
+        raise _too_large(most, f"{said[:_DIGITS]} bytes")
     parts: list[bytes] = []
     size = 0
     try:
@@ -63,8 +67,12 @@ def _too_large(most: int, got: str) -> RequestError:
 
 def check_host(request: Request, listens_on: str) -> RequestError | None:
     """What is wrong with the host asked for: on loopback, another site may only pretend to be ours."""
-    host = request.headers.get("host", "").rpartition("@")[2]
-    name = host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    host = request.headers.get("host", "")
+    found = _HOST.fullmatch(host)
+    if found is None:
+        expected = "a name or an address, and a port"
+        return RequestError(400, where="host", expected=expected, got=repr(host[:80]), cure="send its own")
+    name = found[1] or found[2]
     if listens_on not in LOOPBACK or name.lower() in LOOPBACK:
         return None
     expected = " or ".join(LOOPBACK)

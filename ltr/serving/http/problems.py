@@ -12,6 +12,8 @@ from features.errors import InputError, visible
 from features.secrets import scrub
 
 MEDIA_TYPE = "application/problem+json"
+_MOST = 500  # characters of each part: what a stranger wrote is not sent back by the megabyte
+_MOST_FAULTS = 1000  # of one body that are looked at
 _TITLES = {
     400: "bad input",
     401: "a token is needed",
@@ -23,6 +25,7 @@ _TITLES = {
     415: "not JSON",
     422: "bad input",
     429: "too many requests",
+    431: "too large a head",
     500: "a fault of the server",
     503: "not ready",
 }
@@ -51,8 +54,16 @@ def of_input_error(error: InputError, status: int = 422) -> RequestError:
 
 
 def of_validation(error: ValidationError) -> RequestError:
-    """The first fault of a body: the field's path, what it should have been, and what stood there."""
-    fault = error.errors()[0]
+    """A fault of the body's first faulty field: the field's path, what it should have been, and what stood there."""
+    if error.error_count() > _MOST_FAULTS:
+        got = f"{error.error_count():,} faults in it"
+        expected = "what /openapi.json describes"
+        return RequestError(422, where="body", expected=expected, got=got, cure="mend the body")
+    faults = error.errors(include_url=False)
+    # Of what may be one of several things the deepest fault is of the one that was meant.
+    fault = max(
+        (one for one in faults if one["loc"][:2] == faults[0]["loc"][:2]), key=lambda one: len(one["loc"])
+    )
     where = ".".join(str(part) for part in fault["loc"]) or "body"
     missing, unknown = fault["type"] == "missing", fault["type"] == "extra_forbidden"
     expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
@@ -69,7 +80,7 @@ def _short(value: object) -> str:
 
 def answer(problem: RequestError, request_id: str) -> Response:
     """One line of each part, whatever a stranger wrote into it."""
-    parts = {name: visible(scrub(text)) for name, text in problem.parts.items()}
+    parts = {name: _part(text) for name, text in problem.parts.items()}
     detail = f"{parts['where']}: expected {parts['expected']}, got {parts['got']}; {parts['cure']}"
     body = {
         "type": "about:blank",
@@ -81,3 +92,9 @@ def answer(problem: RequestError, request_id: str) -> Response:
     }
     content = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
     return Response(content, problem.status, dict(problem.headers or {}), MEDIA_TYPE)
+
+
+def _part(text: str) -> str:
+    """Cut before it is scrubbed, so that no length of it keeps the server busy, and again as it is shown."""
+    shown = visible(scrub(text[: 4 * _MOST])) or "nothing"
+    return shown if len(shown) <= _MOST else f"{shown[:_MOST]}…"

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,7 +21,7 @@ from features.errors import InputError
 from features.sources.events import shown_record
 from features.sources.privacy import Key, pseudonym
 from ltr.serving.http import problems
-from ltr.serving.http.bodies import Person
+from ltr.serving.http.bodies import Body, Person
 from ltr.serving.http.limits import Workers, read_body
 from ltr.serving.http.metrics import Metrics
 from ltr.serving.http.problems import RequestError
@@ -35,7 +35,7 @@ from ltr.serving.log.json_lines import as_json
 from ltr.serving.log.judgements import Judgements
 from ltr.serving.settings import ServeSettings
 
-Given = TypeVar("Given", bound=BaseModel)
+Given = TypeVar("Given", bound=Body)
 log = logging.getLogger(__name__)
 
 
@@ -203,7 +203,7 @@ class ApiPath:
     endpoint: Callable[[Request, Server], Awaitable[Response]]
     access: str
     about: str
-    body: type[BaseModel] | None = None
+    body: type[Body] | None = None
     query: tuple[str, ...] = ()
 
 
@@ -223,8 +223,16 @@ async def read(request: Request, server: Server, model: type[Given]) -> Given:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise RequestError(415, where="content-type", expected="application/json", got=kind, cure="send JSON")
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed != "identity":
+        cure = "send it as it is"
+        raise RequestError(415, where="content-encoding", expected="none", got=repr(packed), cure=cure)
     settings = server.settings
     body = await read_body(request, settings.body_bytes, settings.body_timeout)
+    most = model.most_commas
+    if body.count(b",") > most:
+        got = f"{body.count(b','):,} commas"
+        raise RequestError(413, where="body", expected=f"at most {most:,} commas", got=got, cure="send less")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
@@ -257,11 +265,20 @@ def row_of(live: LiveRun, product_id: str, where: str = "product id", status: in
         raise problems.of_input_error(error, status) from error
 
 
+def check_parameters(request: Request, known: Sequence[str]) -> None:
+    """Raise a RequestError for a parameter of the address that nobody reads, or that stands there twice."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    odd = next((name for name in names if name not in known or names.count(name) > 1), None)
+    if odd is not None:
+        expected = f"{' or '.join(known)}, once" if known else "no parameter"
+        raise RequestError(422, where="address", expected=expected, got=repr(odd[:80]), cure="leave it out")
+
+
 def whole_number(request: Request, name: str, default: int, most: int) -> int:
     given = request.query_params.get(name)
     if given is None:
         return default
-    if not given.isascii() or not given.isdecimal() or not 1 <= int(given[:9]) <= most:
+    if not (given.isascii() and given.isdecimal() and len(given) < 10 and 1 <= int(given) <= most):
         expected = f"a whole number from 1 to {most}"
         raise RequestError(422, where=name, expected=expected, got=repr(given[:40]), cure=f"mend {name}")
     return int(given)

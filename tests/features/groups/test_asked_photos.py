@@ -11,6 +11,7 @@ from scipy import sparse
 from features.encoders.vectors import RowVectors
 from features.groups.asked_photos import AskedPhotos
 from features.groups.related_words import VisibleWords
+from features.groups.word_probes import Scatter
 from features.words.term_counts import TermLists
 
 KINDS, COLOURS = 4, 5
@@ -40,7 +41,9 @@ class World:
             rng.random((count, 1)) < 0.5
         )
         says = sparse.csr_array(np.column_stack([told, rng.random((count, 20)) < 0.1]).astype(np.float32))
-        visible = VisibleWords.fit(photos, np.arange(count), says, np.arange(WORDS), WORDS)
+        visible = VisibleWords.fit(
+            photos, np.arange(count), Scatter.of(photos.vectors, photos.rows), says, np.arange(WORDS), WORDS
+        )
         return cls(kinds, colours, photos, visible, turn, rng)
 
     def found(self, kind: int, colour: int, words: list[int]) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from features.feature_schema import Feature, FeatureSchema
@@ -31,6 +33,26 @@ def lists(
     schema = FeatureSchema(tuple(Feature(f"extra.f{n}") for n in range(FEATURES)))
     groups = np.full(queries, size, dtype=np.int32)
     return Dataset(frame, schema, X, pl.Series(ids), groups)
+
+
+@given(
+    values=st.lists(
+        st.floats(width=32, allow_infinity=False) | st.sampled_from([0.0, -0.0, 1.0]), max_size=300
+    ),
+    kind=st.sampled_from([np.float32, np.float64]),
+)
+@settings(max_examples=100)
+def test_points_are_numpys_quantiles_of_the_values_that_are_there(values: list[float], kind: type) -> None:
+    X = np.array(values, dtype=kind)[:, None]
+    frame = pl.DataFrame({"query_id": ["q"] * len(X), "product_id": [f"p{n:03d}" for n in range(len(X))]})
+    schema = FeatureSchema((Feature("extra.f"),))
+    shape = Sketch.of(Dataset(frame, schema, X, pl.Series(["q"]), np.array([len(X)]))).features["extra.f"]
+    there = X[~np.isnan(X)].astype(np.float64)
+    expected = (
+        np.unique(np.quantile(there, np.linspace(0, 1, 101), method="inverted_cdf")) if len(there) else []
+    )
+    np.testing.assert_array_equal(shape.points, expected)
+    assert shape.below == [float((there <= point).mean()) for point in shape.points]
 
 
 def test_no_alarm_where_nothing_changed() -> None:

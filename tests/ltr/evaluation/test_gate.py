@@ -52,6 +52,31 @@ def test_a_segment_that_falls_fails_though_the_mean_rises(base: np.ndarray) -> N
     assert "**Worse beyond noise:** second half." in to_markdown(verdict)
 
 
+@pytest.mark.parametrize(("shift", "says"), [(0.05, "better"), (-0.05, "worse"), (0.0, "within noise")])
+def test_what_is_shown_has_its_own_word_and_may_stop_a_run(base: np.ndarray, shift: float, says: str) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.05, len(base))
+    tables = [
+        pl.DataFrame({"query_id": QUERIES, "kind": "words", "Judged@10": 0.5, "condensed nDCG@10": mean})
+        for mean in (base + shift + noise - noise.mean(), base)
+    ]
+    verdict = judge(("a", values(base)), ("b", values(base)), HALVES, CONFIG, shown=(tables[0], tables[1]))
+    assert (verdict.says, verdict.shown_says) == ("within noise", says)
+    assert [test.metric for test in verdict.shown] == ["condensed nDCG@10", "Judged@10"]
+    assert verdict.failures == (["what is shown"] if says == "worse" else [])
+    assert f"What is shown: {says}." in to_markdown(verdict)
+    assert verdict.to_dict()["shown"][0]["difference"] == pytest.approx(shift)
+
+
+def test_two_tests_of_one_run_raise_no_more_false_alarms_of_what_is_shown(base: np.ndarray) -> None:
+    """Holm's correction: what is shown must pass .025 where judged lists show nothing."""
+    noise = np.random.default_rng(2).normal(0, 0.05, len(base))
+    noise -= noise.mean() + 2.1 * noise.std() / np.sqrt(len(base))  # p ≈ .036 by itself
+    shown = [pl.DataFrame({"query_id": QUERIES, "condensed nDCG@10": mean}) for mean in (base + noise, base)]
+    verdict = judge(("a", values(base)), ("b", values(base)), HALVES, CONFIG, shown=(shown[0], shown[1]))
+    assert 0.025 < verdict.shown[0].p_value < 0.05
+    assert verdict.shown_says == "within noise"
+
+
 def test_a_fall_within_noise_is_pointed_at_but_does_not_fail(base: np.ndarray) -> None:
     noise = np.random.default_rng(2).normal(0, 0.1, 80)
     noise[40:] -= noise[40:].mean() + 0.002
@@ -117,6 +142,7 @@ def test_the_gate_lets_a_better_run_through(trained: Trained, tmp_path: Path) ->
     evaluate.main([*words, "--fail-if-worse", "--markdown", str(tmp_path / "told.md")])
     told = (tmp_path / "told.md").read_text(encoding="utf-8")
     assert told.startswith("### 🟢 run against spoilt: better")
+    assert "what is shown" not in told  # a baseline of two files has kept no such figures
     assert "kind: photo" in told
 
 
@@ -130,8 +156,26 @@ def test_the_gate_stops_a_worse_run(trained: Trained, tmp_path: Path) -> None:
     assert stopped.value.code == 1
 
 
-def test_a_run_is_no_worse_than_itself(trained: Trained) -> None:
-    evaluate.main(["--run", str(trained.run), "--baseline", str(trained.run), "--fail-if-worse"])
+def test_a_run_is_no_worse_than_itself(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate.main(["--run", str(trained.run), "--baseline", str(trained.run), "--fail-if-worse", "--json"])
+    verdict = json.loads(capsys.readouterr().out)["verdict"]
+    assert verdict["shown_says"] == "within noise"
+    assert {test["difference"] for test in verdict["shown"]} == {0.0}
+
+
+def test_the_gate_stops_a_run_that_shows_worse_lists(trained: Trained, tmp_path: Path) -> None:
+    """Judged lists alike, and each query's condensed figure a tenth lower."""
+    worse, table = tmp_path / "worse", "shown_per_query.parquet"
+    shutil.copytree(trained.run, worse)
+    lower = pl.read_parquet(worse / table).with_columns(pl.col("condensed nDCG@10") - 0.1)
+    lower.write_parquet(worse / table)
+    seal(worse)
+    told = tmp_path / "told.md"
+    with pytest.raises(SystemExit) as stopped:
+        words = ["--baseline", str(trained.run), "--fail-if-worse", "--markdown", str(told)]
+        evaluate.main(["--run", str(worse), *words])
+    assert stopped.value.code == 1
+    assert "**Worse beyond noise:** what is shown." in told.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

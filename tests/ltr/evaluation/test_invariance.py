@@ -190,7 +190,7 @@ def table(given: World, best: str, sign: float) -> Dataset:
 def test_ready_made_features_are_measured_against_the_best_single_one(place: int, sign: float) -> None:
     given = world(place)
     data = table(given, f"given.f{place}", sign)
-    chosen = best_single_feature(data, CONFIG)
+    chosen = best_single_feature(data, data.query_ids, CONFIG)
     assert (chosen.feature, chosen.sign) == (f"given.f{place}", sign)
     folds = make_folds(FoldsConfig(folds=3), given.queries, data.frame["query_id"])
     scores = held_out_baselines(data, folds, CONFIG)

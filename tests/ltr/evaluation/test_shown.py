@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from ltr.evaluation import EvaluationConfig
-from ltr.evaluation.shown import ShownLists
+from ltr.evaluation.shown import CEILING, ShownLists, kept_values, measure_kept, measure_shown
 
 CONFIG = EvaluationConfig(cutoffs=(3,), relevant_from=2)
 ROWS = st.lists(
@@ -110,3 +111,20 @@ def test_a_query_that_finds_nothing_counts_as_nothing() -> None:
 def test_queries_of_no_test_part_are_left_out() -> None:
     frame = table([("a", 3, False, 1.0), ("b", 3, True, 1.0)])
     assert ShownLists.of(frame, CONFIG).per_query(np.array([np.nan, 1.0]))["query_id"].to_list() == ["b"]
+
+
+def test_what_was_kept_is_measured_again_and_only_by_its_own_convention() -> None:
+    rng = np.random.default_rng(5)
+    rows = [(f"q{i % 9}", [None, 0, 1, 2, 3][rng.integers(5)], True, 0.0) for i in range(180)]
+    frame = table(rows)  # type: ignore[arg-type]
+    scores = {name: rng.normal(size=frame.height) for name in ("random", "BM25", "popularity", "model")}
+    queries = pl.DataFrame({"query_id": frame["query_id"].unique(), "text": "words"})
+    measured = measure_shown(ShownLists.of(frame, CONFIG), scores, queries, "model")
+    kept = kept_values(measured, CONFIG)
+    again = measure_kept(kept, queries, CONFIG, "model")
+    assert again is not None
+    assert_frame_equal(again.summary, measured.summary)
+    assert_frame_equal(again.tests, measured.tests)
+    assert measured.summary["system"][0] == CEILING
+    for other in ({"gain": "linear"}, {"cutoffs": (5,)}, {"empty_queries": "zero"}):
+        assert measure_kept(kept, queries, CONFIG.model_copy(update=other), "model") is None

@@ -198,7 +198,7 @@ class Lottery:
 def test_a_ranker_that_is_no_sum_over_features_says_so() -> None:
     model = FusedRanker(Lottery(), None)
     with pytest.raises(
-        InputError, match="got a Lottery, which is none; explain a run of ranker lightgbm or xgboost"
+        InputError, match="got Lottery, which is none; explain a run of ranker lightgbm or xgboost"
     ):
         explain(model, EmbeddedDataset(dataset()))
 

@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 
 from ltr.evaluation.notation import figure, signed
+from ltr.evaluation.per_query import EvaluationConfig
+from ltr.evaluation.shown import CEILING, ShownLists, measure_shown
 from ltr.evaluation.significance import BootstrapConfig
 from ltr.evaluation.systems import Measurement, best_baselines
 from ltr.pipeline.robustness import RobustnessPoint
@@ -20,7 +22,7 @@ from ltr.reporting.plotting import plots
 from ltr.reporting.plotting.drawing import STAND_INS, Plot
 from ltr.reporting.plotting.gain_bars import MOST, gain_bars
 from ltr.reporting.plotting.plots import Curve, Interval
-from ltr.reporting.plotting.report_plots import robustness_plots
+from ltr.reporting.plotting.report_plots import robustness_plots, shown_ladder_plots
 from ltr.reporting.run_page.calibration import Calibration, calibrate
 from ltr.reporting.run_page.examples import SHOWN, Candidates, build_examples, choose_queries
 from ltr.reporting.run_page.query_gains import MOST_LINES, MOST_PHOTOS, QueryLine, query_gains, query_lines
@@ -160,6 +162,31 @@ def test_of_very_many_queries_those_that_moved_least_are_left_out_and_the_page_s
     page = made_report()
     write_report(tmp_path, type(page)(**{**vars(page), "gains": lines}))
     assert (tmp_path / "report.html").stat().st_size < 5_000_000
+
+
+def test_retrieval_is_the_first_rung_of_what_is_shown() -> None:
+    """Half of the products of grade 3 are retrieved, whatever the part of the queries."""
+    lists = graded(np.tile([0.0, 1, 2, 3, 3], (8, 1))).with_columns(
+        retrieved=pl.col("product_id") != "p004", grade=pl.col("grade")
+    )
+    scores = {"BM25": np.tile(np.arange(5.0), 8), "model": np.tile(np.arange(5.0), 8)}
+    queries = pl.DataFrame(
+        {
+            "query_id": lists["query_id"].unique().sort(),
+            "text": [*["words"] * 6, None, None],
+            "image": [*[None] * 6, b"photo", b"photo"],
+        }
+    )
+    config = EvaluationConfig(bootstrap=BOOTSTRAP)
+    found = measure_shown(ShownLists.of(lists, config), scores, queries, "model")
+    drawn = shown_ladder_plots(found)
+    assert [plot.title for plot in drawn] == ["all queries", "words", "photo"]
+    ceiling = found.summary.filter(system=CEILING, metric="condensed nDCG@10")["mean"][0]
+    for plot in drawn:
+        assert f"retrieval leaves room up to {figure(ceiling)}" in plot.words
+        names = re.sub(r"\s+", " ", " ".join(ElementTree.fromstring(plot.svg).itertext()))
+        first, second = names.index("retrieval: recall"), names.index("best order of the")
+        assert first < second < names.index("model", second)
 
 
 def test_photos_of_queries_are_shown_while_they_are_few() -> None:

@@ -82,6 +82,8 @@ def test_the_page_of_all_runs_links_their_reports_and_escapes_names(folder: Path
     assert "<code>ranker.trees</code>: 20 → 30" in text
     assert "broken: " in text
     assert "Trend" in text
+    assert "shown: condensed nDCG@10" in text
+    assert "shown: true nDCG@10" in text
 
 
 def test_two_runs_stand_side_by_side_as_the_gate_sees_them(
@@ -92,6 +94,7 @@ def test_two_runs_stand_side_by_side_as_the_gate_sees_them(
     assert page.name == "second-beside-first.html"
     assert "is within noise of <b>first</b>" in text
     assert "ranker.trees" in capsys.readouterr().out
+    assert "What is shown: within noise" in text
     assert text.count('<details class="example"') > 0
     assert "data:image/jpeg" in text
 

@@ -109,6 +109,38 @@ def test_saved_and_loaded_it_scores_the_same(config: RankerConfig, tmp_path: Pat
     np.testing.assert_array_equal(load_anchored(tmp_path / "again").score(test), ranker.score(test))
 
 
+@pytest.mark.parametrize("config", [LIGHTGBM, XGBoostConfig(**SMALL)], ids=lambda config: config.kind)
+def test_contributions_make_up_the_score_whatever_it_leans_on(config: RankerConfig) -> None:
+    start = make_ranker(XGBoostConfig(**SMALL))
+    also = world(30, seed=5, others_help=True)
+    start.fit(Dataset.from_frame(also.frame.rename({"text.brand": "text.of_its_own"})))
+    for transfer in (
+        Transfer(),
+        Transfer(base="text.title"),
+        Transfer(start=start),
+        Transfer(start=start, base="text.title"),
+    ):
+        ranker = fitted(config, transfer, world(20, seed=1, others_help=True))
+        test = world(10, seed=2)
+        one = test.frame.filter(
+            pl.col("query_id") > "q000", pl.int_range(pl.len()) > 11
+        )  # a list cut, one left out
+        for lists in (
+            test,
+            Dataset.from_frame(one.with_columns(pl.lit(None, pl.Float32).alias("text.title_z"))),
+        ):
+            values, base = ranker.contributions(lists)
+            assert values.shape == lists.X.shape
+            np.testing.assert_allclose(values.sum(axis=1) + base, ranker.score(lists), rtol=1e-5, atol=1e-6)
+    assert ranker.trees == 20
+
+
+def test_a_member_that_is_no_sum_is_not_explained() -> None:
+    ranker = fitted(LogisticConfig(), Transfer(base="text.title"), world(20, seed=1))
+    with pytest.raises(InputError, match="LogisticRanker, which is none"):
+        ranker.contributions(world(3, seed=2))
+
+
 def test_leaning_on_nothing_is_the_ranker_itself(tmp_path: Path) -> None:
     ranker = fitted(LIGHTGBM, Transfer(), world(10, seed=1))
     assert isinstance(unwrapped(ranker), LightGBMRanker)

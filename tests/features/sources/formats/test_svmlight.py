@@ -30,7 +30,7 @@ def _features(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.selectors.starts_with("given."))
 
 
-@given(rows=ROWS, chunk=st.sampled_from([1, 3, 10_000]))
+@given(rows=ROWS, chunk=st.sampled_from([1, 30, 4_000_000]))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_agrees_with_scikit_learn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[int, dict[int, float]]], chunk: int
@@ -49,6 +49,80 @@ def test_agrees_with_scikit_learn(
         np.testing.assert_array_equal(_features(frame).to_numpy(), matrix.toarray()[:, :width])
     assert frame["grade"].to_list() == grades.tolist()
     assert frame["query_id"].to_list() == [str(qid) for qid in qids]
+
+
+TOKENS = st.sampled_from(
+    [
+        "1:0.5",
+        "2:-3",
+        "3:nan",
+        "4:1e400",
+        "9:+.5",
+        "1:2",
+        "7:",
+        ":7",
+        "5:1:2",
+        "5",
+        "-1:2",
+        "1e1:2",
+        "0:0",
+        "01:4",
+        *("99999:1", "70000:1", "6:1_0", "6:0x1", "qid:2", '6:"1"', "8:١"),
+    ]
+)
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["0", "1", "2.5", "-1", "nan", "x"]) | st.just("1"),
+        st.sampled_from(["qid:1", "qid:a", "qid:", "QID:1", "qid:1:2"]) | st.just("qid:1"),
+        st.lists(TOKENS, max_size=4) | st.sampled_from([["1:1", "2:3", "5:7"], ["1:1", "2:3"], ["2:4"], []]),
+        st.sampled_from([" ", "  ", "\t", "\u00a0"]) | st.just(" "),
+        st.sampled_from(["", " ", "\r", " # docid = A", "#7", "\n", "\n# only"]) | st.just(""),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(lines=LINES, chunk=st.sampled_from([1, 30, 4_000_000]))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_plain_lines_are_read_as_token_by_token(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: list[tuple[str, str, list[str], str, str]],
+    chunk: int,
+) -> None:
+    text = "\n".join(blank.join([grade, qid, *tokens]) + end for grade, qid, tokens, blank, end in lines)
+    path = _write(tmp_path / "rows.txt", text)
+    monkeypatch.setattr(svmlight, "_CHUNK", chunk)
+    found = _read_or_error(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(svmlight, "_plain", lambda text: None)
+        assert _read_or_error(path) == found
+
+
+def _read_or_error(path: Path) -> str:
+    try:
+        frame = read_svmlight(path)
+    except InputError as error:
+        return str(error)
+    return frame.write_csv()
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("1 qid:1 1:1 3:2\n0 qid:1 2:1", True),
+        ("1 1:1 3:2\n0", True),
+        ("1 qid:1 1:1  3:2", False),
+        ("1 qid:1 3:1 1:2", False),
+        ("1 qid:1 3:1 3:2", False),
+        ("1 qid:1 1:2:3 4", False),
+        ("1 qid:1 1:1\n\n0 qid:1 2:1", False),
+        ("1 qid:1 1:1\n0 2:1", False),
+    ],
+)
+def test_which_lines_are_plain(text: str, plain: bool) -> None:
+    assert (svmlight._plain(text) is not None) == plain
 
 
 def test_comments_blank_lines_and_docids(tmp_path: Path) -> None:

@@ -11,8 +11,21 @@ import pytest
 
 from features.errors import InputError
 from ltr.data.dataset import Dataset
-from ltr.rankers import LightGBMConfig, NetworkAndTreesConfig, NeuralConfig, load_ranker, make_ranker
+from ltr.data.embedded import EmbeddedDataset
+from ltr.evaluation.per_query import EvaluationConfig
+from ltr.explanation.contributions import explain
+from ltr.explanation.importance import importance
+from ltr.rankers import (
+    LightGBMConfig,
+    NetworkAndTreesConfig,
+    NeuralConfig,
+    RankerConfig,
+    XGBoostConfig,
+    load_ranker,
+    make_ranker,
+)
 from ltr.rankers.blend.network_and_trees import FEWEST, NetworkAndTreesRanker
+from ltr.training.fused_ranker import FusedRanker
 
 CONFIG = NetworkAndTreesConfig(
     network=NeuralConfig(epochs=25, learning_rate=0.01, batch_rows=128, threads=1, width=8, dropout=0.0),
@@ -54,6 +67,49 @@ def test_each_kind_of_query_goes_by_whoever_reads_it_better(fitted: NetworkAndTr
     assert fitted.shares["query_text"][0] > 0.9
     assert fitted.shares["query_image"][0] < fitted.shares[""][0] < fitted.shares["query_text"][0]
     assert all(shares.sum() == pytest.approx(1) for shares in fitted.shares.values())
+
+
+@pytest.mark.parametrize(
+    ("objective", "booster"),
+    [
+        ("weighted", CONFIG.booster),
+        ("feature", CONFIG.booster),
+        ("weighted", XGBoostConfig(trees=20, threads=1, bags=1)),
+    ],
+)
+def test_contributions_make_the_score_and_name_the_network(
+    fitted: NetworkAndTreesRanker, objective: str, booster: RankerConfig
+) -> None:
+    """Of words the vectors tell, of photos the number: the network's part is larger in the first."""
+    ranker = fitted
+    if (objective, booster) != ("weighted", CONFIG.booster):
+        config = CONFIG.model_copy(update={"objective": objective, "booster": booster})
+        ranker = NetworkAndTreesRanker(config)
+        ranker.fit(world())
+    rows = EmbeddedDataset(world(seed=1))
+    model = FusedRanker(ranker, None)
+    found = explain(model, rows)
+    np.testing.assert_allclose(found.scores, ranker.score(rows.data), rtol=1e-5, atol=1e-5)
+    names, values = found.centred().by_modality()
+    assert names == ["structured", "network"]
+    sizes = np.abs(values).reshape(2, -1, 2).mean(axis=1)  # words and photos, by aspect
+    assert sizes[0, 1] / sizes[0].sum() > sizes[1, 1] / sizes[1].sum() + 0.02
+    told = importance([(model, rows)], EvaluationConfig(bootstrap={"resamples": 100}), "nDCG@10")
+    assert {line["name"] for line in told.by_feature} == {"structured.number", "network.score"}
+    assert {line["name"] for line in told.permutation} == {names[0], "embeddings"}
+    assert all(line["drop"] > 0.02 for line in told.permutation)
+
+
+def test_trees_that_cannot_be_explained_are_named(fitted: NetworkAndTreesRanker) -> None:
+    class Opaque:
+        """Scores, and says no more."""
+
+    ranker = NetworkAndTreesRanker(CONFIG)
+    ranker.__dict__.update(fitted.__dict__ | {"_trees": Opaque()})
+    with pytest.raises(
+        InputError, match="trees whose score is a sum over features, got a Opaque, which is none"
+    ):
+        ranker.contributions(world())
 
 
 def test_a_kind_with_few_queries_goes_by_the_shares_of_all() -> None:
