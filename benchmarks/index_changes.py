@@ -92,7 +92,7 @@ def measured(products: pl.DataFrame, queries: pl.DataFrame, scratch: Path, times
             last[how] = FeatureBuilder.kept(after, config, encoders, cache)
             spent = time.process_time() - started
             rest = spent - sum(last[how].seconds.values())
-            made.append({**last[how].seconds, "keys, reading and writing": rest, WHOLE: spent})
+            made.append({**last[how].seconds, "searches of vectors, keys, disk": rest, WHOLE: spent})
             shutil.rmtree(index)
     seconds = {
         how: {stage: round(float(np.median([one[stage] for one in made])), 2) for stage in made[0]}

@@ -116,11 +116,42 @@ def joined(found: Sequence[Hits]) -> Hits:
     return Hits(*(np.concatenate(parts) for parts in zip(none, *found, strict=True)))
 
 
-def best_items(queries: RowVectors, items: RowVectors, query: np.ndarray, item: np.ndarray, n: int) -> Hits:
-    """Of pairs (m,) of rows of queries and of items, the n of highest cosine per query, each summed by itself."""
-    exact = np.clip(dots(queries.take(query), items.take(item)), -1.0, 1.0)
+def best_items(
+    queries: RowVectors,
+    items: RowVectors,
+    holders: Holders,
+    pairs: tuple[np.ndarray, np.ndarray],
+    n: int,
+    within: np.ndarray | None = None,
+) -> Hits:
+    """Of pairs (m,) of rows of queries and vectors, the n items of highest cosine per query.
+
+    A cosine is summed by itself, once for all items of a vector; only the vectors whose items can be among the n are
+    followed to their items. within: (items,) bool, those that count.
+    """
+    query, vector = pairs
+    exact = np.clip(dots(queries.take(query), RowVectors(items.vectors, vector)), -1.0, 1.0)
+    if within is None:
+        near = _reaching(query, exact, holders.starts[vector + 1] - holders.starts[vector], n)
+        query, vector, exact = query[near], vector[near], exact[near]
+    item, place = holders.of_vectors(vector)
+    if within is not None:
+        item, place = item[within[item]], place[within[item]]
+    query, exact = query[place], exact[place]
     order = np.lexsort((item, -exact, query))
     return Hits(query[order], item[order], exact[order]).first(n)
+
+
+def _reaching(query: np.ndarray, exact: np.ndarray, sizes: np.ndarray, n: int) -> np.ndarray:
+    """(m,) bool, the vectors that the n nearest items of each query have, ties with the last included."""
+    order = np.lexsort((-exact, query))
+    ranked = query[order]
+    before = np.cumsum(sizes[order]) - sizes[order]
+    before -= before[np.searchsorted(ranked, ranked)]
+    last = order[before < n]  # of each query from near to far
+    least = np.zeros(int(query.max(initial=-1)) + 1, dtype=exact.dtype)
+    least[query[last]] = exact[last]
+    return exact >= least[query]
 
 
 def _nearest_of(
@@ -129,8 +160,7 @@ def _nearest_of(
     scores = queries.vectors[queries.rows[block]] @ items.vectors.T
     scores[:, holders.none] = -np.inf  # else they would take the places of items among the n nearest
     query, vector = np.nonzero(_contenders(scores, n, above))
-    item, place = holders.of_vectors(vector)
-    return best_items(queries, items, block[query[place]], item, n)
+    return best_items(queries, items, holders, (block[query], vector), n)
 
 
 def _contenders(scores: np.ndarray, n: int, above: float) -> np.ndarray:

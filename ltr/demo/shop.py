@@ -143,6 +143,18 @@ def grades_of_all(wishes: pl.DataFrame, stock: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts)
 
 
+def judged_grades(config: DemoShopConfig, wishes: pl.DataFrame, stock: pl.DataFrame) -> pl.DataFrame:
+    """As `grades_of_all`, by judges who err as those of the shop's own judgements do; the same pair always alike."""
+    rng = np.random.default_rng([config.seed, 5])
+    parts = [
+        stock.select(pl.lit(wish["query_id"]).alias("query_id"), "product_id").with_columns(
+            grade=_grade(utility(wish, stock) + rng.normal(0, _DISAGREEMENT, stock.height))
+        )
+        for wish in wishes.iter_rows(named=True)
+    ]
+    return pl.concat(parts)
+
+
 def new_queries(stock: pl.DataFrame, count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """So many queries by the shop's own rules, and the wishes behind them; others than the shop's for another seed."""
     return _make(_query(seed, number, stock) for number in range(count))

@@ -22,6 +22,8 @@ labelling              From events to judgements: read, cleaned, labelled, set b
                        written
 loop                   The loop on the demo shop: few judgements, shoppers, labels, retraining,
                        experiments, decision
+pooled_judging         Judgements as a team makes them: of what several systems find, not of lists
+                       drawn to be instructive
 prepare                From a config to its feature table: load the collection, build the features or
                        reuse the stored ones
 recommending           From a log of events, and the catalogue where there is one, to what comes next

@@ -139,7 +139,7 @@ def assert_same(found: FeatureBuilder, anew: FeatureBuilder) -> None:
     assert [part.tolist() for part in lists[0]] == [part.tolist() for part in lists[1]]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(SHOPS, st.data())
 def test_after_any_changes_it_equals_one_made_anew(rows: list[dict[str, Any]], data: st.DataObject) -> None:
     """Each state from what the folder keeps of the one before, and opened again; searches by heads as of many."""

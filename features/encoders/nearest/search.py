@@ -74,10 +74,8 @@ class VectorSearch:
         else:
             found = self._by_heads(sought, n, None if passing is None else np.flatnonzero(passing))
         query = np.repeat(known, [len(rows) for rows in found])
-        item, place = self._holders.of_vectors(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
-        if within is not None:
-            item, place = item[within[item]], place[within[item]]
-        hits = vectors.best_items(queries, self._items, query[place], item, n)
+        pairs = query, np.concatenate([np.zeros(0, dtype=np.int64), *found])
+        hits = vectors.best_items(queries, self._items, self._holders, pairs, n, within)
         return Hits(*(part[hits.cosines > above] for part in hits))
 
     def _by_scan(self, sought: np.ndarray, n: int, rows: np.ndarray) -> list[np.ndarray]:

@@ -68,6 +68,7 @@ def test_heads_are_taken_where_they_rule_most_vectors_out() -> None:
         ).all()
         ruled_out.append((bound < last).mean())
     assert np.mean(ruled_out) > 0.8
+    assert Heads.of(np.zeros((5000, 64), dtype=np.float32)) is None
 
 
 def test_axes_of_another_catalogue_bound_as_surely() -> None:
@@ -145,6 +146,20 @@ def test_after_changes_cells_find_as_well_as_made_anew(gone: int, new: int) -> N
     np.testing.assert_array_equal(changed._cells.cell, cells._assigned(after, first._cells.centroids))
     assert recall(changed, items, queries, None) > recall(VectorSearch.of(items), items, queries, None) - 0.03
     assert recall(first, RowVectors(before, np.arange(2000)), queries, None) > 0.95, "the old one is whole"
+
+
+@pytest.mark.usefixtures("in_cells")
+@pytest.mark.parametrize("moved", [0.0, 0.05, 0.3])
+def test_cells_hold_other_vectors_that_lie_much_alike(moved: float) -> None:
+    before, queries = drawn(2000, 0), RowVectors(drawn(20, 1), np.arange(20))
+    after = before + np.float32(moved) * drawn(2000, 7)
+    items = RowVectors(after / np.linalg.norm(after, axis=1, keepdims=True), np.arange(2000))
+    first = VectorSearch.of(RowVectors(before, np.arange(2000)))
+    found = first.refilled(items)
+    assert found._cells is not None
+    assert first._cells is not None
+    assert found._cells.centroids is first._cells.centroids
+    assert recall(found, items, queries, None) > recall(VectorSearch.of(items), items, queries, None) - 0.03
 
 
 def test_centroids_are_fitted_anew_for_a_catalogue_of_another_size() -> None:

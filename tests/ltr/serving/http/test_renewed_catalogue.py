@@ -113,11 +113,15 @@ def test_searches_see_one_catalogue_or_the_other(
 
 
 def assert_same(live: LiveRun, other: LiveRun) -> None:
-    """Bit for bit: candidates, every feature of every product, scores, cards, facets, suggestions, query vectors."""
+    """Bit for bit: arrays, candidates, every product's features, scores, cards, facets, suggestions, query vectors."""
     assert live.builder is not other.builder
     assert live.index == other.index
     every = np.arange(len(other.builder.catalogue))
     assert live.builder.catalogue.product_ids.equals(other.builder.catalogue.product_ids)
+    for kind, group in other.builder.groups.items():
+        arrays = live.builder.groups[kind].arrays()
+        for name, array in group.arrays().items():
+            np.testing.assert_array_equal(arrays[name], array, err_msg=f"{kind} {name}")
     for words in ASKED:
         query, same = live.query(words, None, "q"), other.query(words, None, "q")
         assert (
