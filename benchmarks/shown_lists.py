@@ -1,4 +1,4 @@
-"""python -m benchmarks.shown_lists [--run runs/demo-lightgbm] [--queries 400] [--seed 90210]
+"""python -m benchmarks.shown_lists [--run runs/demo-lightgbm] [--queries 400] [--seed 314159]
 
 What a shopper of the demo shop is shown, end to end, on new queries made by the shop's own rules with another seed:
 nDCG@10 of what the run ranks first among its candidates, against the best ten of the whole catalogue by the true
@@ -9,8 +9,9 @@ Without --run the run is trained first: once on lists as they are served, once o
 training queries. A stop by validation queries takes these from the training: on the training queries' folds it had
 .888 of judged products in the order shown, keeping 43 to 111 trees, and 150 trees without it .892.
 
-Features and settings were chosen on the shop's training queries and on new ones of seed 5001; those of seed 1007 were
-looked at while retrieval was made. The seed published was looked at once, when all was chosen.
+Features and settings were chosen on the shop's training queries and on new ones of seeds 5001 to 5003; those of seed
+1007 were looked at while retrieval was made, those of 90210 were published before probes of words had penalties of
+their own and words could overrule a photo. The seed published was looked at once, when all was chosen.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--run", type=Path)
     asked.add_argument("--queries", type=int, default=400)
-    asked.add_argument("--seed", type=int, default=90210)
+    asked.add_argument("--seed", type=int, default=314159)
     given = asked.parse_args()
     command = f"python -m benchmarks.shown_lists --queries {given.queries} --seed {given.seed}"
     with tempfile.TemporaryDirectory() as scratch:

@@ -34,7 +34,7 @@ from features.media.files import hashes_of
 from features.words.tokens import TokenisedColumns
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
-_FORMAT = 5
+_FORMAT = 6
 _ROWS_AT_ONCE = 16_384
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"

@@ -3,6 +3,7 @@
 adapted                Cosines adapted to a shop's own judgements: the query's vector is moved before it
                        meets the product's
 adapted_fitting        What fits those maps: graded lists, the listwise loss and its path of penalties
+asked_photos           What a query's photo shows, changed where its words ask for something else
 asked_words            Word by word, whether a product has what the query asks for: in its text, by that
                        word or a related one, or in its photo
 behaviour              What shoppers did with a product, as of the moment a query was asked

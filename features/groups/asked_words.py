@@ -13,13 +13,15 @@ import numpy as np
 from pydantic import Field
 
 from features.batch import PairBatch
-from features.encoders.comparisons import TextField
+from features.encoders import vectors
+from features.encoders.comparisons import Comparison, TextField
 from features.encoders.vectors import RowVectors
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.related_words import Relations, VisibleWords, by_meaning, most
 from features.groups.said_words import SaidWords
 from features.groups.shown_words import examples_of, media_of, words_of
+from features.groups.standings import z_score
 from features.index import CatalogueIndex, Change
 from features.words.term_counts import PairTerms, TermLists
 
@@ -43,7 +45,8 @@ class AskedWordsGroup(Group):
     asked_said: 1 where the text says the word, less for a related one, 0 for none. asked_shown: what the photo shows of
     the word, 1 as much as the photos of products that say it, 0 the average; of words that photos show. asked_met: the
     greater of both, where there are both: it goes with either. Missing for a query without such a word; asked_shown
-    also where a photo is missing.
+    also where a photo is missing. photo_asked: cosine of what the product's photo shows and what the query's shows, but
+    for what its words ask otherwise (see `asked_photos`); `_z`: standing in the list. Missing where a photo is missing.
     """
 
     kind = "asked_words"
@@ -51,6 +54,7 @@ class AskedWordsGroup(Group):
 
     def __init__(
         self,
+        catalogue: CatalogueIndex,
         said: SaidWords,
         meaning: Relations,
         visible: Mapping[str, VisibleWords],
@@ -58,6 +62,7 @@ class AskedWordsGroup(Group):
         texts: bool,
     ) -> None:
         """visible: by modality; texts: whether a text encoder relates the words."""
+        self._vectors, self._media = catalogue.vectors, media_of(catalogue)
         self._words, self._meaning = said, meaning
         self._visible, self._texts = visible, texts
 
@@ -74,7 +79,7 @@ class AskedWordsGroup(Group):
     def _related(cls, catalogue: CatalogueIndex, settings: AskedWordsConfig, said: SaidWords) -> Self:
         size, counts = said.vocabulary.size, said.counts
         if not said.fields:
-            return cls(said, _unrelated(size), {}, texts=False)
+            return cls(catalogue, said, _unrelated(size), {}, texts=False)
         frequent = np.argsort(-counts, kind="stable")[:_MOST_WORDS]
         common = np.sort(frequent[counts[frequent] >= settings.min_products])
         texts = catalogue.vectors.searched.get("text")
@@ -90,19 +95,26 @@ class AskedWordsGroup(Group):
             photos = catalogue.vectors.of_products(by.product)
             examples, scatter = examples_of(catalogue, by, present)
             visible[by.group] = VisibleWords.fit(photos, examples, scatter, says, common, size)
-        return cls(said, meaning, visible, texts=texts is not None)
+        return cls(catalogue, said, meaning, visible, texts=texts is not None)
 
     @property
     def features(self) -> tuple[Feature, ...]:
         both = ("asked_shown", "asked_met") if self._texts else ("asked_shown",)
         names = ["text.asked_said"] if self._texts else []
         names += [f"{group}.{name}" for group in self._visible for name in both]
-        return tuple(Feature(name + suffix) for name in names for suffix in ("", "_least"))
+        worded = [name + suffix for name in names for suffix in ("", "_least")]
+        alike = [f"{by.group}.{by.word}_asked{suffix}" for by in self._seen for suffix in ("", "_z")]
+        return tuple(map(Feature, worded + alike))
+
+    @property
+    def _seen(self) -> list[Comparison]:
+        return [by for by in self._media if by.group in self._visible]
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         if not self.features:
             return
-        at = PairTerms.of(batch.product_rows, batch.query_rows, self._asked(batch))
+        asked = self._asked(batch)
+        at = PairTerms.of(batch.product_rows, batch.query_rows, asked)
         said = [self._said(at)] if self._texts else []
         found = list(said)
         for visible in self._visible.values():
@@ -118,6 +130,17 @@ class AskedWordsGroup(Group):
             out[:, 2 * column] = at.mean(np.where(known, values, 0), known)
             least = at.least(np.where(known, values, np.inf))
             out[:, 2 * column + 1] = np.where(np.isinf(least), np.nan, least)
+        for column, by in enumerate(self._seen, len(found)):
+            out[:, 2 * column] = self._alike(by, batch, asked)
+            out[:, 2 * column + 1] = z_score(out[:, 2 * column], batch.starts, batch.among)
+
+    def _alike(self, by: Comparison, batch: PairBatch, asked: TermLists) -> np.ndarray:
+        visible, photos = self._visible[by.group], self._vectors.of_queries(batch.queries, by.query)
+        if not len(photos.vectors):
+            return np.full(len(batch), np.nan)
+        wanted = visible.wanted(photos, asked).take(batch.query_rows)
+        offered = RowVectors(visible.asked.profiles, self._vectors.of_products(by.product).rows)
+        return vectors.of_pairs(wanted, offered.take(batch.product_rows))
 
     def _asked(self, batch: PairBatch) -> TermLists:
         """The query's words that the catalogue knows."""
@@ -148,7 +171,7 @@ class AskedWordsGroup(Group):
             by.group: VisibleWords.from_arrays(arrays, f"visible.{by.group}") for by in media_of(catalogue)
         }
         meaning, texts = Relations.from_arrays(arrays, "meaning"), bool(arrays["texts"])
-        return cls(SaidWords.from_arrays(arrays), meaning, visible, texts=texts)
+        return cls(catalogue, SaidWords.from_arrays(arrays), meaning, visible, texts=texts)
 
 
 def _unrelated(words: int) -> Relations:

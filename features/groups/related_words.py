@@ -13,7 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from features.encoders.vectors import RowVectors
+from features.groups.asked_photos import AskedPhotos
 from features.groups.word_probes import Scatter, WordProbes
+from features.words.term_counts import TermLists
 
 _UNUSUAL = 2.5  # standard deviations above the mean cosine of two words, from which they are related
 _NEAREST = 16  # words related by meaning to one, itself among them
@@ -110,11 +112,12 @@ class VisibleWords:
 
     related: of each of all words the visible words it stands for, as columns of `shown`; shown: (n, visible) float16,
     1 where a photo shows the word as those do that say it, 0 the average, NaN without a photo. A product that says a
-    word has no say in what it shows of it.
+    word has no say in what it shows of it. asked: what a query's photo shows where its words have their way.
     """
 
     related: Relations
     shown: np.ndarray
+    asked: AskedPhotos
 
     @classmethod
     def fit(
@@ -144,19 +147,34 @@ class VisibleWords:
         for start in range(0, len(there), _ROWS_AT_ONCE):
             part = there[start : start + _ROWS_AT_ONCE]
             found = photos.rows[part]
-            own = np.where(is_example[start : start + _ROWS_AT_ONCE], leverages[found], 0.0)[:, np.newaxis]
+            example = is_example[start : start + _ROWS_AT_ONCE, np.newaxis]
+            own = np.where(example, leverages[found][:, probes.strength[kept]], 0.0)
             estimate = probes.offset[kept] + photos.vectors[found] @ probes.weights[kept].T
             left_out = (estimate - own * says[part][:, kept].toarray()) / (1 - own)
             standing = (left_out - probes.share[kept]) / probes.spread[kept] / typical[kept]
             shown[part] = np.clip(standing, _LEAST, _MOST)
-        return cls(_by_photos(shown[examples], told, kept, typical[kept], words, size), shown)
+        related = _by_photos(shown[examples], told, kept, typical[kept], words, size)
+        return cls(related, shown, AskedPhotos.fit(probes, photos, shown))
+
+    def wanted(self, photos: RowVectors, asked: TermLists) -> RowVectors:
+        """What each query's photo shows, its words having their way; asked: of each query, of all words."""
+        entry, place = self.related.expand(asked.codes)
+        # Of the visible words that a word stands for the surest one: shades of one colour are no two wishes.
+        order = np.lexsort((-self.related.weights[place], entry))
+        entry, place = entry[order], place[order]
+        first = np.flatnonzero(np.diff(entry, prepend=-1))
+        query = np.searchsorted(asked.starts, entry[first], side="right") - 1
+        words = self.related.words[place[first]]
+        return self.asked.asked(photos, [words[query == one] for one in range(len(asked.starts) - 1)])
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        return self.related.arrays(f"{name}.related") | {f"{name}.shown": self.shown}
+        own = {f"{name}.shown": self.shown}
+        return own | self.related.arrays(f"{name}.related") | self.asked.arrays(f"{name}.asked")
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> VisibleWords:
-        return cls(Relations.from_arrays(arrays, f"{name}.related"), arrays[f"{name}.shown"])
+        related, asked = Relations.from_arrays(arrays, f"{name}.related"), f"{name}.asked"
+        return cls(related, arrays[f"{name}.shown"], AskedPhotos.from_arrays(arrays, asked))
 
 
 def _typical(
@@ -164,14 +182,18 @@ def _typical(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(w,) the mean standing of those that say each word, each by probes fitted without it; and how many they are."""
     counts = np.asarray(says.sum(axis=0)).ravel()
-    left = 1 / (1 - leverages[photos.rows])
-    # Σ of (estimate - leverage) / (1 - leverage), estimates being linear in the vectors: theirs are summed first.
-    vectors = np.zeros((says.shape[1], photos.vectors.shape[1]))
-    sums = says.T @ np.stack([left, left - 1], axis=1)  # left - 1 = leverage / (1 - leverage)
-    for start in range(0, says.shape[0], _SUMMED_AT_ONCE):
-        part = slice(start, start + _SUMMED_AT_ONCE)
-        vectors += says[part].T @ (photos.vectors[photos.rows[part]] * left[part, np.newaxis])
-    chances = probes.offset * sums[:, 0] + np.einsum("ij,ij->i", vectors, probes.weights) - sums[:, 1]
+    chances = np.zeros(len(counts))
+    for one in np.unique(probes.strength):
+        words = np.flatnonzero(probes.strength == one)
+        left = 1 / (1 - leverages[photos.rows, one])
+        # Σ of (estimate - leverage) / (1 - leverage), estimates being linear in the vectors: theirs are summed first.
+        vectors, told = np.zeros((len(words), photos.vectors.shape[1])), says[:, words]
+        sums = told.T @ np.stack([left, left - 1], axis=1)  # left - 1 = leverage / (1 - leverage)
+        for start in range(0, told.shape[0], _SUMMED_AT_ONCE):
+            part = slice(start, start + _SUMMED_AT_ONCE)
+            vectors += told[part].T @ (photos.vectors[photos.rows[part]] * left[part, np.newaxis])
+        found = np.einsum("ij,ij->i", vectors, probes.weights[words])
+        chances[words] = probes.offset[words] * sums[:, 0] + found - sums[:, 1]
     several = np.maximum(counts, 1)
     return probes.standing(chances / several, np.arange(len(counts))) * (counts > 0), counts
 

@@ -38,9 +38,11 @@ class ShownWordsConfig(GroupSettings):
     """From which texts of the catalogue the words come that its photos show."""
 
     fields: tuple[TextField, ...] = Field(
-        ("title", "description"), min_length=1, description="those absent from the catalogue are left out"
+        ("title", "description", "category"),
+        min_length=1,
+        description="those absent from the catalogue are left out",
     )
-    min_products: int = Field(20, ge=2, description="a word that fewer products say is not looked for")
+    min_products: int = Field(10, ge=2, description="a word that fewer products say is not looked for")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,7 @@ class _Texts:
 class _Seen:
     """A modality of the catalogue: the probes read off its vectors, and what they say of each vector.
 
-    leverages: (u,) of the vectors; profiles: (u, d) see `WordProbes.profiles`; search: among them.
+    leverages: (u, penalties), profiles: (u, k) of the vectors, see `WordProbes`; search: among them.
     """
 
     by: Comparison
@@ -102,8 +104,9 @@ class ShownWordsGroup(Group):
     words: mean log-probability that the product's photo shows the query's words (the geometric mean
     of the chances); words_least: of the word it shows least, in standard deviations over the
     catalogue; words_unsaid: mean of the words that the product's own text leaves out, likewise, missing
-    where it says all. All missing for a query without a known word. photo_words: cosine of what the
-    query's photo and the product's show, over all words. Missing where a photo is missing.
+    where it says all; both of words that tell products apart. All missing for a query without a known
+    word. photo_words: how alike is what the query's photo and the product's show (see `WordProbes.profiles`).
+    Missing where a photo is missing.
 
     A catalogue without the configured texts, or without media, makes no features.
     """
@@ -261,13 +264,16 @@ class ShownWordsGroup(Group):
             yield from [np.full(at.pairs, np.nan)] * 3
             return
         products = self._vectors.of_products(seen.by.product).take(at.document)
-        leverage = np.where(self._texts.present[at.document], seen.leverages[products.rows], 0.0)
         words = self._texts.place[at.term]
+        own = seen.probes.of_words(seen.leverages, products.rows, words)
+        leverage = np.where(self._texts.present[at.document], own, 0.0)
         chance = seen.probes.chances(products, words, said, leverage)
         standing = seen.probes.standing(chance, words)
+        differs = seen.probes.differs[words]
         yield at.mean(np.log(np.clip(chance, _NEVER, 1)))
-        yield at.least(standing)
-        yield at.mean(standing, said == 0)
+        least = at.least(np.where(differs, standing, np.inf))
+        yield np.where(np.isinf(least), np.nan, least)
+        yield at.mean(standing, (said == 0) & differs)
 
     def _alike(self, seen: _Seen, batch: PairBatch) -> np.ndarray:
         """Cosine of what the query's photo and the product's show."""

@@ -11,12 +11,15 @@ from scipy import sparse
 from features.encoders import vectors
 from features.encoders.vectors import RowVectors
 
-_STRENGTHS = 10.0 ** np.arange(-4, 2)  # of the penalty, as shares of the mean eigenvalue
+_STRENGTHS = 10.0 ** np.arange(-3, 3.5, 0.5)  # of a penalty, as shares of the mean eigenvalue
 _LEVERAGE = 1 - 1e-6  # at most: an example that alone sets its own estimate says nothing when left out
 _ROUNDING = 1e-6  # a spread of chances below this is rounding
 _ROWS_AT_ONCE = 8192
-_ARRAYS = ("weights", "offset", "share", "spread", "mean", "whitening", "root")
-_TRIED_ROWS, _TRIED_WORDS = 4096, 256  # on which the strength is chosen
+_ARRAYS = (
+    *("weights", "offset", "share", "spread", "mean", "strength", "penalties", "axes", "eigenvalues", "root"),
+)
+_TRIED = 8192  # examples at most by which penalties and directions are chosen
+_DIRECTIONS = 1024  # words at most whose answers make directions: those that vectors tell best
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class WordProbes:
 
     weights: (w, d); offset: (w,), so that vector · weights + offset estimates the chance of the word;
     share: (w,) of the examples that have the word; spread: (w,) standard deviation of the estimates
-    over the examples; mean: (d,) of the examples; penalty: on the squared weights; whitening: (d, d), whitening ·
-    whiteningᵀ = the inverse of the penalised scatter; root: (d, d) symmetric, root · root = Σ over words of
-    weights · weightsᵀ / variance of the word; examples: how many there were, 1 if none.
+    over the examples; mean: (d,) of the examples; penalties: (s,) on the squared weights; strength: (w,) which of them
+    is each word's; axes: (d, d), eigenvalues: (d,) of the scatter; root: (d, k), see `profiles`; examples: how many
+    there were, 1 if none.
     """
 
     weights: np.ndarray
@@ -35,8 +38,10 @@ class WordProbes:
     share: np.ndarray
     spread: np.ndarray
     mean: np.ndarray
-    penalty: float
-    whitening: np.ndarray
+    strength: np.ndarray
+    penalties: np.ndarray
+    axes: np.ndarray
+    eigenvalues: np.ndarray
     root: np.ndarray
     examples: int
 
@@ -44,27 +49,40 @@ class WordProbes:
     def fit(
         cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array, scatter: Scatter | None = None
     ) -> WordProbes:
-        """Least squares with a penalty (Hoerl and Kennard, 1970), its strength by leave-one-out error.
+        """Least squares with a penalty (Hoerl and Kennard, 1970), each word's the one of its least leave-one-out error.
 
+        A penalty for all is too strong for the words that vectors tell plainly, and too weak for the others.
         vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0, sparse; scatter: of the
         examples, where it is at hand.
         """
         scatter = Scatter.of(vectors, rows) if scatter is None else scatter
         moments = _Moments.of(scatter, vectors, rows, words)
-        penalty = moments.best_penalty(vectors, rows, words)
-        along = (moments.cross @ scatter.axes) / (scatter.eigenvalues + penalty)
+        penalties = _STRENGTHS * (scatter.eigenvalues.mean() or 1.0)
+        tried = _Tried.of(moments, vectors, rows, words)
+        errors = tried.errors(penalties)
+        strength = np.argmin(errors, axis=0)
+        along = (moments.cross @ scatter.axes) / (scatter.eigenvalues + penalties[strength][:, np.newaxis])
         weights = (along @ scatter.axes.T).astype(np.float32)
+        best = np.argsort(np.min(errors, axis=0), kind="stable")[:_DIRECTIONS]
+        standard = weights[best] / tried.deviation[best, np.newaxis]
         return cls(
             weights,
             offset=moments.share - weights @ scatter.mean,
             share=moments.share,
             spread=np.sqrt(along**2 @ scatter.eigenvalues / scatter.examples),
             mean=scatter.mean,
-            penalty=penalty,
-            whitening=scatter.axes / np.sqrt(scatter.eigenvalues + penalty),
-            root=_root(weights, moments.share, scatter.examples),
+            strength=strength,
+            penalties=penalties,
+            axes=scatter.axes,
+            eigenvalues=scatter.eigenvalues,
+            root=(standard.T @ tried.directions(best, penalties[strength])).astype(np.float32),
             examples=scatter.examples,
         )
+
+    @property
+    def differs(self) -> np.ndarray:
+        """(w,) bool: words of which not all estimates are alike."""
+        return self.spread > _ROUNDING
 
     def chances(
         self, at: RowVectors, words: np.ndarray, said: np.ndarray, leverages: np.ndarray
@@ -72,16 +90,16 @@ class WordProbes:
         """Estimated chance of a word in each item, (m,), not held to 0 … 1; NaN without a vector.
 
         at, words: (m,) each entry's vector and row of the probes; said: whether the item has the word;
-        leverages: (m,) of the item's vector where it was an example, else 0. An example has no say in its own
-        estimate, which is that of probes fitted without it: by the closed form of ridge regression,
-        (estimate - h · said) / (1 - h), h its leverage.
+        leverages: (m,) of the item's vector for the word's penalty (`of_words`) where it was an example, else 0. An
+        example has no say in its own estimate, which is that of probes fitted without it: by the closed form of ridge
+        regression, (estimate - h · said) / (1 - h), h its leverage.
         """
         estimate = self.offset[words] + vectors.dots(at, RowVectors(self.weights, words))
         return (estimate - leverages * said) / (1 - leverages)
 
     def standing(self, chances: np.ndarray, words: np.ndarray) -> np.ndarray:
         """Chances (m,) of words (m,) in standard deviations above the word's mean; 0 where all are alike."""
-        spread = np.where(self.spread > _ROUNDING, self.spread, np.inf)
+        spread = np.where(self.differs, self.spread, np.inf)
         return (chances - self.share[words]) / spread[words]
 
     def looked_for(self, words: np.ndarray) -> tuple[np.ndarray, float]:
@@ -89,7 +107,7 @@ class WordProbes:
 
         Words of which all estimates are alike are left out; zeros where none is left.
         """
-        words = words[self.spread[words] > _ROUNDING]
+        words = words[self.differs[words]]
         if not len(words):
             return np.zeros(self.weights.shape[1], dtype=np.float32), 0.0
         shares = 1 / (self.spread[words] * len(words))
@@ -99,7 +117,7 @@ class WordProbes:
 
     def most_shown(self, vectors: np.ndarray, n: int) -> list[np.ndarray]:
         """Of each vector (u, d) up to n words that stand highest, and above the mean, highest first."""
-        spread = np.where(self.spread > _ROUNDING, self.spread, np.inf)
+        spread = np.where(self.differs, self.spread, np.inf)
         found = []
         for vector in vectors:
             standing = (self.weights @ vector + self.offset - self.share) / spread
@@ -108,39 +126,42 @@ class WordProbes:
         return found
 
     def profiles(self, vectors: np.ndarray) -> np.ndarray:
-        """(u, d) float32 unit vectors whose dot products are cosines of the probes' answers, all words standardised.
+        """(u, k) float32 unit vectors, whose dot products tell how alike what two vectors show is.
 
-        The answers of w probes to a vector x are (x - mean) · weightsᵀ; products of such answers need
-        only the d × d matrix weightsᵀ · weights, so they are never written out.
+        The answers of the probes to a vector, along the directions in which answers and words go together, most
+        together first. Each direction counts by their correlation, with no example's say in its own answers: all of
+        kind, colour and pattern count, however many words a shop has for each, and chance hardly does.
         """
-        found = np.empty(vectors.shape, dtype=np.float32)
-        root = self.root.astype(np.float32)
+        found = np.empty((len(vectors), self.root.shape[1]), dtype=np.float32)
         for start, centred in _centred(vectors, self.mean):
-            answers = centred @ root
+            answers = centred @ self.root
             lengths = np.linalg.norm(answers, axis=1, keepdims=True)
             unit = np.divide(answers, lengths, out=np.zeros_like(answers), where=lengths > 0)
             found[start : start + _ROWS_AT_ONCE] = unit
         return found
 
     def leverages(self, vectors: np.ndarray) -> np.ndarray:
-        """(u,) of each vector, were it an example; below 1."""
-        found = np.empty(len(vectors))
-        whitening = self.whitening.astype(np.float32)
+        """(u, s) of each vector, were it an example, by penalty; below 1."""
+        found = np.empty((len(vectors), len(self.penalties)))
         for start, centred in _centred(vectors, self.mean):
-            white = centred @ whitening
-            found[start : start + _ROWS_AT_ONCE] = np.einsum("ij,ij->i", white, white)
-        return np.minimum(found + 1 / self.examples, _LEVERAGE)
+            along = centred @ self.axes
+            found[start : start + _ROWS_AT_ONCE] = _leverages(
+                along, self.eigenvalues, self.penalties, self.examples
+            )
+        return found
+
+    def of_words(self, leverages: np.ndarray, rows: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """(m,) of these vectors and words, from the `leverages` of all vectors."""
+        return leverages[rows, self.strength[words]]
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         found = {f"{name}.{part}": getattr(self, part) for part in _ARRAYS}
-        numbers = np.array([self.penalty, self.examples], dtype=np.float64)
-        return found | {f"{name}.numbers": numbers}
+        return found | {f"{name}.examples": np.array([self.examples])}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> WordProbes:
-        penalty, examples = arrays[f"{name}.numbers"].tolist()
         parts = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
-        return cls(**parts, penalty=penalty, examples=int(examples))
+        return cls(**parts, examples=int(arrays[f"{name}.examples"][0]))
 
 
 @dataclass(frozen=True)
@@ -201,32 +222,75 @@ class _Moments:
         cross = (words.T @ vectors[rows]) - np.outer(said, scatter.mean)
         return cls(scatter, cross, said / scatter.examples)
 
-    def best_penalty(self, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> float:
-        """The one whose leave-one-out error is least, on examples and words drawn evenly."""
-        scatter = self.scatter
-        penalties = _STRENGTHS * (scatter.eigenvalues.mean() or 1.0)
-        if not len(rows) or not len(self.share):
-            return 1.0
-        part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED_ROWS)).astype(np.int64)
-        tried = np.linspace(0, len(self.share) - 1, min(len(self.share), _TRIED_WORDS)).astype(np.int64)
+
+@dataclass(frozen=True)
+class _Tried:
+    """Examples drawn evenly, by which choices are made: each is estimated by probes that were fitted without it.
+
+    along: (n, d) their vectors in the axes; missed: (n, w) what each has of a word above its share; both in units of
+    the word's standard deviation (w,), as is targets: (d, w), the products of all examples with the words.
+    """
+
+    along: np.ndarray
+    missed: np.ndarray
+    targets: np.ndarray
+    deviation: np.ndarray
+    eigenvalues: np.ndarray
+    examples: int
+
+    @classmethod
+    def of(cls, moments: _Moments, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Tried:
+        part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED)).astype(np.int64)
+        scatter = moments.scatter
         along = ((vectors[rows[part]] - scatter.mean) @ scatter.axes).astype(np.float32)
-        missed = words[part][:, tried].toarray() - self.share[tried]
-        targets = (scatter.axes.T @ self.cross[tried].T).astype(np.float32)
-        errors = []
-        for penalty in penalties:
-            shrunk = (1 / (scatter.eigenvalues + penalty)).astype(np.float32)
-            leverage = np.minimum(along**2 @ shrunk + 1 / scatter.examples, _LEVERAGE)[:, np.newaxis]
-            residual = (missed - along @ (targets * shrunk[:, np.newaxis])) / (1 - leverage)
-            errors.append((residual**2 / _variance(self.share[tried], scatter.examples)).mean())
-        return float(penalties[int(np.argmin(errors))])
+        # Of words that a share of the examples has; one that all or none has counts as had by a single one.
+        share = moments.share
+        deviation = np.sqrt(np.maximum(share * (1 - share), 1 / scatter.examples))
+        missed = ((words[part].toarray() - share) / deviation).astype(np.float32)
+        targets = ((scatter.axes.T @ moments.cross.T) / deviation).astype(np.float32)
+        return cls(along, missed, targets, deviation, scatter.eigenvalues, scatter.examples)
+
+    def errors(self, penalties: np.ndarray) -> np.ndarray:
+        """(s, w) the mean squared error of each word at each penalty."""
+        if not len(self.along):
+            return np.zeros((len(penalties), self.missed.shape[1]))
+        every = np.arange(self.missed.shape[1])
+        found = [
+            ((self.missed - self._estimates(every, np.full(len(every), one))) ** 2).mean(axis=0)
+            for one in penalties
+        ]
+        return np.array(found)
+
+    def directions(self, words: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """(words, k) of answers: those in which they and the words go together, scaled by how closely.
+
+        penalties: of all words.
+        """
+        if not len(self.along) or not len(words):
+            return np.zeros((len(words), 0))
+        said = self.missed[:, words]
+        answers = self._estimates(words, penalties)
+        together = (answers.T @ said).astype(np.float64)
+        shared, directions = np.linalg.eigh(together + together.T)
+        directions = directions[:, shared > _ROUNDING * len(said)][:, ::-1]
+        ours, theirs = answers @ directions, said @ directions
+        lengths = np.linalg.norm(ours, axis=0) * np.linalg.norm(theirs, axis=0)
+        close = (ours * theirs).sum(axis=0) / np.maximum(lengths, _ROUNDING)
+        scale = np.maximum(close, 0) / np.maximum(np.sqrt((ours**2).mean(axis=0)), _ROUNDING)
+        return directions * scale
+
+    def _estimates(self, words: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """(n, words) float32 of these words, each example left out; penalties: of all words."""
+        used, at = np.unique(penalties[words], return_inverse=True)
+        leverage = _leverages(self.along, self.eigenvalues, used, self.examples).astype(np.float32)[:, at]
+        shrunk = self.targets[:, words] / (self.eigenvalues[:, np.newaxis] + penalties[words])
+        estimate = self.along @ shrunk.astype(np.float32)
+        return (estimate - leverage * self.missed[:, words]) / (1 - leverage)
 
 
-def _variance(share: np.ndarray, examples: int) -> np.ndarray:
-    """Of words that a share of the examples has; one that all or none has counts as had by a single one."""
-    return np.maximum(share * (1 - share), 1 / examples)
-
-
-def _root(weights: np.ndarray, share: np.ndarray, examples: int) -> np.ndarray:
-    scaled = weights / np.sqrt(_variance(share, examples))[:, np.newaxis]
-    values, axes = np.linalg.eigh((scaled.T @ scaled).astype(np.float64))
-    return (axes * np.sqrt(np.maximum(values, 0))) @ axes.T
+def _leverages(
+    along: np.ndarray, eigenvalues: np.ndarray, penalties: np.ndarray, examples: int
+) -> np.ndarray:
+    """(n, s) of vectors in the axes (n, d), by penalty."""
+    found = along**2 @ (1 / (eigenvalues[:, np.newaxis] + penalties)) + 1 / examples
+    return np.minimum(found, _LEVERAGE)

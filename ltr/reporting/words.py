@@ -57,6 +57,7 @@ _FEATURES = (
     (r"image\.photo_photo", "likeness of the two photos"),
     (r"image\.text_photo", "likeness of words and photo"),
     (r"image\.photo_(title|words|description)", r"likeness of the query's photo and {}"),
+    (r"image\.photo_asked", "likeness of the photo and the query's photo, changed as its words ask"),
     (r"image\.category_agreement", "category of products with like photos"),
     (r"image\.category_top_agreement", "main category of products with like photos"),
     (r"image\.words_least", "word that the photo shows least"),

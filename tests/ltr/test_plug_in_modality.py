@@ -125,7 +125,7 @@ def test_the_sound_is_what_the_model_learns(shop: Shop) -> None:
         for name in ("words", "words_least", "words_unsaid", "audio_words")
         for end in ("", "_z")
     }
-    asked = {"audio.asked_shown", "audio.asked_shown_least"}
+    asked = {f"audio.{name}" for name in ("asked_shown", "asked_shown_least", "audio_asked", "audio_asked_z")}
     assert {name for name in names if name.startswith("audio.")} == cosines | votes | told | asked
     assert not any(name.startswith("extra.") for name in names), "a file's name is no category"
 

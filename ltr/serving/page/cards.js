@@ -61,7 +61,7 @@ export function card(product) {
       h("p", { class: "brand soft" }, product.brand ?? ""),
       prices(product), rating(product), reasons(product),
       h("div", { class: "deeds" },
-        h("a", { class: "button quiet", href: address("like", {}, product.product_id), "aria-label": `More like ${name}` }, "More like this"),
+        h("a", { class: "button quiet", href: address("like", {}, product.product_id), "aria-label": `More like this: ${name}` }, "More like this"),
         compareButton(product))));
 }
 

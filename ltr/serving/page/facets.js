@@ -41,7 +41,8 @@ export function chosen(params) {
     for (const value of params.getAll(name)) made.push(taker(value, `Remove ${name} ${value}`, () => toggle(name, value)));
   }
   const low = params.get("low"), high = params.get("high");
-  if (low || high) made.push(taker(`${low ? price(Number(low)) : "…"} – ${high ? price(Number(high)) : "…"}`, "Remove the price range", () => change((found) => { found.delete("low"); found.delete("high"); })));
+  const range = `${low ? price(Number(low)) : "…"} – ${high ? price(Number(high)) : "…"}`;
+  if (low || high) made.push(taker(range, `Remove the price range ${range}`, () => change((found) => { found.delete("low"); found.delete("high"); })));
   return made.length ? h("div", { class: "chosen", role: "group", "aria-label": "Chosen filters" }, made, h("button", { type: "button", class: "quiet", onclick: clear }, "Clear all")) : null;
 }
 

@@ -32,7 +32,7 @@ export async function showSearch(main, signal) {
           sortChoice(found.sort, looking, params)),
         found.degraded && h("p", { class: "note", role: "alert" }, "The server is busy: these are not in their best order."),
         chosen(params),
-        found.products.length ? grid(found.products) : nothing(params),
+        h("h2", { class: "sr" }, "Products"), found.products.length ? grid(found.products) : nothing(params),
         pages(found.page, found.pages, params))));
   say(`${plural(found.total, "product", "products")} found`);
 }

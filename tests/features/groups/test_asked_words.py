@@ -129,9 +129,9 @@ def test_the_word_that_is_met_least_counts_beside_the_mean(found: pl.DataFrame) 
 
 def test_missing_where_nothing_can_be_known(found: pl.DataFrame) -> None:
     names = [name for name in found.columns if "asked" in name]
-    assert len(names) == 6
+    assert len(names) == 8
     for query in ("unknown", "none"):
-        assert found.filter(query_id=query).select(names).null_count().row(0) == (PRODUCTS.height,) * 6
+        assert found.filter(query_id=query).select(names).null_count().row(0) == (PRODUCTS.height,) * 8
     assert value(found, "red", UNSEEN, "image.asked_shown") is None
     assert value(found, "red", UNSEEN, "image.asked_met") is not None
 
@@ -141,6 +141,8 @@ def test_what_needs_both_goes_with_either() -> None:
     assert [name for name in seen.columns if "asked" in name] == [
         "image.asked_shown",
         "image.asked_shown_least",
+        "image.photo_asked",
+        "image.photo_asked_z",
     ]
     read = features_of(PRODUCTS, {"text": Reader()})
     assert [name for name in read.columns if "asked" in name] == ["text.asked_said", "text.asked_said_least"]

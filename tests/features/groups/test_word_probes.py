@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.linear_model import Ridge
@@ -48,7 +48,7 @@ def test_estimates_are_those_of_ridge_regression(example: Example) -> None:
     vectors, rows, words = example
     probes = fitted(example)
     X = standardised(vectors, rows)
-    reference = Ridge(alpha=probes.penalty).fit(X, words)
+    reference = Ridge(alpha=probes.penalties[probes.strength]).fit(X, words)
     at, word, said = entries(example)
     found = probes.chances(at, word, said, np.zeros(len(word))).reshape(words.shape)
     expected = reference.predict(X).reshape(words.shape)
@@ -62,46 +62,81 @@ def test_an_example_has_no_say_in_its_own_estimate(example: Example) -> None:
     vectors, rows, words = example
     probes = fitted(example)
     at, word, said = entries(example)
-    found = probes.chances(at, word, said, probes.leverages(vectors)[at.rows]).reshape(words.shape)
+    leverages = probes.of_words(probes.leverages(vectors), at.rows, word)
+    found = probes.chances(at, word, said, leverages).reshape(words.shape)
     X = standardised(vectors, rows)
     for left_out in range(len(rows)):
         others = np.arange(len(rows)) != left_out
         # Some vectors span too little for the weakest penalties: both ways then lose digits.
-        reference = Ridge(alpha=probes.penalty, solver="svd").fit(X[others], words[others])
+        reference = Ridge(alpha=probes.penalties[probes.strength], solver="svd").fit(X[others], words[others])
         expected = reference.predict(X[[left_out]]).ravel()
         np.testing.assert_allclose(found[left_out], expected, atol=2e-3, rtol=2e-3)
 
 
 def test_the_penalty_is_weak_where_vectors_tell_the_word_and_strong_where_they_are_noise() -> None:
+    """In one fit, whatever the other words are."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(400, 40)).astype(np.float32)
-    told = sparse.csr_array((vectors[:, :1] > 0).astype(np.float32))
-    noise = sparse.csr_array((rng.random((400, 1)) < 0.5).astype(np.float32))
-    rows = np.arange(400)
-    weak = WordProbes.fit(vectors, rows, told).penalty
-    strong = WordProbes.fit(vectors, rows, noise).penalty
-    assert weak < strong
+    told, noise = vectors[:, 0] > 0, rng.random(400) < 0.5
+    words = sparse.csr_array(np.column_stack([told, noise]).astype(np.float32))
+    probes = WordProbes.fit(vectors, np.arange(400), words)
+    assert probes.strength[0] < probes.strength[1]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(examples())
-def test_profiles_are_cosines_of_all_the_standardised_answers(example: Example) -> None:
-    vectors, _, words = example
+def test_profiles_weigh_directions_by_how_far_held_out_answers_go_with_the_words(example: Example) -> None:
+    """Against the same written plainly: every example's answers by scikit-learn, fitted without it."""
+    vectors, rows, words = example
     probes = fitted(example)
-    variance = np.maximum(probes.share * (1 - probes.share), 1 / len(words))
-    answers = (vectors - probes.mean) @ probes.weights.T / np.sqrt(variance)
+    X = standardised(vectors, rows)
+    share, penalties = words.mean(axis=0), probes.penalties[probes.strength]
+    deviation = np.sqrt(np.maximum(share * (1 - share), 1 / len(words)))
+    answers = np.zeros(words.shape)
+    for left_out in range(len(rows)):
+        others = np.arange(len(rows)) != left_out
+        one = Ridge(alpha=penalties, solver="svd").fit(X[others], words[others])
+        answers[left_out] = (one.predict(X[[left_out]])[0] - share) / deviation
+    said = (words - share) / deviation
+    together = answers.T @ said
+    shared, directions = np.linalg.eigh((together + together.T) / 2)
+    apart = np.abs(np.subtract.outer(shared, shared))[~np.eye(len(shared), dtype=bool)]
+    assume(np.abs(shared).min() > 1e-2 and (not len(apart) or apart.min() > 1e-2))
+    directions = directions[:, shared > 0]
+    ours, theirs = answers @ directions, said @ directions
+    close = (ours * theirs).sum(axis=0) / np.linalg.norm(ours, axis=0) / np.linalg.norm(theirs, axis=0)
+    scale = np.maximum(close, 0) / np.sqrt((ours**2).mean(axis=0))
+    plain = (vectors - probes.mean) @ probes.weights.T / deviation @ directions * scale
+    lengths = np.linalg.norm(plain, axis=1)
+    clear = lengths > 1e-2 * lengths.max(initial=0) + 1e-9
+    unit = plain[clear] / lengths[clear, np.newaxis]
     found = probes.profiles(vectors)
-    lengths = np.linalg.norm(answers, axis=1)
-    clear = lengths > 1e-3 * lengths.max() + 1e-12
-    unit = answers[clear] / lengths[clear, np.newaxis]
-    np.testing.assert_allclose((found @ found.T)[np.ix_(clear, clear)], unit @ unit.T, atol=1e-2)
+    np.testing.assert_allclose((found @ found.T)[np.ix_(clear, clear)], unit @ unit.T, atol=2e-2)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_words_by_chance_do_not_blur_what_photos_show(seed: int) -> None:
+    """Two aspects of four values each, few of whose words are said, among 60 words that no photo shows."""
+    rng = np.random.default_rng(seed)
+    aspects = rng.integers(0, 4, size=(500, 2))
+    seen = np.column_stack([np.eye(4)[aspects[:, 0]], 0.3 * np.eye(4)[aspects[:, 1]]])
+    vectors = np.column_stack([seen, 0.1 * rng.normal(size=(500, 60))]).astype(np.float32)
+    shown = np.column_stack([np.eye(4)[aspect] for aspect in aspects.T]) * (rng.random((500, 8)) < 0.4)
+    words = np.column_stack([shown, rng.random((500, 60)) < 0.1]).astype(np.float32)
+    profiles = WordProbes.fit(vectors, np.arange(500), sparse.csr_array(words)).profiles(vectors)
+    alike = profiles @ profiles.T
+    shared = (aspects[:, np.newaxis] == aspects).sum(axis=2)
+    means = [alike[shared == count].mean() for count in range(3)]
+    assert means[0] + 0.2 < means[1] < means[2] - 0.2
+    assert (alike[shared == 2] > 0.5).mean() > 0.9
 
 
 def test_what_has_no_vector_has_no_estimate() -> None:
     vectors = np.eye(4, dtype=np.float32)
     probes = WordProbes.fit(vectors, np.arange(4), sparse.csr_array(np.eye(4, 2, dtype=np.float32)))
     at = RowVectors(vectors, np.array([0, -1]))
-    found = probes.chances(at, np.array([0, 0]), np.array([1.0, 0.0]), probes.leverages(vectors)[at.rows])
+    leverages = probes.of_words(probes.leverages(vectors), at.rows, np.array([0, 0]))
+    found = probes.chances(at, np.array([0, 0]), np.array([1.0, 0.0]), leverages)
     assert np.isfinite(found[0])
     assert np.isnan(found[1])
 
@@ -111,7 +146,7 @@ def test_a_word_that_none_or_all_have_is_known_of_all(has: float) -> None:
     vectors = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
     probes = WordProbes.fit(vectors, np.arange(9), sparse.csr_array(np.full((9, 1), has, dtype=np.float32)))
     at, none = RowVectors(vectors, np.arange(9)), np.zeros(9, dtype=np.int64)
-    chances = probes.chances(at, none, np.full(9, has), probes.leverages(vectors))
+    chances = probes.chances(at, none, np.full(9, has), probes.leverages(vectors)[:, 0])
     np.testing.assert_allclose(chances, has, atol=1e-6)
     np.testing.assert_allclose(probes.standing(chances, none), 0, atol=1e-6)
 

@@ -1,0 +1,94 @@
+"""What a query's photo shows, changed where its words ask for something else: like this, but in blue.
+
+A photo of a red dress and the word "blue" ask for a blue dress. Products that show blue differ among each other in kind
+and pattern, and hardly in colour: so kind and pattern of the query's photo stay, and its colour gives way to theirs.
+Nobody says which words are colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from features.encoders.vectors import RowVectors
+from features.groups.word_probes import WordProbes
+
+_DIRECTIONS = 64  # at most, of what photos show: a square of them a word is kept
+_SHRINK = 1e-3  # of the mean spread of a direction: what is no more than this says nothing
+_ROWS_AT_ONCE = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class AskedPhotos:
+    """mean: (d,) of photos; root: (d, k), by which (photo - mean) · root is what it shows; average: (k,) over products.
+
+    means: (w, k) what the products that show each word show on average; keeps: (w, k, k), by which what a photo shows
+    beyond the average is multiplied to leave what products that show the word differ in; profiles: (u, k) of the
+    photos, of unit length.
+    """
+
+    mean: np.ndarray
+    root: np.ndarray
+    average: np.ndarray
+    means: np.ndarray
+    keeps: np.ndarray
+    profiles: np.ndarray
+
+    @classmethod
+    def fit(cls, probes: WordProbes, photos: RowVectors, shown: np.ndarray) -> AskedPhotos:
+        """photos: of each product; shown: (n, w) how far a product shows a word, 1 as those who say it, NaN unknown."""
+        mean, root = probes.mean.astype(np.float32), np.ascontiguousarray(probes.root[:, :_DIRECTIONS])
+        there = np.flatnonzero(photos.rows >= 0)
+        seen = ((photos.vectors - mean) @ root).astype(np.float32)
+        size, words = root.shape[1], shown.shape[1]
+        weights = [np.zeros(words), np.zeros((words, size)), np.zeros((words, size, size))]
+        every = [np.zeros(1), np.zeros((1, size)), np.zeros((1, size, size))]
+        for start in range(0, len(there), _ROWS_AT_ONCE):
+            part = there[start : start + _ROWS_AT_ONCE]
+            values = seen[photos.rows[part]].astype(np.float64)
+            weight = np.clip(np.nan_to_num(shown[part].astype(np.float64)), 0, 1) ** 2
+            _add(weights, weight, values)
+            _add(every, np.ones((len(part), 1)), values)
+        average, spread = _moments(every)
+        means, spreads = _moments(weights)
+        least = _SHRINK * max(float(np.trace(spread[0])) / max(size, 1), 1e-12)
+        keeps = spreads @ np.linalg.inv(spread[0] + least * np.eye(size))
+        narrow = (average[0].astype(np.float32), means.astype(np.float32), keeps.astype(np.float32))
+        return cls(mean, root, *narrow, _units(seen))
+
+    def asked(self, photos: RowVectors, words: Sequence[np.ndarray]) -> RowVectors:
+        """What each query's photo shows once its words have their way, of unit length; words: of each query."""
+        seen = ((photos.vectors - self.mean) @ self.root).astype(np.float32)[photos.rows]
+        for query, own in enumerate(words):
+            for word in own if photos.rows[query] >= 0 else ():
+                seen[query] = self.means[word] + self.keeps[word] @ (seen[query] - self.average)
+        return RowVectors(_units(seen), np.where(photos.rows >= 0, np.arange(len(seen)), -1))
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        return {f"{name}.{part}": getattr(self, part) for part in self.__dataclass_fields__}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> AskedPhotos:
+        return cls(**{part: arrays[f"{name}.{part}"] for part in cls.__dataclass_fields__})
+
+
+def _add(sums: list[np.ndarray], weights: np.ndarray, values: np.ndarray) -> None:
+    """Add the moments of values (n, k), by weights (n, w), to sums of order 0, 1 and 2."""
+    sums[0] += weights.sum(axis=0)
+    sums[1] += weights.T @ values
+    for word, weight in enumerate(weights.T):
+        sums[2][word] += (values * weight[:, np.newaxis]).T @ values
+
+
+def _moments(sums: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(w, k) means and (w, k, k) covariances."""
+    total = np.maximum(sums[0], 1e-12)[:, np.newaxis]
+    means = sums[1] / total
+    return means, sums[2] / total[:, :, np.newaxis] - np.einsum("wi,wj->wij", means, means)
+
+
+def _units(values: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
