@@ -15,6 +15,7 @@ treelite_model         Trees as a Treelite checkpoint
 feature_set            What an engine must supply for each feature of a model, and the engine's own
                        definitions of them
 vespa_profile          Rank profiles for Vespa: features by attributes, parameters, or the engine itself
+vespa_trees            Trees as Vespa compares them in 32 bits
 proof                  Does the engine score as the model does?
 """
 

@@ -37,7 +37,8 @@ from ltr.serving.exports.onnx_model import check_onnx, score_onnx, write_onnx
 from ltr.serving.exports.proof import Proof, Scorer, adversarial, by_engine, prove
 from ltr.serving.exports.treelite_model import check_treelite, score_treelite, write_treelite
 from ltr.serving.exports.trees import Forest
-from ltr.serving.exports.vespa_profile import Cosine, EngineKnows, vespa_profile
+from ltr.serving.exports.vespa_profile import Cosine, EngineKnows, vespa_profiles
+from ltr.serving.exports.vespa_trees import fast_forest
 from ltr.serving.exports.xgboost_trees import read_xgboost
 
 log = logging.getLogger(__name__)
@@ -156,7 +157,7 @@ def _write_plugin(
     name = _plain(run.folder.name)
     names = [one.name for one in features]
     definition = write_nested(forest.with_base_first(), names)
-    _write_json(draft / "featureset.json", plugin_feature_set(name, features))
+    _write_json(draft / "featureset.json", plugin_feature_set(name, features, engine.missing))
     _write_json(draft / "model.json", plugin_model(name, definition))
     written = json.loads((draft / "model.json").read_text(encoding="utf-8"))
     trees = read_nested(written["model"]["model"]["definition"], names)
@@ -169,10 +170,12 @@ def _write_vespa(
     name = _plain(run.folder.name)
     names = [one.engine_name for one in features]
     path = draft / f"{name}.json"
-    path.write_text(write_nested(forest, names), encoding="utf-8")
-    (draft / f"{name}.profile").write_text(vespa_profile(name, features, engine_knows(run)), encoding="utf-8")
+    rounded = fast_forest(forest)
+    path.write_text(write_nested(rounded, names), encoding="utf-8")
+    for profile, text in vespa_profiles(name, features, engine_knows(run)).items():
+        (draft / f"{profile}.profile").write_text(text, encoding="utf-8")
     trees = read_nested(path.read_text(encoding="utf-8"), names)
-    return forest.base, by_engine(trees, engine), "Vespa's rules in numpy"
+    return rounded.base, by_engine(trees, engine), "Vespa's rules in numpy"
 
 
 def _write_onnx(draft: Path, run: SavedRun, forest: Forest, _: Engine, features: list[Supplied]) -> Written:

@@ -2,19 +2,27 @@
 
 A feature is of a `column` of the product as it is, of the `product` (a field to be indexed under the feature's
 name), of the `query` (a parameter), or of the `pair` (a value for each candidate, as parameters).
+
+What the plugins take is by their sources (o19s/elasticsearch-learning-to-rank and
+opensearch-project/opensearch-learning-to-rank-base, src/main/java/com/o19s/es/ltr): StoredFeatureSet and StoredFeature
+(fields, names apart, at most 10,000), PrecompiledTemplateFeature and CustomMustacheFactory (every parameter given; text
+escaped for JSON), PrecompiledExpressionFeature (names of features or parameters, none of both), RankerQuery (features
+in their order, so a derived one stands behind those that it is made of), RestCreateModelFromSet (the model's body).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from features.errors import InputError
 from features.feature_schema import Feature, FeatureSchema
+from ltr.serving.exports.engines import Missing
 
 Source = Literal["column", "product", "query", "pair"]
 
@@ -27,7 +35,9 @@ _COLUMNS = {
 _OF_LIST = ("structured.price_rank", "structured.log_price_z")
 _OF_QUERY = ("lexical.query_terms",)
 _OF_PRODUCT = ("lexical.title_terms",)
-_ABOVE, _BELOW = "_above", "_below"
+_ABOVE, _BELOW, _VALUE = "_above", "_below", "_value"
+MOST_FEATURES = 10_000  # of a set
+MOST_CHARACTERS = 50_000_000  # of a string that a reader takes: OpenSearch's XContentConstraints
 
 
 @dataclass(frozen=True)
@@ -111,28 +121,42 @@ def engine_names(names: Sequence[str]) -> list[str]:
     return found
 
 
-def plugin_feature_set(name: str, features: Sequence[Supplied]) -> dict[str, Any]:
+def plugin_feature_set(name: str, features: Sequence[Supplied], missing: Missing) -> dict[str, Any]:
     """For `POST _ltr/_featureset/NAME` of Elasticsearch's and OpenSearch's plugins: the features the model uses.
 
     A score of theirs cannot be below zero. So what can be is made of two features, the part above and the part
-    below zero, of which one is taken from the other: exactly, and missing where both are.
+    below zero, of which one is taken from the other: exactly, and missing where both are. missing: what the engine
+    makes of a feature that is not there. Raises InputError for more features than a set may have.
     """
-    made = [one for feature in features if feature.splits for one in _plugin_features(feature)]
+    used = [feature for feature in features if feature.splits]
+    parts = [feature.engine_name + part for feature in used for part in (_ABOVE, _BELOW, _VALUE)]
+    apart = engine_names([*(feature.name for feature in used), *parts])[len(used) :]
+    named = dict(zip(parts, apart, strict=True))
+    made = [one for feature in used for one in _plugin_features(feature, named, missing)]
+    if len(made) > MOST_FEATURES:
+        raise InputError(
+            where="model",
+            expected=f"at most {MOST_FEATURES:,} features, which a feature set may have",
+            got=f"{len(made):,}, those above and below zero counted",
+            cure="train with fewer groups of features, or export to onnx",
+        )
     return {"featureset": {"name": name, "features": made}}
 
 
-def _plugin_features(feature: Supplied) -> list[dict[str, Any]]:
+def _plugin_features(feature: Supplied, named: Mapping[str, str], missing: Missing) -> list[dict[str, Any]]:
     name = feature.engine_name
-    if feature.source == "query":  # a number that the search request gives
-        parameter = f"{name}_value"
-        return [_one(feature.name, [parameter], "derived_expression", parameter)]
+    if feature.source == "query":  # a count that the search request gives: 0 where the query has none
+        parameter = named[name + _VALUE]
+        known = parameter if missing == "zero" else f"{parameter} > 0 ? {parameter} : 0 / 0"
+        return [_one(feature.name, [parameter], "derived_expression", known)]
     if not feature.can_be_negative:
         return [_from_engine(feature, feature.name, "value", feature.field)]
+    above, below = named[name + _ABOVE], named[name + _BELOW]
     parts = [
-        _from_engine(feature, name + part, part.removeprefix("_"), feature.field and feature.field + part)
-        for part in (_ABOVE, _BELOW)
+        _from_engine(feature, made, part.removeprefix("_"), feature.field and feature.field + part)
+        for made, part in ((above, _ABOVE), (below, _BELOW))
     ]
-    return [*parts, _one(feature.name, [], "derived_expression", f"{name}{_ABOVE} - {name}{_BELOW}")]
+    return [*parts, _one(feature.name, [], "derived_expression", f"{above} - {below}")]
 
 
 def _from_engine(feature: Supplied, name: str, part: str, field: str | None) -> dict[str, Any]:
@@ -157,7 +181,14 @@ def _one(name: str, params: list[str], language: str, template: Any) -> dict[str
 
 
 def plugin_model(name: str, definition: str) -> dict[str, Any]:
-    """For `POST _ltr/_featureset/NAME/_createmodel`."""
+    """For `POST _ltr/_featureset/NAME/_createmodel`; InputError for a definition that no reader takes."""
+    if len(definition) > MOST_CHARACTERS:
+        raise InputError(
+            where="model",
+            expected=f"one of at most {MOST_CHARACTERS:,} characters as JSON, which an engine's reader takes",
+            got=f"one of {len(definition):,}",
+            cure="lower ranker.trees or ranker.leaves and train again, or export to onnx or treelite",
+        )
     return {"model": {"name": name, "model": {"type": "model/xgboost+json", "definition": definition}}}
 
 

@@ -1,6 +1,9 @@
 """Trees as XGBoost dumps them, nested JSON that the plugins of Elasticsearch and OpenSearch and Vespa read.
 
-Numbers are written as the exact 64-bit value of their 32 bits, so that no reader rounds one otherwise.
+Numbers are written as the exact 64-bit value of their 32 bits, so that no reader rounds one otherwise. All three refuse
+a field that they do not know; `yes` and `no` are the ids of the first and second child, and a plain list of trees has
+no objective, so that the sum is left as it is. Sources: XGBoostJsonParser.java (o19s/elasticsearch-learning-to-rank,
+opensearch-project/opensearch-learning-to-rank-base), XGBoostTree.java and XGBoostImporter.java (vespa-engine/vespa).
 """
 
 from __future__ import annotations

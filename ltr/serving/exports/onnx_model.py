@@ -1,6 +1,8 @@
 """Trees as an ONNX graph of one operator, TreeEnsembleRegressor, which every runtime has.
 
-Converters that guess what a booster is make a classifier of a ranker; here nothing is guessed.
+Converters that guess what a booster is make a classifier of a ranker; here nothing is guessed. The fields are those of
+the specification (onnx/onnx, docs/Operators-ml.md): ids of nodes from 0 in each tree, `BRANCH_LT` for `x < t`, and 1
+among `nodes_missing_value_tracks_true` where what is missing goes that way.
 """
 
 from __future__ import annotations

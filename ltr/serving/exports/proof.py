@@ -95,7 +95,8 @@ def _reordered(ours: np.ndarray, theirs: np.ndarray, groups: np.ndarray) -> int:
 def by_engine(trees: list[Tree], engine: Engine) -> Scorer:
     """How the engine evaluates nested JSON's trees.
 
-    Elasticsearch's and OpenSearch's plugins add 32-bit leaves one after another, Vespa in 64 bits.
+    Elasticsearch's and OpenSearch's plugins add 32-bit leaves one after another, Vespa in 64 bits (its
+    features rounded to 32, see vespa_trees).
     """
 
     def score(X: np.ndarray) -> np.ndarray:

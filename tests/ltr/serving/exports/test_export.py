@@ -26,10 +26,12 @@ from ltr.serving.exports.export import engine_knows
 from ltr.serving.exports.feature_set import engine_names, plugin_feature_set, supplied
 from ltr.serving.exports.proof import by_engine, prove
 from ltr.serving.exports.trees import Forest, Growing
+from ltr.serving.exports.vespa_trees import fast_forest
 from ltr.serving.ranking import one_query
 from tests.ltr.conftest import Trained
 from tests.ltr.rankers.test_sklearn import numbers, parts, shuffled
-from tests.ltr.serving.exports.oracles import Plugin, Vespa, given
+from tests.ltr.serving.exports.oracles import Plugin, given
+from tests.ltr.serving.exports.vespa_oracle import Profile, Vespa
 
 ENGINES = {"elasticsearch-ltr": "8.15.2", "opensearch-ltr": "3.8.0", "vespa": "8.656.31"}
 
@@ -75,7 +77,7 @@ def test_a_plugin_parses_it_and_scores_alike(run: Path, target: str, tmp_path: P
     files = [
         json.loads((tmp_path / "out" / f"{name}.json").read_text("utf-8")) for name in ("featureset", "model")
     ]
-    plugin = Plugin.parse(*files, "own")
+    plugin = Plugin.parse(files[0], files[1], "own")
     names, X, theirs = judged(run)
     ours = [plugin.score(given(names, row)) for row in X[::7]]
     np.testing.assert_allclose(ours, theirs[::7], atol=1e-6)
@@ -92,40 +94,46 @@ def test_a_plugin_parses_it_and_scores_alike(run: Path, target: str, tmp_path: P
 
 def test_vespa_s_importer_makes_an_expression_that_scores_alike(run: Path, tmp_path: Path) -> None:
     exported(run, tmp_path / "out", "vespa")
-    (profile,) = (tmp_path / "out").glob("*.profile")
-    model = Vespa.parse(profile.with_suffix(".json").read_text("utf-8"))
+    (path,) = set((tmp_path / "out").glob("*.profile")) - set((tmp_path / "out").glob("*_by_engine.profile"))
+    model = Vespa.parse(path.with_suffix(".json").read_text("utf-8"))
+    assert model.rounds
     opened = SavedRun.open(run)
     _, forest = forest_of(opened)
     names, X, theirs = judged(run)
     plain = engine_names(names)
-    ours = [model.run(given(plain, row)) + forest.base for row in X[::7]]
+    base = fast_forest(forest.without_categories()).base
+    ours = [model.run(given(plain, row)) + base for row in X[::7]]
     np.testing.assert_allclose(ours, theirs[::7], atol=1e-6)
-    text = profile.read_text("utf-8")
+    profile = Profile.parse(path.read_text("utf-8"))
+    assert profile.name == path.stem
+    assert profile.second_phase == [f'xgboost("{path.stem}.json")']
+    assert profile.properties == {"vespa.eval.use_fast_forest": "true"}
     used = {name for name, splits in zip(plain, forest.used(), strict=True) if splits}
-    exact, _, by_engine = text.partition("_by_engine inherits")
-    assert used == {name for name in plain if f"function {name}()" in exact}
-    check_profile(opened, text, exact, by_engine)
-    assert f'xgboost("{profile.stem}.json")' in text
+    assert used == set(profile.functions)
+    assert set(re.findall(r"\b[a-z_]\w*\b(?= [<>])", model.expression)) <= used
+    by_engine = Profile.parse((tmp_path / "out" / f"{path.stem}_by_engine.profile").read_text("utf-8"))
+    assert by_engine.inherits == profile.name
+    check_profiles(opened, profile, by_engine)
 
 
-def check_profile(run: SavedRun, text: str, exact: str, by_engine: str) -> None:
+def check_profiles(run: SavedRun, exact: Profile, by_engine: Profile) -> None:
     """Nothing is left for the shop to define; BM25 and cosines are the engine's in the second profile alone."""
-    inputs = set(re.findall(r"(?m)^ {8}query\((\w+)\) \S", text))
-    assert set(re.findall(r"query\((\w+)\)", text)) == inputs
-    assert "bm25(" not in exact
+    inputs = exact.inputs | by_engine.inputs
+    expressions = [*exact.functions.values(), *by_engine.functions.values()]
+    assert {name for one in expressions for name in re.findall(r"query\((\w+)\)", one)} == set(inputs)
+    assert not any("bm25(" in one for one in exact.functions.values())
     schema = run.model.ranker.schema.names
     names = dict(zip(engine_names(schema), schema, strict=True))
-    functions = dict(re.findall(r"function (\w+)\(\) \{\s+expression: (.+)", by_engine))
     knows = engine_knows(run)
-    for name, expression in functions.items():
+    for name, expression in by_engine.functions.items():
         field = knows.field_of(names[name])
         cosine = knows.cosines.get(names[name])
         if field is not None:
             assert expression == f"bm25({field})"
-            assert f"bm25({field}).k1: 0.9" in by_engine
+            assert by_engine.properties[f"bm25({field}).k1"] == "0.9"
         else:
             assert cosine is not None
-            assert f"query(q_{cosine.query}) tensor<float>(x[{cosine.dimensions}])" in by_engine
+            assert inputs[f"q_{cosine.query}"] == f"tensor<float>(x[{cosine.dimensions}])"
             assert f"sum(query(q_{cosine.query}) * attribute({cosine.product}_vector))" in expression
     builder = run.catalogue_builder()
     vectors, query = builder.catalogue.vectors, QueryBatch(one_query("blue shoes", None))
@@ -202,7 +210,7 @@ def test_what_would_score_otherwise_is_refused(
 @pytest.mark.parametrize("estimator", [LogisticEstimator()], ids=lambda one: type(one).__name__)
 def test_a_run_that_is_no_sum_of_trees_is_refused(estimator: RankerEstimator, tmp_path: Path) -> None:
     folder = save_estimator(estimator.fit(*numbers()), tmp_path / "run")
-    with pytest.raises(InputError, match="of ranker lightgbm or xgboost, got a LogisticRanker"):
+    with pytest.raises(InputError, match="of ranker lightgbm or xgboost, got LogisticRanker"):
         export.main(["--run", str(folder), "--target", "onnx"])
 
 
@@ -267,9 +275,8 @@ def test_what_can_be_negative_is_made_of_two_that_cannot() -> None:
         (Feature("text.title"), Feature("lexical.query_terms"), Feature("structured.price"))
     )
     rows = np.array([[-0.5, 2, 3], [0.5, 3, np.nan]])
-    features = plugin_feature_set("run", supplied(schema, rows, np.array([1, 1, 1])))["featureset"][
-        "features"
-    ]
+    made = plugin_feature_set("run", supplied(schema, rows, np.array([1, 1, 1])), "zero")
+    features = made["featureset"]["features"]
     assert [one["name"] for one in features] == [
         *("text_title_above", "text_title_below", "text.title", "lexical.query_terms", "structured.price")
     ]
