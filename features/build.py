@@ -62,6 +62,9 @@ QUERIES_AT_ONCE = 1000
 CANDIDATES = 400  # of a query, by all ways of searching together: what is ordered for a searcher
 log = logging.getLogger(__name__)
 
+# To be raised with every change of what a feature of an unchanged name says: kept indexes and tables are then made
+# anew, and a run of another number is refused where features are made for it.
+DEFINITIONS = 2
 _INDEXES = "index"
 _NAMED = {"photos": "image", "photo": "image"}  # what people call a group
 
@@ -444,5 +447,6 @@ def index_key(products: str, config: FeaturesConfig, encoders: Mapping[str, Enco
         "features": config.model_dump(mode="json"),
         "encoders": {name: [encoder.fingerprint, encoder.space] for name, encoder in encoders.items()},
         "package": version("shop-ltr"),
+        "definitions": DEFINITIONS,
     }
     return fingerprint_of(parts)

@@ -50,6 +50,11 @@ class CatalogueVectors:
         self._products, self._cache = products, cache
         self.searches: dict[Side, VectorSearch] = {}
 
+    @property
+    def fingerprints(self) -> set[str]:
+        """Of the encoders that take part in a cosine."""
+        return {side.fingerprint for one in self.compared for side in (one.query, one.product)}
+
     @classmethod
     def of(
         cls,

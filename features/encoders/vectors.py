@@ -47,6 +47,15 @@ def dots(left: RowVectors, right: RowVectors) -> np.ndarray:
     return found
 
 
+def each_times(vectors: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(n, d) · (d, k), each vector by itself: as `dots`, no bit of a row hangs on which others come with it."""
+    found = np.empty((len(vectors), matrix.shape[1]), dtype=np.result_type(vectors, matrix))
+    turned = matrix.T
+    for row, vector in enumerate(vectors):
+        np.dot(turned, vector, out=found[row])
+    return found
+
+
 def _gathered(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """(m, d); one vector alone, a request's query, is not copied for each row."""
     return np.broadcast_to(vectors, (len(rows), vectors.shape[1])) if len(vectors) == 1 else vectors[rows]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from features.encoders.vectors import RowVectors
-from features.groups.word_probes import WordProbes
+from features.encoders.vectors import RowVectors, each_times
+from features.groups.word_probes import WordProbes, units
 
 _DIRECTIONS = 64  # at most, of what photos show: a square of them a word is kept
 _SHRINK = 1e-3  # of the mean spread of a direction: what is no more than this says nothing
@@ -56,15 +56,15 @@ class AskedPhotos:
         least = _SHRINK * max(float(np.trace(spread[0])) / max(size, 1), 1e-12)
         keeps = spreads @ np.linalg.inv(spread[0] + least * np.eye(size))
         narrow = (average[0].astype(np.float32), means.astype(np.float32), keeps.astype(np.float32))
-        return cls(mean, root, *narrow, _units(seen))
+        return cls(mean, root, *narrow, units(seen))
 
     def asked(self, photos: RowVectors, words: Sequence[np.ndarray]) -> RowVectors:
         """What each query's photo shows once its words have their way, of unit length; words: of each query."""
-        seen = ((photos.vectors - self.mean) @ self.root).astype(np.float32)[photos.rows]
+        seen = each_times(photos.vectors - self.mean, self.root)[photos.rows]
         for query, own in enumerate(words):
             for word in own if photos.rows[query] >= 0 else ():
                 seen[query] = self.means[word] + self.keeps[word] @ (seen[query] - self.average)
-        return RowVectors(_units(seen), np.where(photos.rows >= 0, np.arange(len(seen)), -1))
+        return RowVectors(units(seen), np.where(photos.rows >= 0, np.arange(len(seen)), -1))
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         return {f"{name}.{part}": getattr(self, part) for part in self.__dataclass_fields__}
@@ -87,8 +87,3 @@ def _moments(sums: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     total = np.maximum(sums[0], 1e-12)[:, np.newaxis]
     means = sums[1] / total
     return means, sums[2] / total[:, :, np.newaxis] - np.einsum("wi,wj->wij", means, means)
-
-
-def _units(values: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)

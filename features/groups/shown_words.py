@@ -95,7 +95,7 @@ class _Seen:
 
     def profiles_of(self, vectors: RowVectors) -> RowVectors:
         """What the photos of queries show."""
-        return RowVectors(self.probes.profiles(vectors.vectors), vectors.rows)
+        return RowVectors(self.probes.profiles_of_queries(vectors.vectors), vectors.rows)
 
 
 class ShownWordsGroup(Group):

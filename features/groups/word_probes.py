@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from features.encoders import vectors
-from features.encoders.vectors import RowVectors
+from features.encoders.vectors import RowVectors, each_times
 
 _STRENGTHS = 10.0 ** np.arange(-3, 3.5, 0.5)  # of a penalty, as shares of the mean eigenvalue
 _LEVERAGE = 1 - 1e-6  # at most: an example that alone sets its own estimate says nothing when left out
@@ -134,11 +134,12 @@ class WordProbes:
         """
         found = np.empty((len(vectors), self.root.shape[1]), dtype=np.float32)
         for start, centred in _centred(vectors, self.mean):
-            answers = centred @ self.root
-            lengths = np.linalg.norm(answers, axis=1, keepdims=True)
-            unit = np.divide(answers, lengths, out=np.zeros_like(answers), where=lengths > 0)
-            found[start : start + _ROWS_AT_ONCE] = unit
+            found[start : start + _ROWS_AT_ONCE] = units(centred @ self.root)
         return found
+
+    def profiles_of_queries(self, vectors: np.ndarray) -> np.ndarray:
+        """As `profiles`, each by itself: a query's is the same to the bit, alone and among others."""
+        return units(each_times(vectors - self.mean.astype(np.float32), self.root))
 
     def leverages(self, vectors: np.ndarray) -> np.ndarray:
         """(u, s) of each vector, were it an example, by penalty; below 1."""
@@ -162,6 +163,12 @@ class WordProbes:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> WordProbes:
         parts = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         return cls(**parts, examples=int(arrays[f"{name}.examples"][0]))
+
+
+def units(values: np.ndarray) -> np.ndarray:
+    """(n, k) rows of unit length; zeros stay."""
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
 
 
 @dataclass(frozen=True)

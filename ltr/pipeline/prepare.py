@@ -17,7 +17,7 @@ from typing import Literal
 import polars as pl
 
 from features.behaviour.views import versions
-from features.build import FeatureBuilder, FeatureTable, index_key
+from features.build import DEFINITIONS, FeatureBuilder, FeatureTable, index_key
 from features.encoders.cache import EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
@@ -323,6 +323,7 @@ def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, 
         "lists": config.lists.model_dump(mode="json", exclude={"unjudged"}),
         "files": collection.fingerprints,
         "package": version("shop-ltr"),
+        "definitions": DEFINITIONS,
     }
     for kind, group in (("behaviour", config.features.behaviour), ("graph", config.features.graph)):
         if group:

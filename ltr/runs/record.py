@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from features.build import index_key, products_key
+from features.build import DEFINITIONS, index_key, products_key
 from features.disk import check_writable, draft_beside, finish_whole, publish, write_whole
 from features.encoders.registry import Fittable
 from features.errors import InputError
@@ -241,6 +241,7 @@ def _index(record: RunRecord) -> dict[str, Any] | None:
         return None
     products = products_key(prepared.collection.products)
     return {
+        "definitions": DEFINITIONS,
         "key": index_key(products, record.config.features, prepared.encoders),
         "products": products,
         "encoders": {name: encoder.fingerprint for name, encoder in prepared.encoders.items()},

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from features.batch import Block, PairBatch, QueryBatch
-from features.build import FeatureBuilder
+from features.build import DEFINITIONS, FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS, FeatureSchema
 from features.sources.formats.readers import read_table
@@ -25,27 +26,60 @@ from ltr.training.fused_ranker import FusedRanker
 
 @dataclass(frozen=True)
 class SavedRun:
-    """What `ltr.train` kept; `schema` is of the built features, before any projection of embeddings."""
+    """What `ltr.train` kept; `schema` is of the built features, before any projection of embeddings.
+
+    made_with: the definitions and the encoders' fingerprints of its features; None for ready-made ones.
+    """
 
     folder: Path
     config: Config
     schema: FeatureSchema
     model: FusedRanker
     name: str
+    made_with: Mapping[str, Any] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> SavedRun:
         """Raise InputError when the folder is not a run."""
         config, schema, about = read_settings(folder)
-        return cls(folder, config, schema, FusedRanker.load(folder, config.embeddings), about["model"])
+        return cls(
+            folder,
+            config,
+            schema,
+            FusedRanker.load(folder, config.embeddings),
+            about["model"],
+            about.get("index"),
+        )
 
     def builder(self, products: pl.DataFrame) -> FeatureBuilder:
         """The run's features over any catalogue."""
-        return make_builder(self.config, products, self.schema)
+        return self._checked(make_builder(self.config, products, self.schema))
 
     def catalogue_builder(self) -> FeatureBuilder:
         """Over the catalogue that the run was trained on, as its files are now; read again only if they changed."""
-        return open_builder(self.config, self.schema)
+        return self._checked(open_builder(self.config, self.schema))
+
+    def _checked(self, builder: FeatureBuilder) -> FeatureBuilder:
+        """The builder; InputError where its features would not mean what those of training meant."""
+        if self.made_with is None:
+            return builder
+        if self.made_with.get("definitions") != DEFINITIONS:
+            raise InputError(
+                where=self.folder,
+                expected=f"a run whose features are defined as in this version ({DEFINITIONS})",
+                got=f"one of definitions {self.made_with.get('definitions')}",
+                cure="train it again, or use the version that trained it",
+            )
+        if strange := sorted(
+            builder.catalogue.vectors.fingerprints.difference(self.made_with["encoders"].values())
+        ):
+            raise InputError(
+                where=f"{self.folder}, encoders",
+                expected=f"those that the run was trained with ({', '.join(self.made_with['encoders'].values())})",
+                got=f"one of fingerprint {strange[0]}: other weights, settings or another version of its library",
+                cure="put the encoder back as it was, or train the run again",
+            )
+        return builder
 
     def score_list(self, builder: FeatureBuilder, query: QueryBatch, product_rows: np.ndarray) -> np.ndarray:
         """The model's score (n,) of one query's candidates, (n,) rising rows of the builder's index."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 from pathlib import Path
@@ -124,3 +125,22 @@ def test_a_run_names_the_index_that_its_features_come_from(trained: Trained) -> 
     named = json.loads((trained.run / "run.json").read_text())["index"]
     assert (trained.work / "cache" / "index" / named["key"]).is_dir()
     assert set(named["encoders"]) == {"text", "image"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"definitions": 1}, "got one of definitions 1; train it again"),
+        ({"definitions": None}, "definitions None"),
+        ({"encoders": {"text": "another", "image": "one more"}}, "other weights, settings or another version"),
+    ],
+)
+def test_a_run_whose_features_would_mean_something_else_is_refused(
+    trained: Trained, changed: dict[str, object], expected: str
+) -> None:
+    run = SavedRun.open(trained.run)
+    other = dataclasses.replace(run, made_with={**(run.made_with or {}), **changed})
+    with pytest.raises(InputError, match=expected):
+        ask(other, "blue shoes", None)
+    with pytest.raises(InputError, match=expected):
+        other.builder(run.catalogue_builder().catalogue.products)
