@@ -132,7 +132,10 @@ def test_a_run_names_the_index_that_its_features_come_from(trained: Trained) -> 
     [
         ({"definitions": 1}, "got one of definitions 1; train it again"),
         ({"definitions": None}, "definitions None"),
-        ({"encoders": {"text": "another", "image": "one more"}}, "other weights, settings or another version"),
+        (
+            {"encoders": {"text": "another", "image": "one more"}},
+            "other weights, settings or another version",
+        ),
     ],
 )
 def test_a_run_whose_features_would_mean_something_else_is_refused(
