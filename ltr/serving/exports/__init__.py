@@ -14,6 +14,7 @@ onnx_model             Trees as an ONNX graph of one operator
 treelite_model         Trees as a Treelite checkpoint
 feature_set            What an engine must supply for each feature of a model, and the engine's own
                        definitions of them
+plugin_index           What an index and a search of Elasticsearch or OpenSearch need for a feature set
 vespa_profile          Rank profiles for Vespa: features by attributes, parameters, or the engine itself
 vespa_trees            Trees as Vespa compares them in 32 bits
 proof                  Does the engine score as the model does?

@@ -34,6 +34,7 @@ from ltr.serving.exports.feature_set import (
 from ltr.serving.exports.lightgbm_trees import read_lightgbm
 from ltr.serving.exports.nested_json import read_nested, write_nested
 from ltr.serving.exports.onnx_model import check_onnx, score_onnx, write_onnx
+from ltr.serving.exports.plugin_index import plugin_mapping, plugin_search
 from ltr.serving.exports.proof import Proof, Scorer, adversarial, by_engine, prove
 from ltr.serving.exports.treelite_model import check_treelite, score_treelite, write_treelite
 from ltr.serving.exports.trees import Forest
@@ -157,7 +158,10 @@ def _write_plugin(
     name = _plain(run.folder.name)
     names = [one.name for one in features]
     definition = write_nested(forest.with_base_first(), names)
-    _write_json(draft / "featureset.json", plugin_feature_set(name, features, engine.missing))
+    feature_set = plugin_feature_set(name, features, engine.missing)
+    _write_json(draft / "featureset.json", feature_set)
+    _write_json(draft / "mapping.json", plugin_mapping(feature_set))
+    _write_json(draft / "search.json", plugin_search(feature_set))
     _write_json(draft / "model.json", plugin_model(name, definition))
     written = json.loads((draft / "model.json").read_text(encoding="utf-8"))
     trees = read_nested(written["model"]["model"]["definition"], names)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -32,6 +32,7 @@ _COLUMNS = {
     "structured.rating": ("rating", "none"),
     "structured.rating_count": ("rating_count", "ln1p"),
 }
+_ABOVE_ZERO = ("price",)  # by the schema of products
 _OF_LIST = ("structured.price_rank", "structured.log_price_z")
 _OF_QUERY = ("lexical.query_terms",)
 _OF_PRODUCT = ("lexical.title_terms",)
@@ -62,7 +63,7 @@ class Supplied:
 
     @property
     def can_be_negative(self) -> bool:
-        return self.lowest is None or self.lowest < 0
+        return self.field not in _ABOVE_ZERO and (self.lowest is None or self.lowest < 0)
 
     def to_dict(self) -> dict[str, Any]:
         plain = {key: getattr(self, key) for key in ("name", "engine_name", "source", "field", "modifier")}
@@ -125,7 +126,8 @@ def plugin_feature_set(name: str, features: Sequence[Supplied], missing: Missing
     """For `POST _ltr/_featureset/NAME` of Elasticsearch's and OpenSearch's plugins: the features the model uses.
 
     A score of theirs cannot be below zero. So what can be is made of two features, the part above and the part
-    below zero, of which one is taken from the other: exactly, and missing where both are. missing: what the engine
+    below zero, of which one is taken from the other: exactly, and missing where both are; of a modified column, parts
+    of the modified number. missing: what the engine
     makes of a feature that is not there. Raises InputError for more features than a set may have.
     """
     used = [feature for feature in features if feature.splits]
@@ -152,8 +154,9 @@ def _plugin_features(feature: Supplied, named: Mapping[str, str], missing: Missi
     if not feature.can_be_negative:
         return [_from_engine(feature, feature.name, "value", feature.field)]
     above, below = named[name + _ABOVE], named[name + _BELOW]
+    parted = feature if feature.modifier == "none" else replace(feature, field=name, modifier="none")
     parts = [
-        _from_engine(feature, made, part.removeprefix("_"), feature.field and feature.field + part)
+        _from_engine(parted, made, part.removeprefix("_"), parted.field and parted.field + part)
         for made, part in ((above, _ABOVE), (below, _BELOW))
     ]
     return [*parts, _one(feature.name, [], "derived_expression", f"{above} - {below}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,12 @@ from ltr.serving.exports import vespa_trees
 from ltr.serving.exports.engines import Engine, Missing
 from ltr.serving.exports.feature_set import Supplied, plugin_feature_set, plugin_model, supplied
 from ltr.serving.exports.nested_json import read_nested, write_nested
+from ltr.serving.exports.plugin_index import plugin_mapping, plugin_search
 from ltr.serving.exports.proof import by_engine
 from ltr.serving.exports.trees import Forest, Growing, Tree
 from ltr.serving.exports.vespa_profile import Cosine, EngineKnows, vespa_profiles
 from ltr.serving.exports.vespa_trees import fast_forest
-from tests.ltr.serving.exports.oracles import FeatureSet, Plugin
+from tests.ltr.serving.exports.oracles import FeatureSet, Plugin, fields
 from tests.ltr.serving.exports.vespa_oracle import Profile, Vespa
 
 SPLIT: dict[str, Any] = {
@@ -125,6 +127,54 @@ def test_a_plugin_s_vector_is_that_of_the_model_or_the_version_s_way(missing: Mi
     nothing = found.vector({}, {parameter: 0}, unset)
     np.testing.assert_array_equal([nothing[one.name] for one in FEATURES[:-1]], unset)
     assert "left.alone" not in found.names
+
+
+def rendered(template: str, params: dict[str, Any]) -> Any:
+    """Mustache, as far as ours goes: a section of a list, and what its entries hold."""
+    opened = re.fullmatch(r"(.*)\{\{#(\w+)\}\}(.*)\{\{/\2\}\}(.*)", template)
+    assert opened
+    before, name, inner, behind = opened.groups()
+    pieces = re.split(r"\{\{(\w+)\}\}", inner)  # every second one a name
+    for entry in params[name]:
+        before += "".join(str(entry[piece]) if place % 2 else piece for place, piece in enumerate(pieces))
+    return json.loads(before + behind)
+
+
+def test_index_and_search_have_what_the_set_asks_for() -> None:
+    made = plugin_feature_set("run", FEATURES, "own side")
+    found = FeatureSet.parse(made)
+    search = plugin_search(made)
+    asked = search["rescore"]["query"]["rescore_query"]["sltr"]
+    fields(asked, {"model": str, "params": dict, "store": str, "active_features": list}, {"model", "params"})
+    assert set(asked["params"]) == {param for one in found.features for param in one["params"]}
+    assert search["size"] <= search["rescore"]["window_size"] <= 1024
+    properties = plugin_mapping(made)["properties"]
+    for one in found.features:
+        if isinstance(one["template"], dict):
+            scored = one["template"]["function_score"]
+            assert scored["field_value_factor"]["modifier"] in ("none", "ln1p")
+            assert scored["query"]["exists"]["field"] == scored["field_value_factor"]["field"]
+            assert properties[scored["field_value_factor"]["field"]] == {"type": "double"}
+        elif one["template_language"] == "mustache":
+            first, last = rendered(one["template"], asked["params"])["bool"]["should"]
+            assert first["constant_score"]["filter"] == {"term": {"product_id": "PRODUCT_ID"}}
+            assert (first["constant_score"]["boost"], last) == (1.5, {"match_none": {}})
+    assert asked["params"]["lexical_query_terms_value"] == 2
+    assert asked["params"]["text_query_title"] == [{"id": "PRODUCT_ID", "above": 1.5, "below": 1.5}]
+
+
+def test_parts_of_a_modified_column_are_parts_of_the_modified_number() -> None:
+    unknown = {"lowest": None, "highest": None, "missing": None}
+    price = feature("structured.log_price", "column", "price", modifier="ln1p", **unknown)
+    count = feature("structured.rating_count", "column", "rating_count", modifier="ln1p", **unknown)
+    made = plugin_feature_set("run", [price, count], "own side")["featureset"]["features"]
+    factors = [one["template"]["function_score"]["field_value_factor"] for one in made[:-1]]
+    assert factors == [
+        {"field": "price", "modifier": "ln1p"},
+        {"field": "structured_rating_count_above", "modifier": "none"},
+        {"field": "structured_rating_count_below", "modifier": "none"},
+    ]
+    assert made[-1]["template"] == "structured_rating_count_above - structured_rating_count_below"
 
 
 @drawn(st.lists(st.sampled_from(["a", "a.b", "a_b", "a_above", "a.above", "a_below", "a_value", "a_above_2",
