@@ -1,12 +1,13 @@
 """What each engine's versions make of a feature that a product lacks, and which models they therefore cannot hold.
 
 By the sources of the plugins: o19s' for Elasticsearch (o19s/elasticsearch-learning-to-rank, SparseFeatureVector.java
-and NaiveAdditiveDecisionTree.java, changes 480 and 482) lets unset features be 0 up to the release for 8.9.2, and sends
-them to each split's own side from the one for 8.11.4 on. OpenSearch's
-(opensearch-project/opensearch-learning-to-rank-base,
-changes 206 and 379 of its release notes) lets them be 0 up to 3.1, sends all of them right from 3.2 to 3.7, and to each
-split's own side from 3.8 on. Vespa 8 compares so that they find their side: its importer writes `!(f >= t)` where they
-go left and `f < t` where they go right (vespa-engine/vespa, XGBoostParser.java, AbstractXGBoostParser.java).
+and NaiveAdditiveDecisionTree.java, changes 480 and 482) lets unset features be 0 up to the release for 8.9.2, and
+sends them to each split's own side from the one for 8.11.4 on. OpenSearch's
+(opensearch-project/opensearch-learning-to-rank-base, changes 206 and 379 of its release notes) lets them be 0 up to
+3.1, sends all of them right from 3.2 to 3.7, and to each split's own side from 3.8 on; a model may ask later ones for
+0 again (change 389), which none that knows gaps may. Vespa 8 compares so that they find their side: its importer
+writes `!(f >= t)` where they go left and `f < t` where they go right (vespa-engine/vespa, XGBoostParser.java,
+AbstractXGBoostParser.java).
 """
 
 from __future__ import annotations
