@@ -162,7 +162,7 @@ def _write_plugin(
     _write_json(draft / "featureset.json", feature_set)
     _write_json(draft / "mapping.json", plugin_mapping(feature_set))
     _write_json(draft / "search.json", plugin_search(feature_set))
-    _write_json(draft / "model.json", plugin_model(name, definition))
+    _write_json(draft / "model.json", plugin_model(name, definition, engine.target))
     written = json.loads((draft / "model.json").read_text(encoding="utf-8"))
     trees = read_nested(written["model"]["model"]["definition"], names)
     return 0.0, by_engine(trees, engine), "the plugin's rules in numpy"

@@ -22,6 +22,7 @@ import numpy as np
 
 from features.errors import InputError
 from features.feature_schema import Feature, FeatureSchema
+from ltr.serving.arguments import Target
 from ltr.serving.exports.engines import Missing
 
 Source = Literal["column", "product", "query", "pair"]
@@ -38,7 +39,9 @@ _OF_QUERY = ("lexical.query_terms",)
 _OF_PRODUCT = ("lexical.title_terms",)
 _ABOVE, _BELOW, _VALUE = "_above", "_below", "_value"
 MOST_FEATURES = 10_000  # of a set
-MOST_CHARACTERS = 50_000_000  # of a string that a reader takes: OpenSearch's XContentConstraints
+# Of the model in its body: OpenSearch's XContentConstraints.java; both engines' http.max_content_length of 100 MB, a
+# tenth and more of which goes to escaping. Elasticsearch's XContentImplUtils.java has no limit of its own.
+MOST_CHARACTERS: dict[Target, int] = {"opensearch-ltr": 50_000_000, "elasticsearch-ltr": 85_000_000}
 
 
 @dataclass(frozen=True)
@@ -183,12 +186,13 @@ def _one(name: str, params: list[str], language: str, template: Any) -> dict[str
     return {"name": name, "params": params, "template_language": language, "template": template}
 
 
-def plugin_model(name: str, definition: str) -> dict[str, Any]:
+def plugin_model(name: str, definition: str, target: Target) -> dict[str, Any]:
     """For `POST _ltr/_featureset/NAME/_createmodel`; InputError for a definition that no reader takes."""
-    if len(definition) > MOST_CHARACTERS:
+    most = MOST_CHARACTERS[target]
+    if len(definition) > most:
         raise InputError(
             where="model",
-            expected=f"one of at most {MOST_CHARACTERS:,} characters as JSON, which an engine's reader takes",
+            expected=f"one of at most {most:,} characters as JSON, which {target} takes in one request",
             got=f"one of {len(definition):,}",
             cure="lower ranker.trees or ranker.leaves and train again, or export to onnx or treelite",
         )

@@ -248,11 +248,12 @@ def test_trees_beyond_what_an_engine_takes_are_refused(monkeypatch: pytest.Monke
     assert fast_forest(Forest([grown(0, 4), grown(1, 4)], 0.0, 2)).nodes == 14
     with pytest.raises(InputError, match=r"at most 4 leaves.* got one of 5"):
         fast_forest(Forest([grown(0, 5)], 0.0, 2))
-    monkeypatch.setattr(of_plugins, "MOST_CHARACTERS", 10)
+    monkeypatch.setattr(of_plugins, "MOST_CHARACTERS", {"opensearch-ltr": 10, "elasticsearch-ltr": 11})
     monkeypatch.setattr(of_plugins, "MOST_FEATURES", 3)
-    assert plugin_model("run", "[" + " " * 8 + "]")
+    assert plugin_model("run", "[" + " " * 8 + "]", "opensearch-ltr")
+    assert plugin_model("run", "[" + " " * 9 + "]", "elasticsearch-ltr")
     with pytest.raises(InputError, match=r"at most 10 characters as JSON, .* got one of 11"):
-        plugin_model("run", "[" + " " * 9 + "]")
+        plugin_model("run", "[" + " " * 9 + "]", "opensearch-ltr")
     with pytest.raises(InputError, match="at most 3 features"):
         plugin_feature_set("run", FEATURES, "own side")
 
