@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -39,18 +40,24 @@ def port(live: LiveRun) -> Iterator[int]:
 
 
 def told(port: int, sent: bytes, *, until_closed: bool = True) -> bytes:
-    """All that the server says until it hangs up."""
+    """All that the server says until it hangs up, or until one answer of it is whole."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as opened:
         got = b""
         try:
             opened.sendall(sent)
             while part := opened.recv(1 << 16):
                 got += part
-                if not until_closed and b"\r\n\r\n" in got:
+                if not until_closed and is_whole(got):
                     break
         except ConnectionError:  # it hung up while more was sent
             pass
         return got
+
+
+def is_whole(got: bytes) -> bool:
+    head, ended, body = got.partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: (\d+)", head)
+    return bool(ended) and len(body) >= int(length[1] if length else 0)
 
 
 def problem(got: bytes) -> dict[str, str]:
