@@ -63,6 +63,7 @@ booster = lightgbm.Booster(model_file=model)
 lists = list(np.load(rows).values())
 for _ in range(20):
     booster.predict(lists[0], num_threads=1)
+print("ready", flush=True)
 for line in sys.stdin:
     clock, used = [], time.process_time()
     for turn in range(int(rounds)):
@@ -160,6 +161,8 @@ def measure(run: Path, work: Path, requests: int, *, fresh: bool) -> dict[str, A
         env=os.environ | ONE_THREAD,
     )
     pin(0, control.pid)
+    assert control.stdout is not None
+    control.stdout.readline()  # while it starts it would take the server's core
     asyncio.run(
         closed_loop(server.port, [message("/search", {"text": text}) for text in texts[:50]], 1)
     )  # warm
