@@ -46,12 +46,12 @@ def rerank(live: LiveRun, asked: Asked, under_way: Reranking) -> list[dict[str, 
     """
     given = under_way.given
     ids = pl.Series("product_id", sorted(given))
-    known = _known(ids, live.builder.catalogue.product_ids)
-    _check_known(live, ids, known, given)
+    rows = _rows(ids, live.builder.catalogue.product_ids)
+    _check_known(live, ids, rows >= 0, given)
     own = _own_values(live.builder.schema, ids, given)
     under_way.checked = True
     query = live.query(asked.text, asked.photo, asked.list_id)
-    block = _block(live, query, ids, known)
+    block = _block(live, query, rows)
     for row, place, value in own:
         block.matrix[row, place] = value
     scores = live.run.score_dataset(live.run.list_dataset(query, ids, block), query.frame, live.builder)
@@ -62,13 +62,13 @@ def rerank(live: LiveRun, asked: Asked, under_way: Reranking) -> list[dict[str, 
     ]
 
 
-def _known(ids: pl.Series, product_ids: pl.Series) -> np.ndarray:
-    """(n,) bool: which the catalogue has; by halving, since a set of a million ids is not made for a request."""
+def _rows(ids: pl.Series, product_ids: pl.Series) -> np.ndarray:
+    """(n,) row in the catalogue of each of the rising ids, -1 for none; by halving: a request joins no million ids."""
     if not len(product_ids):
-        return np.zeros(len(ids), dtype=bool)
-    places = product_ids.search_sorted(ids).to_numpy()
-    found: np.ndarray = (product_ids.gather(np.minimum(places, len(product_ids) - 1)) == ids).to_numpy()
-    return found
+        return np.full(len(ids), -1)
+    places = np.minimum(product_ids.search_sorted(ids).to_numpy(), len(product_ids) - 1)
+    found = (product_ids.gather(places) == ids).to_numpy()
+    return np.where(found, places.astype(np.int64), -1)
 
 
 def _check_known(live: LiveRun, ids: pl.Series, known: np.ndarray, given: Mapping[str, Features]) -> None:
@@ -84,13 +84,13 @@ def _check_known(live: LiveRun, ids: pl.Series, known: np.ndarray, given: Mappin
         )
 
 
-def _block(live: LiveRun, query: QueryBatch, ids: pl.Series, known: np.ndarray) -> Block:
-    """Features of the known products as one list; the others' are missing."""
-    rows = live.builder.catalogue.rows_of(ids.filter(pl.Series(known)))
-    made = live.builder.block(PairBatch.of_one(query, rows))
+def _block(live: LiveRun, query: QueryBatch, rows: np.ndarray) -> Block:
+    """Features of the known products as one list; the others', of row -1, are missing."""
+    known = rows >= 0
+    made = live.builder.block(PairBatch.of_one(query, rows[known]))
     if known.all():
         return made
-    whole = Block.empty(made.features, len(ids))
+    whole = Block.empty(made.features, len(rows))
     whole.matrix[known] = made.matrix
     return whole
 
