@@ -95,8 +95,8 @@ def build_scale(found: dict[str, Any]) -> Iterator[str]:
     if vectors:
         yield (
             "Products grow with the pairs. Each query is looked up among all products, for the votes of its "
-            "neighbours; titles repeat beyond the 43,261 there are, and products of one title share a vector. The vectors have no "
-            "structure: the hardest to search. Other work ran on the machine beside this.\n"
+            "neighbours; titles repeat beyond the 43,261 there are, and products of one title share a vector. The "
+            "vectors have no structure: the hardest to search. Other work ran on the machine beside this.\n"
         )
     yield "| million pairs | code | products | features | index, s | pairs, s | processor, s | pairs/s | peak, MiB |"
     yield "|---:|---|---:|---:|---:|---:|---:|---:|---:|"
