@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
 import socket
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,9 +21,6 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 1024
 _KEEP_ALIVE = 75  # seconds: longer than proxies keep theirs (60), else they send on what is just being closed
-# Seconds for which a thread that computes may keep others waiting: at Python's 5 ms, a request that comes while the one
-# before is still being logged waits longer than it computes.
-_SWITCH = 0.0005
 _NEWEST = ("runs/demo-lightgbm", "runs/demo-xgboost")
 
 
@@ -54,8 +49,6 @@ def serve(folder: Path | None, settings: ServeSettings) -> None:
         )
         for one in (live, *others):
             one.warm_up()
-        sys.setswitchinterval(_SWITCH)
-        gc.freeze()  # what is open by now stays: no collection while serving need look through it
         event_log = None if settings.no_log else _open_log(run, settings)
         key = None if settings.no_log and settings.experiment != "ab" else load_key()
         address = f"http://{_host(settings.host)}:{listening.getsockname()[1]}"
