@@ -241,11 +241,15 @@ class _Fitting:
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         targets = torch.from_numpy(draw_targets(self._pairs, rows, settings.mix, rng)).to(self._device)
         same = torch.from_numpy(alike(self._pairs, rows)).to(self._device)
-        pixels = augment(as_batch(self._photos[torch.from_numpy(rows)]), generator, settings.jitter)
+        photos = as_batch(self._photos[torch.from_numpy(rows)])
+        seen = photos if settings.views == 0 else photos.repeat(2, 1, 1, 1)
         self._photo_network.train()
         with self._autocast():
-            vectors = self._photo_network(pixels)
-        loss = contrastive_loss(vectors, targets, self._log_scale.exp(), same)
+            views = self._photo_network(augment(seen, generator, settings.jitter)).split(len(rows))
+        scale = self._log_scale.exp()
+        loss = torch.stack([contrastive_loss(view, targets, scale, same) for view in views]).mean()
+        if settings.views:
+            loss = loss + settings.views * contrastive_loss(*views, scale, same)
         self._optimiser.zero_grad()
         loss.backward()
         self._optimiser.step()

@@ -46,6 +46,13 @@ class AlignedTrainingConfig(BaseModel):
         le=5,
         description="how far photos are shifted, enlarged and reduced in training; 1: by a tenth",
     )
+    views: float = Field(
+        0.0,
+        ge=0,
+        le=10,
+        description="weight of telling a photo's second view (moved, mirrored, sized anew) from the batch's other "
+        "photos, beside the texts: for photo searches; twice the time",
+    )
     epochs: int = Field(12, ge=1, description="at most; the learning rate falls over all of them")
     minutes: float | None = Field(
         None,

@@ -77,6 +77,23 @@ def test_texts_that_say_nothing_of_the_photo_stop_it_early(tmp_path: Path) -> No
     assert fitted.epochs < settings.epochs
 
 
+def test_second_views_tell_photos_apart_that_texts_do_not(tmp_path: Path) -> None:
+    world = colour_world()
+    red = world.photos[..., 0].mean((1, 2))[:, None] / 256
+    of_red = unit_rows(np.cos(red * np.arange(1, DIMENSIONS + 1))).astype(np.float32)
+    pairs = replace(world, text=RowVectors(of_red, world.text.rows))
+    asked = world.photos[:60].copy()
+    asked[..., 0] = 128  # what is left to tell them apart, no text speaks of
+
+    def alikeness(views: float) -> float:
+        settings = SETTINGS.model_copy(update={"views": views})
+        network = fit_aligned_encoder(pairs, settings, CPU, tmp_path / f"views{views}").photo_network
+        vectors = encode_pixels(network, torch.from_numpy(asked), CPU)
+        return float((vectors @ vectors.T).mean())
+
+    assert alikeness(1.0) < alikeness(0.0) - 0.1
+
+
 class Clock:
     """A clock that moves by a second a look, or more on a busier machine."""
 
