@@ -25,7 +25,7 @@ from features.encoders.cache import EmbeddingCache
 from features.groups.behaviour import BehaviourGroup
 from features.index import CatalogueIndex
 from features.sources.events import Events
-from features.sources.private_counts import Privacy, discrete_laplace, private_counts
+from features.sources.privacy.counts import Privacy, discrete_laplace, private_counts
 
 OTHERS = 100  # products beside the bought ones in a list, drawn from those on sale around that day
 TRAIN, TEST, ON_SALE = timedelta(days=112), timedelta(days=56), timedelta(days=28)

@@ -29,15 +29,15 @@ from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
-from features.groups.asked_words import AskedWordsConfig, AskedWordsGroup
 from features.groups.behaviour import BehaviourGroup
 from features.groups.graph import GraphConfig, GraphGroup
 from features.groups.history import HistoryConfig, HistoryGroup
 from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
-from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.groups.similarity import SimilarityConfig, SimilarityGroup
 from features.groups.structured import StructuredConfig, StructuredGroup
+from features.groups.word_by_word.asked_words import AskedWordsConfig, AskedWordsGroup
+from features.groups.word_by_word.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.index import CatalogueIndex, Change, latest_of, open_index, products_key, save_index
 from features.retrieval import Retrieval
 
@@ -66,6 +66,10 @@ log = logging.getLogger(__name__)
 # anew, and a run of another number is refused where features are made for it.
 DEFINITIONS = 2
 _INDEXES = "index"
+_OWN_GROUPS = (
+    *("lexical", "similarity", "shown_words", "asked_words", "structured"),
+    *("behaviour", "history", "graph"),
+)
 _NAMED = {"photos": "image", "photo": "image"}  # what people call a group
 
 
@@ -118,17 +122,7 @@ class FeaturesConfig(BaseModel):
         names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
         return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
 
-    @field_validator(
-        "lexical",
-        "similarity",
-        "shown_words",
-        "asked_words",
-        "structured",
-        "behaviour",
-        "history",
-        "graph",
-        mode="before",
-    )
+    @field_validator(*_OWN_GROUPS, mode="before")
     @classmethod
     def _on_or_off(cls, value: Any) -> Any:
         return None if value is False else {} if value is True else value

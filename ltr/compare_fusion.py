@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
 
     from ltr.data.doctor import stop_on_failure
     from ltr.pipeline.examination import read_data
-    from ltr.pipeline.fusion_comparison import compare_strategies
+    from ltr.pipeline.fusion.comparison import compare_strategies
     from ltr.reporting.console import print_findings
     from ltr.reporting.fusion_report import print_comparison, save_fusion
     from ltr.runs.record import check_target

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not identity:
         raise command_line.misuse("an id", "none", "name the person")
 
-    from ltr.pipeline.behaviour import erase
+    from ltr.pipeline.events.behaviour import erase
     from ltr.serving.log.judgements import Judgements
 
     grades = Judgements(given.judgements).forget(identity)

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--until", help="count up to this time, for a log of the past; without, now")
     given, config = command_line.read_settings(arguments, argv)
 
-    from ltr.pipeline.behaviour import behaviour_of, ingest
+    from ltr.pipeline.events.behaviour import behaviour_of, ingest
 
     done, ledger = ingest(config, given.log, given.until)
     steps = [(s.step, s.rows, s.affected, s.action) for s in ledger.steps if s.affected]

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from ltr.config.output import say
     from ltr.config.tree import read_config
-    from ltr.pipeline.labelling import label_events, next_command
+    from ltr.pipeline.events.labelling import label_events, next_command
     from ltr.reporting.click_labels import publish_labels
 
     found = label_events(settings, read_config(given.config) if given.config else None)

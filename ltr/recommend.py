@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from ltr.config import output
     from ltr.config.tree import read_config
-    from ltr.pipeline.recommending import recommend, try_recommenders
+    from ltr.pipeline.events.recommending import recommend, try_recommenders
 
     config = read_config(given.config) if given.config else None
     if settings.trial:

@@ -3,9 +3,6 @@
 adapted                Cosines adapted to a shop's own judgements: the query's vector is moved before it
                        meets the product's
 adapted_fitting        What fits those maps: graded lists, the listwise loss and its path of penalties
-asked_photos           What a query's photo shows, changed where its words ask for something else
-asked_words            Word by word, whether a product has what the query asks for: in its text, by that
-                       word or a related one, or in its photo
 behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
                        fusion
@@ -20,19 +17,13 @@ likeness               How alike two products are: by photo, by title, by price 
                        all of them together
 protocol               What a group of features is, and which there are: one list, which a user's own
                        group joins by `register`
-related_words          Which words of a catalogue stand for which: by what they mean, and by what the
-                       photos of products show that say them
-said_words             Which words each product's texts say, read anew or where they changed
-shown_words            The words that a photo shows, told from its vector by linear probes fitted on
-                       the catalogue itself
 similarity             Cosines of query and product by frozen encoders: text–text per field,
                        photo–photo, text–photo
 standings              Where a value stands among its list: rank share and z-score, as operations on
                        the starts of the lists
 structured             What a product's own columns say: price, discount, brand, category, rating, age,
                        what is missing
-word_probes            Ridge regressions from vectors to words, all at once, with what each leaves out
-                       its own example
+word_by_word/          What a query asks for word by word, what a product's texts say, what its photo shows
 """
 
 from features.groups.protocol import Group, GroupSettings, known_groups, register

@@ -11,7 +11,7 @@ from features.encoders.vectors import Hits
 from features.errors import InputError
 from features.groups.lexical import LexicalGroup
 from features.groups.protocol import Group
-from features.groups.shown_words import ShownWordsGroup
+from features.groups.word_by_word.shown_words import ShownWordsGroup
 from features.index import CatalogueIndex
 from features.retrieval.fusion import fuse
 

@@ -18,9 +18,6 @@ ledger                 What cleaning did: every step counted, every rejected row
                        every guess said
 load                   The user's files → clean canonical tables, with every step counted and every
                        input file fingerprinted
-private_counts         Counts that may leave the house: differentially private, with bounded people and exact
-                       noise
-privacy                Pseudonyms: a person's id becomes a keyed hash at the door, and where the key lies
 remarks                What the reader decided or noticed beyond single rows: a guess, a doubt, a share
                        that matters
 schema                 The canonical tables: columns, dtypes and rules; a row that breaks a rule is set
@@ -32,6 +29,7 @@ formats/               Files → frames: formats, the habits of those who write 
                        most likely mean
 parsing/               Values as people and programs write them → numbers, prices, dates, ids, category
                        paths
+privacy/               Pseudonyms at the door, and counts that may leave the house
 """
 
 from features.sources.config import CatalogueConfig, SvmlightConfig

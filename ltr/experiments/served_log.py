@@ -26,7 +26,7 @@ from features.errors import InputError
 from features.sources.events.ubi import APPLICATION, read_ubi, ubi_files
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.privacy import Key
-from features.sources.private_counts import texts_of_few
+from features.sources.privacy.counts import texts_of_few
 
 log = logging.getLogger(__name__)
 

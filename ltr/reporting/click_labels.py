@@ -15,7 +15,7 @@ from ltr.clicks.examination import LEAST_KNOWN, LEAST_SHARE
 from ltr.clicks.models import Judged
 from ltr.config.output import write_json
 from ltr.experiments.outcome import Bar, Check, Outcome, Table
-from ltr.pipeline.labelling import Labelled
+from ltr.pipeline.events.labelling import Labelled
 from ltr.reporting.experiments import experiment_page, print_outcome
 from ltr.reporting.thumbnails import thumbnail
 

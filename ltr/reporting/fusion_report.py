@@ -13,7 +13,7 @@ from ltr.config.output import say, show
 from ltr.evaluation.notation import figure, with_interval
 from ltr.evaluation.per_query import EvaluationConfig, convention
 from ltr.evaluation.systems import shown_metrics
-from ltr.pipeline.fusion_comparison import Comparison, headlines, paired
+from ltr.pipeline.fusion.comparison import Comparison, headlines, paired
 from ltr.reporting.pages import render
 from ltr.runs.record import new_run, versions, write_json
 

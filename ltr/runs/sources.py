@@ -16,7 +16,7 @@ from features.feature_schema import KEYS
 from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
-from ltr.pipeline.click_lists import read_clicks
+from ltr.pipeline.events.click_lists import read_clicks
 from ltr.pipeline.prepare import Prepared, prepare
 from ltr.rankers import RANKERS, Ranker
 from ltr.runs.saved_run import SavedRun

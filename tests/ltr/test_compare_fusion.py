@@ -18,9 +18,8 @@ from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
 from ltr.evaluation.per_query import EvaluationConfig
-from ltr.pipeline.fusion_comparison import Comparison, compare_outcomes, paired
-from ltr.pipeline.prepare import load_collection
-from ltr.pipeline.strategies import (
+from ltr.pipeline.fusion.comparison import Comparison, compare_outcomes, paired
+from ltr.pipeline.fusion.strategies import (
     METHODS,
     PAIR,
     Outcome,
@@ -30,6 +29,7 @@ from ltr.pipeline.strategies import (
     choose_strategies,
     fit_strategies,
 )
+from ltr.pipeline.prepare import load_collection
 from ltr.rankers import (
     RANKERS,
     BlendConfig,

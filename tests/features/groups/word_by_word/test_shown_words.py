@@ -8,7 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from features.encoders.cache import Embeddings
-from features.groups.shown_words import ShownWordsConfig, ShownWordsGroup
+from features.groups.word_by_word.shown_words import ShownWordsConfig, ShownWordsGroup
 from tests.features.groups.asking import asked, catalogue_of
 
 COLOURS = ("red", "green", "blue")

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chisquare
 
 from features.errors import InputError
-from features.sources.private_counts import (
+from features.sources.privacy.counts import (
     Privacy,
     below,
     bound,

@@ -25,8 +25,8 @@ from ltr.evaluation.per_query import EvaluationConfig, check_gain, headline_metr
 from ltr.evaluation.significance import bootstrap_interval, compare, holm
 from ltr.evaluation.systems import Measurement, measure, parts
 from ltr.pipeline.examination import Examined
+from ltr.pipeline.fusion.strategies import Outcome, Strategy, choose_fields, choose_strategies, fit_strategies
 from ltr.pipeline.prepare import Prepared
-from ltr.pipeline.strategies import Outcome, Strategy, choose_fields, choose_strategies, fit_strategies
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.rankers import NetworkAndTreesConfig
 

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from features.encoders.vectors import RowVectors
-from features.groups.word_probes import WordProbes
+from features.groups.word_by_word.word_probes import WordProbes
 
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 

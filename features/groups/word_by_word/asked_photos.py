@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.encoders.vectors import RowVectors, each_times
-from features.groups.word_probes import WordProbes, units
+from features.groups.word_by_word.word_probes import WordProbes, units
 
 _DIRECTIONS = 64  # at most, of what photos show: a square of them a word is kept
 _SHRINK = 1e-3  # of the mean spread of a direction: what is no more than this says nothing

@@ -9,9 +9,9 @@ import pytest
 from scipy import sparse
 
 from features.encoders.vectors import RowVectors
-from features.groups.asked_photos import AskedPhotos
-from features.groups.related_words import VisibleWords
-from features.groups.word_probes import Scatter
+from features.groups.word_by_word.asked_photos import AskedPhotos
+from features.groups.word_by_word.related_words import VisibleWords
+from features.groups.word_by_word.word_probes import Scatter
 from features.words.term_counts import TermLists
 
 KINDS, COLOURS = 4, 5

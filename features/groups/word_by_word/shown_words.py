@@ -22,9 +22,9 @@ from features.encoders.nearest import VectorSearch
 from features.encoders.vectors import Hits, RowVectors
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
-from features.groups.said_words import SaidWords
 from features.groups.standings import z_score
-from features.groups.word_probes import Scatter, WordProbes
+from features.groups.word_by_word.said_words import SaidWords
+from features.groups.word_by_word.word_probes import Scatter, WordProbes
 from features.index import CatalogueIndex, Change
 from features.words.query_words import QueryWords
 from features.words.term_counts import PairTerms, TermLists

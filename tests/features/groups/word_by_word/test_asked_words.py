@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from features.encoders.vectors import RowVectors
-from features.groups.asked_words import AskedWordsConfig, AskedWordsGroup
-from features.groups.related_words import by_meaning, most
+from features.groups.word_by_word.asked_words import AskedWordsConfig, AskedWordsGroup
+from features.groups.word_by_word.related_words import by_meaning, most
 from tests.features.groups.asking import asked, catalogue_of
-from tests.features.groups.test_shown_words import Looks
+from tests.features.groups.word_by_word.test_shown_words import Looks
 
 WORDS = {"red": ("red", "crimson"), "green": ("green", "emerald"), "blue": ("blue", "navy")}
 COLOURS = tuple(WORDS)

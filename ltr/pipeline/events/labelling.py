@@ -14,7 +14,7 @@ from features.sources.events import EventRules, Events, clean_events, read_ubi
 from features.sources.events.bots import person
 from features.sources.formats.readers import read_table
 from features.sources.ledger import Ledger
-from features.sources.private_counts import texts_of_few
+from features.sources.privacy.counts import texts_of_few
 from ltr.clicks import (
     Agreement,
     CannotTell,

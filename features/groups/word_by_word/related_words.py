@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from features.encoders.vectors import RowVectors
-from features.groups.asked_photos import AskedPhotos
-from features.groups.word_probes import Scatter, WordProbes
+from features.groups.word_by_word.asked_photos import AskedPhotos
+from features.groups.word_by_word.word_probes import Scatter, WordProbes
 from features.words.term_counts import TermLists
 
 _UNUSUAL = 2.5  # standard deviations above the mean cosine of two words, from which they are related

@@ -18,10 +18,10 @@ from features.encoders.comparisons import Comparison, TextField
 from features.encoders.vectors import RowVectors
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
-from features.groups.related_words import Relations, VisibleWords, by_meaning, most
-from features.groups.said_words import SaidWords
-from features.groups.shown_words import examples_of, media_of, words_of
 from features.groups.standings import z_score
+from features.groups.word_by_word.related_words import Relations, VisibleWords, by_meaning, most
+from features.groups.word_by_word.said_words import SaidWords
+from features.groups.word_by_word.shown_words import examples_of, media_of, words_of
 from features.index import CatalogueIndex, Change
 from features.words.term_counts import PairTerms, TermLists
 
