@@ -3,6 +3,8 @@
 events/                From what shoppers did to labels, features and recommendations
 examination            What training starts from: features, the split, and what the data doctor says of
                        both
+few_queries            Whether so few queries train that chance would have much of the say: then the
+                       ranker leans on a plain cosine
 first_config           From a shop's own files to a first config: columns guessed, explained in
                        comments, and tried before it is written
 fitting                A config's ranker fitted and scored beside baselines and rungs, and what it goes

@@ -35,7 +35,6 @@ from ltr.pipeline.prepare import load_collection
 
 _TOO_HIGH = 20.0  # times the limits that queries name: then prices are in cents
 _ENCODINGS = (None, "cp1252")
-_FEW = 300  # judged queries, below which a model's gain over a plain cosine is partly luck
 _SMALL = 5_000  # products: few enough that each may be a candidate of every query
 
 
@@ -264,23 +263,12 @@ class _Files:
         yield f"ladder: [{', '.join(groups)}]  # what each group of features adds is measured, one after another"
         yield "split: {kind: folds, folds: 5}  # every query is tested once, by a model that has not seen it"
         if self.judgements:
-            yield from self._few_judgements_lines(self.judgements)
             grades = np.unique(self._grades(self.judgements))
             low, top = (float(grades.min()), float(grades.max())) if len(grades) else (0.0, 1.0)
             middle = top if len(grades) <= 2 else float(np.ceil((low + top) / 2))
             self.guesses.append(f"grades from {low:g} to {top:g}; {middle:g} and more counts as relevant")
             yield "evaluation:"
             yield f"  relevant_from: {middle:g}  # of grades {low:g} to {top:g}; for precision and recall, not nDCG"
-
-    def _few_judgements_lines(self, table: Table) -> Iterator[str]:
-        """Where chance would have much of the say: the model then leans on what is good without judgements."""
-        column = table.guess.columns.get("query_id") or table.guess.columns.get("query")
-        judged = table.frame[column].n_unique() if column else 0
-        if 0 < judged < _FEW:
-            self.guesses.append(
-                f"{judged:,} judged queries are few: the model leans on the best cosine beside them"
-            )
-            yield "train: {base: auto}  # few judgements: lean on the best cosine, as far as training queries say"
 
 
 def _read(path: Path, names: Mapping[str, tuple[str, ...]]) -> Table:

@@ -73,19 +73,23 @@ def score_systems(
             by_bag[name] = fitted.by_bag
 
     ladder = rungs(data.schema, config.ladder)
-    steps = len(ladder) + (2 if transfer else 1)
+    steps = len(ladder) + (2 if transfer and not transfer.only_leans else 1)
     with progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
             part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, thinned or rows))
             fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, thinned=seen)
             log.info("  %s: %d features, %.1f s", name, len(features.features), fitted.seconds)
             keep(name, fitted)
-        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, thinned=thinned)
+        fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
         if transfer:
-            keep(f"{config.ranker.kind} alone", fitted)
-            fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
+            alone = (
+                fitted.by_itself(rows, folds)
+                if transfer.only_leans
+                else cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, thinned=thinned)
+            )
+            keep(f"{config.ranker.kind} alone", alone)
             for model in fitted.models:
-                log.info("  %s", model.choice or f"transfer: {describe(model.ranker) or 'other sets'}")
+                log.info("  %s", model.choice or describe(model.ranker) or "learned from other sets, too")
     size, trees = len(data.schema.features), fitted.best_iterations
     log.info("  all: %d features, %.1f s, trees %s", size, fitted.seconds, trees)
     _warn_of_swings(trees)

@@ -27,10 +27,10 @@ from ltr.evaluation.per_query import (
 )
 from ltr.evaluation.significance import compare
 from ltr.evaluation.systems import ALL as ALL_QUERIES
-from ltr.evaluation.training_noise import Bags, ByBag
+from ltr.evaluation.training_noise import ByBag
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
-from ltr.training.cross_fit import CrossFit, cross_fit
+from ltr.training.cross_fit import CrossFit, cross_fit, held_out_scores
 from ltr.training.modality_dropout import Part
 
 ALL = "all features"
@@ -180,19 +180,6 @@ def _costs(config: Config, catalogue: ThinnedCatalogue, trained: Trained) -> Ite
             yield DropoutCost(name, found.difference, found.low, found.high, found.p_value)
 
 
-def held_out_scores(
-    rows: EmbeddedDataset, folds: Sequence[Fold], fitted: CrossFit
-) -> tuple[np.ndarray, ByBag | None]:
-    """Scores (n,) of the rows by the model that has not seen their query, and by bag; NaN for rows of no test part."""
-    scores = np.full(rows.data.frame.height, np.nan)
-    bags = Bags(len(scores))
-    for fold, model in zip(folds, fitted.models, strict=True):
-        tested, places = rows.take(fold.test), rows.rows_of(fold.test)
-        scores[places], by_bag = model.score_with_bags(tested)
-        bags.add(places, by_bag)
-    return scores, bags.found
-
-
 def _values_by_share(
     config: Config, catalogue: ThinnedCatalogue, trained: Trained, part: Part, shares: Sequence[float]
 ) -> Iterator[tuple[float, pl.DataFrame]]:
@@ -203,7 +190,7 @@ def _values_by_share(
         rows = catalogue.rows(tested, part, share, config.robustness.seed)
         yield (
             share,
-            _values(rows, *held_out_scores(rows, trained.folds, trained.fitted), config.evaluation),
+            _values(rows, *held_out_scores(rows, trained.folds, trained.fitted.models), config.evaluation),
         )
 
 

@@ -48,6 +48,7 @@ from ltr.pipeline.robustness import Robustness
 from ltr.pipeline.shown_lists import Shown
 from ltr.runs.sums import ABOUT, SUMS, changed, check_files, read_about, seal, write_about
 from ltr.runs.trust import check_settings, is_own_cache, refuse_links, remember_cache, remember_run
+from ltr.training.anchoring import describe, leans_on
 from ltr.training.cross_fit import CrossFit
 from ltr.training.fused_ranker import ADAPTED, PROJECTION, FusedRanker
 
@@ -222,7 +223,17 @@ def _about(record: RunRecord) -> dict[str, Any]:
         "lists": _lists(record),
         "shown": record.shown and shown_means(record.shown.measured),
         "clicks": _clicks(record),
+        "leans_on": _leans_on(record),
     }
+
+
+def _leans_on(record: RunRecord) -> dict[str, Any] | None:
+    """Shares of what the kept model leans on, of each split's model, and why in words; None where on nothing."""
+    kept = record.kept.ranker
+    if not leans_on(kept):
+        return None
+    splits = [leans_on(model.ranker) for model in record.fitted.models]
+    return {"kept": leans_on(kept), "splits": splits, "says": describe(kept)}
 
 
 def _clicks(record: RunRecord) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from ltr.data.embedded import EmbeddedDataset
 from ltr.pipeline.prepare import embedded_dataset, make_builder, open_builder
 from ltr.runs.record import SHOWN_VALUES, read_settings
 from ltr.runs.sums import check_files, read_about
+from ltr.training.anchoring import leans_on
 from ltr.training.fused_ranker import FusedRanker
 
 
@@ -91,7 +92,7 @@ class SavedRun:
         """One query's candidates, (n,) rising ids, with the features just made of them, as the model takes them."""
         query_id = query.frame["query_id"].new_from_index(0, len(product_ids))
         # An anchored model's other scorers read features by name.
-        whole = self.config.embeddings is not None or self.config.train.used
+        whole = self.config.embeddings is not None or bool(leans_on(self.model.ranker))
         keys = pl.DataFrame([query_id, product_ids.alias("product_id")])
         return Dataset.of_list(keys, block, columns=whole)
 

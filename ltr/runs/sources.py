@@ -17,17 +17,19 @@ from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.splits import looks
 from ltr.pipeline.events.click_lists import read_clicks
-from ltr.pipeline.prepare import Prepared, prepare
+from ltr.pipeline.examination import Examined
+from ltr.pipeline.few_queries import few_queries
+from ltr.pipeline.prepare import prepare
 from ltr.rankers import RANKERS, Ranker
 from ltr.runs.saved_run import SavedRun
 from ltr.training.anchoring import Transfer, check_base
-from ltr.training.transfer import AlsoConfig, SourceSet, check_shared
+from ltr.training.transfer import AUTO, AlsoConfig, SourceSet, check_shared
 
 log = logging.getLogger(__name__)
 
 
 def read_transfer(
-    config: Config, prepared: Prepared, data: Dataset, kinds: Collection[str] = ()
+    config: Config, examined: Examined, data: Dataset, kinds: Collection[str] = ()
 ) -> Transfer | None:
     """What the config's `train` section names, fit for these features; None where it names nothing.
 
@@ -35,8 +37,11 @@ def read_transfer(
     kinds: of ranker that will train by it beside the config's own. Raises InputError for a config or run that
     cannot be read or has nothing to do with this set, for a base that is no feature, and a kind that cannot weigh.
     """
-    wanted, queries = config.train, prepared.collection.queries
-    if not wanted.used:
+    wanted, prepared = config.train, examined.prepared
+    queries = prepared.collection.queries
+    few = few_queries(config, examined)
+    base = AUTO if few else wanted.named_base
+    if not (wanted.also or wanted.start or base or wanted.clicks.strategy != "none"):
         return None
     clicks = read_clicks(config, prepared, kinds)
     weighing = [kind for kind in RANKERS.names if RANKERS.settings_of(kind).weighs]
@@ -48,11 +53,11 @@ def read_transfer(
             got=deaf[0],
             cure="choose another ranker, or leave train.also out",
         )
-    if wanted.base:
-        check_base(data.schema, wanted.base)
+    if base:
+        check_base(data.schema, base)
     sources = tuple(_source(config, also, data, queries) for also in wanted.also)
     start = _start(wanted.start, data, queries) if wanted.start else None
-    return Transfer(sources, start, wanted.base, clicks)
+    return Transfer(sources, start, base, clicks, few)
 
 
 def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def train(config: Config, examined: Examined, command: str) -> RunRecord:
     log.info("training %s (%s): %d split(s), %d features", kind, objective, len(folds), data.X.shape[1])
     rows = embed(config, prepared, data)
     queries = prepared.collection.queries
-    transfer = read_transfer(config, prepared, data)
+    transfer = read_transfer(config, examined, data)
     catalogue = ThinnedCatalogue(config, prepared, rows)
     seen = catalogue.thinned()
     fitted, scores, by_bag = score_systems(config, rows, folds, transfer, seen)

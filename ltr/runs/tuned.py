@@ -93,7 +93,7 @@ def make_task(config: Config, examined: Examined) -> Task:
     share = getattr(config.split, "validation_share", 0.15) if outer.validation else 0.0
     folds = inner_folds(config.tuning, outer, prepared.collection.queries, share)
     rows = embed(config, prepared, data)
-    transfer = read_transfer(config, prepared, data, config.tuning.kinds)
+    transfer = read_transfer(config, examined, data, config.tuning.kinds)
     thinned = ThinnedCatalogue(config, prepared, rows).thinned()
     judge = CrossValidation(rows, folds, config.evaluation, config.embeddings, transfer, thinned)
     inside = len(outer.train) + len(outer.validation)

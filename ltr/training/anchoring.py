@@ -17,20 +17,31 @@ from features.errors import InputError
 from features.feature_schema import FeatureSchema
 from ltr.data.dataset import Dataset
 from ltr.data.gains import gains_of
+from ltr.evaluation.notation import figure
 from ltr.rankers import (
+    Bagged,
     Explainable,
     Ranker,
     RankerSettings,
     Watchable,
+    Widening,
     load_ranker,
     make_ranker,
     parse_settings,
 )
-from ltr.rankers.lists import divided, means_and_spreads, ndcg, simplex, starts_of, z_scores
+from ltr.rankers.lists import (
+    differ_in_gain,
+    divided,
+    means_and_spreads,
+    ndcg,
+    simplex,
+    starts_of,
+    z_scores,
+)
 from ltr.rankers.out_of_fold import out_of_fold
 from ltr.training.click_log import ClickLog
 from ltr.training.click_strategies import Choice
-from ltr.training.transfer import SourceSet, conformed, with_sources
+from ltr.training.transfer import AUTO, SourceSet, conformed, with_sources
 
 ABOUT, START = "anchor.json", "start"  # beside the ranker's own files
 FOLDS = 5
@@ -40,20 +51,27 @@ RESAMPLES = 200
 COPY_AGAIN = "copy the whole run folder again, or train it again"
 CONFIDENT = 1.645  # standard errors: a gain that is there with 95 % confidence, one-sided
 COSINES = ("text.", "image.")  # features among which `auto` looks
-STANDINGS = ("_rank", "_z")
+STANDING = "_z"
 
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
     """What a ranker learns from, or leans on, beside its training queries; `TrainConfig` says what is what.
 
-    clicks: shown lists in place of judgements; alone, with none of the others.
+    clicks: shown lists in place of judgements; alone, with none of the others. few: the training queries, where it
+    leans because they are few.
     """
 
     sources: tuple[SourceSet, ...] = ()
     start: Ranker | None = None
     base: str | None = None
     clicks: ClickLog | None = None
+    few: int | None = None
+
+    @property
+    def only_leans(self) -> bool:
+        """Whether the ranker that leans is, by itself, as it were without this."""
+        return not self.sources and self.clicks is None
 
     def ranker(self, config: RankerSettings) -> AnchoredRanker:
         """An unfitted ranker that makes use of it."""
@@ -61,7 +79,7 @@ class Transfer:
 
     def within(self, part: FeatureSchema) -> Transfer:
         """The same for a table with part of the features: without a base where that part has none."""
-        there = cosines_of(part) if self.base == "auto" else {self.base}.intersection(part.names)
+        there = cosines_of(part) if self.base == AUTO else {self.base}.intersection(part.names)
         return self if there else replace(self, base=None)
 
 
@@ -76,6 +94,7 @@ class AnchoredRanker:
 
     def __init__(self, config: RankerSettings, transfer: Transfer) -> None:
         self.config, self.base, self.start = config, transfer.base, transfer.start
+        self.few = transfer.few
         self._sources, self._clicks = transfer.sources, transfer.clicks
         self.ranker: Ranker = make_ranker(config)
         self.schema, self.history = self.ranker.schema, self.ranker.history
@@ -122,15 +141,31 @@ class AnchoredRanker:
 
         Raises InputError when the features are not those of training.
         """
-        scores = self.ranker.score(data)
+        return self.score_bags(data).T.mean(axis=0)
+
+    def score_bags(self, data: Dataset) -> np.ndarray:
+        """Scores (n, bags), of which `score` is the mean: each of the ranker's bags beside the same anchors.
+
+        A bag stands where it would among the ranker's own scores, by their means and deviations within the list.
+        """
+        bags = self.ranker.score_bags(data) if isinstance(self.ranker, Bagged) else None
+        scores = self.ranker.score(data) if bags is None else bags.T.mean(axis=0)
+        bags = scores[:, None] if bags is None else bags
         if len(self.shares) == 1 or not len(scores):
-            return scores
-        return z_scores(np.column_stack([scores, self._anchors(data)]), data.groups) @ self.shares
+            return bags
+        mean, spread = means_and_spreads(scores[:, None], data.groups)
+        anchors = z_scores(self._anchors(data), data.groups) @ self.shares[1:]
+        standing: np.ndarray = divided((bags - mean) * self.shares[0], np.broadcast_to(spread, bags.shape))
+        return standing + anchors[:, None]
 
     @property
     def trees(self) -> int:
         """Trees of the ranker and of the run leant on, in all their bags."""
         return sum(_explained(member).trees for member in (self.ranker, self.start) if member)
+
+    def widened(self, data: Dataset) -> Dataset:
+        """The same rows with the features that `contributions` speaks of."""
+        return self.ranker.widened(data) if isinstance(self.ranker, Widening) else data
 
     def contributions(self, data: Dataset) -> tuple[np.ndarray, np.ndarray]:
         """What each feature adds to each score (n, f), and what is there before any (n,); float64, of `score`'s sum.
@@ -208,6 +243,8 @@ class AnchoredRanker:
             raise _bad("train", "at least 2 training queries", got, "judge more queries")
 
         def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
+            if not differ_in_gain(gains_of(kept.grades, self.config.gain), kept.groups):
+                return np.zeros(len(left_out.X))  # nothing to learn from, which some rankers refuse
             ranker = make_ranker(self.config)
             ranker.fit(with_sources(kept, self._sources, self.config.gain), validation)
             return ranker.score(left_out)
@@ -243,7 +280,7 @@ def load_anchored(folder: Path) -> Ranker:
 def chosen_base(train: Dataset, wanted: str, gains: np.ndarray, k: int) -> str:
     """The feature leant on: the one named, or for `auto` the cosine of the highest mean nDCG@k on these lists."""
     check_base(train.schema, wanted)
-    if wanted != "auto":
+    if wanted != AUTO:
         return wanted
     cosines = cosines_of(train.schema)
     means = [
@@ -256,18 +293,19 @@ def chosen_base(train: Dataset, wanted: str, gains: np.ndarray, k: int) -> str:
 def check_base(schema: FeatureSchema, wanted: str) -> None:
     """Raise InputError for a base that is no numeric feature here, and for `auto` where there is no cosine."""
     numeric = _numeric(schema)
-    if wanted != "auto" and wanted not in numeric:
+    if wanted != AUTO and wanted not in numeric:
         raise _bad(
             "train.base", "a numeric feature", repr(wanted), f"choose among {', '.join(numeric[:5])}, …"
         )
-    if wanted == "auto" and not cosines_of(schema):
+    if wanted == AUTO and not cosines_of(schema):
         got, cure = "none in this table", "name a feature instead of auto, or leave train.base out"
         raise _bad("train.base: auto", "a cosine (features text.*, image.*)", got, cure)
 
 
 def cosines_of(schema: FeatureSchema) -> list[str]:
-    """The features among which `auto` looks."""
-    return [name for name in _numeric(schema) if name.startswith(COSINES) and not name.endswith(STANDINGS)]
+    """The features among which `auto` looks: likenesses stand in their list, too, as shares and agreements do not."""
+    names = set(schema.names)
+    return [name for name in _numeric(schema) if name.startswith(COSINES) and f"{name}{STANDING}" in names]
 
 
 def _numeric(schema: FeatureSchema) -> list[str]:
@@ -320,9 +358,21 @@ def _bad(where: str, expected: str, got: str, cure: str) -> InputError:
     return InputError(where=where, expected=expected, got=got, cure=cure)
 
 
-def describe(ranker: Ranker) -> str:
-    """What a fitted ranker leans on, in words; nothing for one that leans on nothing."""
+def leans_on(ranker: Ranker) -> dict[str, float]:
+    """The share of each score that a fitted ranker leans on, by name; empty for one that leans on nothing."""
     if not isinstance(ranker, AnchoredRanker):
-        return ""
-    names = ["the ranker", *filter(None, [ranker.base]), *(["the run"] if ranker.start else [])]
-    return ", ".join(f"{name} {share:.0%}" for name, share in zip(names, ranker.shares, strict=True))
+        return {}
+    names = [*filter(None, [ranker.base]), *(["the earlier run"] if ranker.start else [])]
+    return dict(zip(names, ranker.shares[1:].tolist(), strict=True))
+
+
+def describe(ranker: Ranker) -> str:
+    """What a fitted ranker leans on, and why, in words; nothing for one that leans on nothing."""
+    shares = " and ".join(f"{name} by {figure(share, 2)}" for name, share in leans_on(ranker).items())
+    few = ranker.few if isinstance(ranker, AnchoredRanker) else None
+    return shares and f"leans on {shares}{f', since {few:,} training queries are few' if few else ''}"
+
+
+def by_itself(ranker: Ranker) -> Ranker:
+    """The ranker without what it leans on."""
+    return ranker.ranker if isinstance(ranker, AnchoredRanker) else ranker

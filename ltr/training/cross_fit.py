@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,6 +33,12 @@ class CrossFit:
     @property
     def last(self) -> FusedRanker:
         return self.models[-1]
+
+    def by_itself(self, rows: EmbeddedDataset, folds: Sequence[Fold]) -> CrossFit:
+        """The same without what the models lean on: no fit is made for it."""
+        models = [model.by_itself() for model in self.models]
+        scores, by_bag = held_out_scores(rows, folds, models)
+        return replace(self, scores=scores, models=models, by_bag=by_bag)
 
 
 def cross_fit(
@@ -66,6 +72,19 @@ def cross_fit(
         models.append(model)
         fold_done()
     return CrossFit(scores, iterations, seconds, models, bags.found)
+
+
+def held_out_scores(
+    rows: EmbeddedDataset, folds: Sequence[Fold], models: Sequence[FusedRanker]
+) -> tuple[np.ndarray, ByBag | None]:
+    """Scores (n,) of the rows by the model that has not seen their query, and by bag; NaN for rows of no test part."""
+    scores = np.full(rows.data.frame.height, np.nan)
+    bags = Bags(len(scores))
+    for fold, model in zip(folds, models, strict=True):
+        tested, places = rows.take(fold.test), rows.rows_of(fold.test)
+        scores[places], by_bag = model.score_with_bags(tested)
+        bags.add(places, by_bag)
+    return scores, bags.found
 
 
 def fit_on_all(

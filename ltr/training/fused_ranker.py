@@ -18,7 +18,7 @@ from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.gains import Gain, gains_of
 from ltr.rankers import Bagged, Ranker
-from ltr.training.anchoring import choice_of, load_anchored, unwrapped
+from ltr.training.anchoring import by_itself, choice_of, load_anchored, unwrapped
 from ltr.training.click_strategies import Choice
 
 PROJECTION, ADAPTED = "projection.safetensors", "adapted.safetensors"
@@ -57,6 +57,10 @@ class FusedRanker:
     def settle(self) -> None:
         """After fitting: the ranker itself where it leans on nothing more, and what it chose meanwhile."""
         self.choice, self.ranker = choice_of(self.ranker), unwrapped(self.ranker)
+
+    def by_itself(self) -> FusedRanker:
+        """The same without what its ranker leans on."""
+        return FusedRanker(by_itself(self.ranker), self._embeddings, self._projection, self._adapted)
 
     def score(self, rows: EmbeddedDataset) -> np.ndarray:
         """Scores (n,), aligned with the dataset's rows."""

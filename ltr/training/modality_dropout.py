@@ -42,10 +42,6 @@ class TrainConfig(TransferConfig):
 
     clicks: ClickTrainingConfig = ClickTrainingConfig()
 
-    @property
-    def used(self) -> bool:
-        return super().used or self.clicks.strategy != "none"
-
     @field_validator("modality_dropout")
     @classmethod
     def _each_query_once(cls, shares: dict[Part, float]) -> dict[Part, float]:
@@ -55,10 +51,13 @@ class TrainConfig(TransferConfig):
 
     @model_validator(mode="after")
     def _clicks_alone(self) -> Self:
-        beside = [name for name in ("also", "start", "base", "modality_dropout") if getattr(self, name)]
-        beside = [
-            name for name in beside if name != "modality_dropout" or any(self.modality_dropout.values())
-        ]
+        given = {
+            "also": self.also,
+            "start": self.start,
+            "base": self.named_base,
+            "modality_dropout": any(self.modality_dropout.values()),
+        }
+        beside = [name for name, value in given.items() if value]
         if self.clicks.strategy != "none" and beside:
             raise ValueError(f"either clicks or {beside[0]}: training from shown lists goes with neither")
         return self

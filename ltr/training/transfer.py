@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.errors import InputError
 from features.feature_schema import ASSUMED, KEYS, WEIGHT, FeatureSchema
@@ -20,6 +20,8 @@ from ltr.data.dataset import Dataset
 from ltr.data.gains import Gain, gains_of
 
 OWN = "extra"  # the group of a shop's own columns: the same name means another thing in another shop
+AUTO, WHEN_FEW, NONE = "auto", "when_few", "none"  # of `base`, beside a feature's name
+FEW = 200  # training queries: so many and fewer lean on a cosine by default
 
 
 class AlsoConfig(BaseModel):
@@ -46,13 +48,21 @@ class TransferConfig(BaseModel):
 
     also: tuple[AlsoConfig, ...] = Field((), description="sets whose judged queries train too")
     start: Path | None = Field(None, description="a run folder whose scores the model starts from")
-    base: str | None = Field(
-        None, description="a feature that is a good score by itself; auto: the best cosine in training"
+    base: str = Field(
+        WHEN_FEW,
+        description="a feature that the model leans on as far as training queries say; auto: the best cosine in "
+        f"training; when_few: auto where at most {FEW} queries train and there is a cosine; none: lean on nothing",
     )
 
+    @field_validator("base", mode="before")
+    @classmethod
+    def _of_earlier_versions(cls, given: Any) -> Any:
+        return NONE if given is None else given
+
     @property
-    def used(self) -> bool:
-        return bool(self.also or self.start or self.base)
+    def named_base(self) -> str | None:
+        """The base that is asked for whatever the queries number: a feature, or auto."""
+        return None if self.base in {WHEN_FEW, NONE} else self.base
 
 
 @dataclass(frozen=True, eq=False)

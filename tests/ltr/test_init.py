@@ -225,19 +225,6 @@ def test_what_is_good_alone_is_set_against_the_whole_catalogue(
     assert collection.judgements.height == QUERIES * PRODUCTS
 
 
-@pytest.mark.parametrize(("queries", "base"), [(299, "auto"), (300, None)])
-def test_few_judged_queries_lean_on_the_best_cosine(
-    queries: int, base: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    rows = shop(1)
-    save(tmp_path / "products.csv", ["id", "title", "brand", "category", "price"], rows)
-    graded = [(f"boots {n}", row[0], n % 3) for n in range(queries) for row in rows[n % 3 :: 12]]
-    save(tmp_path / "judgements.csv", ["query", "product_id", "grade"], graded)
-    init.main(["products.csv", "--judgements", "judgements.csv", "--out", "shop.yaml"])
-    assert read_config(tmp_path / "shop.yaml").train.base == base
-
-
 @pytest.mark.parametrize(
     ("columns", "line"),
     [

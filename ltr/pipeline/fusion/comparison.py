@@ -25,7 +25,15 @@ from ltr.evaluation.per_query import EvaluationConfig, check_gain, headline_metr
 from ltr.evaluation.significance import bootstrap_interval, compare, holm
 from ltr.evaluation.systems import Measurement, measure, parts
 from ltr.pipeline.examination import Examined
-from ltr.pipeline.fusion.strategies import Outcome, Strategy, choose_fields, choose_strategies, fit_strategies
+from ltr.pipeline.few_queries import few_queries
+from ltr.pipeline.fusion.strategies import (
+    BY_THEMSELVES,
+    Outcome,
+    Strategy,
+    choose_fields,
+    choose_strategies,
+    fit_strategies,
+)
 from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.rankers import NetworkAndTreesConfig
@@ -67,6 +75,10 @@ def compare_strategies(
     seen = ThinnedCatalogue(config, prepared, rows).thinned()
     embeddings, unread = choose_fields(seen, folds, components)
     strategies, left_out = choose_strategies(config, data.schema, embeddings)
+    if few := few_queries(config, examined):
+        left_out.append(
+            f"leaning on a cosine, as ltr.train does with {few} training queries: {BY_THEMSELVES}"
+        )
     for reason in (*left_out, *unread):
         log.info("left out: %s", reason)
     log.info(

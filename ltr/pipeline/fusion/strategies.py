@@ -37,7 +37,6 @@ from ltr.rankers.blend.members import FittedMembers, member_features
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.training.fused_ranker import FusedRanker
 from ltr.training.modality_dropout import TrainConfig
-from ltr.training.transfer import TransferConfig
 
 Result = TypeVar("Result")
 Level = Literal["feature", "decision", "model"]
@@ -51,6 +50,7 @@ METHODS: dict[Method, str] = {
     "stacking": "stacking",
 }
 PAIR = "network and trees"
+BY_THEMSELVES = "every strategy learns from this set's judgements alone"
 TIMED = 3  # times that scoring is timed; the fastest counts, since the first call of a library is slow
 
 
@@ -165,8 +165,8 @@ def choose_strategies(
         told.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
         if isinstance(own, NetworkAndTreesConfig):
             found.append(Strategy(PAIR, "model", own, (), config.embeddings))
-    if config.train.used:
-        told.append(f"{_named(config.train)}: every strategy learns from this set's judgements alone")
+    if named := _named(config.train):
+        told.append(f"{named}: {BY_THEMSELVES}")
     return found, told
 
 
@@ -190,8 +190,13 @@ def _model_level(
 
 
 def _named(train: TrainConfig) -> str:
-    names = [name for name in TransferConfig.model_fields if getattr(train, name)]
-    return ", ".join(f"train.{name}" for name in [*names, *(["clicks"] if not names else [])])
+    asked = {
+        "also": train.also,
+        "start": train.start,
+        "base": train.named_base,
+        "clicks": train.clicks.strategy != "none",
+    }
+    return ", ".join(f"train.{name}" for name, value in asked.items() if value)
 
 
 def _booster_of(ranker: RankerConfig) -> BoostedConfig:

@@ -75,10 +75,17 @@ def _says(test: Mapping[str, Any]) -> str:
 
 
 def added_sources(
-    measured: Measurement, schema: FeatureSchema, ladder: Sequence[str], config: EvaluationConfig
+    measured: Measurement,
+    schema: FeatureSchema,
+    ladder: Sequence[str],
+    config: EvaluationConfig,
+    taught: str,
 ) -> list[AddedSource]:
-    """Each step of the ladder against the one before it, on all queries; none where the ladder was not climbed."""
-    steps = _steps(measured, schema, ladder)
+    """Each step of the ladder against the one before it, on all queries; none where the ladder was not climbed.
+
+    taught: what the model has more than its ranker alone, where both were measured.
+    """
+    steps = _steps(measured, schema, ladder, taught)
     tests = []
     for (before, _), (name, source) in pairwise(steps):
         ours, theirs = (measured.per_query.filter(system=system) for system in (name, before))
@@ -91,7 +98,9 @@ def added_sources(
     ]
 
 
-def _steps(measured: Measurement, schema: FeatureSchema, ladder: Sequence[str]) -> list[tuple[str, str]]:
+def _steps(
+    measured: Measurement, schema: FeatureSchema, ladder: Sequence[str], taught: str
+) -> list[tuple[str, str]]:
     """(system, what it has more than the one before) from the first rung to the full model."""
     climbed = rungs(schema, ladder)
     systems = set(measured.per_query["system"])
@@ -103,7 +112,7 @@ def _steps(measured: Measurement, schema: FeatureSchema, ladder: Sequence[str]) 
             held = features.groups
     alone = f"{measured.model} alone"
     if alone in systems:
-        steps += [(alone, _more(schema, held)), (measured.model, "what other data taught")]
+        steps += [(alone, _more(schema, held)), (measured.model, taught)]
     elif steps:
         steps.append((measured.model, _more(schema, held)))
     return steps

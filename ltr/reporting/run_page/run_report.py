@@ -37,6 +37,7 @@ from ltr.reporting.run_page.first_screen import added_sources, verdict_lines
 from ltr.reporting.run_page.query_gains import query_gains, query_lines
 from ltr.reporting.run_page.report import Report, write_report
 from ltr.runs.record import RunRecord, commit_of, new_run, versions, write_json, write_run
+from ltr.training.anchoring import by_itself, describe, leans_on
 from ltr.training.click_strategies import SURE
 
 
@@ -68,7 +69,7 @@ def report_of(record: RunRecord) -> Report:
         about=_about(record),
         verdict=verdict,
         lines=verdict_lines(verdict, gains) if verdict else (),
-        added=added_sources(measured, record.data.schema, config.ladder, config.evaluation),
+        added=added_sources(measured, record.data.schema, config.ladder, config.evaluation, _taught(record)),
         gains=query_lines(gains, collection.queries),
         classified=_classified(record, rows),
         calibration=calibrate(record.data.frame, record.scores[measured.model], config.evaluation.bootstrap),
@@ -120,10 +121,11 @@ def _classified(record: RunRecord, rows: EmbeddedDataset) -> Classification | No
     """How well a pointwise ranker tells grades apart on queries it has not seen; None for any other."""
     parts = []
     for model, fold in zip(record.fitted.models, record.folds, strict=True):
-        if not isinstance(model.ranker, Classifier):
+        ranker = by_itself(model.ranker)
+        if not isinstance(ranker, Classifier):
             return None
         data = model.extend(rows.take(fold.test))
-        parts.append(classification(data.grades, model.ranker.probabilities(data), model.ranker.classes))
+        parts.append(classification(data.grades, ranker.probabilities(data), ranker.classes))
     return pooled(parts)
 
 
@@ -200,11 +202,19 @@ def _facts(record: RunRecord) -> list[tuple[str, str]]:
         ("split", f"{_settings(config.split)}; {len(record.folds)} split(s)"),
         ("ranker", _settings(config.ranker)),
         *([("shown lists train", clicks_in_words(record))] if record.kept.choice else []),
+        *([("the kept model", leaning)] if (leaning := describe(record.kept.ranker)) else []),
         ("trees kept", ", ".join(str(count) for count in fitted.best_iterations)),
         ("fitting", f"{fitted.seconds:.1f} s"),
         ("versions", ", ".join(f"{name} {number}" for name, number in versions().items())),
         ("data fingerprints", ", ".join(f"{k} {v[:12]}" for k, v in collection.fingerprints.items())),
     ]
+
+
+def _taught(record: RunRecord) -> str:
+    """What the full model has more than its ranker alone."""
+    anchors = dict.fromkeys(name for model in record.fitted.models for name in leans_on(model.ranker))
+    other = ["other data"] if record.config.train.also or record.kept.choice else []
+    return " and ".join([*(["leaning on " + " or ".join(anchors)] if anchors else []), *other])
 
 
 def clicks_in_words(record: RunRecord) -> str:

@@ -41,6 +41,7 @@ from ltr.serving.exports.trees import Forest
 from ltr.serving.exports.vespa_profile import Cosine, EngineKnows, vespa_profiles
 from ltr.serving.exports.vespa_trees import fast_forest
 from ltr.serving.exports.xgboost_trees import read_xgboost
+from ltr.training.anchoring import describe
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +98,14 @@ def forest_of(run: SavedRun) -> tuple[BoostedRanker[Any, Any], Forest]:
     reader = _READERS.get(type(ranker))
     if reader is None or not isinstance(ranker, BoostedRanker) or run.config.embeddings is not None:
         got = "embeddings among its features" if reader else type(ranker).__name__
+        cure = "train one of these without embeddings"
+        if leaning := describe(ranker):
+            got, cure = f"one that {leaning}", "train it with --train.base none and without train.start"
         raise InputError(
             where=run.folder,
             expected="a run whose score is the sum of its trees: of ranker lightgbm or xgboost",
             got=got,
-            cure="train one of these without embeddings and train.base, or serve this run with ltr.serve",
+            cure=f"{cure}, or serve this run with ltr.serve",
         )
     width = len(ranker.schema.features)
     files = sorted((run.folder / "model").glob(f"model_*{ranker.suffix}"))

@@ -30,13 +30,12 @@ from ltr.pipeline.robustness import (
     RobustnessPoint,
     RobustnessTest,
     Trained,
-    held_out_scores,
     measure_robustness,
     trained_without,
 )
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.training.anchoring import Transfer
-from ltr.training.cross_fit import CrossFit, cross_fit
+from ltr.training.cross_fit import CrossFit, cross_fit, held_out_scores
 from ltr.training.modality_dropout import COLUMN, Part, lists_without, without
 from tests.ltr.conftest import Trained as Run
 
@@ -69,7 +68,7 @@ def demo(trained: Run) -> tuple[Config, Prepared, Trained, ThinnedCatalogue]:
 def test_nothing_dropped_gives_the_held_out_scores_exactly(demo: tuple, part: Part) -> None:
     _, _, model, thinned = demo
     tested = [query for fold in model.folds for query in fold.test]
-    scores, _ = held_out_scores(thinned.rows(tested, part, 0, 0), model.folds, model.fitted)
+    scores, _ = held_out_scores(thinned.rows(tested, part, 0, 0), model.folds, model.fitted.models)
     assert np.isfinite(scores).all()
     assert np.array_equal(scores, model.fitted.scores)
 

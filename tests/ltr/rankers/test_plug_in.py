@@ -24,6 +24,7 @@ SMALL = [
     *("--data.products", "60", "--data.queries", "30", "--data.judged_per_query", "10"),
     *("--encoders", "{text: {kind: tfidf, dimensions: 16}}", "--split.folds", "2"),
     *("--ladder", "[lexical]", "--evaluation.bootstrap.resamples", "100"),
+    *("--train.base", "none"),
 ]
 
 

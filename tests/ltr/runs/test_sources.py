@@ -13,9 +13,8 @@ import pytest
 
 from features.errors import InputError
 from ltr import rank, train
-from ltr.config.tree import dump_config, parse_config, read_config
-from ltr.data.dataset import Dataset
-from ltr.pipeline.prepare import prepare
+from ltr.config.tree import dump_config, read_config
+from ltr.pipeline.examination import read_data
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sources import made_of, read_transfer
 from ltr.runs.sums import seal
@@ -79,15 +78,16 @@ def test_what_cannot_be_used_is_refused(
 
 def test_what_a_ranker_learns_by_is_told_from_what_it_does_not(trained: Trained, tmp_path: Path) -> None:
     other, earlier = other_shop(tmp_path, trained), shutil.copytree(trained.run, tmp_path / "earlier")
-    prepared = prepare(read_config(trained.run / "config.yaml"))
-    data = Dataset.from_frame(prepared.table.frame, prepared.schema)
+    examined = read_data(read_config(trained.run / "config.yaml"))
+    data = examined.prepared.dataset
 
     def made(**section: Any) -> str:
         keys = {f"train.{name}": value for name, value in section.items() if name != "seed"}
         config = read_config(trained.run / "config.yaml", keys | {"robustness.seed": section.get("seed", 0)})
-        return json.dumps(made_of(config, read_transfer(config, prepared, data)))
+        return json.dumps(made_of(config, read_transfer(config, examined, data)))
 
     assert made() == made(seed=1) == made(modality_dropout={"photos": 0.0}) == "{}"
+    assert made(base="when_few") == made(base="auto"), "40 queries are few"
     also = {"config": str(other), "queries": 20}
     different = [
         *(made(modality_dropout={"photos": share}) for share in (0.3, 0.5)),
@@ -109,8 +109,3 @@ def test_what_a_ranker_learns_by_is_told_from_what_it_does_not(trained: Trained,
     other.write_text(dump_config(dump), encoding="utf-8")
     different.append(made(also=[also]))
     assert len(set(different)) == len(different)
-
-
-def test_a_config_without_the_section_means_what_it_meant() -> None:
-    config = parse_config({"name": "shop", "data": {"kind": "demo"}}, Path(), "here")
-    assert not config.train.used

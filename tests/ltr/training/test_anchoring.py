@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,13 +12,17 @@ import pytest
 
 from features.errors import InputError
 from ltr.data.dataset import Dataset
+from ltr.data.embedded import EmbeddedDataset
+from ltr.explanation.contributions import explain
 from ltr.rankers import (
+    RANKERS,
     LightGBMConfig,
     LightGBMRanker,
     LogisticConfig,
     RankerConfig,
     XGBoostConfig,
     make_ranker,
+    parse_settings,
 )
 from ltr.rankers.lists import z_scores
 from ltr.training.anchoring import (
@@ -28,6 +33,7 @@ from ltr.training.anchoring import (
     surest_shares,
     unwrapped,
 )
+from ltr.training.fused_ranker import FusedRanker
 
 SMALL = {"trees": 10, "learning_rate": 0.1, "leaves": 4, "threads": 1, "bags": 1, "early_stopping_rounds": 0}
 LIGHTGBM = LightGBMConfig(**SMALL)
@@ -135,6 +141,60 @@ def test_contributions_make_up_the_score_whatever_it_leans_on(config: RankerConf
     assert ranker.trees == 20
 
 
+def test_each_bag_stands_beside_the_same_anchors() -> None:
+    """Their mean is the score, to the last bit; with no share but the ranker's, they differ as its own bags do."""
+    ranker = fitted(
+        LightGBMConfig(**SMALL | {"bags": 3, "bagging_fraction": 0.5}),
+        Transfer(base="text.title"),
+        world(20, seed=1, others_help=True),
+    )
+    test = world(10, seed=2)
+    np.testing.assert_array_equal(ranker.score_bags(test).T.mean(axis=0), ranker.score(test))
+    ranker.shares = np.array([1.0, 0.0])
+    bags, own = ranker.score_bags(test), ranker.ranker.score_bags(test)  # type: ignore[attr-defined]
+    assert bags.shape == (100, 3)
+    for one, other in zip(bags.T, own.T, strict=True):
+        np.testing.assert_allclose(
+            z_scores(one[:, None], test.groups), z_scores(other[:, None], test.groups), atol=1e-9
+        )
+
+
+@pytest.mark.parametrize("kind", sorted(RANKERS.names))
+def test_every_kind_of_ranker_can_lean(kind: str, tmp_path: Path) -> None:
+    quick: dict[str, Any] = {"trees": 3, "epochs": 2, "threads": 1, "bags": 1, "early_stopping_rounds": 0}
+    known = RANKERS.settings_of(kind).model_fields
+    given = {name: value for name, value in quick.items() if name in known}
+    if kind == "network_and_trees":
+        given = {
+            "booster": {"kind": "lightgbm", **SMALL},
+            "network": {"kind": "neural", "epochs": 2, "threads": 1},
+            "folds": 2,
+        }
+    ranker = fitted(parse_settings({"kind": kind, **given}), Transfer(base="text.title"), world(12, seed=1))
+    test = world(4, seed=2)
+    scores = ranker.score(test)
+    assert np.isfinite(scores).all()
+    ranker.save(tmp_path)
+    np.testing.assert_array_equal(load_anchored(tmp_path).score(test), scores)
+    try:
+        model = FusedRanker(ranker, None)
+        explained = explain(model, EmbeddedDataset(test))
+    except InputError as refused:
+        assert "which is none" in str(refused)
+    else:
+        np.testing.assert_allclose(explained.scores, scores, atol=1e-5)
+
+
+def test_queries_that_tell_nothing_without_the_one_that_does_leave_the_cosine() -> None:
+    """Of whose fold the ranker, which cannot be fitted, knows nothing."""
+    data = world(6, seed=1)
+    alike = pl.when(pl.col("query_id") == "q000").then("grade").otherwise(1.0).alias("grade")
+    train = Dataset.from_frame(data.frame.with_columns(alike))
+    for config in (LIGHTGBM, LogisticConfig(relevant_from=2)):
+        ranker = fitted(config, Transfer(base="text.title"), train)
+        assert ranker.shares.sum() == pytest.approx(1)
+
+
 def test_a_member_that_is_no_sum_is_not_explained() -> None:
     ranker = fitted(LogisticConfig(), Transfer(base="text.title"), world(20, seed=1))
     with pytest.raises(InputError, match="LogisticRanker, which is none"):
@@ -170,8 +230,11 @@ def test_pairs_without_the_feature_stand_last_in_their_list() -> None:
     assert not scores[2].any()
 
 
-def test_auto_takes_the_best_cosine_and_never_a_standing() -> None:
-    train = world(30, seed=1)
+def test_auto_takes_the_best_cosine_and_nothing_else() -> None:
+    """A share or agreement that is better (here the grade itself) is none: it has no standing in its list."""
+    made = world(30, seed=1).frame
+    better = pl.col("grade").cast(pl.Float32)
+    train = Dataset.from_frame(made.with_columns(better.alias("text.category_agreement")))
     gains = np.exp2(train.grades) - 1
     assert chosen_base(train, "auto", gains, 10) == "text.title"
     assert chosen_base(train, "lexical.bm25", gains, 10) == "lexical.bm25"

@@ -70,7 +70,7 @@ def climbed(**means: float) -> Measurement:
 def test_each_source_is_what_it_adds_to_those_before_it() -> None:
     schema = FeatureSchema(tuple(Feature(f"{group}.a") for group in ("lexical", "text", "image", "extra")))
     measured = climbed(**{"BM25": 0.9, "lexical": 0.5, "+ text": 0.501, "lightgbm": 0.6})
-    found = added_sources(measured, schema, ("lexical", "text", "image"), CONFIG)
+    found = added_sources(measured, schema, ("lexical", "text", "image"), CONFIG, "")
     assert [(added.source, added.beyond_noise) for added in found] == [
         ("likeness of texts", False),
         ("photos, the shop's own columns", True),
@@ -78,9 +78,17 @@ def test_each_source_is_what_it_adds_to_those_before_it() -> None:
     assert found[1].test["difference"] == pytest.approx(0.1, abs=0.01)
 
 
+def test_what_the_model_leans_on_is_a_step_of_its_own() -> None:
+    schema = FeatureSchema((Feature("lexical.a"), Feature("text.a")))
+    measured = climbed(lexical=0.5, **{"lightgbm alone": 0.6, "lightgbm": 0.7})
+    found = added_sources(measured, schema, ("lexical",), CONFIG, "leaning on text.a")
+    assert [added.source for added in found] == ["likeness of texts", "leaning on text.a"]
+    assert [added.test["difference"] for added in found] == pytest.approx([0.1, 0.1], abs=0.01)
+
+
 def test_nothing_is_said_of_sources_where_no_ladder_was_climbed() -> None:
     schema = FeatureSchema((Feature("given.f1"),))
-    assert added_sources(climbed(random=0.3, lightgbm=0.6), schema, ("lexical", "text"), CONFIG) == []
+    assert added_sources(climbed(random=0.3, lightgbm=0.6), schema, ("lexical", "text"), CONFIG, "") == []
 
 
 @pytest.mark.parametrize(
