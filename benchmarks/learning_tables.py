@@ -225,17 +225,19 @@ def pooled_judgements(found: dict[str, Any]) -> Iterator[str]:
         f"{found['trees']} trees): the estimate (condensed nDCG@10, ideal of the judged products), the truth (ideal of "
         f"the whole catalogue). Pooled: the first {found['depth']} of BM25, three cosines and a first ranker. tau: how "
         "alike estimate and truth order the queries. Worst and best hold for the judged ideal alone: where a query has "
-        "more good products than were judged, the truth may lie below the worst.\n"
+        "more good products than were judged, the truth may lie below the worst. LightGBM taught by pooled "
+        f"judgements shows {figure(found['taught']['mean_a'])} in truth, by drawn ones "
+        f"{figure(found['taught']['mean_b'])}: {difference(found['taught'])}, p = "
+        f"{figure(found['taught']['p_value'], 4)}.\n"
     )
-    yield "| judged | judgements | system | judged of first 10 | worst | estimate | best | truth | tau |"
-    yield "|---|---:|---|---:|---:|---:|---:|---:|---:|"
+    yield "| judged | judgements | system | Judged@10 | worst | estimate | best | truth | estimate − truth | tau |"
+    yield "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|"
     for name, part in found["judged"].items():
         for row in part["systems"]:
-            cells = [
-                row[key] for key in ("Judged@10", "worst", "condensed nDCG@10", "best", "true nDCG@10", "tau")
-            ]
+            cells = [row[key] for key in ("Judged@10", "worst", "condensed nDCG@10", "best", "true nDCG@10")]
             told = " | ".join(figure(value) for value in cells)
-            yield f"| {name} | {part['judgements']:,} | {row['system']} | {told} |"
+            end = f"{difference(row['error'])} | {figure(row['tau'])}"
+            yield f"| {name} | {part['judgements']:,} | {row['system']} | {told} | {end} |"
     yield (
         "\nWhat judging more moves: the estimated difference of LightGBM with and without photos, by which products of "
         f"their first ten are judged next (random: the mean of {found['draws']} draws); settled: all of them judged.\n"

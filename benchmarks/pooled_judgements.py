@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ltr.demo import shop
 from ltr.evaluation.baselines import RANDOM, baseline_scores
 from ltr.evaluation.per_query import convention
 from ltr.evaluation.shown import ShownLists, condensed_metric, true_metric
+from ltr.evaluation.significance import compare
 from ltr.pipeline.judging import judge_next
 from ltr.pipeline.pooled_judging import DEPTH, pooled_judgements
 from ltr.pipeline.prepare import load_collection, make_builder
@@ -61,13 +63,14 @@ def main(words: list[str]) -> None:
     table = builder.build(
         collection.queries, builder.lists(collection.queries, every, config.lists.candidates)
     ).frame
-    found = {}
+    found, lists, ranked = {}, {}, {}
     for name, judgements in judged.items():
         graded = table.drop("grade").join(judgements, on=KEYS, how="left", maintain_order="left")
         # A product that only the other way judges stands in no list of this one.
         graded = graded.filter(pl.col("retrieved") | pl.col("grade").is_not_null())
         rows = Dataset.from_frame(graded, builder.schema)
         scores = scored(rows)
+        lists[name], ranked[name] = rows, scores
         found[name] = {
             "judgements": judgements.height,
             "systems": list(systems(config, rows, scores, truth)),
@@ -77,7 +80,8 @@ def main(words: list[str]) -> None:
     command = "python -m benchmarks.pooled_judgements"
     sizes = {"products": data.products, "queries": data.queries, "depth": DEPTH}
     about = {"convention": convention(config.evaluation), **sizes, "trees": RANKER.trees, "draws": DRAWS}
-    record.write("pooled_judgements", command, {**about, "judged": found})
+    against = taught(config, lists, ranked, truth)
+    record.write("pooled_judgements", command, {**about, "judged": found, "taught": against})
 
 
 def scored(rows: Dataset) -> dict[str, np.ndarray]:
@@ -103,7 +107,26 @@ def systems(config: Config, rows: Dataset, scores: Scores, truth: pl.DataFrame) 
         table = lists.per_query(values)
         means = {metric: table[metric].mean() for metric in table.columns if metric != "query_id"}
         both = table.select(condensed, true).drop_nulls().to_numpy()
-        yield {"system": name, **means, "tau": float(kendalltau(both[:, 0], both[:, 1]).statistic)}
+        error = compare(renamed(table, condensed), renamed(table, true), "value")
+        tau = float(kendalltau(both[:, 0], both[:, 1]).statistic)
+        yield {"system": name, **means, "tau": tau, "error": asdict(error)}
+
+
+def renamed(table: pl.DataFrame, metric: str) -> pl.DataFrame:
+    """query_id, value; of queries that have both an estimate and a truth."""
+    return table.drop_nulls().select("query_id", value=metric)
+
+
+def taught(
+    config: Config, rows: Mapping[str, Dataset], scores: Mapping[str, Scores], truth: pl.DataFrame
+) -> Any:
+    """What LightGBM shows in truth, taught by pooled against taught by drawn judgements, by query."""
+    true = true_metric(config.evaluation)
+    shown = {
+        name: ShownLists.of(rows[name].frame, config.evaluation, truth).per_query(scores[name][FULL])
+        for name in rows
+    }
+    return asdict(compare(shown["pooled"], shown["drawn"], true))
 
 
 def judging(

@@ -54,6 +54,11 @@ class DemoShopConfig(BaseModel):
     products: int = 1200
     queries: int = 240
     judged_per_query: int = Field(30, description="on average; never more than there are products")
+    judged: Literal["drawn", "pooled"] = Field(
+        "drawn",
+        description="drawn: lists mixed to be instructive (good products, lookalikes, chance); pooled: what the first "
+        "ten of several plain systems and of a first ranker hold, as a team judges",
+    )
     seed: int = Field(7, ge=0)
 
 
@@ -170,7 +175,7 @@ def _kept(config: DemoShopConfig, folder: Path) -> Path:
 
 def shop_key(config: DemoShopConfig) -> str:
     """Names a shop by its settings and by the code that makes it up."""
-    digest = hashlib.blake2b(config.model_dump_json().encode(), digest_size=16)
+    digest = hashlib.blake2b(config.model_dump_json(exclude={"judged"}).encode(), digest_size=16)
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()

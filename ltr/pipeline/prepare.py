@@ -18,21 +18,26 @@ import polars as pl
 
 from features.behaviour.views import versions
 from features.build import DEFINITIONS, FeatureBuilder, FeatureTable, index_key
-from features.encoders.cache import EmbeddingCache
+from features.disk import whole_file
+from features.encoders.cache import CacheConfig, EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
 from features.media.photos import PhotoChecks
+from features.sources.frames import fingerprint
 from features.sources.load import Collection, load
+from features.sources.remarks import Remark
 from features.store.delta import FeatureStore, FeatureView, WriteMode
+from ltr.config.command_line import DEMO_CONFIG
 from ltr.config.group_names import media_of
-from ltr.config.tree import Config
+from ltr.config.tree import Config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, choose_vectors
 from ltr.data.lists import ListsConfig
 from ltr.demo import shop
 from ltr.pipeline.known_catalogues import known_products, photos_unchanged, remember_products
 from ltr.pipeline.known_encoders import known_encoder, remember_encoder
+from ltr.pipeline.pooled_judging import DEPTH, FIRST, POOLED, pooled_judgements
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +87,43 @@ class Prepared:
 
 
 def load_collection(config: Config) -> Collection:
-    if isinstance(config.data, shop.DemoShopConfig):
-        return shop.collection(config.data, Path(config.cache.folder))
-    return load(config.data, config.base, checks=PhotoChecks(Path(config.cache.folder)))
+    folder = Path(config.cache.folder)
+    if not isinstance(config.data, shop.DemoShopConfig):
+        return load(config.data, config.base, checks=PhotoChecks(folder))
+    drawn = shop.collection(config.data, folder)
+    return drawn if config.data.judged == "drawn" else _pooled(config.data, drawn, config.cache)
+
+
+def _pooled(data: shop.DemoShopConfig, drawn: Collection, cache: CacheConfig) -> Collection:
+    """The shop with pooled judgements, kept beside it once they are made.
+
+    Who finds the pool reads by the demo's own settings, not by those of the run at hand: runs with other features or
+    encoders are compared on the same judgements.
+    """
+    settings = read_config(DEMO_CONFIG).model_copy(update={"data": data, "cache": cache})
+    about = {
+        "shop": shop.shop_key(data),
+        "encoders": settings.model_dump(mode="json", include={"encoders", "features"}),
+        "pool": [POOLED, DEPTH, FIRST.model_dump(mode="json"), settings.lists.candidates, DEFINITIONS],
+    }
+    key = hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
+    kept = Path(cache.folder) / f"demo-pooled-{key}.arrow"
+    if not kept.is_file():
+        log.info("judging what several systems find for %s queries …", f"{drawn.queries.height:,}")
+        made = shop.kept_shop(data, Path(cache.folder))
+        grades = shop.judged_grades(data, made.wishes, made.stock)
+        builder = make_builder(settings, drawn.products)
+        judged = pooled_judgements(builder, drawn.queries, grades, settings.lists.candidates)
+        with whole_file(kept) as path:
+            judged.write_ipc(path)
+    judgements = pl.read_ipc(kept)
+    evidence = f"{judgements.height:,} pairs: the first {DEPTH} of {', '.join(POOLED)} and of a first ranker"
+    return dataclasses.replace(
+        drawn,
+        judgements=judgements,
+        fingerprints=drawn.fingerprints | {"judgements": fingerprint(judgements)},
+        remarks=[Remark("PASS", "pooled judgements", evidence)],
+    )
 
 
 def read_collection(config: Config) -> Collection:
