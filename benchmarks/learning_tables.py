@@ -262,19 +262,19 @@ def _judged_next(found: dict[str, Any]) -> Iterator[str]:
 
 
 def unjudged(found: dict[str, Any]) -> Iterator[str]:
-    """A row a set, ranker and policy: each measure, and how far it is from the default's."""
+    """A row a set, ranker and policy: each measure, and how far it is from that of one policy."""
     yield "\n## What training makes of what nobody judged\n"
     yield (
         f"{found['convention']} Training queries only, out of fold ({found['folds']} folds, {found['trees']} trees, "
-        f"{found['bags']} bag). In brackets: against the default ({found['default']}, grade 0), with its 95 % "
-        "interval by query.\n"
+        f"{found['bags']} bag). In brackets: against {found['against']}, with its 95 % interval by query. Left out is "
+        "the default.\n"
     )
     measures = list(dict.fromkeys(m for one in found["sets"].values() for m in one["rows_of"][0]["measures"]))
     yield "| set | queries | judged | ranker | what is not judged | " + " | ".join(measures) + " |"
     yield "|---|---:|---:|---|---|" + "---:|" * len(measures)
     for name, one in found["sets"].items():
         for row in one["rows_of"]:
-            cells = [_against(row["measures"].get(m), row["policy"] == found["default"]) for m in measures]
+            cells = [_against(row["measures"].get(m), row["policy"] == found["against"]) for m in measures]
             what = f"{name} | {one['queries']} | {one['judged']:.0%} | {row['ranker']} | {row['policy']}"
             yield f"| {what} | {' | '.join(cells)} |"
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def main(words: list[str]) -> None:
         graded = table.drop("grade").join(judgements, on=KEYS, how="left", maintain_order="left")
         # A product that only the other way judges stands in no list of this one.
         graded = graded.filter(pl.col("retrieved") | pl.col("grade").is_not_null())
-        rows = Dataset.from_frame(graded, builder.schema)
+        rows = replace(Dataset.from_frame(graded, builder.schema), unjudged=config.lists.unjudged)
         scores = scored(rows)
         lists[name], ranked[name] = rows, scores
         found[name] = {

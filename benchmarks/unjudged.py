@@ -29,14 +29,14 @@ from ltr.rankers.out_of_fold import out_of_fold
 
 SETS = {"demo": None, "esci": "esci", "icecat": "icecat", "fashion_aligned": "fashion"}
 POLICIES = {
-    "left out": UnjudgedConfig(weight=0),
-    "a tenth drawn": UNJUDGED,
+    "left out": UNJUDGED,
+    "a tenth drawn": UnjudgedConfig(share=0.1),
     "three tenths drawn": UnjudgedConfig(share=0.3),
     "all": UnjudgedConfig(share=1),
     "all, weight .2": UnjudgedConfig(share=1, weight=0.2),
     "all, weight .05": UnjudgedConfig(share=1, weight=0.05),
 }
-DEFAULT = "a tenth drawn"
+AGAINST = "a tenth drawn"  # what every policy is compared with
 RANKERS = {
     kind: parse_settings({"kind": kind, "trees": 150, "bags": 1, "early_stopping_rounds": 0, "threads": 1})
     for kind in ("lightgbm", "xgboost")
@@ -46,7 +46,7 @@ FOLDS = 3
 
 def main(names: list[str]) -> None:
     found: dict[str, Any] = {}
-    about = {"trees": 150, "bags": 1, "folds": FOLDS, "default": DEFAULT}
+    about = {"trees": 150, "bags": 1, "folds": FOLDS, "against": AGAINST}
     for name in names or SETS:
         needed = SETS[name]
         aligned = name != "fashion_aligned" or record.have_aligned_encoder(name)
@@ -68,7 +68,7 @@ def training_lists(config: Config) -> tuple[Dataset, pl.DataFrame | None]:
 
 
 def measured(config: Config, data: Dataset, truth: pl.DataFrame | None) -> dict[str, Any]:
-    """By ranker and policy: means, and each measure against the default's by query."""
+    """By ranker and policy: means, and each measure against that of one policy, by query."""
     lists = ShownLists.of(data.frame, config.evaluation, truth)
     judged = float(data.is_judged.mean())
     return {
@@ -85,7 +85,7 @@ def figures(config: Config, data: Dataset, lists: ShownLists) -> Iterator[dict[s
     for kind, settings in RANKERS.items():
         tables = {policy: lists.per_query(scored(data, settings, told)) for policy, told in POLICIES.items()}
         for policy, table in tables.items():
-            found = {metric: asdict(compare(table, tables[DEFAULT], metric)) for metric in metrics}
+            found = {metric: asdict(compare(table, tables[AGAINST], metric)) for metric in metrics}
             print(f"{kind}, {policy}:", *(f"{m} {found[m]['mean_a']:.4f}" for m in metrics), flush=True)
             yield {"ranker": kind, "policy": policy, "measures": found}
 

@@ -26,10 +26,11 @@ class UnjudgedConfig(BaseModel):
         description="what one counts in training, with grade 0, where a judged product counts 1; 0: left out",
     )
     share: float = Field(
-        0.1,
+        0.0,
         ge=0,
         le=1,
-        description="so many of them train, drawn at random; more took longer and gave no more",
+        description="so many of them train, drawn at random; 0: left out. Where much of what is retrieved is good and "
+        "merely not judged, any of them do harm",
     )
 
     def drawn(self, rows: int, *, weighing: bool) -> tuple[np.ndarray, float]:
@@ -38,7 +39,7 @@ class UnjudgedConfig(BaseModel):
         weighing: whether the ranker weighs rows; one that does not takes so many fewer of them.
         """
         share = self.share if weighing else self.share * self.weight
-        if not self.weight:
+        if not self.weight * self.share:
             return np.zeros(rows, dtype=bool), 0.0
         return np.random.default_rng(0).random(rows) < share, self.weight if weighing else 1.0
 

@@ -8,6 +8,7 @@ unjudged, however good it is: what judged figures then say of a better system is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ import polars as pl
 from features.build import FeatureBuilder
 from features.feature_schema import KEYS
 from ltr.data.dataset import Dataset
+from ltr.data.lists import UnjudgedConfig
 from ltr.evaluation.baselines import BASELINES
 from ltr.rankers import LightGBMConfig, make_ranker
 from ltr.rankers.out_of_fold import out_of_fold
@@ -59,7 +61,7 @@ def _first(scored: pl.DataFrame, depth: int) -> pl.DataFrame:
 def _first_ranker(builder: FeatureBuilder, table: pl.DataFrame, judged: pl.DataFrame) -> np.ndarray:
     """(n,) scores of the table's rows by rankers that learned from the judgements of other queries."""
     graded = table.drop("grade").join(judged, on=KEYS, how="left", maintain_order="left")
-    data = Dataset.from_frame(graded, builder.schema)
+    data = replace(Dataset.from_frame(graded, builder.schema), unjudged=UnjudgedConfig(share=0.1))
 
     def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
         ranker = make_ranker(FIRST)
