@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from features.errors import InputError
@@ -104,9 +105,8 @@ def asked(
         (80, {"train": {"base": None}}, None),
         (80, {"train": {"clicks": {"strategy": "naive"}}}, None),
         (80, {"schema": FeatureSchema((Feature("lexical.bm25"), Feature("text.asked_said")))}, None),
-        (80, {"given": object()}, None),
+        (80, {"given": pl.DataFrame()}, None),
     ],
-    ids=str,
 )
 def test_who_leans(learn: int, settings: dict[str, Any], few: int | None) -> None:
     """So many that the kept model learns from, with a cosine of our own making, unless told otherwise."""
