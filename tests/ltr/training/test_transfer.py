@@ -201,5 +201,3 @@ def test_a_bare_path_is_a_set_of_weight_one() -> None:
         ("configs/homedepot.yaml", 1.0),
         ("b.yaml", 0.2),
     ]
-    assert config.used
-    assert not TransferConfig().used
