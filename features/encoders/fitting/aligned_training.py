@@ -249,7 +249,8 @@ class _Fitting:
         scale = self._log_scale.exp()
         loss = torch.stack([contrastive_loss(view, targets, scale, same) for view in views]).mean()
         if settings.views:
-            loss = loss + settings.views * contrastive_loss(*views, scale, same)
+            first, second = views
+            loss = loss + settings.views * contrastive_loss(first, second, scale, same)
         self._optimiser.zero_grad()
         loss.backward()
         self._optimiser.step()
