@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("starlette")
 pytest.importorskip("prometheus_client")
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from features.sources.privacy import Key
@@ -55,7 +56,8 @@ def client(live: LiveRun) -> Iterator[TestClient]:
 
 @pytest.fixture
 def clients(live: LiveRun) -> Iterator[Clients]:
-    """Makes one with other settings, runs or a log in a folder; all end with the test."""
+    """Makes one with other settings, runs or a log in a folder; all end with the test, and so does their work."""
+    apps: list[Starlette] = []
     with ExitStack() as stack:
 
         def make(runs: LiveRuns | None = None, log: Path | None = None, **settings: Any) -> TestClient:
@@ -67,9 +69,12 @@ def clients(live: LiveRun) -> Iterator[Clients]:
                 event_log,
                 KEY,
             )
+            apps.append(app)
             return stack.enter_context(TestClient(app, base_url="http://localhost"))
 
         yield make
+    for app in apps:  # a stopped server lets its threads end by themselves: what the next test counts is its own
+        app.state.server.workers._pool.shutdown(wait=True)
 
 
 COLOURS, THINGS = ("red", "blue", "grey", "green"), ("shoe", "hat", "bag", "lamp", "scarf")
