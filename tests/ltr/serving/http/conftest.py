@@ -73,7 +73,8 @@ def clients(live: LiveRun) -> Iterator[Clients]:
             return stack.enter_context(TestClient(app, base_url="http://localhost"))
 
         yield make
-    for app in apps:  # a stopped server lets its threads end by themselves: what the next test counts is its own
+    # A stopped server lets its threads end by themselves, but what the next test counts is to be its own.
+    for app in apps:
         app.state.server.workers._pool.shutdown(wait=True)
 
 
