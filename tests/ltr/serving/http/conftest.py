@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ pytest.importorskip("prometheus_client")
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from features.errors import InputError
 from features.sources.privacy import Key
 from ltr import train
 from ltr.serving.http import make_app
@@ -76,6 +77,29 @@ def clients(live: LiveRun) -> Iterator[Clients]:
     # A stopped server lets its threads end by themselves, but what the next test counts is to be its own.
     for app in apps:
         app.state.server.workers._pool.shutdown(wait=True)
+
+
+class Audited(NamedTuple):
+    client: TestClient
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def audited(live: LiveRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    folder = tmp_path_factory.mktemp("audit")
+
+    def examine(_: Any) -> Any:
+        raise InputError(where="run", expected="no trial in this test", got="one", cure="none")
+
+    app = make_app(
+        LiveRuns(live, examine=examine),
+        ServeSettings(judgements=folder / "judgements", timeout=PATIENT, body_bytes=2_000_000),
+        TOKEN,
+        EventLog(folder / "log", 1 << 20, 0.001),
+        KEY,
+    )
+    with TestClient(app, base_url="http://localhost") as client:
+        yield Audited(client, folder / "log")
 
 
 COLOURS, THINGS = ("red", "blue", "grey", "green"), ("shoe", "hat", "bag", "lamp", "scarf")
