@@ -101,7 +101,9 @@ def draft_beside(target: Path) -> Iterator[Path]:
     alone. Raises OSError naming the folder where it cannot be written or is full, whatever library met that.
     """
     finish_whole(target.parent)
-    _clear_dead(target.parent)
+    for path in target.parent.glob(".draft-*"):
+        if (writer := _DRAFT.fullmatch(path.name)) and _is_dead(writer):
+            shutil.rmtree(path, ignore_errors=True)  # another may be clearing it, too
     process = os.getpid()
     name = f".draft-{_machine_in_short()}-{process}-{started(process) or ''}-{uuid.uuid4().hex}"
     draft = target.with_name(name)
@@ -240,12 +242,6 @@ def _changed_at(path: Path) -> float:
         return path.stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _clear_dead(folder: Path) -> None:
-    for path in folder.glob(".draft-*"):
-        if (name := _DRAFT.fullmatch(path.name)) and _is_dead(name):
-            shutil.rmtree(path, ignore_errors=True)  # another may be clearing it, too
 
 
 def _is_dead(writer: re.Match[str]) -> bool:

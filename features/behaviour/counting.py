@@ -37,7 +37,8 @@ def happened(events: Events, products: pl.DataFrame, config: BehaviourConfig) ->
     Of one person `most_a_day` of a kind on a product count; who has no id is somebody else in each list.
     """
     texts = events.shown.select("request_id", query_key=query_key(pl.col("text"))).unique("request_id")
-    about = products.select("product_id", *(_or_null(products, name) for name in ("category", "brand")))
+    absent = [pl.lit(None).alias(name) for name in ("category", "brand") if name not in products.columns]
+    about = products.with_columns(absent).select("product_id", pl.col("category", "brand").cast(pl.String))
     shown = events.shown.select(
         "request_id", "product_id", person(), known="shown_at", kind=pl.lit("shown"), count=pl.lit(1)
     )
@@ -69,24 +70,18 @@ def counted(rows: pl.DataFrame, level: str, config: BehaviourConfig, moment: dat
     keys = LEVELS[level]
     own = _changes(rows.drop_nulls(keys), keys, config.windows, moment)
     if level == "query":
-        own = own.join(_known_from(rows, config.least_people), on="query_key", how="inner")
+        # From the midnight at which so many people were known to have asked the query.
+        asked = (
+            rows.drop_nulls(["query_key", "person"]).group_by("query_key", "person").agg(pl.col("at").min())
+        )
+        nth = pl.col("at").sort().get(config.least_people - 1, null_on_oob=True)
+        known = asked.group_by("query_key").agg(known_from=nth).drop_nulls()
+        own = own.join(known, on="query_key", how="inner")
         own = own.filter(pl.col("at") >= pl.col("known_from")).drop("known_from")
     overall = _changes(rows.with_columns(all=pl.lit(1)), ["all"], config.windows, moment).drop("all")
     both = own.sort("at").join_asof(overall.sort("at"), on="at", suffix="_all")
     measured = [measure for days in config.windows for measure in _measures(days, config.smoothing)]
     return both.select(*keys, pl.col("at").alias("available_at"), *measured).sort(*keys, "available_at")
-
-
-def _or_null(products: pl.DataFrame, name: str) -> pl.Expr:
-    column = pl.col(name).cast(pl.String) if name in products.columns else pl.lit(None, dtype=pl.String)
-    return column.alias(name)
-
-
-def _known_from(rows: pl.DataFrame, least: int) -> pl.DataFrame:
-    """Of each query that so many people have asked, the midnight from which that was known."""
-    first = rows.drop_nulls(["query_key", "person"]).group_by("query_key", "person").agg(pl.col("at").min())
-    nth = pl.col("at").sort().get(least - 1, null_on_oob=True)
-    return first.group_by("query_key").agg(known_from=nth).drop_nulls()
 
 
 def _changes(

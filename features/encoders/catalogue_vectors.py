@@ -153,17 +153,17 @@ class CatalogueVectors:
             return self._embed(side, queries.frame.with_columns(column), "query")
         item = column[0]
         if item is None:
-            return RowVectors(np.zeros((0, self._dimensions(side)), dtype=np.float32), np.array([-1]))
+            # As wide as products' vectors, where there are any: an encoder not needed is not made.
+            known = (
+                found for other, found in self._products.items() if other.fingerprint == side.fingerprint
+            )
+            like = next(known, None)
+            dimensions = side.encoder.dimensions if like is None else int(like.vectors.shape[1])
+            return RowVectors(np.zeros((0, dimensions), dtype=np.float32), np.array([-1]))
         vector = self._cache.encode_one(side.encoder, item, side.modality)
         there = not np.isnan(vector).any()
         self.stats.count(f"query {side.column.removeprefix(PREFIX)}", 0, 1, int(not there))
         return RowVectors(vector[np.newaxis], np.array([0 if there else -1]))
-
-    def _dimensions(self, side: Side) -> int:
-        """Of the vectors of its encoder; of products', where there are any: an encoder not needed is not made."""
-        known = (found for other, found in self._products.items() if other.fingerprint == side.fingerprint)
-        found = next(known, None)
-        return side.encoder.dimensions if found is None else int(found.vectors.shape[1])
 
 
 def compare(

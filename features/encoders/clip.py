@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from features.encoders.image.photo_loading import PhotoSettings, autocast, encode_photos
@@ -64,7 +63,10 @@ class ClipEncoder:
     def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
         check_modality(self, modality)
         if modality == "image":
-            return encode_photos(items, _photo_input, self._encode, self.dimensions, self._config)
+            # Marked with their modality: unmarked, sentence-transformers would open a text that ends in .jpg.
+            return encode_photos(
+                items, lambda photo: {"image": photo}, self._encode, self.dimensions, self._config
+            )
         vectors = np.full((len(items), self.dimensions), np.nan, dtype=np.float32)
         readable = [row for row, text in enumerate(map(str, items)) if text.strip()]
         if readable:
@@ -86,8 +88,3 @@ class ClipEncoder:
 
     def _encode(self, inputs: Sequence[dict[str, Any]]) -> np.ndarray:
         return self._model.encode(list(inputs), batch_size=self._config.batch_size, show_progress_bar=False)
-
-
-def _photo_input(photo: Image.Image) -> dict[str, Any]:
-    """Marked with its modality: unmarked, sentence-transformers would open a text that ends in .jpg."""
-    return {"image": photo}

@@ -168,14 +168,8 @@ def _nearest_of(
 ) -> Hits:
     scores = queries.vectors[queries.rows[block]] @ items.vectors.T
     scores[:, holders.none] = -np.inf  # else they would take the places of items among the n nearest
-    query, vector = np.nonzero(_contenders(scores, n, above))
-    return best_items(queries, items, holders, (block[query], vector), n)
-
-
-def _contenders(scores: np.ndarray, n: int, above: float) -> np.ndarray:
-    """Mask of the scores above a floor that reach a row's n-th highest, near-ties with it included."""
     counted = scores > above
-    if scores.shape[1] <= n:
-        return counted
-    last = np.partition(scores, -n, axis=1)[:, -n, np.newaxis]
-    return counted & (scores >= last - ROUNDING)
+    if scores.shape[1] > n:  # near-ties with a row's n-th highest are in
+        counted &= scores >= np.partition(scores, -n, axis=1)[:, -n, np.newaxis] - ROUNDING
+    query, vector = np.nonzero(counted)
+    return best_items(queries, items, holders, (block[query], vector), n)

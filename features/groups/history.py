@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 import polars as pl
 
-from features.batch import PairBatch, QueryBatch
+from features.batch import PairBatch
 from features.encoders.comparisons import Side
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group, GroupSettings
@@ -88,16 +88,13 @@ class HistoryGroup(Group):
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         out[...] = np.nan
-        met = batch.queries.once("history", lambda: self._met(batch.queries))
+        met = batch.queries.once("history", lambda: Met.of(batch.queries.column(HISTORY), self._ids))
         for query in np.flatnonzero(np.diff(met.starts)):
             first, end = batch.starts[query : query + 2]
             history = met.of_query(int(query))
             columns = self._of_list(batch.product_rows[first:end].astype(np.int64), history)
             for place, values in enumerate(columns):
                 out[first:end, place] = values
-
-    def _met(self, queries: QueryBatch) -> Met:
-        return Met.of(queries.column(HISTORY), self._ids)
 
     def _of_list(self, candidates: np.ndarray, history: np.ndarray) -> Iterator[np.ndarray | float]:
         """In the order of the features, (candidates,) each; history: of one query, not empty."""

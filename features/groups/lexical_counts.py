@@ -48,8 +48,10 @@ class LexicalCounts:
             by_field = {name: vocabularies[kind].counts(lists[kind][name]) for name in fields}
             by_field[ALL] = reduce(add, by_field.values())
             counts[kind] = {name: one for name, one in by_field.items() if kind == "terms" or name in LONG}
-        padded = {name: _padded(lists["terms"][name]) for name in fields}
-        padded[ALL] = _joined(list(padded.values()))
+        padded = {name: " " + lists["terms"][name].list.join(" ") + " " for name in fields}
+        # The bar between fields keeps a phrase within one.
+        joined = pl.concat_str(pl.all(), separator="|", ignore_nulls=True)
+        padded[ALL] = pl.DataFrame(padded).select(text=joined)["text"]
         return cls(vocabularies, counts, {name: text for name, text in padded.items() if name in LONG})
 
     @classmethod
@@ -83,13 +85,3 @@ class LexicalCounts:
             for name, text in self.padded.items()
         }
         return LexicalCounts(vocabularies, counts, padded)
-
-
-def _padded(tokens: pl.Series) -> pl.Series:
-    return " " + tokens.list.join(" ") + " "
-
-
-def _joined(padded: Sequence[pl.Series]) -> pl.Series:
-    """All fields as one text; the bar between them keeps a phrase within one field."""
-    frame = pl.DataFrame([text.alias(str(place)) for place, text in enumerate(padded)])
-    return frame.select(text=pl.concat_str(pl.all(), separator="|", ignore_nulls=True))["text"]

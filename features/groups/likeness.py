@@ -38,7 +38,10 @@ def product_rows(known: pl.Series, product_ids: Sequence[str]) -> list[int]:
     places = dict(zip(known, range(len(known)), strict=True))
     for product_id in product_ids:
         if product_id not in places:
-            near = _near(product_id, known)
+            compared = known
+            if len(known) > _COMPARED:  # of very many ids only those that begin alike
+                compared = known.filter(known.str.starts_with(product_id[:3])).head(_COMPARED)
+            near = difflib.get_close_matches(product_id, compared.to_list(), n=3)
             raise InputError(
                 where="command line",
                 expected=f"the id of a product of the catalogue, such as {known.first()!r}",
@@ -46,13 +49,6 @@ def product_rows(known: pl.Series, product_ids: Sequence[str]) -> list[int]:
                 cure=f"near it: {', '.join(near)}" if near else "look the id up in the table of products",
             )
     return [places[product_id] for product_id in product_ids]
-
-
-def _near(product_id: str, known: pl.Series) -> list[str]:
-    """Up to three ids that are spelt alike; of very many ids only those that begin alike are compared."""
-    if len(known) > _COMPARED:
-        known = known.filter(known.str.starts_with(product_id[:3])).head(_COMPARED)
-    return difflib.get_close_matches(product_id, known.to_list(), n=3)
 
 
 class Likeness:

@@ -107,7 +107,9 @@ class _Columns:
     @classmethod
     def read(cls, products: pl.DataFrame, settings: StructuredConfig) -> _Columns:
         settings = _with_extras(products, settings)
-        products = _with_top_level(products)
+        if "category" in products.columns:
+            top = pl.col("category").cast(pl.String).str.split(">").list.first().str.strip_chars()
+            products = products.with_columns(category_top=top)
         _check_extra(products, settings)
         filled = {name for name in products.columns if has_values(products, name)}
         levels = {}
@@ -323,13 +325,6 @@ def _among_peers(
         return found
 
     return stand
-
-
-def _with_top_level(products: pl.DataFrame) -> pl.DataFrame:
-    if "category" not in products.columns:
-        return products
-    top = pl.col("category").cast(pl.String).str.split(">").list.first().str.strip_chars()
-    return products.with_columns(category_top=top)
 
 
 def _with_extras(products: pl.DataFrame, settings: StructuredConfig) -> StructuredConfig:

@@ -62,15 +62,13 @@ class Folder:
             if path.is_symlink() or path.name in ("", ".."):
                 real = path.resolve()
             else:
-                real = self._real_parent(path.parent) / path.name
+                folder = path.parent
+                if folder not in self._real:
+                    self._real[folder] = folder.resolve()
+                real = self._real[folder] / path.name
         except (OSError, ValueError, RuntimeError):  # links in a ring; a null character
             return False
         return real.is_relative_to(self._root)
-
-    def _real_parent(self, folder: Path) -> Path:
-        if folder not in self._real:
-            self._real[folder] = folder.resolve()
-        return self._real[folder]
 
 
 def names_in(field: str) -> list[str]:

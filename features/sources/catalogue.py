@@ -223,7 +223,10 @@ def match_judgements(
     Raises InputError where no row is left, which means a wrong column rather than bad rows.
     """
     frame = _with_query_ids(judged, "judgements", queries, ledger)
-    frame = frame.select("query_id", "product_id", "grade", *_beside_grades(frame))
+    beside = [
+        name for name in ("weight", "source") if name in frame.columns
+    ]  # they follow the grades into training
+    frame = frame.select("query_id", "product_id", "grade", *beside)
     frame = cleaning.reject_broken(frame, "judgements", Judgements, ledger)
     for key, known in (("product_id", products["product_id"]), ("query_id", queries["query_id"])):
         kept = cleaning.reject_unknown(frame, "judgements", key, known, ledger)
@@ -244,11 +247,6 @@ def match_judgements(
             cure="check data.judgements.columns",
         )
     return cleaning.resolve_judgements(frame, ledger)
-
-
-def _beside_grades(frame: pl.DataFrame) -> list[str]:
-    """What judgements may have beside their grades; these columns follow them into training."""
-    return [name for name in ("weight", "source") if name in frame.columns]
 
 
 def _remark_nearly_known(ids: pl.Series, known: pl.Series, key: str, ledger: Ledger) -> None:

@@ -106,13 +106,10 @@ def clean_prices(products: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     positive = before.with_columns(pl.when(pl.all() > 0).then(pl.all()))
     ledger.note_changes("products", "price of 0 or below set to null", before, positive)
     step = f"price above {ABSURD_FACTOR} × the 99th percentile set to null"
-    sane = positive.with_columns(pl.when(pl.all() <= _highest_sane(pl.all())).then(pl.all()))
+    limit = ABSURD_FACTOR * pl.all().quantile(0.99, interpolation="lower")
+    highest = pl.when(pl.all().count() >= _ENOUGH_PRICES).then(limit).otherwise(float("inf"))
+    sane = positive.with_columns(pl.when(pl.all() <= highest).then(pl.all()))
     return products.with_columns(ledger.note_changes("products", step, positive, sane))
-
-
-def _highest_sane(prices: pl.Expr) -> pl.Expr:
-    limit = ABSURD_FACTOR * prices.quantile(0.99, interpolation="lower")
-    return pl.when(prices.count() >= _ENOUGH_PRICES).then(limit).otherwise(float("inf"))
 
 
 def reject_broken(frame: pl.DataFrame, table: str, schema: Schema, ledger: Ledger) -> pl.DataFrame:

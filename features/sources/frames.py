@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -129,11 +130,10 @@ def _pandas_column(column: Any, name: str) -> pl.Series:
     try:
         return pl.Series(name, pl.from_pandas(column))
     except (TypeError, ValueError, pl.exceptions.PolarsError):  # of Arrow, for a column of several kinds
-        return one_kind(name, [None if _is_nan(value) else value for value in column.tolist()])
-
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and value != value  # noqa: PLR0124 - true of NaN alone
+        items = column.tolist()
+        return one_kind(
+            name, [None if isinstance(item, float) and math.isnan(item) else item for item in items]
+        )
 
 
 def _config(frames: Mapping[str, pl.DataFrame], settings: Settings) -> CatalogueConfig:

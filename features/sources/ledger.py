@@ -100,11 +100,7 @@ def shorten(value: object) -> str:
 def _change(before: pl.Series, after: pl.Series, changed: pl.Series) -> str:
     was, now = before.filter(changed)[0], after.filter(changed)[0]
     if isinstance(was, str) and isinstance(now, str):
-        start = max(0, _first_difference(was, now) - 10)
+        differs = (i for i, (a, b) in enumerate(zip(was, now, strict=False)) if a != b)
+        start = max(0, next(differs, min(len(was), len(now))) - 10)
         was, now = was[start:], now[start:]
     return f"{before.name}: {shorten(was)} → {shorten(now)}"
-
-
-def _first_difference(one: str, other: str) -> int:
-    differs = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
-    return next(differs, min(len(one), len(other)))

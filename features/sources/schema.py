@@ -56,7 +56,10 @@ def separate(schema: Schema, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.Data
 
     Raises dataframely's SchemaError if a column is missing or of another dtype: the caller's fault.
     """
-    good, failure = _with_riders(schema, frame).filter(frame)
+    # Widened by the frame's other columns, which dataframely would drop.
+    riders = {name: dy.Any() for name in frame.columns if name not in schema.column_names()}
+    widened: Schema = type(schema.__name__, (schema,), riders)
+    good, failure = widened.filter(frame)
     details = failure.details()
     rules = [name for name in details.columns if name not in frame.columns]
     broken = [pl.when(pl.col(rule) == "invalid").then(pl.lit(_in_words(rule))) for rule in rules]
@@ -69,12 +72,6 @@ def completed(schema: Schema, frame: pl.DataFrame) -> pl.DataFrame:
     absent = {name: dtype for name, dtype in pl.Schema(schema).items() if name not in frame.columns}
     full = frame.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in absent.items())
     return full.select(*schema.column_names(), pl.exclude(schema.column_names()))
-
-
-def _with_riders(schema: Schema, frame: pl.DataFrame) -> Schema:
-    """The schema widened by the frame's other columns, which dataframely would drop."""
-    riders = {name: dy.Any() for name in frame.columns if name not in schema.column_names()}
-    return type(schema.__name__, (schema,), riders)
 
 
 def _in_words(rule: str) -> str:

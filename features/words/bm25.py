@@ -101,7 +101,8 @@ class Postings:
         found = self._contenders(bm25, terms, n, within)
         scores = np.zeros(len(found))
         for term in terms.tolist():  # in the query's order, whatever was looked at: sums to the last bit
-            scores += self._weights(bm25, term, found)
+            there, entries = self._entries(term, found)
+            scores[there] += bm25.weights(self.counts[entries], found[there], np.array([term]))
         order = np.argsort(-scores, kind="stable")[:n]
         order = order[scores[order] > 0]
         return found[order].astype(np.int64), scores[order]
@@ -141,13 +142,6 @@ class Postings:
         if len(found) > n:
             found = found[reached >= np.partition(reached, -n)[-n] * (1 - _ROUNDING)]
         return np.sort(found)
-
-    def _weights(self, bm25: Bm25, term: int, documents: np.ndarray) -> np.ndarray:
-        """What a term adds to each of these documents (m,), rising: 0 where they do not have it."""
-        there, entries = self._entries(term, documents)
-        added = np.zeros(len(documents))
-        added[there] = bm25.weights(self.counts[entries], documents[there], np.array([term]))
-        return added
 
     def _entries(self, term: int, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which of these documents (m,), rising, have the term, and where in the lists."""

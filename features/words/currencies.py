@@ -128,9 +128,6 @@ def alike(one: str, other: str) -> bool:
 
 def alternatives(words: Iterable[str]) -> str:
     """A regular expression (Python's and Rust's) for any of the words, the longest first."""
-    escaped = (_escaped(word) for word in sorted(words, key=len, reverse=True))
+    longest_first = sorted(words, key=len, reverse=True)
+    escaped = (word.replace("$", r"\$").replace(".", r"\.") for word in longest_first)
     return f"(?:{'|'.join(escaped)})"
-
-
-def _escaped(word: str) -> str:
-    return "".join(f"\\{letter}" if letter in "$." else letter for letter in word)

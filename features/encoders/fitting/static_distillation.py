@@ -44,7 +44,10 @@ def make_static(
     plain.no_padding()
     tokenizer, words = _with_words(plain, frequent_words(texts, plain, settings.words))
     tokens = _framed([[token] for token in range(plain.get_vocab_size())] + words, plain)
-    vectors = _principal(_read_each(teacher, tokens, tell), settings.dimensions)
+    read = _read_each(teacher, tokens, tell)
+    centred = read - read.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    vectors = centred @ axes[:, ::-1][:, : settings.dimensions]  # along the axes of largest variance
     found = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     every = np.fromiter(chain.from_iterable(text.ids for text in found), np.int64)
     counts = np.bincount(every, minlength=len(vectors))
@@ -107,10 +110,3 @@ def _read(teacher: SentenceTransformer, tokens: Sequence[Sequence[int]]) -> np.n
     features = {"input_ids": ids, "attention_mask": mask}
     tensors = {name: torch.from_numpy(array).to(teacher.device) for name, array in features.items()}
     return teacher(tensors)["sentence_embedding"].float().cpu().numpy()
-
-
-def _principal(vectors: np.ndarray, dimensions: int) -> np.ndarray:
-    """(n, at most `dimensions`): about the mean, along the axes of largest variance."""
-    centred = vectors - vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    return centred @ axes[:, ::-1][:, :dimensions]

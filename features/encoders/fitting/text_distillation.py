@@ -66,7 +66,8 @@ def catalogue_texts(products: pl.DataFrame, settings: DistillationConfig) -> pl.
     """
     present = [pl.col(name).cast(pl.String).alias("text") for name in FIELDS if name in products.columns]
     whole = pl.concat([products.select(column) for column in present])["text"]
-    kept = _drawn(whole.filter(whole.str.contains(r"\S")), settings.texts, settings.seed)
+    distinct = whole.filter(whole.str.contains(r"\S")).unique(maintain_order=True)
+    kept = distinct.sample(min(settings.texts, len(distinct)), seed=settings.seed, shuffle=True)
     titles = products["title"].drop_nulls() if "title" in products.columns else kept
     runs = pl.Series("text", _word_runs(titles, settings), dtype=pl.String)
     texts = pl.concat([kept, runs]).unique(maintain_order=True)
@@ -78,11 +79,6 @@ def catalogue_texts(products: pl.DataFrame, settings: DistillationConfig) -> pl.
             cure="make the encoder on a larger catalogue, and name its folder here",
         )
     return texts.sample(fraction=1, shuffle=True, seed=settings.seed)
-
-
-def _drawn(texts: pl.Series, count: int, seed: int) -> pl.Series:
-    distinct = texts.unique(maintain_order=True)
-    return distinct.sample(min(count, len(distinct)), seed=seed, shuffle=True)
 
 
 def _word_runs(titles: pl.Series, settings: DistillationConfig) -> list[str]:

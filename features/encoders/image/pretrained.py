@@ -124,13 +124,17 @@ class TorchvisionEncoder:
     @cached_property
     def network(self) -> torch.nn.Module:
         import torch
+        from torchvision import models
 
+        config = self._config
+        # A vision transformer's position table is as long as its photo has patches.
+        sized = {"image_size": config.size} if config.size and config.backbone.startswith("vit_") else {}
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._config.seed)
-            network = _build(self._config)
+            torch.manual_seed(config.seed)
+            network = models.get_model(config.backbone, weights=None, **sized)
         head = remove_head(network)
-        if self._config.weights != "random":
-            _load(network, _state(self._config, self._base), head, f"weights {self._config.weights!r}")
+        if config.weights != "random":
+            _load(network, _state(config, self._base), head, f"weights {config.weights!r}")
         return network.eval().to(self._device)
 
 
@@ -154,14 +158,6 @@ def remove_head(network: torch.nn.Module) -> str:
     if isinstance(getattr(network, "avgpool", None), nn.AdaptiveAvgPool2d):
         network.avgpool = nn.AdaptiveAvgPool2d(1)
     return name
-
-
-def _build(config: TorchvisionConfig) -> torch.nn.Module:
-    from torchvision import models
-
-    # A vision transformer's position table is as long as its photo has patches.
-    sized = {"image_size": config.size} if config.size and config.backbone.startswith("vit_") else {}
-    return models.get_model(config.backbone, weights=None, **sized)
 
 
 def _preset(config: TorchvisionConfig) -> Any:

@@ -67,19 +67,15 @@ class OnnxText:
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
 
         def fill(batch: np.ndarray) -> None:
-            vectors[batch] = self._run([tokens[row] for row in batch])
+            ids, mask = padded([tokens[row] for row in batch], self._pad)
+            feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+            vectors[batch] = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
 
         counts = np.array([len(ids) for ids in tokens], dtype=np.int64)
         with ThreadPoolExecutor(self._threads) as pool:
             for _ in pool.map(fill, token_batches(counts, self._budget)):
                 pass  # an error in a thread is raised here
         return vectors
-
-    def _run(self, tokens: Sequence[Sequence[int]]) -> np.ndarray:
-        ids, mask = padded(tokens, self._pad)
-        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        found: np.ndarray = self._session.run(None, {name: feed[name] for name in self._inputs})[0]
-        return found
 
 
 @contextmanager

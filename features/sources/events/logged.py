@@ -57,7 +57,9 @@ class Logged:
         Positions of a source that counts from 0 are raised by one. Lists come in order of time, each in its own order.
         """
         rows = self.listed.sort("request_id", "at", pl.all().exclude("request_id", "at"), nulls_last=True)
-        rows = rows.with_columns(pl.col("position") + _from_zero())
+        lowest = pl.col("position").min().over("source", "seen")  # of query lines and impressions apart
+        from_zero = (lowest == 0).fill_null(value=False).cast(pl.Int32)
+        rows = rows.with_columns(pl.col("position") + from_zero)
         queries = _first_lines(rows.filter(~pl.col("seen")), ledger)
         asked = queries.unique("request_id", keep="first", maintain_order=True)
         hits = queries.filter(pl.col("product_id") != QUERY_ITSELF)
@@ -72,11 +74,6 @@ class Logged:
         shown = shown.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
         shown = shown.sort("shown_at", "request_id", "position", maintain_order=True)
         return Events(shown.select(SHOWN.names()), self.actions)
-
-
-def _from_zero() -> pl.Expr:
-    """1 where the source's positions begin at 0; of query lines and impressions apart."""
-    return (pl.col("position").min().over("source", "seen") == 0).fill_null(value=False).cast(pl.Int32)
 
 
 def _first_lines(queries: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

@@ -218,7 +218,9 @@ class _Lines:
 
     def _dated(self, rows: pl.DataFrame) -> pl.DataFrame:
         times = [name for name in ("at", "available_at") if name in rows.columns]
-        rows = rows.with_columns(_moments(rows[name]) for name in times)
+        rows = rows.with_columns(
+            read_dates(rows[name]).values.dt.replace_time_zone("UTC").alias(name) for name in times
+        )
         return self._reject(rows, pl.col("at").is_null(), "timestamp missing or unreadable")
 
     def _reject(self, rows: pl.DataFrame, bad: pl.Expr, reason: str) -> pl.DataFrame:
@@ -309,10 +311,6 @@ def _one_or_all(values: Any) -> Any:
     if not isinstance(values, list):
         return values
     return values[0] if values and all(value == values[0] for value in values) else values
-
-
-def _moments(texts: pl.Series) -> pl.Series:
-    return read_dates(texts).values.dt.replace_time_zone("UTC").alias(texts.name)
 
 
 def _stamp(moment: datetime) -> str:

@@ -56,11 +56,6 @@ def sniff_separator(text: str) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
-def _header(text: str, separator: str, *, blanks: bool = False) -> list[str]:
-    start = io.StringIO(text[:_LONGEST_HEADER], newline="")
-    return next(csv.reader(start, delimiter=separator, skipinitialspace=blanks))
-
-
 def _parsed(text: str, separator: str, path: Path) -> pl.DataFrame:
     # With a blank before it, polars takes a quote for one of the field's letters.
     blanks = separator != " " and f'{separator} "' in text
@@ -109,7 +104,9 @@ def _rows(text: str, separator: str, path: Path, *, blanks: bool) -> list[list[s
 def _with_own_names(frame: pl.DataFrame, text: str, separator: str, said: list[Said]) -> pl.DataFrame:
     """The columns called as the header means it: without doubled quotes, or blanks around."""
     try:
-        names = [name.strip(_AROUND) for name in _header(text, separator, blanks=True)]
+        start = io.StringIO(text[:_LONGEST_HEADER], newline="")
+        header = next(csv.reader(start, delimiter=separator, skipinitialspace=True))
+        names = [name.strip(_AROUND) for name in header]
     except csv.Error:
         names = list(frame.columns)
     if len(names) != frame.width or names == frame.columns:

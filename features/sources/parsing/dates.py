@@ -32,7 +32,9 @@ _FIRST_STAMP = 1e8  # in 1973; smaller numbers are years or nothing
 def read_dates(column: pl.Series) -> Reading:
     """Datetime of dates, ISO text, or numbers; null for what is neither."""
     if isinstance(column.dtype, pl.Date | pl.Datetime):
-        return Reading(_without_zone(column))
+        if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+            column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return Reading(column.cast(pl.Datetime("us"), strict=False))
     if column.dtype.is_numeric():
         return _numeric(column)
     tidy = column.str.strip_chars().str.replace(_SLASHED, "$1-$2-$3")
@@ -85,12 +87,6 @@ def _iso(text: pl.Series) -> pl.Series:
         pl.when("valid").then(written - ahead)
     )
     return pl.select(pl.coalesce(usual, at.to_series())).to_series()
-
-
-def _without_zone(column: pl.Series) -> pl.Series:
-    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
-        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return column.cast(pl.Datetime("us"), strict=False)
 
 
 def _numeric(column: pl.Series) -> Reading:

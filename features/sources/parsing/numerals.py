@@ -65,13 +65,11 @@ def plain_digits(texts: pl.Series) -> pl.Series:
     foreign = plain.str.contains(r"[\p{Nd}--[0-9]]").fill_null(value=False)
     if foreign.any():
         odd = plain.filter(foreign).unique()
-        ascii_digits = pl.Series([_with_ascii_digits(text) for text in odd], dtype=pl.String)
-        plain = plain.replace(odd, ascii_digits)
+        in_ascii = [
+            "".join(str(int(letter)) if letter.isdecimal() else letter for letter in text) for text in odd
+        ]
+        plain = plain.replace(odd, pl.Series(in_ascii, dtype=pl.String))
     return plain
-
-
-def _with_ascii_digits(text: str) -> str:
-    return "".join(str(int(letter)) if letter.isdecimal() else letter for letter in text)
 
 
 def read_digits(
@@ -89,7 +87,8 @@ def read_digits(
     decimal: the mark, where it is known. whole: the column counts something. money: of bare values too, a third
     decimal is unlikely.
     """
-    bare = digits.str.replace_all("[ ']", "").set(~_well_spaced(digits), None)
+    badly_spaced = digits.str.contains("[ ']") & ~digits.str.contains(_SPACED)
+    bare = digits.str.replace_all("[ ']", "").set(badly_spaced, None)
     frame = pl.DataFrame({"digits": bare, "currency": currency.fill_null("")}).with_columns(
         lone=pl.col("digits").str.contains(_LONE),
         point=pl.col("digits").str.contains(_POINT_IS_DECIMAL),
@@ -104,10 +103,6 @@ def read_digits(
     return Reading(
         frame.select("digits", "lone", "point", "comma", mark=chosen).select(value).to_series(), tuple(said)
     )
-
-
-def _well_spaced(digits: pl.Series) -> pl.Series:
-    return ~digits.str.contains("[ ']") | digits.str.contains(_SPACED)
 
 
 def _by_mark(digits: pl.Expr, mark: pl.Expr) -> pl.Expr:

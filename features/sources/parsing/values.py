@@ -85,18 +85,16 @@ def _present(column: pl.Series) -> pl.Series:
 
 def _printed(column: pl.Series) -> pl.Series:
     """Float64 of what a program prints as a number."""
-    return _as_float(_present(column) if column.dtype == pl.String else column)
+    if column.dtype == pl.String:
+        column = _present(column)
+    if column.dtype.is_nested() or column.dtype.is_temporal() or column.dtype == pl.Binary:
+        return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
+    return column.cast(pl.Float64, strict=False)
 
 
 def _as_words(column: pl.Series) -> pl.Series:
     """Categories as their names: a table from pandas may hold any column so."""
     return column.cast(pl.String) if isinstance(column.dtype, pl.Categorical | pl.Enum) else column
-
-
-def _as_float(column: pl.Series) -> pl.Series:
-    if column.dtype.is_nested() or column.dtype.is_temporal() or column.dtype == pl.Binary:
-        return pl.repeat(None, len(column), dtype=pl.Float64, eager=True)
-    return column.cast(pl.Float64, strict=False)
 
 
 def prices(column: pl.Series, *, decimal: Mark | None = None, cents: bool = False) -> Prices:
