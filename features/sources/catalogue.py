@@ -10,7 +10,7 @@ from features.batch import has_values
 from features.errors import InputError
 from features.media.columns import media_columns, modality_of
 from features.sources import cleaning
-from features.sources.columns import Inputs, PriceRules, Source
+from features.sources.columns import Inputs, PriceRules
 from features.sources.config import (
     CatalogueConfig,
     EventsConfig,
@@ -54,7 +54,10 @@ def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
     source = inputs.source("judgements", config, config.columns)
     grades = read_grades(source, config.grades)
     beside = [source.text("title"), source.number("weight"), source.text("source")]
-    frame = _frame([*_query(source), source.needed_ids("product_id"), *beside])
+    query_id, text = source.ids("query_id"), source.text("query")
+    if query_id is None and text is None:
+        source.require("query_id", "data.judgements.columns.query_id (or .query, the text)")
+    frame = _frame([query_id, text, source.needed_ids("product_id"), *beside])
     frame = by_rater(_weights_settled(frame, inputs.ledger), grades, inputs.ledger)
     texts = [name for name in ("query", "title") if name in frame.columns]
     return cleaning.clean_text(frame, "judgements", texts, inputs.ledger)
@@ -67,14 +70,6 @@ def _weights_settled(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
     good = (pl.col("weight").is_finite() & (pl.col("weight") >= 0)).fill_null(value=False)
     ledger.note("judgements", "no weight of 0 or more: counts 1", frame, frame.filter(~good), "changed")
     return frame.with_columns(weight=pl.when(good).then("weight").otherwise(1.0))
-
-
-def _query(source: Source) -> list[pl.Series | None]:
-    """The query's id or its text, or both; InputError where the table has neither."""
-    query_id, text = source.ids("query_id"), source.text("query")
-    if query_id is None and text is None:
-        source.require("query_id", f"data.{source.table}.columns.query_id (or .query, the text)")
-    return [query_id, text]
 
 
 def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:

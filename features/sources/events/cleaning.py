@@ -69,27 +69,18 @@ def clean_events(events: Events, rules: EventRules, ledger: Ledger) -> Events:
     shown = events.shown.sort("shown_at", "request_id", "position", maintain_order=True)
     again = ~pl.struct(_PAIR).is_first_distinct()
     shown = set_apart(shown, again, "shown again in the same list", ledger)
-    actions = _without_copies(events.actions.sort("acted_at", "available_at", maintain_order=True), ledger)
-    shown, actions = _without_bots(shown, actions, rules, ledger)
-    actions = _attributed(shown, actions, rules, ledger)
-    return Events(shown, _without_repeats(actions, rules, ledger))
-
-
-def _without_copies(actions: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Deliveries that came twice; where times have no hour, equal rows are two pieces and no copies."""
+    actions = events.actions.sort("acted_at", "available_at", maintain_order=True)
+    # Deliveries that came twice; where times have no hour, equal rows are two pieces and no copies.
     copy = ~pl.struct(pl.all().exclude("available_at")).is_first_distinct()
     hours = actions.select((pl.col("acted_at").dt.truncate("1d") != pl.col("acted_at")).any()).item()
-    return set_apart(actions, copy & pl.lit(bool(hours)), "the same action again, to the microsecond", ledger)
-
-
-def _without_bots(
-    shown: pl.DataFrame, actions: pl.DataFrame, rules: EventRules, ledger: Ledger
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+    copied = copy & pl.lit(bool(hours))
+    actions = set_apart(actions, copied, "the same action again, to the microsecond", ledger)
     is_bot = person().is_in(bots_of(shown, actions, rules).implode()).fill_null(value=False)
-    return (
-        set_apart(shown, is_bot, "shown to a bot (faster than people, or clicks nearly all)", ledger),
-        set_apart(actions, is_bot, "action of a bot (faster than people, or clicks nearly all)", ledger),
-    )
+    why = "a bot (faster than people, or clicks nearly all)"
+    shown = set_apart(shown, is_bot, f"shown to {why}", ledger)
+    actions = set_apart(actions, is_bot, f"action of {why}", ledger)
+    actions = _attributed(shown, actions, rules, ledger)
+    return Events(shown, _without_repeats(actions, rules, ledger))
 
 
 def _attributed(

@@ -60,7 +60,11 @@ class Logged:
         lowest = pl.col("position").min().over("source", "seen")  # of query lines and impressions apart
         from_zero = (lowest == 0).fill_null(value=False).cast(pl.Int32)
         rows = rows.with_columns(pl.col("position") + from_zero)
-        queries = _first_lines(rows.filter(~pl.col("seen")), ledger)
+        # Of each request the earliest line: some sources write one a letter typed.
+        line = pl.struct("at", "text")
+        later = (line != line.first().over("request_id")) & pl.col("request_id").is_not_null()
+        lines = rows.filter(~pl.col("seen"))
+        queries = set_apart(lines, later.fill_null(value=False), "a later line of the same query", ledger)
         asked = queries.unique("request_id", keep="first", maintain_order=True)
         hits = queries.filter(pl.col("product_id") != QUERY_ITSELF)
         impressions = rows.filter("seen")
@@ -74,13 +78,6 @@ class Logged:
         shown = shown.with_columns(one.over("request_id") for one in of_list).rename({"at": "shown_at"})
         shown = shown.sort("shown_at", "request_id", "position", maintain_order=True)
         return Events(shown.select(SHOWN.names()), self.actions)
-
-
-def _first_lines(queries: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """The rows of each request's earliest line: some sources write one a letter typed."""
-    line = pl.struct("at", "text")
-    later = (line != line.first().over("request_id")) & pl.col("request_id").is_not_null()
-    return set_apart(queries, later.fill_null(value=False), "a later line of the same query", ledger)
 
 
 def _with_their_query(seen: pl.DataFrame, asked: pl.DataFrame, hits: pl.DataFrame) -> pl.DataFrame:
