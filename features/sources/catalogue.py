@@ -58,18 +58,14 @@ def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
     if query_id is None and text is None:
         source.require("query_id", "data.judgements.columns.query_id (or .query, the text)")
     frame = _frame([query_id, text, source.needed_ids("product_id"), *beside])
-    frame = by_rater(_weights_settled(frame, inputs.ledger), grades, inputs.ledger)
+    if "weight" in frame.columns:  # rows without one of 0 or more count 1, as judgements do that have none
+        good = (pl.col("weight").is_finite() & (pl.col("weight") >= 0)).fill_null(value=False)
+        bad = frame.filter(~good)
+        inputs.ledger.note("judgements", "no weight of 0 or more: counts 1", frame, bad, "changed")
+        frame = frame.with_columns(weight=pl.when(good).then("weight").otherwise(1.0))
+    frame = by_rater(frame, grades, inputs.ledger)
     texts = [name for name in ("query", "title") if name in frame.columns]
     return cleaning.clean_text(frame, "judgements", texts, inputs.ledger)
-
-
-def _weights_settled(frame: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
-    """Rows without a weight of 0 or more count 1, as judgements do that have none."""
-    if "weight" not in frame.columns:
-        return frame
-    good = (pl.col("weight").is_finite() & (pl.col("weight") >= 0)).fill_null(value=False)
-    ledger.note("judgements", "no weight of 0 or more: counts 1", frame, frame.filter(~good), "changed")
-    return frame.with_columns(weight=pl.when(good).then("weight").otherwise(1.0))
 
 
 def load_products(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: Inputs) -> pl.DataFrame:

@@ -30,7 +30,10 @@ def with_history(queries: pl.DataFrame, events: Events, most: int = MOST) -> pl.
             got=", ".join(queries.columns),
             cure="add when each was asked, and by whom",
         )
-    asked = queries.select(_in_utc(queries, "at"), *(pl.col(name).cast(pl.String) for name in who))
+    kind, at = queries.schema["at"], pl.col("at")
+    zoned = isinstance(kind, pl.Datetime) and kind.time_zone
+    at = at.cast(MOMENT) if zoned else at.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    asked = queries.select(at, *(pl.col(name).cast(pl.String) for name in who))
     asked = asked.with_row_index("row")
     actions = events.actions.filter(pl.col("action") != "return")
     parts = [_of(part, actions, who, most) for part in asked.iter_slices(_AT_ONCE)]
@@ -54,10 +57,3 @@ def _of(asked: pl.DataFrame, actions: pl.DataFrame, who: list[str], most: int) -
     last = pl.concat(met).group_by("row", "product_id").agg(pl.col("acted_at").max())
     in_order = last.sort("row", "acted_at", "product_id")
     return in_order.group_by("row", maintain_order=True).agg(pl.col("product_id").tail(most).alias(HISTORY))
-
-
-def _in_utc(queries: pl.DataFrame, name: str) -> pl.Expr:
-    kind = queries.schema[name]
-    if isinstance(kind, pl.Datetime) and kind.time_zone:
-        return pl.col(name).cast(MOMENT)
-    return pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
