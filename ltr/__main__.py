@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         words = _words_to_complete()
     match words:
         case [] | ["-h" | "--help", *_]:
-            sys.stdout.write(_help())
+            width = max(map(len, COMMANDS))
+            commands = "\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items())
+            sys.stdout.write(f"{(__doc__ or '').strip()}\n\n{commands}\n\n  --version\n\n{_COMPLETION}\n")
         case ["--version", *_]:
             sys.stdout.write(f"shop-ltr {__version__}\n")
         case [command, *rest] if command.replace("-", "_") in COMMANDS:
@@ -63,12 +65,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             cure = f"did you mean {near[0]}?" if near else "see shop-ltr --help"
             sys.stderr.write(f"error: command line: expected a command, got {command!r}; {cure}\n")
             sys.exit(command_line.CANNOT_JUDGE)
-
-
-def _help() -> str:
-    width = max(map(len, COMMANDS))
-    commands = "\n".join(f"  {name:<{width}}  {about}" for name, about in COMMANDS.items())
-    return f"{(__doc__ or '').strip()}\n\n{commands}\n\n  --version\n\n{_COMPLETION}\n"
 
 
 def _words_to_complete() -> list[str]:

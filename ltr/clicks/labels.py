@@ -152,14 +152,11 @@ def judged_by(
         clipped=sums_by(lists.item, pairs, raised) / np.maximum(clicks, 1),
     )
     known = frame.filter(pl.col("effective_size") > 0)
-    graded = known.select(*PAIR, _grade(known["rate"], top_grade), pl.exclude(*PAIR))
+    # Grades go in proportion to the rate; the highest from the rate that but a hundredth of pairs reach.
+    top = float(known["rate"].quantile(TOP_SHARE) or 0.0) if known.height else 0.0
+    grade = ((known["rate"] / max(top, 1e-12)).clip(0, 1) * top_grade).alias("grade")
+    graded = known.select(*PAIR, grade, pl.exclude(*PAIR))
     return graded, prior, float(raised.sum() / max(lists.clicked.sum(), 1))
-
-
-def _grade(rate: pl.Series, top_grade: float) -> pl.Series:
-    """In proportion to the rate; the highest grade from the rate that but a hundredth of pairs reach."""
-    top = float(rate.quantile(TOP_SHARE) or 0.0) if len(rate) else 0.0
-    return ((rate / max(top, 1e-12)).clip(0, 1) * top_grade).alias("grade")
 
 
 def agreement(judgements: pl.DataFrame, human: pl.DataFrame, seed: int = 0) -> Agreement | None:

@@ -22,7 +22,13 @@ def check_names(chosen: tuple[str, ...] | EmbeddingFusionConfig | None, data: ob
     if isinstance(chosen, EmbeddingFusionConfig):
         fields = (*EMBEDDED, *media, *(f"query_{name}" for name in media))
         _check("fields with embeddings", chosen.fields, fields)
-        _check("cosines", chosen.adapted, _cosines(media))
+        words = {"image": "photo", **{name: name for name in media}}  # as features call them
+        own = [
+            f"{group}.{pair}"
+            for group, word in words.items()
+            for pair in (f"{word}_{word}", f"text_{word}", f"{word}_title")
+        ]
+        _check("cosines", chosen.adapted, (*(f"text.{field}" for field in TEXT_FIELDS), *own))
     else:
         _check("feature groups", chosen or (), (*GROUPS, *media))
 
@@ -33,14 +39,3 @@ def _check(what: str, names: tuple[str, ...], known: tuple[str, ...]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             nearest = f" (the nearest to {name!r} is {near[0]!r})" if near else f" (there is no {name!r})"
             raise ValueError(f"{what} among {', '.join(known)}{nearest}")
-
-
-def _cosines(media: tuple[str, ...]) -> tuple[str, ...]:
-    """The cosines that a set of encoders could take, as features call them."""
-    words = {"image": "photo", **{name: name for name in media}}
-    own = [f"{group}.{pair}" for group, word in words.items() for pair in _pairs(word)]
-    return (*(f"text.{field}" for field in TEXT_FIELDS), *own)
-
-
-def _pairs(word: str) -> tuple[str, str, str]:
-    return f"{word}_{word}", f"text_{word}", f"{word}_title"

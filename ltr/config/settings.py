@@ -39,8 +39,10 @@ def sections() -> list[str]:
 
 def settings(section: str | None = None) -> list[Setting]:
     """Those of a section (or all), in the order of the tree; InputError for a section that is none."""
-    if section is not None and section.split(".")[0] not in sections():
-        raise _unknown(section.split(".")[0], sections(), "a section of the settings", "command line")
+    if section is not None and (got := section.split(".")[0]) not in sections():
+        near = difflib.get_close_matches(got, sections(), n=1)
+        cure = f"did you mean {near[0]!r}?" if near else "see `shop-ltr settings`"
+        raise InputError(where="command line", expected="a section of the settings", got=repr(got), cure=cure)
     every = [one for name in sections() for one in _below(name, read_schema()["properties"][name], "")]
     return [
         one for one in every if section is None or one.name == section or one.name.startswith(f"{section}.")
@@ -192,9 +194,3 @@ def _check_choice(name: str, value: Any, nodes: Sequence[Node], where: str) -> N
     raise InputError(
         where=f"{where}, key {name!r}", expected=f"one of {', '.join(words)}", got=repr(value), cure=cure
     )
-
-
-def _unknown(got: str, known: Sequence[str], expected: str, where: str) -> InputError:
-    near = difflib.get_close_matches(got, known, n=1)
-    cure = f"did you mean {near[0]!r}?" if near else "see `shop-ltr settings`"
-    return InputError(where=where, expected=expected, got=repr(got), cure=cure)

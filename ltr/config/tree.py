@@ -258,7 +258,8 @@ def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> Inp
     problem = error.errors()[0]
     path, known = _locate(problem["loc"], tree, absent=problem["type"] == "missing")
     if problem["type"] == "extra_forbidden":
-        known_keys = _known_keys(path[:-1])
+        # Over every kind that the section may have.
+        known_keys = [name for model in _models_at(path[:-1]) for name in model.model_fields]
         near = difflib.get_close_matches(path[-1], known_keys, n=1)
         cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
         if path[-1] in known_keys:
@@ -307,11 +308,6 @@ def _has(here: Any, part: int | str) -> bool:
     if isinstance(here, list):
         return isinstance(part, int) and part < len(here)
     return isinstance(here, Mapping) and part in here
-
-
-def _known_keys(path: list[str]) -> list[str]:
-    """Names of fields below a section, over every kind the section may have."""
-    return [name for model in _models_at(path) for name in model.model_fields]
 
 
 def _models_at(path: list[str]) -> list[type[BaseModel]]:

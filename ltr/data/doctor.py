@@ -277,7 +277,10 @@ def _check_longest(ranker: str, limits: Limits, longest: int) -> Finding:
 
 
 def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Finding]:
-    theirs = features.select(name for name in features.columns if _is_theirs(name))
+    # What a user brought and can leave out; ours are what the columns and encoders make.
+    theirs = features.select(
+        name for name in features.columns if "." not in name or name.partition(".")[0] in THEIRS
+    )
     total = theirs.width
     nulls = {column.name: column.null_count() / len(column) for column in theirs}
     sparse = (f"{name} ({share:.1%})" for name, share in nulls.items() if share > MOSTLY_NULL)
@@ -294,12 +297,6 @@ def _check_features(features: pl.DataFrame, grade: pl.Series) -> Iterator[Findin
     yield feature_finding(
         "features that tell the grade", _leaks(features, grade), features.width, cure, "FAIL"
     )
-
-
-def _is_theirs(name: str) -> bool:
-    """Whether a user brought the feature, and can leave it out; ours are what the columns and encoders make."""
-    group, dot, _ = name.partition(".")
-    return not dot or group in THEIRS
 
 
 def _twins(features: pl.DataFrame) -> Iterator[str]:
@@ -350,7 +347,10 @@ def check_splits(
     yield _check_power(len(tested), all_tested=tested == judged)
     if folds:
         yield _check_parts(folds, judged)
-        yield from _check_leakage(_with_looks(pairs, queries), folds)
+        keys = pairs.select("query_id", "product_id")
+        known = looks(keys.select("query_id").unique() if queries is None else queries)
+        seen = keys.join(known, on="query_id", how="left", maintain_order="left")
+        yield from _check_leakage(seen, folds)
 
 
 def _check_power(count: int, *, all_tested: bool) -> Finding:
@@ -408,13 +408,6 @@ def check_part_names(config: SplitConfig, queries: pl.DataFrame, judged: pl.Seri
         "; ".join([*left[:5], *told[:5]]) or f"all are among {', '.join(chosen)}",
         "name them in split.train, split.validation or split.test (split.parts), or leave them out on purpose",
     )
-
-
-def _with_looks(pairs: pl.DataFrame, queries: pl.DataFrame | None) -> pl.DataFrame:
-    """Keys of the pairs with the `looks` of their queries: what a model can know a query by."""
-    keys = pairs.select("query_id", "product_id")
-    known = looks(keys.select("query_id").unique() if queries is None else queries)
-    return keys.join(known, on="query_id", how="left", maintain_order="left")
 
 
 def _check_leakage(pairs: pl.DataFrame, folds: Sequence[Fold]) -> Iterator[Finding]:

@@ -23,13 +23,18 @@ def query_kinds(queries: pl.DataFrame) -> pl.DataFrame:
     queries: query_id, and text, image, media.* and segment where they are known. has: a list of what the query
     has, in the words that kinds are made of.
     """
-    columns = {_part(name): name for name in ("text", "image", *media_columns(queries.columns))}
+    words = {"text": WORDS, "image": PHOTO}
+    named = ("text", "image", *media_columns(queries.columns))
+    columns = {words.get(name) or modality_of(name): name for name in named}
     known = {part: column for part, column in columns.items() if column in queries.columns}
     there = [_there(queries, column, part) for part, column in known.items()]
     has = pl.concat_list([pl.lit(None, pl.String), *there]).list.drop_nulls()
-    found = queries.select("query_id", has=has, segment=_segment(queries))
+    segment = pl.col("segment") if "segment" in queries.columns else pl.lit(None)
+    found = queries.select("query_id", has=has, segment=segment.cast(pl.String))
     kinds = pl.Series([_joined(parts) for parts in found["has"].to_list()], dtype=pl.String)
-    return _refining(found.with_columns(kind=kinds)).select("query_id", "kind", "has", "segment")
+    divides = pl.col("segment").n_unique().over("kind") > 1
+    refining = pl.when(divides).then("segment").otherwise(None)
+    return found.with_columns(kind=kinds).select("query_id", "kind", "has", segment=refining)
 
 
 def in_order(kinds: pl.Series) -> list[str]:
@@ -56,10 +61,6 @@ def parts_of(queries: pl.DataFrame) -> Iterator[tuple[str, str, pl.Series]]:
                 yield "segment", segment if kind == UNKNOWN else f"{kind}: {segment}", part["query_id"]
 
 
-def _part(column: str) -> str:
-    return {"text": WORDS, "image": PHOTO}.get(column) or modality_of(column)
-
-
 def _there(queries: pl.DataFrame, column: str, part: str) -> pl.Expr:
     there = pl.col(column).is_not_null()
     if queries.schema[column] == pl.String:
@@ -67,17 +68,7 @@ def _there(queries: pl.DataFrame, column: str, part: str) -> pl.Expr:
     return pl.when(there).then(pl.lit(part)).otherwise(None)
 
 
-def _segment(queries: pl.DataFrame) -> pl.Expr:
-    return pl.col("segment").cast(pl.String) if "segment" in queries.columns else pl.lit(None, pl.String)
-
-
 def _joined(parts: list[str]) -> str:
     if not parts:
         return UNKNOWN
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
-
-
-def _refining(found: pl.DataFrame) -> pl.DataFrame:
-    """Without the segments of a kind that they do not divide."""
-    divides = pl.col("segment").n_unique().over("kind") > 1
-    return found.with_columns(segment=pl.when(divides).then("segment").otherwise(None))

@@ -205,10 +205,14 @@ def _shuffled_units(queries: pl.DataFrame, seed: int) -> pl.DataFrame:
     of a given seed as they were when a shop's own segments named the kinds.
     """
     kinds = query_kinds(queries).select("kind", "segment", parts=pl.col("has").list.len())
+    # Alike by their words, else by their photo's content; a query with neither is alone.
+    words, photo = pl.format("text {}", "words"), pl.format("photo {}", "photo")
+    alone = pl.format("query {}", "query_id")
+    unit = looks(queries).select(unit=pl.coalesce(words, photo, alone)).to_series()
     units = (
         queries.drop("segment", "kind", "parts", strict=False)
         .hstack(kinds)
-        .group_by(_same_look(queries), maintain_order=True)
+        .group_by(unit, maintain_order=True)
         .agg(pl.col("query_id"), pl.col("parts", "kind", "segment").first())
         .drop("unit")
     )
@@ -242,13 +246,6 @@ def _content_or_path(queries: pl.DataFrame, column: str) -> pl.Series:
     """By the content's hash; a file that is not there by its path."""
     hashes, files = hashes_of(queries, column), queries[column]
     return hashes if files.dtype == pl.Binary else hashes.fill_null(files.cast(pl.String))
-
-
-def _same_look(queries: pl.DataFrame) -> pl.Series:
-    """`unit`, equal for queries that look alike: by their words, else by their photo's content; others are alone."""
-    words, photo = pl.format("text {}", "words"), pl.format("photo {}", "photo")
-    alone = pl.format("query {}", "query_id")
-    return looks(queries).select(unit=pl.coalesce(words, photo, alone)).to_series()
 
 
 def _train_and_validation(units: pl.DataFrame, share: float) -> tuple[list[str], list[str]]:

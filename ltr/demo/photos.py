@@ -171,7 +171,9 @@ def render(kind: str, colour: str, pattern: str, rng: np.random.Generator) -> by
         "light": Image.new("RGB", (_FINE, _FINE), _LIGHT),
         "metal": Image.new("RGB", (_FINE, _FINE), _METAL),
     }
-    matrix, shift = _placing(rng)
+    angle = rng.normal(0, 0.04)  # a little turned, stretched and off the middle
+    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    matrix, shift = np.diag(rng.uniform(0.9, 1.02, 2)) @ rotation, rng.uniform(-0.02, 0.02, 2)
     canvas = Image.new("RGBA", (_FINE, _FINE), (*shade, 0))
     for shape in SILHOUETTES[kind]:
         stencil = Image.new("L", (_FINE, _FINE))
@@ -212,13 +214,6 @@ def _fabric(pattern: str, first: RGB, second: RGB, rng: np.random.Generator) -> 
 def _repeat(distance: NDArray[np.float32]) -> NDArray[np.float32]:
     """The fractional part: how far into the current repeat."""
     return distance - np.floor(distance)
-
-
-def _placing(rng: np.random.Generator) -> tuple[Points, Points]:
-    """A matrix (2, 2) and a shift (2,): a little turned, stretched and off the middle."""
-    angle = rng.normal(0, 0.04)
-    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    return np.diag(rng.uniform(0.9, 1.02, 2)) @ rotation, rng.uniform(-0.02, 0.02, 2)
 
 
 def _rounded(points: Points, radius: float) -> Points:

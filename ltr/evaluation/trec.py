@@ -58,7 +58,9 @@ def write_run(run: pl.DataFrame, path: Path, tag: str) -> None:
         )
     ordered = run.sort("query_id", "score", "product_id", descending=[False, True, True])
     rank = pl.int_range(1, pl.len() + 1).over("query_id")
-    line = pl.format("{} Q0 {} {} {} {}", "query_id", "product_id", rank, _written("score"), pl.lit(tag))
+    # As Python writes numbers: as few digits as tell them apart.
+    score = pl.col("score").cast(pl.Float64).map_elements(repr, return_dtype=pl.String)
+    line = pl.format("{} Q0 {} {} {} {}", "query_id", "product_id", rank, score, pl.lit(tag))
     write_whole(path, "".join(f"{text}\n" for text in ordered.select(line).to_series()))
 
 
@@ -161,8 +163,3 @@ def _check_words(frame: pl.DataFrame, path: Path) -> None:
             got = repr(parted[key][0])
             cure = f"write other ids: the fields of the file are parted by blanks ({key})"
             raise InputError(where=path, expected="ids without blanks", got=got, cure=cure)
-
-
-def _written(column: str) -> pl.Expr:
-    """Numbers as Python writes them: as few digits as tell them apart."""
-    return pl.col(column).cast(pl.Float64).map_elements(repr, return_dtype=pl.String)

@@ -157,9 +157,11 @@ def draw_requests(
     start = (rng.integers(0, settings.weeks * 7, sessions) + rng.triangular(6, 19, 24, sessions) / 24) * DAY
     length = 1 + rng.poisson(np.where(bot, BOT_REQUESTS - 1, settings.queries_a_session - 1))
     session = np.repeat(np.arange(sessions), length)
-    place = np.arange(len(session)) - np.repeat(np.cumsum(length) - length, length)
+    first = np.cumsum(length) - length
+    place = np.arange(len(session)) - np.repeat(first, length)
     gaps = rng.exponential(np.where(bot, _BOT_GAP, _GAP)[session])
-    at = np.repeat(start, length) + _running_sum(gaps, length)
+    total = np.cumsum(gaps)
+    at = np.repeat(start, length) + (total - np.repeat(total[first], length))
     week = (start / DAY // 7).astype(np.int64)
     wish = people.kinds[who % count] + drift.kinds[week] + questions.log_weight
     kind = np.repeat(_by_lot(wish, rng), length)
@@ -168,13 +170,6 @@ def draw_requests(
     query = questions.draw(kind, rng)
     found = Requests(who[session], session, query, at, bot[session])
     return found.rows(np.argsort(at, kind="stable"))
-
-
-def _running_sum(gaps: FloatArray, length: IntArray) -> FloatArray:
-    """Sums of the gaps within each session, 0 at its first request."""
-    total = np.cumsum(gaps)
-    first = np.cumsum(length) - length
-    return total - np.repeat(total[first], length)
 
 
 def _by_lot(log_weights: FloatArray, rng: np.random.Generator) -> IntArray:
