@@ -39,14 +39,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         explanations.print_top(given.query, explained.ranked.height, found["products"])
     else:
         (explanations.print_one if given.over is None else explanations.print_two)(found, given.top)
-    output.note(f"next: {_next(given.query, given.product, given.over)}")
+    deeper = "--query Q" if given.query is None else "--product A" if given.product is None else "--over B"
+    output.note(f"next: the same with {deeper if given.over is None else 'another query'}")
     return found
-
-
-def _next(query: str | None, product: str | None, over: str | None) -> str:
-    """The question that goes one step deeper."""
-    deeper = "--query Q" if query is None else "--product A" if product is None else "--over B"
-    return "the same with another query" if over is not None else f"the same with {deeper}"
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def searches_of_log(folder: Path, key: Key | None = None, *, of_arms: bool = Tru
         _one_experiment(folder, lines, mixed=False)
         lines = _only(lines, pl.col("arm").is_not_null(), "searches in no arm")
     _refuse_none(folder, lines, "searches")
-    counted = _acts(folder, _rows(lines), key).group_by("list").agg(pl.len().alias("impressions"), _sums())
+    acts = _acts(folder, _rows(lines), key).group_by("list")
+    counted = acts.agg(pl.len().alias("impressions"), pl.col(*ACTS, "value").sum())
     firsts = lines.sort("shown_at").group_by("list", maintain_order=True).first()
     made = firsts.join(counted, on="list", how="left").with_columns(
         pl.col("impressions", *ACTS, "value").fill_null(0), zero_results=(pl.col("total") == 0).cast(pl.Int64)
@@ -301,10 +302,6 @@ def _acts(folder: Path, rows: pl.DataFrame, key: Key | None) -> pl.DataFrame:
 def _without_rare_words(rows: pl.DataFrame) -> pl.DataFrame:
     rare = texts_of_few(rows, "text", "person", LEAST_PEOPLE)
     return rows.with_columns(text=pl.when(~pl.col("text").is_in(rare.implode())).then("text"))
-
-
-def _sums() -> pl.Expr:
-    return pl.col(*ACTS, "value").sum()
 
 
 def _only(rows: pl.DataFrame, wanted: pl.Expr, what: str) -> pl.DataFrame:

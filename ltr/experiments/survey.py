@@ -105,12 +105,6 @@ def _left_out(placements: FloatArray, unit: IntArray) -> tuple[float, float]:
     return float(moved @ moved) * (units - 1) / units, max(1.0, 1 / float(share @ share) - 1)
 
 
-def _by_unit(placements: FloatArray, unit: IntArray) -> Estimate:
-    units = int(unit.max()) + 1
-    found = mean_of(placements)
-    return Estimate(found.value, np.bincount(unit, found.influence, units) * units / len(unit))
-
-
 def bounds_of(
     a: FloatArray, b: FloatArray, silent_a: int, silent_b: int, grades: FloatArray
 ) -> tuple[float, float]:
@@ -239,7 +233,9 @@ def _responses(joined: pl.DataFrame, control: str, others: Sequence[str]) -> lis
 
 def _answered(joined: pl.DataFrame, arm: str) -> Estimate:
     part = joined.filter(pl.col("arm") == arm)
-    return _by_unit(part["answer"].is_not_null().to_numpy().astype(np.float64), _codes(part["unit"]))
+    found, unit = mean_of(part["answer"].is_not_null().to_numpy().astype(np.float64)), _codes(part["unit"])
+    units = int(unit.max()) + 1
+    return Estimate(found.value, np.bincount(unit, found.influence, units) * units / len(unit))
 
 
 def _codes(names: pl.Series) -> IntArray:

@@ -64,7 +64,8 @@ def importance(
     Whole queries are drawn at random, as many as make about `row_trees` rows times trees. Raises InputError
     for a ranker that cannot be explained.
     """
-    drawn = list(_draw(held_out, _rows(held_out, row_trees), seed))
+    trees = max(explainable(model).trees for model, _ in held_out)
+    drawn = list(_draw(held_out, max(LEAST_ROWS, row_trees // max(1, trees)), seed))
     explained = [explain(model, part) for model, part in drawn]
     names, by_modality = _together([_modality_means(part) for part in explained])
     features, by_feature = _together([_feature_means(part) for part in explained])
@@ -79,11 +80,6 @@ def importance(
         of_queries=sum(len(part.data.groups) for _, part in held_out),
         pairs=sum(len(part.data.X) for part in explained),
     )
-
-
-def _rows(held_out: HeldOut, row_trees: int) -> int:
-    trees = max(explainable(model).trees for model, _ in held_out)
-    return max(LEAST_ROWS, row_trees // max(1, trees))
 
 
 def _draw(held_out: HeldOut, rows: int, seed: int) -> Iterator[tuple[FusedRanker, EmbeddedDataset]]:
@@ -138,7 +134,8 @@ def _drops(
     found = members(data.schema)
     whole = _measured(model, data, config, metric)
     random = np.random.default_rng(seed)
-    orders = [_shuffled_within(data.groups, random) for _ in range(REPEATS)]
+    query = np.repeat(np.arange(len(data.groups)), data.groups)
+    orders = [np.lexsort((random.random(len(query)), query)) for _ in range(REPEATS)]  # within each query
     lost = [
         np.mean(
             [whole - _measured(model, _with_shuffled(data, p, o), config, metric) for o in orders], axis=0
@@ -146,11 +143,6 @@ def _drops(
         for p in found.values()
     ]
     return list(found), np.stack(lost, axis=1)
-
-
-def _shuffled_within(groups: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Row numbers (n,) with those of each query in random order."""
-    return np.lexsort((random.random(groups.sum()), np.repeat(np.arange(len(groups)), groups)))
 
 
 def _with_shuffled(data: Dataset, places: list[int], order: np.ndarray) -> Dataset:

@@ -91,12 +91,9 @@ class _Files:
         self._match_ids()
         for table in (self.products, self.queries, self.judgements):
             if table:
-                self._say(table)
-
-    def _say(self, table: Table) -> None:
-        looks = f" looks like {table.guess.format}:" if table.guess.format else ":"
-        read = ", ".join(f"{name} from {column!r}" for name, column in table.guess.columns.items())
-        self.guesses.append(f"{table.path.name}{looks} {read}")
+                looks = f" looks like {table.guess.format}:" if table.guess.format else ":"
+                read = ", ".join(f"{name} from {column!r}" for name, column in table.guess.columns.items())
+                self.guesses.append(f"{table.path.name}{looks} {read}")
 
     def _match_ids(self) -> None:
         """The products' id is the column that the judgements name products by."""
@@ -124,7 +121,8 @@ class _Files:
     def lines(self) -> Iterator[str]:
         yield "# Written by `shop-ltr init` from the files themselves; each guess is said beside it."
         yield "# Every setting: `shop-ltr settings`. Then: `shop-ltr check`, `shop-ltr train`, each with --config."
-        yield f"name: {_name(self.target)}"
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", self.target.stem).strip("-.")
+        yield f"name: {name or 'shop'}"
         yield "data:"
         yield "  kind: catalogue"
         if self.products:
@@ -286,11 +284,6 @@ def _read(path: Path, names: Mapping[str, tuple[str, ...]]) -> Table:
             continue
         return Table(path, frame, guess_columns(frame.columns, names), encoding)
     raise AssertionError(path)
-
-
-def _name(target: Path) -> str:
-    found = re.sub(r"[^A-Za-z0-9_.-]+", "-", target.stem).strip("-.")
-    return found or "shop"
 
 
 def _relative(path: Path, target: Path) -> str:

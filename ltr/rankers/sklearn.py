@@ -137,7 +137,8 @@ class RankerEstimator(BaseEstimator):
         if hasattr(X, "columns") and not isinstance(X, pl.LazyFrame):
             validate_data(self, X, skip_check_array=True, reset=first)
             table = X if isinstance(X, pl.DataFrame) else pl.from_pandas(X)
-            columns = [_column(column, self._categories(column.name, first=first)) for column in table]
+            known = {} if first else {feature.name: feature.categories for feature in self.schema_.features}
+            columns = [_column(column, known.get(_named(column.name), ())) for column in table]
             frame = pl.DataFrame(columns).rename(_named)
             numeric = frame.select(pl.selectors.numeric())
             if numeric.width:
@@ -148,11 +149,6 @@ class RankerEstimator(BaseEstimator):
         )
         names = [f"{GROUP}.f{place + 1}" for place in range(matrix.shape[1])]
         return pl.DataFrame(matrix, names, orient="row").fill_nan(None)
-
-    def _categories(self, name: str, *, first: bool) -> tuple[str, ...]:
-        """Those that the column had in training; none where it is read for the first time, or has no categories."""
-        known = {} if first else {feature.name: feature.categories for feature in self.schema_.features}
-        return known.get(_named(name), ())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,16 +61,13 @@ def _fast(values: UnitValues, runs: int, share: float, rng: np.random.Generator)
     sums = np.column_stack(parts)
     total = sums.sum(axis=0)
     found = []
-    for size in _blocks(runs, len(below)):
+    block = max(1, CELLS // max(len(below), 1))
+    for begun in range(0, runs, block):
+        size = min(block, runs - begun)
         chosen = (rng.random((size, len(below)), dtype=np.float32) < share).astype(np.float64)
         b = chosen @ sums
         found.append(_p_values(*_moments(total - b), *_moments(b)))
     return np.concatenate(found)
-
-
-def _blocks(runs: int, units: int) -> Iterator[int]:
-    size = max(1, CELLS // max(units, 1))
-    yield from (min(size, runs - done) for done in range(0, runs, size))
 
 
 def _moments(sums: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

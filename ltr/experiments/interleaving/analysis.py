@@ -49,7 +49,9 @@ def analyse_interleaving(settings: InterleaveSettings, table: Columns | None = N
     segments = segment_preferences(settings, shown)
     tables = [_table(settings, looks, [*main, *others])]
     if segments:
-        tables.append(_segment_table(settings, [f for *_, f in segments]))
+        title = f"By segment, credit by {settings.credit}"
+        words = "Explored, not decided: p is Holm's over all segments."
+        tables.append(_rows(title, "segment", [f for *_, f in segments], words))
     figures: dict[str, Any] = {
         "units": units,
         "lists": len(shown.starts),
@@ -113,11 +115,6 @@ def _table(settings: InterleaveSettings, looks: Looks, found: Sequence[Preferenc
         "that all rankers share at the top carry none."
     )
     return _rows("Preferences", "credit by", found, words)
-
-
-def _segment_table(settings: InterleaveSettings, found: Sequence[Preference]) -> Table:
-    title = f"By segment, credit by {settings.credit}"
-    return _rows(title, "segment", found, "Explored, not decided: p is Holm's over all segments.")
 
 
 def _rows(title: str, first: str, found: Sequence[Preference], words: str) -> Table:

@@ -37,7 +37,8 @@ def optimised(rankings: Sequence[Sequence[Item]], length: int, seed: int = 0) ->
     """
     check_rankings(rankings, length)
     lists = _allowed(rankings, length, seed)
-    credit = np.stack([reciprocal_ranks(ranks_of(rankings, items), _depth(rankings)) for items in lists])
+    depth = max(map(len, rankings))
+    credit = np.stack([reciprocal_ranks(ranks_of(rankings, items), depth) for items in lists])
     gap = credit - credit.mean(axis=2, keepdims=True)  # (lists, places, rankers)
     cuts = np.cumsum(gap, axis=1).reshape(len(lists), -1).T
     attention = 1 / np.arange(1, credit.shape[1] + 1)
@@ -56,10 +57,6 @@ def optimised(rankings: Sequence[Sequence[Item]], length: int, seed: int = 0) ->
 def reciprocal_ranks(ranks: FloatArray, depth: int) -> FloatArray:
     """1/rank of each item for each ranker (items, rankers); an item that is not in a list is just below it."""
     return 1 / np.where(np.isnan(ranks), depth + 1, ranks)
-
-
-def _depth(rankings: Sequence[Sequence[Item]]) -> int:
-    return max(len(ranking) for ranking in rankings)
 
 
 def _allowed(rankings: Sequence[Sequence[Item]], length: int, seed: int) -> list[tuple[Item, ...]]:

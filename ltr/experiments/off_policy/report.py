@@ -89,13 +89,11 @@ def _bars(
 ) -> list[Bar]:
     known = [v for v in valued if not v.refused]
     bars = [Bar(v.name, gain(v, own).value, *gain(v, own).interval(settings.level, v.df)) for v in known]
-    return [*bars, _truth_bar(truth, own, settings.level)] if truth else bars
-
-
-def _truth_bar(truth: Estimate, own: Estimate, level: float) -> Bar:
-    reach = float(norm.isf(level / 2) * np.hypot(truth.error, own.error))
+    if truth is None:
+        return bars
+    reach = float(norm.isf(settings.level / 2) * np.hypot(truth.error, own.error))
     apart = truth.value - own.value
-    return Bar("its own log", apart, apart - reach, apart + reach)
+    return [*bars, Bar("its own log", apart, apart - reach, apart + reach)]
 
 
 def _chosen(settings: OffPolicySettings, valued: Sequence[Valued]) -> Valued:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,9 @@ class Source:
 def plan_test(settings: PlanSettings, table: Columns | None = None) -> Outcome:
     """Units and days for the effect; says no when the days given are not enough."""
     if table is None and settings.data:
-        table = _past_of(settings.data)
+        past = settings.data  # a table, or a server's log: its searches, in an experiment or not
+        of_log = past.is_dir()
+        table = Columns(searches_of_log(past, of_arms=False), past) if of_log else Columns.read(past)
     source = _source(settings, table)
     reason = _unknowable(source, settings.effect)
     if reason:
@@ -63,11 +64,6 @@ def plan_test(settings: PlanSettings, table: Columns | None = None) -> Outcome:
     total = math.ceil(units * price)
     guards = [_guardrail(settings, table, name, total) for name in settings.guardrail] if table else []
     return _outcome(settings, source, total, price, simulated, guards)
-
-
-def _past_of(data: Path) -> Columns:
-    """Rows of the past; of a server's log its searches, in an experiment or not."""
-    return Columns(searches_of_log(data, of_arms=False), data) if data.is_dir() else Columns.read(data)
 
 
 def _source(settings: PlanSettings, table: Columns | None) -> Source:

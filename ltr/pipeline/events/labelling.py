@@ -106,7 +106,8 @@ def _gathered(
         ledger = Ledger()
         raw = read_ubi(settings.events, ledger)
         events = clean_events(raw, EventRules(attribution_days=settings.window_days), ledger)
-        return events, human, None, _dropped(ledger)
+        dropped = [step for step in ledger.steps if step.action == "rejected" and step.affected]
+        return events, human, None, {f"{step.table}: {step.step}": step.affected for step in dropped}
     collection = load_collection(config)
     if collection.events is None:
         raise InputError(
@@ -118,11 +119,6 @@ def _gathered(
     if human is None:
         human = collection.judgements
     return collection.events, human, collection.products, {}
-
-
-def _dropped(ledger: Ledger) -> dict[str, int]:
-    steps = [step for step in ledger.steps if step.action == "rejected" and step.affected]
-    return {f"{step.table}: {step.step}": step.affected for step in steps}
 
 
 def _judgements(path: Path) -> pl.DataFrame:

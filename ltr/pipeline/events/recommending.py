@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.sources.events import Events, read_ubi
 from features.sources.load import Collection
@@ -127,14 +126,11 @@ def _likeness(config: Config, collection: Collection, histories: Histories) -> l
     for side in catalogue.vectors.sides:
         name = {"title": "like_title", "image": "like_photo"}.get(side.column)
         if name and name not in {one.name for one in found}:
-            found.append(Likeness(_vectors(catalogue.vectors.of_products(side), rows), name))
+            given = catalogue.vectors.of_products(side)
+            of_row = given.rows[rows]
+            vectors = np.where(of_row[:, None] >= 0, given.vectors[of_row], 0.0)  # 0 where there is none
+            found.append(Likeness(vectors, name))
     return found
-
-
-def _vectors(given: RowVectors, rows: np.ndarray) -> np.ndarray:
-    """(n, d), 0 where there is none."""
-    of_row = given.rows[rows]
-    return np.where(of_row[:, None] >= 0, given.vectors[of_row], 0.0)
 
 
 def _history(settings: RecommendSettings, histories: Histories) -> np.ndarray:

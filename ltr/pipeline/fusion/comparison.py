@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from features.encoders.vectors import RowVectors
 from features.progress import progress
 from ltr.config.tree import Config
-from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
 from ltr.evaluation.baselines import held_out_baselines
@@ -34,7 +32,6 @@ from ltr.pipeline.fusion.strategies import (
     choose_strategies,
     fit_strategies,
 )
-from ltr.pipeline.prepare import Prepared
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.rankers import NetworkAndTreesConfig
 
@@ -71,7 +68,9 @@ def compare_strategies(
     prepared, folds = examined.prepared, examined.folds
     data = prepared.dataset
     check_gain(data.judged().grades, config.evaluation)
-    rows = EmbeddedDataset(data, _vectors(prepared, data))
+    ready = prepared.collection.given is not None  # ready-made features have no embeddings
+    vectors = {} if ready else prepared.builder.embeddings(prepared.collection.queries, data.frame)
+    rows = EmbeddedDataset(data, vectors)
     seen = ThinnedCatalogue(config, prepared, rows).thinned()
     embeddings, unread = choose_fields(seen, folds, components)
     strategies, left_out = choose_strategies(config, data.schema, embeddings)
@@ -93,13 +92,6 @@ def compare_strategies(
     baselines = held_out_baselines(data.judged(), folds, config.evaluation)
     comparison = compare_outcomes(pairs, outcomes, baselines, queries, config.evaluation, reasons)
     return comparison, _facts(config, rows, folds, strategies)
-
-
-def _vectors(prepared: Prepared, data: Dataset) -> Mapping[str, RowVectors]:
-    """Every embedding of the rows that catalogue and encoders give; none for ready-made features."""
-    if prepared.collection.given is not None:
-        return {}
-    return prepared.builder.embeddings(prepared.collection.queries, data.frame)
 
 
 def _facts(

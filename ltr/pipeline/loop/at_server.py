@@ -11,7 +11,7 @@ import polars as pl
 
 from features.sources.events import EventRules, Events, clean_events, read_ubi
 from features.sources.ledger import Ledger
-from ltr.demo.shoppers import Client, Visit, shop_at
+from ltr.demo.shoppers import Visit, shop_at
 from ltr.experiments import Outcome
 from ltr.experiments.outcome import Table
 from ltr.experiments.served_log import TEAMS, mixed_of_log, searches_of_log
@@ -77,14 +77,12 @@ class AtServer:
         with served(run, "--log", str(log), "--explore-depth", depth, *_PATIENT, *words) as client:
             began = time.perf_counter()
             visit = shop_at(self.world.shoppers, client.post, sessions, seed, self.world.settings.clients)
-            self._load.append([name, *_borne(client, time.perf_counter() - began)])
+            seconds = time.perf_counter() - began
+            requests, *quantiles = client.figures().values()
+            self._load.append(
+                [name, int(requests), requests / seconds, *quantiles, client.busy, client.degraded]
+            )
         return visit, read_ubi(log)
-
-
-def _borne(client: Client, seconds: float) -> list[object]:
-    """What stands in the table of the load."""
-    requests, *quantiles = client.figures().values()
-    return [int(requests), requests / seconds, *quantiles, client.busy, client.degraded]
 
 
 def on_their_clock(events: Events, visit: Visit) -> Events:

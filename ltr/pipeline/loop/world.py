@@ -122,9 +122,10 @@ class World:
         Grades of queries that are held out measure it; where there are none, it is measured by cross-validation.
         """
         split, folds = self._split(judgements["query_id"])
-        learned = self._graded(judgements).filter(
-            pl.col("query_id").is_in(judgements["query_id"].unique().implode())
+        graded = self.pairs.join(
+            judgements.select(*KEYS, "grade"), on=KEYS, how="left", maintain_order="left"
         )
+        learned = graded.filter(pl.col("query_id").is_in(judgements["query_id"].unique().implode()))
         ranker = self.config.ranker
         given = {
             "gain": "linear",
@@ -152,9 +153,6 @@ class World:
         learns, tests = ids.filter(ids.is_in(known)).to_list(), ids.filter(~ids.is_in(known)).to_list()
         config = FoldsConfig(folds=min(_FOLDS, len(ids)), validation_share=0)
         return config, [Fold(learns, [], tests)] if tests else make_folds(config, self.shop.queries, ids)
-
-    def _graded(self, judgements: pl.DataFrame) -> pl.DataFrame:
-        return self.pairs.join(judgements.select(*KEYS, "grade"), on=KEYS, how="left", maintain_order="left")
 
     def _policy(self, ranker: FusedRanker, name: str) -> Policy:
         """What the ranker shows of everything that was retrieved."""

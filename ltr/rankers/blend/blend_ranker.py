@@ -137,7 +137,9 @@ class BlendRanker:
             weights = learn_weights(normalised[judged], gains, data.groups, self.config.stop_at)
             self.weights = dict(zip(fitted.features, weights.tolist(), strict=True))
         if self.config.objective == "stacking":
-            self._stacker = LightGBMRanker(self._stacker_config())
+            same = ("gain", "stop_at", "threads", "seed")
+            settings = STACKER.model_copy(update={name: getattr(self.config, name) for name in same})
+            self._stacker = LightGBMRanker(settings)
             self._stacker.fit(_table(fitted.out_of_fold.scores, fitted.out_of_fold.data))
 
     def score(self, data: Dataset) -> np.ndarray:
@@ -197,10 +199,6 @@ class BlendRanker:
 
     def _normalised(self, scores: np.ndarray, groups: np.ndarray) -> np.ndarray:
         return NORMALISATIONS[self.config.normalise](scores, groups)
-
-    def _stacker_config(self) -> LightGBMConfig:
-        same = ("gain", "stop_at", "threads", "seed")
-        return STACKER.model_copy(update={name: getattr(self.config, name) for name in same})
 
 
 def _table(scores: np.ndarray, data: Dataset) -> Dataset:

@@ -88,7 +88,8 @@ def learn_weights(normalised: np.ndarray, gains: np.ndarray, groups: np.ndarray,
     to equal weights is taken, so that lists which tell nothing leave the members equal.
     """
     members = normalised.shape[1]
-    steps = _grid_steps(members)
+    fitting = (s for s in range(20, 0, -1) if math.comb(s + members - 1, members - 1) <= MOST_POINTS)
+    steps = next(fitting, 1)
 
     def better(points: list[np.ndarray]) -> np.ndarray:
         return max(
@@ -103,11 +104,6 @@ def learn_weights(normalised: np.ndarray, gains: np.ndarray, groups: np.ndarray,
     for finer in FINER:
         best = better([best, *_neighbours(best, 1 / (finer * steps))])
     return best / best.sum()
-
-
-def _grid_steps(members: int) -> int:
-    fitting = (s for s in range(20, 0, -1) if math.comb(s + members - 1, members - 1) <= MOST_POINTS)
-    return next(fitting, 1)
 
 
 def _neighbours(weights: np.ndarray, step: float) -> Iterator[np.ndarray]:

@@ -54,7 +54,9 @@ def lambdaloss(scores: Tensor, gains: Tensor, mask: Tensor) -> Tensor:
     ideal = _ideal_dcg(gains)
     better = (gains[:, :, None] > gains[:, None, :]) & mask[:, :, None] & mask[:, None, :]
     worth = (gains[:, :, None] - gains[:, None, :]).abs() / _not_zero(ideal)[:, None, None]
-    weights = (_rank_weights(_ranks(scores.detach(), mask)) * worth).masked_fill(~better, 0.0)
+    order = _hidden(scores.detach(), mask).argsort(dim=1, descending=True, stable=True)
+    ranks = order.argsort(dim=1).to(scores.dtype) + 1  # ties in the order given
+    weights = (_rank_weights(ranks) * worth).masked_fill(~better, 0.0)
     margins = (scores[:, :, None] - scores[:, None, :]).masked_fill(~better, 0.0)
     losses = functional.softplus(-SHARPNESS * margins) / torch.log(scores.new_tensor(2.0))
     return _mean((weights * losses).sum(dim=(1, 2)), ideal > 0)
@@ -67,12 +69,6 @@ def _rank_weights(ranks: Tensor) -> Tensor:
     apart = (ranks[:, :, None] - ranks[:, None, :]).abs()
     delta = (1 / torch.log2(1 + apart.clamp(min=1)) - 1 / torch.log2(2 + apart)).masked_fill(apart == 0, 0.0)
     return rho + LAMBDA_MU * delta
-
-
-def _ranks(scores: Tensor, mask: Tensor) -> Tensor:
-    """Ranks from 1 by descending score, ties in the order given."""
-    order = _hidden(scores, mask).argsort(dim=1, descending=True, stable=True)
-    return order.argsort(dim=1).to(scores.dtype) + 1
 
 
 def _ideal_dcg(gains: Tensor) -> Tensor:
