@@ -38,17 +38,13 @@ def attributes(chosen: pl.DataFrame) -> list[Attribute]:
         if column in _NOT_ATTRIBUTES or not has_values(chosen, column):
             continue
         if column in files:
-            found.append(_files_line(modality_of(column), chosen[column]))
+            names = tuple("–" if item is None else file_name(item) for item in chosen[column])
+            differ = chosen[column].drop_nulls().n_unique() > 1  # two of one name or size may
+            found.append(Attribute(modality_of(column), names, differ))
             continue
         values = tuple(_in_words(value) for value in chosen[column])
         found.append(Attribute(column.replace("_", " "), values, len(set(values) - {"–"}) > 1))
     return found
-
-
-def _files_line(modality: str, files: pl.Series) -> Attribute:
-    """Files by name; two of one name or size may yet differ."""
-    names = tuple("–" if item is None else file_name(item) for item in files)
-    return Attribute(modality, names, files.drop_nulls().n_unique() > 1)
 
 
 def _in_words(value: object) -> str:

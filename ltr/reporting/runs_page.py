@@ -45,7 +45,9 @@ def runs_page(history: History, folder: Path) -> str:
             "headline": group[-1].headline,
             "parts": list(group[-1].means)[1:],
             "shown": _of_shown(group),
-            "runs": [_line(run, before, folder) for run, before in _with_previous(group)][::-1],
+            "runs": [
+                _line(run, before, folder) for run, before in zip(group, [None, *group[:-1]], strict=True)
+            ][::-1],
             "plot": _trend(number, group),
         }
         for number, group in enumerate(history.groups)
@@ -57,10 +59,6 @@ def _of_shown(group: Sequence[PastRun]) -> list[str]:
     """Which measures of what is shown stand beside the headline: the condensed figure, what it rests on, the truth."""
     names = dict.fromkeys(name for run in group[::-1] for name in run.shown)
     return [name for name in names if name.startswith(("condensed", "Judged", "true"))]
-
-
-def _with_previous(group: Sequence[PastRun]) -> list[tuple[PastRun, PastRun | None]]:
-    return list(zip(group, [None, *group[:-1]], strict=True))
 
 
 def _line(run: PastRun, before: PastRun | None, folder: Path) -> dict[str, Any]:

@@ -113,11 +113,8 @@ def feature_in_words(name: str) -> str:
     for pattern, words in _FEATURES:
         found = re.fullmatch(pattern, stem)
         if found:
-            return words.format(*(_field(part) for part in found.groups())) + standing
+            fields = (_FIELDS.get(part, f"the {part.replace('_', ' ')}") for part in found.groups())
+            return words.format(*fields) + standing
     group, _, rest = stem.partition(".")
     words = rest.replace("_", " ") or group
     return (words if group in ("structured", "extra", "lexical") else f"{group}: {words}") + standing
-
-
-def _field(name: str) -> str:
-    return _FIELDS.get(name, f"the {name.replace('_', ' ')}")

@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> Path:
         cure = "name a run and the one to set beside it, or none"
         raise command_line.misuse("two runs, or none", " ".join(given.two), cure)
     if given.two:
-        return _beside([_found(name, given.runs) for name in given.two], given.html)
+        # Each by its folder, or by its name in the folder of runs.
+        two = [Path(name) if Path(name).is_dir() else given.runs / name for name in given.two]
+        return _beside(two, given.html)
 
     from ltr.reporting.runs_page import runs_page
     from ltr.runs.history import read_history
@@ -50,11 +52,6 @@ def _arguments() -> argparse.ArgumentParser:
     )
     arguments.add_argument("--html", type=Path, help="the page to write")
     return arguments
-
-
-def _found(name: str, runs: Path) -> Path:
-    """A run by its folder, or by its name in the folder of runs."""
-    return Path(name) if Path(name).is_dir() else runs / name
 
 
 def _beside(two: Sequence[Path], html: Path | None) -> Path:

@@ -145,7 +145,10 @@ def score_new(
         )
         for groups in wanted
     }
-    judged, systems = data.is_judged, baseline_scores(data, _single_feature(run)) | named
+    # On ready-made features, also the best of them by itself in the run's training.
+    chosen = read_about(run.folder).get("single_feature")
+    single = Baseline(SINGLE, chosen["feature"], None, chosen["sign"]) if chosen else None
+    judged, systems = data.is_judged, baseline_scores(data, single) | named
     shown = None
     if RETRIEVED in data.frame.columns:
         shown = measure_shown(ShownLists.of(data.frame, config), systems, collection.queries, run.name)
@@ -173,20 +176,11 @@ def judged_data(
     table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
     # svmlight leaves zeros out: a feature that the new file never names is 0 in all of it.
     unnamed = [pl.lit(0.0).alias(name) for name in run.schema.names if name not in table.columns]
-    table = table.with_columns(unnamed).select(*pairs.columns, *_in_order(run, table))
-    return run.dataset(table), None
-
-
-def _single_feature(run: SavedRun) -> Baseline | None:
-    """What a run on ready-made features is measured against: the best of them by itself in its training."""
-    chosen = read_about(run.folder).get("single_feature")
-    return Baseline(SINGLE, chosen["feature"], None, chosen["sign"]) if chosen else None
-
-
-def _in_order(run: SavedRun, table: pl.DataFrame) -> list[str]:
-    """The run's features, then those of the table that it lacks, for the schema check to name."""
+    # Features that the run lacks stand last, for the schema check to name.
     known = {*KEYS, "grade", *run.schema.names}
-    return [*run.schema.names, *(name for name in table.columns if name not in known)]
+    others = [name for name in table.columns if name not in known]
+    table = table.with_columns(unnamed).select(*pairs.columns, *run.schema.names, *others)
+    return run.dataset(table), None
 
 
 def _warn_of_seen(run: SavedRun, collection: Collection) -> None:

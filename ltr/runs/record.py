@@ -160,7 +160,9 @@ def write_run(folder: Path, record: RunRecord) -> None:
     remember_run(folder, config.base)
     remember_cache(folder, Path(config.cache.folder).absolute())
     record.kept.save(folder)
-    _save_fitted_encoders(folder, prepared)
+    for name, encoder in prepared.encoders.items():
+        if isinstance(encoder, Fittable):  # it learnt from this catalogue: none is to learn anew
+            encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
     measured.per_query.write_parquet(folder / "per_query.parquet")
     scores = {f"score: {name}": pl.Series(values) for name, values in record.scores.items()}
     record.data.frame.select("query_id", "product_id", "grade").with_columns(**scores).write_parquet(
@@ -196,13 +198,6 @@ def _seen(record: RunRecord) -> pl.Series:
     folds = record.folds
     parts = [[*f.train, *f.validation, *([] if len(folds) == 1 else f.test)] for f in folds]
     return pl.Series([query for part in parts for query in part], dtype=pl.String).unique()
-
-
-def _save_fitted_encoders(folder: Path, prepared: Prepared) -> None:
-    """The very encoders that made the features, where they learnt from this catalogue: none is to learn anew."""
-    for name, encoder in prepared.encoders.items():
-        if isinstance(encoder, Fittable):
-            encoder.save(folder / f"{ENCODER_STATE}{name}.safetensors")
 
 
 def _about(record: RunRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import polars as pl
 from features.errors import InputError
 from features.feature_schema import WEIGHT
 from ltr.clicks.labels import TOP_SHARE, CannotTell
-from ltr.clicks.lists import PAIR, FloatArray, ShownLists
+from ltr.clicks.lists import PAIR, ShownLists
 from ltr.data.dataset import Dataset
 from ltr.data.gains import Gain, gains_of
 from ltr.rankers.protocol import RankerSettings
@@ -99,10 +99,13 @@ class ClickLog:
 
         Judgements of people; and products that are assumed to be poor, but for those that were shown.
         """
+        gains = gains_of(train.grades, gain)
+        low, high = gains.min(), gains.max()
+        worth = np.asarray((gains - low) / (high - low) if high > low else np.zeros(len(gains)))
         weights = train.row_weights
         rows = train.frame.select(
             *PAIR,
-            grade=pl.Series(_worth(train.grades, gain)),
+            grade=pl.Series(worth),
             judged=pl.Series(train.is_judged),
             weight=pl.Series(np.ones(len(train.X)) if weights is None else weights),
         )
@@ -141,12 +144,6 @@ class ClickLog:
             pl.col("weight").max().alias(WEIGHT),
         )
         return mixed.with_columns(row=pl.Series(pair_features(mixed, features)))
-
-
-def _worth(grades: FloatArray, gain: Gain) -> FloatArray:
-    gains = gains_of(grades, gain)
-    low, high = gains.min(), gains.max()
-    return np.asarray((gains - low) / (high - low) if high > low else np.zeros(len(gains)))
 
 
 def _bad(expected: str, got: str) -> InputError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -107,7 +107,9 @@ class Search:
             self.study.tell(trial, state=TrialState.PRUNED)
             self._report(trial, ended, started)
         else:
-            self.study.tell(trial, self._values(ended))
+            second = self.tuning.second
+            seconds = [] if second is None else [float(getattr(ended, second))]
+            self.study.tell(trial, [ended.value, *seconds])
             self._report(trial, self._told(ended), started)
 
     def _surplus(self, trial: optuna.Trial) -> bool:
@@ -121,7 +123,10 @@ class Search:
         candidate = self._candidate(trial, default=default)
         if not candidate.groups:
             return "no feature group"
-        if twin := self._twin(candidate):
+        # A small space offers the same settings more than once.
+        finished = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        twin = next((other for other in finished if other.user_attrs.get(KEY) == candidate.key), None)
+        if twin:
             for name in (FOLDS, LATENCY, FEATURES):
                 trial.set_user_attr(name, twin.user_attrs[name])
             for step, value in twin.intermediate_values.items():
@@ -136,7 +141,8 @@ class Search:
         self, trial: optuna.Trial, candidate: Candidate, *, default: bool
     ) -> FoldResult | str:
         results: list[FoldResult] = []
-        watch = self._watch(candidate, spare=default)
+        earlier = self.study.get_trials(deepcopy=False, states=FINISHED)
+        watch = CurveWatch(earlier, _like(candidate), spare=default or not self._prunes)
         for number, fold in enumerate(self.judge.folds):
             results.append(self.judge.fit(candidate, fold, watch if number == 0 else None))
             if number == 0:
@@ -151,7 +157,9 @@ class Search:
                     return (
                         f"stopped after fold {number + 1} at {figure(mean.value)}{self._best_after(number)}"
                     )
-        self._keep(trial, results, mean)
+        trial.set_user_attr(FOLDS, [result.value for result in results])
+        trial.set_user_attr(LATENCY, mean.latency)
+        trial.set_user_attr(FEATURES, mean.features)
         return mean
 
     def _best_after(self, fold: int) -> str:
@@ -161,19 +169,10 @@ class Search:
         best = max((sum(values) / len(values) for values in same), default=None)
         return "" if best is None else f", where the best has {figure(best)} on the same folds"
 
-    def _keep(self, trial: optuna.Trial, results: Sequence[FoldResult], mean: FoldResult) -> None:
-        trial.set_user_attr(FOLDS, [result.value for result in results])
-        trial.set_user_attr(LATENCY, mean.latency)
-        trial.set_user_attr(FEATURES, mean.features)
-
     @property
     def _prunes(self) -> bool:
         """With a second objective nothing is stopped early: a trial poor in the first may be the cheapest."""
         return self.tuning.second is None
-
-    def _watch(self, candidate: Candidate, *, spare: bool) -> CurveWatch:
-        earlier = self.study.get_trials(deepcopy=False, states=FINISHED)
-        return CurveWatch(earlier, _like(candidate), spare=spare or not self._prunes)
 
     def _candidate(self, trial: optuna.Trial, *, default: bool) -> Candidate:
         if default:
@@ -181,16 +180,6 @@ class Search:
                 _suggest(trial, name, span)
             return self.space.default()
         return self.space.candidate(lambda name, span: _suggest(trial, name, span))
-
-    def _twin(self, candidate: Candidate) -> FrozenTrial | None:
-        """A finished trial of the same settings: a small space offers them more than once."""
-        finished = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        return next((trial for trial in finished if trial.user_attrs.get(KEY) == candidate.key), None)
-
-    def _values(self, result: FoldResult) -> list[float]:
-        if self.tuning.second is None:
-            return [result.value]
-        return [result.value, float(getattr(result, self.tuning.second))]
 
     def _told(self, result: FoldResult) -> str:
         second = {

@@ -115,7 +115,9 @@ def open_study(
         study = optuna.create_study(storage=storage, study_name=name, directions=directions, **settings)
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(storage=storage, study_name=name, **settings)
-        _wait_until_ready(study)
+        until = time.monotonic() + PATIENCE
+        while not study.user_attrs.get(READY) and time.monotonic() < until:
+            time.sleep(0.1)
     if not study.user_attrs.get(READY):  # new, or its maker was killed
         _check_same(study, made_with)
         study.set_user_attr(MADE_WITH, dict(made_with))
@@ -134,12 +136,6 @@ def enqueue_default(study: optuna.Study, space: CandidateSpace, retries: int = 0
 def _is_lost(trial: FrozenTrial) -> bool:
     """Failed because its process died; one that was given up would fail again."""
     return trial.state == TrialState.FAIL and not trial.user_attrs.get(GIVEN_UP)
-
-
-def _wait_until_ready(study: optuna.Study) -> None:
-    until = time.monotonic() + PATIENCE
-    while not study.user_attrs.get(READY) and time.monotonic() < until:
-        time.sleep(0.1)
 
 
 def _check_same(study: optuna.Study, made_with: Mapping[str, str]) -> None:

@@ -54,14 +54,10 @@ def intervals(
             face, mark = PAPER if row.plain else row.colour, "D" if row.bound else "o"
             axes.plot(row.mean, place, mark, markersize=8, color=row.colour, markerfacecolor=face, mew=2)
         _name_rows(axes, [row.name for row in rows], axis)
-        axes.set_xlim(*_with_margin(ends))
+        margin = 0.05 * (ends[1] - ends[0]) or 0.05
+        axes.set_xlim(ends[0] - margin, ends[1] + margin)
 
     return draw(name, title, words, _height(rows), paint)
-
-
-def _with_margin(ends: tuple[float, float]) -> tuple[float, float]:
-    margin = 0.05 * (ends[1] - ends[0]) or 0.05
-    return ends[0] - margin, ends[1] + margin
 
 
 def bars(name: str, title: str, words: str, rows: Sequence[Interval], axis: str) -> Plot:

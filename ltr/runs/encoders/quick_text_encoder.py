@@ -74,7 +74,9 @@ def _make_static(target: Path, texts: pl.Series, teacher: Encoder, config: Confi
     with progress("tokens, in hundredths", 100) as step:
         model = make_static(texts.slice(len(held)).to_list(), network, settings, _Hundredths(step))
     seconds = time.monotonic() - begun
-    correlation = _agreement(_vectors(teacher, held, config), model.encode(held.to_list()))
+    theirs, ours = _vectors(teacher, held, config), model.encode(held.to_list())
+    above = np.triu_indices(len(held), 1)  # all pairs of texts
+    correlation = float(np.corrcoef((theirs @ theirs.T)[above], (ours @ ours.T)[above])[0, 1])
     figures = {"correlation of cosines": round(correlation, 4), "held_out": len(held)}
     with new_run(target) as draft:
         save_static(draft, model, figures | {"seconds": round(seconds)} | _how(settings))
@@ -100,12 +102,6 @@ def _vectors(teacher: Encoder, texts: pl.Series, config: Config) -> np.ndarray:
     cache = EmbeddingCache(Path(config.cache.folder), config.cache.precision)
     found = cache.embed(teacher, texts, "text", "teacher")
     return found.vectors[found.rows]
-
-
-def _agreement(teacher: np.ndarray, ours: np.ndarray) -> float:
-    """Pearson's correlation of the two encoders' cosines over all pairs of (n, d) texts."""
-    above = np.triu_indices(len(teacher), 1)
-    return float(np.corrcoef((teacher @ teacher.T)[above], (ours @ ours.T)[above])[0, 1])
 
 
 def _how(settings: DistillationConfig) -> dict[str, object]:

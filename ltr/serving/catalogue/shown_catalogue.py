@@ -85,7 +85,10 @@ class ShownCatalogue:
 
     def __init__(self, products: pl.DataFrame) -> None:
         self.products = products
-        self._cards = _in_json(products.select(name for name in CARD if name in products.columns))
+        cards = products.select(name for name in CARD if name in products.columns)
+        self._cards = cards.with_columns(  # a number that JSON does not have is left out
+            column.set(~column.is_finite(), None) for column in cards if column.dtype.is_float()
+        )
         files = {*file_columns(products.columns), "product_id"}
         kinds = {name: dtype for name, dtype in products.schema.items() if name not in files}
         self._text = [name for name, dtype in kinds.items() if dtype == pl.String]
@@ -214,12 +217,6 @@ def _with_levels(counted: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
             level = LEVEL.join(levels[:depth])
             sums[level] = sums.get(level, 0) + count
     return sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _in_json(cards: pl.DataFrame) -> pl.DataFrame:
-    """The same, a number that JSON does not have left out."""
-    numbers = [column for column in cards if column.dtype.is_float()]
-    return cards.with_columns(column.set(~column.is_finite(), None) for column in numbers)
 
 
 def _plain(value: Any) -> Any:

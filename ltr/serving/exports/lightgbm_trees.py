@@ -32,7 +32,8 @@ def _tree(entries: dict[str, str]) -> Tree:
     values = _floats(entries["leaf_value"])
     nodes = len(values) - 1
     if not nodes:
-        return _single(float(values[0]))
+        zero = np.zeros(1, dtype=np.int32)
+        return Tree(zero - 1, zero.astype(np.float32), zero, zero, zero > 0, values)
     kinds = _whole(entries["decision_type"])
     counts_as_missing = kinds >> 2 & 3
     categorical = kinds & _CATEGORICAL > 0
@@ -61,11 +62,6 @@ def _padded(of_nodes: np.ndarray, fill: float) -> np.ndarray:
 def _rows(children: np.ndarray) -> np.ndarray:
     """Leaves, which the library counts from -1 down, as rows behind the nodes."""
     return np.where(children < 0, len(children) + ~children, children)
-
-
-def _single(value: float) -> Tree:
-    zero = np.zeros(1, dtype=np.int32)
-    return Tree(zero - 1, zero.astype(np.float32), zero, zero, zero > 0, np.array([value]))
 
 
 def _categories(entries: dict[str, str], nodes: np.ndarray, edges: np.ndarray) -> dict[int, tuple[int, ...]]:

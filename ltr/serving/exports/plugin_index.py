@@ -33,7 +33,9 @@ def plugin_search(feature_set: Mapping[str, Any]) -> dict[str, Any]:
     for one in features:
         for parameter in one["params"]:
             if one["template_language"] == "mustache":
-                params.setdefault(parameter, [{"id": _ID}])[0][_part(one["template"])] = 1.5
+                # value, above or below: what of a candidate's entry the template takes.
+                part = one["template"].partition('"boost":{{')[2].partition("}}")[0]
+                params.setdefault(parameter, [{"id": _ID}])[0][part] = 1.5
             else:
                 params[parameter] = 2
     asked = {"sltr": {"model": name, "params": params}}
@@ -43,8 +45,3 @@ def plugin_search(feature_set: Mapping[str, Any]) -> dict[str, Any]:
         "size": 10,
         "rescore": {"window_size": WINDOW, "query": {"rescore_query": asked} | weights},
     }
-
-
-def _part(template: str) -> str:
-    """value, above or below: what of a candidate's entry the template takes."""
-    return template.partition('"boost":{{')[2].partition("}}")[0]

@@ -68,7 +68,10 @@ def vespa_profiles(name: str, features: Sequence[Supplied], knows: EngineKnows) 
 
 
 def _exact(name: str, used: Sequence[Supplied], pairs: Sequence[Supplied]) -> Iterator[str]:
-    attributes = _attributes(used)
+    # By column or field, the name of Vespa's field for it.
+    columns = list(dict.fromkeys(feature.field for feature in used if feature.field is not None))
+    allowed = [f"f_{column}" if column.lower() in _RESERVED else column for column in columns]
+    attributes = dict(zip(columns, engine_names(allowed), strict=True))
     yield f"rank-profile {name} {{"
     if pairs:
         yield f"    # Documents need the attribute {KEY}, tensor<float>(product{{}}): 1 at the product's own id."
@@ -85,13 +88,6 @@ def _exact(name: str, used: Sequence[Supplied], pairs: Sequence[Supplied]) -> It
     yield f"        {FAST_FOREST}: true"
     yield "    }"
     yield from ["    second-phase {", f'        expression: xgboost("{name}.json")', "    }", "}"]
-
-
-def _attributes(used: Sequence[Supplied]) -> dict[str, str]:
-    """By column or field, the name of Vespa's field for it."""
-    columns = list(dict.fromkeys(feature.field for feature in used if feature.field is not None))
-    allowed = [f"f_{column}" if column.lower() in _RESERVED else column for column in columns]
-    return dict(zip(columns, engine_names(allowed), strict=True))
 
 
 def _by_engine(name: str, pairs: Sequence[Supplied], knows: EngineKnows) -> Iterator[str]:
@@ -114,7 +110,10 @@ def _by_engine(name: str, pairs: Sequence[Supplied], knows: EngineKnows) -> Iter
     for feature, one in cosines.items():
         asked, offered = f"query(q_{_plain(one.query)})", f"attribute({_plain(one.product)}_vector)"
         yield f"    # {_plain(one.product)}_vector: tensor<float>(x[{one.dimensions}]) of unit length"
-        yield from _function(feature.engine_name, _cosine(asked, offered))
+        # No number where either vector is not there: of nothing, all is 0.
+        lengths = f"sum({asked} * {asked}) * sum({offered} * {offered})"
+        cosine = f"if ({lengths} > 0, sum({asked} * {offered}), {NO_NUMBER})"
+        yield from _function(feature.engine_name, cosine)
     yield "}"
 
 
@@ -133,12 +132,6 @@ def _input(feature: Supplied) -> str:
     return (
         f"query({feature.engine_name}) {'tensor<float>(product{})' if feature.source == 'pair' else 'double'}"
     )
-
-
-def _cosine(asked: str, offered: str) -> str:
-    """Of two vectors of unit length; no number where either is not there: of nothing, all is 0."""
-    lengths = f"sum({asked} * {asked}) * sum({offered} * {offered})"
-    return f"if ({lengths} > 0, sum({asked} * {offered}), {NO_NUMBER})"
 
 
 def _inputs(lines: Sequence[str]) -> list[str]:

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -126,7 +125,9 @@ def main(words: str) -> None:
     os.dup2(2, 1)  # what libraries print is no report
     _limit(int(given["memory"]))
     try:
-        found = asdict(_tried(given))
+        golden = Path(given["golden"]) if "golden" in given else None
+        what: What = "catalogue" if given["what"] == "catalogue" else "run"
+        found = asdict(examined(Path(given["folder"]), what, golden, force=given["force"] == "True"))
     except InputError as error:
         parts = ("where", "expected", "got", "cure")
         found = {"refused": {part: getattr(error, part)[:4000] for part in parts}}
@@ -143,13 +144,6 @@ def _limit(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
         os.nice(_PATIENCE)
-
-
-def _tried(given: Mapping[str, str]) -> Report:
-    """As `examined`, of words."""
-    golden = Path(given["golden"]) if "golden" in given else None
-    what: What = "catalogue" if given["what"] == "catalogue" else "run"
-    return examined(Path(given["folder"]), what, golden, force=given["force"] == "True")
 
 
 def examined(folder: Path, what: What, golden: Path | None, *, force: bool = False) -> Report:

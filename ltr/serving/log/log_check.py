@@ -60,8 +60,10 @@ def check_log(live: LiveRun, folder: Path) -> list[Finding]:
     queries, lists = replay(live, logged)
     data = live.run.dataset(live.builder.build(queries, lists).frame)
     scores = live.run.score_dataset(data, queries, live.builder)
+    others = ", ".join(f"{count:,} {why}" for why, count in passed_over.most_common())
+    evidence = f"{len(logged):,} requests looked at" + (f"; passed over: {others}" if others else "")
     return [
-        _counted(logged, passed_over),
+        Finding("PASS", "requests can be made again", evidence),
         *_compared(logged, data, scores),
         *examine_shifts(shifts(Sketch.from_dict(read_json(path)), data)),
         _unseen(live, data),
@@ -149,12 +151,6 @@ def replay(live: LiveRun, logged: list[Logged]) -> tuple[pl.DataFrame, pl.DataFr
             pl.DataFrame({"query_id": pl.repeat(one.request_id, len(ids), eager=True), "product_id": ids})
         )
     return queries, pl.concat(parts).unique(maintain_order=True).sort("query_id", "product_id")
-
-
-def _counted(logged: list[Logged], passed_over: Counter[str]) -> Finding:
-    others = ", ".join(f"{count:,} {why}" for why, count in passed_over.most_common())
-    evidence = f"{len(logged):,} requests looked at" + (f"; passed over: {others}" if others else "")
-    return Finding("PASS", "requests can be made again", evidence)
 
 
 def _compared(logged: list[Logged], data: Dataset, scores: np.ndarray) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from features.batch import has_values
-from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.progress import progress
@@ -91,14 +90,9 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
     if not pairs.height:
         raise _no_candidates(asked, "name a query_id of the run, or words that its products have")
     shelf = Shelf(builder, collection.products, query, pairs, run.score)
-    return _explained(run, _rows(run, builder, query, pairs), collection.products, shelf)
-
-
-def _rows(
-    run: SavedRun, builder: FeatureBuilder, query: pl.DataFrame, pairs: pl.DataFrame
-) -> EmbeddedDataset:
     data = run.dataset(builder.build(query, pairs).frame)
-    return embedded_dataset(run.config, data, query, builder)
+    rows = embedded_dataset(run.config, data, query, builder)
+    return _explained(run, rows, collection.products, shelf)
 
 
 def _explained(
