@@ -56,8 +56,15 @@ def check_names(overrides: Mapping[str, Any], where: str) -> None:
         for depth, key in enumerate(name.split(".")):
             below = [inner for node in nodes for inner in _inner(node, key)]
             if not below:
-                _refuse_key(name.split(".")[: depth + 1], nodes, where)
-                return
+                path = name.split(".")[: depth + 1]
+                known = [key for node in nodes for key in node.get("properties", {})]
+                near = difflib.get_close_matches(path[-1], known, n=1)
+                cure = (
+                    f"did you mean {'.'.join([*path[:-1], near[0]])!r}?"
+                    if near
+                    else "see `shop-ltr settings`"
+                )
+                raise InputError(where=where, expected="a known key", got=repr(".".join(path)), cure=cure)
             nodes = [one for node in below for one in _variants(node)]
         _check_choice(name, value, nodes, where)
 
@@ -175,13 +182,6 @@ def _shown(node: Node) -> str:
     if "default" not in node:
         return "" if "const" not in node else f"`{node['const']}`"
     return f"`{json.dumps(node['default'], ensure_ascii=False)}`"
-
-
-def _refuse_key(path: Sequence[str], nodes: Sequence[Node], where: str) -> None:
-    known = [key for node in nodes for key in node.get("properties", {})]
-    near = difflib.get_close_matches(path[-1], known, n=1)
-    cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "see `shop-ltr settings`"
-    raise InputError(where=where, expected="a known key", got=repr(".".join(path)), cure=cure)
 
 
 def _check_choice(name: str, value: Any, nodes: Sequence[Node], where: str) -> None:

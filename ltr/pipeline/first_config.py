@@ -206,7 +206,9 @@ class _Files:
         names = self._grade_names(table)
         if names:
             yield f"    grades: {json.dumps(names)}  # what each word is worth: higher is better"
-        if self._only_good(table) and self.products and self.products.frame.height <= _SMALL:
+        grades = self._grades(table)
+        only_good = len(np.unique(grades)) == 1 and bool((grades > 0).all())
+        if only_good and self.products and self.products.frame.height <= _SMALL:
             self.guesses.append(
                 "only good products are listed: every other one is taken as a candidate of grade 0"
             )
@@ -233,10 +235,6 @@ class _Files:
             else raw.cast(pl.Float64, strict=False)
         )
         return known.drop_nulls().to_numpy()
-
-    def _only_good(self, table: Table) -> bool:
-        grades = self._grades(table)
-        return len(np.unique(grades)) == 1 and bool((grades > 0).all())
 
     def _encoder_lines(self) -> Iterator[str]:
         yield "encoders:"

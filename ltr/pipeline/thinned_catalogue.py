@@ -42,7 +42,11 @@ class ThinnedCatalogue:
         frame = self._built(kept.data.frame, products, part, self._schema)
         gone = products.filter(pl.col(COLUMN[part]).is_null())["product_id"]
         lost = kept.data.frame["product_id"].is_in(gone.implode()).to_numpy()
-        return EmbeddedDataset(self._dataset(frame), _emptied(kept.vectors, COLUMN[part], lost))
+        field, vectors = COLUMN[part], dict(kept.vectors)
+        if field in vectors:
+            whole = vectors[field]
+            vectors[field] = RowVectors(whole.vectors, np.where(lost, -1, whole.rows))
+        return EmbeddedDataset(self._dataset(frame), vectors)
 
     def never_had(self, part: Part) -> ThinnedCatalogue:
         """The catalogue without the part: the pairs with the features and embeddings that such a one makes."""
@@ -93,14 +97,6 @@ class ThinnedCatalogue:
         """The table with the run's features, or those that it has of them."""
         schema = FeatureSchema(tuple(f for f in self._schema.features if f.name in frame.columns))
         return replace(Dataset.from_frame(frame, schema), unjudged=self.whole.data.unjudged)
-
-
-def _emptied(vectors: Mapping[str, RowVectors], field: str, lost: np.ndarray) -> dict[str, RowVectors]:
-    """The vectors by field, of which one has none in the rows that lost it, (n,) bool."""
-    return {
-        name: RowVectors(found.vectors, np.where(lost, -1, found.rows)) if name == field else found
-        for name, found in vectors.items()
-    }
 
 
 def _put(vectors: RowVectors, places: np.ndarray, other: RowVectors) -> RowVectors:

@@ -52,7 +52,10 @@ class Clips:
         ]
 
     def _source(self, item: bytes | str) -> str:
-        data = _read_small(item, self._room * 3 // 4)  # four characters hold three bytes
+        try:
+            data = read_bytes(item, self._room * 3 // 4)  # four characters hold three bytes
+        except MediaError:  # too large, gone, or no regular file
+            return ""
         kind = kind_of(data)
         source = f"data:{kind};base64,{base64.b64encode(data).decode()}" if kind else ""
         if len(source) > self._room:
@@ -69,11 +72,3 @@ def kind_of(data: bytes) -> str:
 def file_name(item: bytes | str) -> str:
     """What a file is called on a page: by its size where the catalogue holds its bytes."""
     return f"{len(item):,} bytes" if isinstance(item, bytes) else Path(item).name
-
-
-def _read_small(item: bytes | str, most: int) -> bytes:
-    """A file's content; nothing of one that has more than `most` bytes, has gone, or is no regular file."""
-    try:
-        return read_bytes(item, most)
-    except MediaError:
-        return b""

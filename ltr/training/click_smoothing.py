@@ -39,6 +39,8 @@ def smoothed(rates: FloatArray, views: FloatArray, data: Dataset) -> FloatArray:
     """
     if len(data.groups) < 2:
         return rates
+    import lightgbm as lgb  # noqa: PLC0415 - half a second, and few commands learn from clicks
+
     seen = rates.clip(0.0, 1.0)
     number = np.arange(len(rates), dtype=np.int64)
     carried = Dataset(
@@ -47,7 +49,8 @@ def smoothed(rates: FloatArray, views: FloatArray, data: Dataset) -> FloatArray:
 
     def fit_and_score(kept: Dataset, left_out: Dataset) -> FloatArray:
         rows = kept.frame["number"].to_numpy()
-        return _predicted(kept, seen[rows], views[rows], left_out)
+        matrix = lgb.Dataset(kept.X, seen[rows], weight=views[rows], categorical_feature=kept.categorical)
+        return np.asarray(lgb.train(SETTINGS, matrix, TREES).predict(left_out.X, num_threads=1))
 
     prior = out_of_fold(carried, FOLDS, 0, fit_and_score).clip(1e-3, 1.0)
     weight = prior_views(seen, views, prior)
@@ -61,10 +64,3 @@ def prior_views(rates: FloatArray, views: FloatArray, prior: FloatArray) -> floa
     room = float((views - 1).clip(min=0).sum())
     alike = (spread - len(rates)) / room if room > 0 else 0.0
     return float(np.clip(1 / alike - 1, _LEAST, _MOST)) if alike > 0 else _MOST
-
-
-def _predicted(kept: Dataset, rates: FloatArray, views: FloatArray, left_out: Dataset) -> FloatArray:
-    import lightgbm as lgb  # noqa: PLC0415 - half a second, and few commands learn from clicks
-
-    matrix = lgb.Dataset(kept.X, rates, weight=views, categorical_feature=kept.categorical)
-    return np.asarray(lgb.train(SETTINGS, matrix, TREES).predict(left_out.X, num_threads=1))

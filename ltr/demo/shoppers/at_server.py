@@ -39,8 +39,12 @@ def shop_at(shoppers: Shoppers, post: Post, sessions: int, seed: int = 0, at_onc
 
 
 def _ask(shoppers: Shoppers, post: Post, requests: Requests, row: int) -> Mapping[str, Any]:
-    body = _asked(shoppers, int(requests.query[row])) | _person(requests, row)
-    return post("/search", body | {"size": shoppers.settings.shown, "facets": False})
+    query = shoppers.shop.queries.row(int(requests.query[row]), named=True)
+    asked = {"text": query["text"]} if query["text"] else {}
+    if query["image"]:
+        asked["photo"] = base64.b64encode(query["image"]).decode()
+    asked |= _person(requests, row)
+    return post("/search", asked | {"size": shoppers.settings.shown, "facets": False})
 
 
 def _shown(shoppers: Shoppers, answers: list[Mapping[str, Any]]) -> np.ndarray:
@@ -55,14 +59,6 @@ def _shown(shoppers: Shoppers, answers: list[Mapping[str, Any]]) -> np.ndarray:
 
 def _person(requests: Requests, row: int) -> dict[str, Any]:
     return {"shopper": f"person {requests.person[row]}", "session": f"visit {requests.session[row]}"}
-
-
-def _asked(shoppers: Shoppers, query: int) -> dict[str, str]:
-    row = shoppers.shop.queries.row(query, named=True)
-    asked = {"text": row["text"]} if row["text"] else {}
-    if row["image"]:
-        asked["photo"] = base64.b64encode(row["image"]).decode()
-    return asked
 
 
 def _told(acts: pl.DataFrame) -> dict[str, Any]:

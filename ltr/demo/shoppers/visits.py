@@ -126,7 +126,10 @@ class Shoppers:
         ids = self._ids(requests, seed)
         if request_ids is not None:
             ids = ids.with_columns(request_id=request_ids)
-        deeds = self._deeds(requests, shown, clicked, worth, rng)
+        request, place = np.nonzero(clicked)
+        cells = (request, place, shown.products[request, place])
+        human, at = ~requests.bot[request], requests.at[request]
+        deeds = clicks_and_after(self.settings, cells, worth[request, place], human, at, rng)
         listed = self._listed(requests, shown, ids, runs, arms)
         events = Events(shown=listed, actions=self._actions(deeds, ids))
         truth = self._truth(listed, requests, shown, (worth, attraction, seen))
@@ -142,19 +145,6 @@ class Shoppers:
         person = np.where(requests.bot, 0, requests.person)
         liking = people.liking(person, products, self._stock, self.drift.colours[week])
         return np.where(shown.filled & (base > 0), (base + self.settings.taste * liking).clip(0, 1), 0.0)
-
-    def _deeds(
-        self,
-        requests: Requests,
-        shown: Shown,
-        clicked: BoolArray,
-        worth: FloatArray,
-        rng: np.random.Generator,
-    ) -> list[Deeds]:
-        request, place = np.nonzero(clicked)
-        cells = (request, place, shown.products[request, place])
-        human = ~requests.bot[request]
-        return clicks_and_after(self.settings, cells, worth[request, place], human, requests.at[request], rng)
 
     def _ids(self, requests: Requests, seed: int) -> pl.DataFrame:
         """The names of each request's request, session and shopper, and when it was asked."""

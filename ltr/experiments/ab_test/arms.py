@@ -48,8 +48,12 @@ class Arms:
             return self._constant(column)
         if self.earlier is None or any(name not in self.earlier[0].frame.columns for name in metric.columns):
             return None
-        rows, unit = self.earlier
-        return _mean_by_unit(rows.numbers(metric.column), unit, self.units)
+        earlier, unit = self.earlier
+        values = earlier.numbers(metric.column)
+        known = ~np.isnan(values)
+        rows = np.bincount(unit[known], minlength=self.units)
+        sums = np.bincount(unit[known], values[known], self.units)
+        return np.divide(sums, rows, out=np.full(self.units, np.nan), where=rows > 0)
 
     def segment(self, column: str) -> pl.Series:
         """Each unit's value (units,), `several` where its rows differ."""
@@ -75,13 +79,6 @@ class Arms:
                 cure="give a covariate from before exposure only",
             )
         return np.where(np.isfinite(low), low, np.nan)
-
-
-def _mean_by_unit(values: FloatArray, unit: IntArray, units: int) -> FloatArray:
-    known = ~np.isnan(values)
-    rows = np.bincount(unit[known], minlength=units)
-    sums = np.bincount(unit[known], values[known], units)
-    return np.divide(sums, rows, out=np.full(units, np.nan), where=rows > 0)
 
 
 def read_arms(table: Columns, arm: str, unit: str, control: str | None, times: Sequence[str] = ()) -> Arms:

@@ -6,7 +6,6 @@ A member that sees none of its features in a query (a query without photo, say) 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -30,7 +29,6 @@ from ltr.rankers.blend.score_fusion import (
 )
 from ltr.rankers.boosters.boosted import HISTORY, BoostedConfig
 from ltr.rankers.boosters.lightgbm_ranker import LightGBMConfig, LightGBMRanker
-from ltr.rankers.protocol import Ranker
 from ltr.rankers.registry import RANKERS, register
 from ltr.rankers.search_space import Range
 
@@ -128,7 +126,11 @@ class BlendRanker:
     def join(self, fitted: FittedMembers) -> None:
         """Become the blend of these members, joined by the objective."""
         self.schema, self._members = fitted.train.schema, fitted.members
-        self.history = _history(dict(zip(fitted.features, fitted.members.rankers, strict=True)))
+        histories = [
+            ranker.history.select(pl.lit(name).alias("member"), *HISTORY)
+            for name, ranker in zip(fitted.features, fitted.members.rankers, strict=True)
+        ]
+        self.history = pl.concat([pl.DataFrame(schema=BLEND_HISTORY), *histories])
         if self.config.objective == "weighted":
             lists = fitted.held_out
             normalised = self._normalised(lists.scores, lists.data.groups)
@@ -206,13 +208,6 @@ def _table(scores: np.ndarray, data: Dataset) -> Dataset:
     columns = {f"member.{i}": column for i, column in enumerate(z_scores(scores, data.groups).T)}
     keys = [name for name in NOT_FEATURES if name in data.frame.columns]
     return Dataset.from_frame(data.frame.select(keys).with_columns(**columns))
-
-
-def _history(rankers: Mapping[str, Ranker]) -> pl.DataFrame:
-    parts = [
-        ranker.history.select(pl.lit(name).alias("member"), *HISTORY) for name, ranker in rankers.items()
-    ]
-    return pl.concat([pl.DataFrame(schema=BLEND_HISTORY), *parts])
 
 
 register(BlendConfig, BlendRanker)

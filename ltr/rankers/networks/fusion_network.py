@@ -71,18 +71,15 @@ class FusionNetwork(nn.Module):
 
     def _fuse(self, tokens: Tensor, there: Tensor) -> Tensor:
         """(n, modalities, width) → (n, width)."""
-        has = self._has_product(there)[:, :, None]
-        tokens = tokens * has
-        gates = self.gate(torch.cat([tokens.flatten(1), there], dim=1)).view_as(tokens)
-        return (gates.masked_fill(has == 0, -1e30).softmax(dim=1) * tokens).sum(dim=1)
-
-    def _has_product(self, there: Tensor) -> Tensor:
-        """(n, modalities): 1 where a field of the modality is there on the product's side; numbers always are."""
         places = {name: place for place, name in enumerate(self.fields)}
         columns = [
             there[:, [places[product] for product in _products(tower)]].amax(dim=1) for tower in self.towers
         ]
-        return torch.stack([*columns, there.new_ones(len(there))], dim=1)
+        # Where a field of the modality is there on the product's side; numbers always are.
+        has = torch.stack([*columns, there.new_ones(len(there))], dim=1)[:, :, None]
+        tokens = tokens * has
+        gates = self.gate(torch.cat([tokens.flatten(1), there], dim=1)).view_as(tokens)
+        return (gates.masked_fill(has == 0, -1e30).softmax(dim=1) * tokens).sum(dim=1)
 
     def _hide(self, there: Tensor) -> Tensor:
         """In training, take whole modalities from rows drawn at random."""

@@ -166,7 +166,11 @@ class NetworkRanker(ABC, Generic[Config]):
             for _ in range(config.epochs):
                 network.train()
                 for batch in query_batches(parts[0], config.batch_rows, LONGEST_LIST, random):
-                    _step(network, optimiser, self._loss(network(batch.inputs), batch))
+                    loss = self._loss(network(batch.inputs), batch)
+                    optimiser.zero_grad()
+                    loss.backward()
+                    nn.utils.clip_grad_norm_(network.parameters(), LARGEST_STEP)
+                    optimiser.step()
                 if len(parts) > 1 and kept.is_over(network, self._validate(network.eval(), parts[1])):
                     break
         epoch = kept.restore(network, config.epochs)
@@ -203,10 +207,3 @@ class NetworkRanker(ABC, Generic[Config]):
 
     @abstractmethod
     def _to_scores(self, outputs: np.ndarray) -> np.ndarray: ...
-
-
-def _step(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(network.parameters(), LARGEST_STEP)
-    optimiser.step()

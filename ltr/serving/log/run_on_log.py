@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -57,17 +56,14 @@ def places_of_run(folder: Path, log_folder: Path) -> Columns:
 
 def _list_of(live: LiveRun, text: str, filters: str | None, count: int) -> list[str]:
     """The run's own first products, nothing left to chance."""
-    found = search(live, Asked("", None, text, filters=_filters(filters), facets=False), Exploring(), Found())
+    given = {} if filters is None else json.loads(filters)
+    chosen: dict[str, Filter] = {
+        name: Range(**wanted) if isinstance(wanted, dict) else tuple(wanted) for name, wanted in given.items()
+    }
+    found = search(live, Asked("", None, text, filters=chosen, facets=False), Exploring(), Found())
     rows = [] if found.shown is None else found.shown.rows[:count].tolist()
     ids: list[str] = live.builder.catalogue.product_ids.gather(rows).to_list()
     return ids
-
-
-def _filters(written: str | None) -> Mapping[str, Filter]:
-    given = {} if written is None else json.loads(written)
-    return {
-        name: Range(**wanted) if isinstance(wanted, dict) else tuple(wanted) for name, wanted in given.items()
-    }
 
 
 def _say(count: int, what: str) -> None:
