@@ -115,9 +115,7 @@ def _order(
     """
     place_bits, query_bits = (max(1, int(n).bit_length()) for n in (len(query), query.max(initial=0)))
     key = query.astype(np.uint64) << (64 - query_bits)
-    bits = (score + 0.0).view(np.uint64)  # + 0 makes -0 equal to 0; the highest bit marks negative floats
-    descending = np.where(score < 0, bits, ~bits & np.uint64(2**63 - 1))
-    key |= descending >> (query_bits + place_bits) << place_bits
+    key |= _descending_bits(score) >> (query_bits + place_bits) << place_bits
     key |= np.arange(len(query), dtype=np.uint64)
     key.sort()
     order = (key & ((1 << place_bits) - 1)).view(np.int64)
@@ -132,6 +130,12 @@ def _order(
         exact = ties.select(pl.arg_sort_by("key", "score", "product_id", descending=[False, True, False]))
         order[tied] = among[exact.to_series().to_numpy()]
     return order, (key >> (64 - query_bits - place_bits)).view(np.int64)
+
+
+def _descending_bits(score: FloatArray) -> npt.NDArray[np.uint64]:
+    """Unsigned integers that ascend as the score descends (the highest bit marks negative floats)."""
+    bits = (score + 0.0).view(np.uint64)  # + 0 makes -0 equal to 0
+    return np.where(score < 0, bits, ~bits & np.uint64(2**63 - 1))
 
 
 def _ideal(query: IntArray, gain: FloatArray) -> tuple[IntArray, FloatArray]:
