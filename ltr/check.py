@@ -31,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
     arguments.add_argument("--run", type=Path, help="the run that served it")
     given, config, _ = command_line.read_settings_and(arguments, argv, check=_check)
     if given.against_log is not None:
-        return _against_log(given)
+        from ltr.serving.live.live_run import LiveRun
+        from ltr.serving.log.log_check import check_log
+
+        findings = check_log(LiveRun(given.run), given.against_log)
+        return _told(given, findings, f"python -m ltr.serve --run {given.run}")
 
     from ltr.pipeline.examination import check_collection, read_data
     from ltr.pipeline.prepare import read_collection
@@ -51,14 +55,6 @@ def _check(given: argparse.Namespace) -> None:
     command_line.require(given, "against_log", "run")
     command_line.require(given, "run", "against_log")
     command_line.refuse_both(given, "against_log", "features")
-
-
-def _against_log(given: argparse.Namespace) -> list[Finding]:
-    from ltr.serving.live.live_run import LiveRun
-    from ltr.serving.log.log_check import check_log
-
-    findings = check_log(LiveRun(given.run), given.against_log)
-    return _told(given, findings, f"python -m ltr.serve --run {given.run}")
 
 
 def _told(given: argparse.Namespace, findings: list[Finding], following: str) -> list[Finding]:

@@ -19,11 +19,11 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -51,8 +51,6 @@ from ltr.runs.trust import check_settings, is_own_cache, refuse_links, remember_
 from ltr.training.anchoring import describe, leans_on
 from ltr.training.cross_fit import CrossFit
 from ltr.training.fused_ranker import ADAPTED, PROJECTION, FusedRanker
-
-Parsed = TypeVar("Parsed")
 
 ENCODER_STATE = "encoder-"
 SKETCH = "feature_sketch.json"
@@ -322,7 +320,11 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     stored = [name for name in about[SUMS] if name.startswith(ENCODER_STATE)]
     projection = [name for name in about[SUMS] if name in (PROJECTION, ADAPTED)]
     check_files(run, about, "config.yaml", "features.json", "model", *stored, *projection)
-    schema = _read_whole(run / "features.json", FeatureSchema.from_json)
+    features = run / "features.json"
+    try:
+        schema = FeatureSchema.from_json(features.read_text(encoding="utf-8"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
+        raise changed(features, f"another ({type(error).__name__}: {error})") from error
     states = {
         f"encoders.{Path(name).stem.removeprefix(ENCODER_STATE)}.state": str((run / name).absolute())
         for name in stored
@@ -349,13 +351,6 @@ def _runs_beside(run: Path) -> str:
     if beside:
         return f": {', '.join(map(str, beside[:5]))}{' …' * (len(beside) > 5)}"
     return "; there is none beside it: first python -m ltr.train"
-
-
-def _read_whole(path: Path, parse: Callable[[str], Parsed]) -> Parsed:
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise changed(path, f"another ({type(error).__name__}: {error})") from error
 
 
 def _check_states(run: Path, config: Config) -> None:

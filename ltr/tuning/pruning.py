@@ -59,13 +59,11 @@ class CurveWatch:
         check = len(self.curve)
         if tree == FIRST_TREE << check:
             self.curve.append(self._best)
-            self.stopped = not self._spare and self._best < self._bar(check)
+            # A curve that ended before this tree counts with its last value.
+            values = [curve[min(check, len(curve) - 1)] for curve in self._curves if curve]
+            bar = float(np.quantile(values, KEPT)) if len(values) >= STARTUP else 0.0
+            self.stopped = not self._spare and self._best < bar
         return self.stopped
-
-    def _bar(self, check: int) -> float:
-        """A curve that ended before this tree counts with its last value."""
-        values = [curve[min(check, len(curve) - 1)] for curve in self._curves if curve]
-        return float(np.quantile(values, KEPT)) if len(values) >= STARTUP else 0.0
 
 
 def is_default(trial: FrozenTrial) -> bool:
