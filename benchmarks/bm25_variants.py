@@ -1,8 +1,8 @@
-"""BM25 of the same texts read otherwise: words as they are, and queries with their typos mended."""
+"""BM25 of the same texts read otherwise: words as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 
@@ -15,23 +15,6 @@ from features.index import CatalogueIndex
 from features.words.bm25 import Bm25, Postings
 from features.words.term_counts import TermLists, Vocabulary
 from features.words.tokens import fold
-
-SHORTEST = 4  # letters of a word whose typo is mended: shorter ones are one letter from too many others
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-
-
-def mended(term: str, known: Collection[str]) -> list[str]:
-    """The term where the catalogue has it; else its words one letter put in, left out, changed or swapped away.
-
-    Terms that are short or hold more than letters are kept: another number is another product.
-    """
-    if term in known or len(term) < SHORTEST or not (term.isascii() and term.isalpha()):
-        return [term]
-    cuts = [(term[:place], term[place:]) for place in range(len(term) + 1)]
-    near = {left + letter + right for left, right in cuts for letter in LETTERS}
-    near |= {left + letter + right[1:] for left, right in cuts if right for letter in ("", *LETTERS)}
-    near |= {left + right[1] + right[0] + right[2:] for left, right in cuts if len(right) > 1}
-    return sorted(near.intersection(known)) or [term]
 
 
 def as_they_are(texts: pl.Series) -> pl.Series:

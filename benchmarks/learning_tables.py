@@ -292,8 +292,7 @@ def retrieval_ways(found: dict[str, Any]) -> Iterator[str]:
     yield (
         f"Share of a query's products of its best judged grade, and of those judged relevant, among its first {cuts} "
         "candidates; what nobody judged does not count. In brackets: against another system, with its 95 % interval by "
-        "query. A typo is mended where the catalogue lacks a word of at least "
-        f"{found['shortest_mended']} letters and has one a letter away. Weights of the ways (of "
+        "query. Weights of the ways (of "
         f"{', '.join(map(str, found['weights']))}) are learnt on one half of the queries and measured on the other. "
         f"Test splits are not looked at. Titles are read by the text encoder's runtime {found['runtime']}.\n"
     )

@@ -1,7 +1,7 @@
 """python -m benchmarks.retrieval_ways [icecat homedepot esci fashion fashion_aligned] [--runtime onnx-int8]
 
 What earns recall: each way of retrieval alone, all together as they are shipped, all but one; BM25 with words as they
-are, with word forms taken together (as shipped) and with typos mended; what vectors add to it; weights of the ways
+are, with word forms taken together and with typos mended (both as shipped); what vectors add to it; weights of the ways
 learnt on training queries against equal ones. Share of a query's products of its best grade, and of those that count
 as relevant, among its first 100, 200 and 400 candidates. Each way gives as many as are asked for, as `Retrieval` does.
 
@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks import record
-from benchmarks.bm25_variants import SHORTEST, Bm25As, as_they_are, mended
+from benchmarks.bm25_variants import Bm25As, as_they_are
 from features.batch import QueryBatch
 from features.build import FeatureBuilder, FeaturesConfig
 from features.encoders.vectors import Hits
@@ -61,7 +61,7 @@ def main() -> None:
         "--runtime", choices=("torch", "onnx-int8"), default="torch", help="of the text encoder"
     )
     given = asked.parse_args()
-    about = {"cuts": CUTS, "weights": WEIGHTS, "shortest_mended": SHORTEST, "runtime": given.runtime}
+    about = {"cuts": CUTS, "weights": WEIGHTS, "runtime": given.runtime}
     found = measured_before(about)
     for name in given.sets or SETS:
         aligned = name != "fashion_aligned" or record.have_aligned_encoder(name)
@@ -226,20 +226,18 @@ def mean_of(table: pl.DataFrame) -> float:
 
 
 def by_words(builder: FeatureBuilder, batch: QueryBatch) -> tuple[dict[str, Hits], int]:
-    """BM25 with words as they are, and with typos mended; and in how many queries any was."""
+    """BM25 with words as they are, and with typos as they are; and in how many queries any is mended."""
     lexical, catalogue = builder.groups[LexicalGroup.kind], builder.catalogue
     assert isinstance(lexical, LexicalGroup)
     fields = [name for name in LEXICAL.fields if name in catalogue.products.columns]
-    known = set(pl.concat([catalogue.tokens[name].explode() for name in fields]).drop_nulls().unique())
-    asked = QueryWords.read(batch.texts).wanted["terms"]
-    tried = [[near for term in terms for near in mended(term, known)] for terms in asked]
-    changed = sum(terms != others for terms, others in zip(asked, tried, strict=True))
+    changed = sum(map(bool, lexical.read_as(batch)))
     plain = Bm25As(catalogue, fields, LEXICAL, as_they_are)
     rests = pl.Series([split_price_limit(text or "").rest for text in batch.texts], dtype=pl.String)
     hits = plain.best([query_terms(tokens) for tokens in as_they_are(rests).to_list()], max(CUTS))
     found = {f"{BM25}, words as they are": hits}
     if changed:
-        found[f"{BM25}, typos mended"] = lexical.best_by_terms(tried, max(CUTS))
+        typed = QueryWords.read(batch.texts).wanted["terms"]
+        found[f"{BM25}, typos as they are"] = lexical.best_by_terms(typed, max(CUTS))
     return found, changed
 
 

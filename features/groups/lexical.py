@@ -29,6 +29,7 @@ from features.words.packed_strings import PackedStrings
 from features.words.query_words import QueryWords
 from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
 from features.words.tokens import TokenisedColumns, tokenise
+from features.words.typos import Typos
 
 Columns = Iterator[tuple[str, np.ndarray]]
 """Names without the group, and values of the pairs, (pairs,), NaN for missing."""
@@ -44,6 +45,11 @@ class LexicalConfig(GroupSettings):
     )
     k1: float = Field(0.9, ge=0, description="how slowly a repeated term's worth saturates")
     b: float = Field(0.4, ge=0, le=1, description="how far long texts are marked down, 0 to 1")
+    typos: bool = Field(
+        True,
+        description="whether a query's word of five letters and more that no product has is read as the catalogue's "
+        "word one letter away (shwoer as shower), said wherever a query is answered",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +83,13 @@ class LexicalGroup(Group):
         postings: Postings | None,
         brands: BrandNames | None,
         prices: np.ndarray | None,
+        typos: bool,
     ) -> None:
         """counts: of terms in each field but `all`, of numbers and measures in each long text."""
         self._texts, self._vocabularies, self._counts = texts, vocabularies, counts
         self._postings, self._brands, self._prices = postings, brands, prices
+        documents = None if postings is None or not typos else np.diff(postings.starts)
+        self._typos = None if documents is None else Typos(vocabularies["terms"], documents)
         self._features = tuple(Feature(f"lexical.{name}") for name in self._names())
 
     @classmethod
@@ -111,7 +120,7 @@ class LexicalGroup(Group):
     ) -> Self:
         brands = BrandNames.of(tokenise(products["brand"])) if has_values(products, "brand") else None
         if not fields:
-            return cls({}, read.vocabularies, {}, None, brands, _prices(products))
+            return cls({}, read.vocabularies, {}, None, brands, _prices(products), settings.typos)
         present = {name: field.is_not_null().to_numpy() for name, field in fields.items()}
         present[ALL] = reduce(np.logical_or, present.values())
         texts = {}
@@ -126,7 +135,7 @@ class LexicalGroup(Group):
             for kind, by in read.counts.items()
         }
         postings = Postings.of(read.counts["terms"][ALL], texts[ALL].bm25)
-        return cls(texts, read.vocabularies, kept, postings, brands, _prices(products))
+        return cls(texts, read.vocabularies, kept, postings, brands, _prices(products), settings.typos)
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -186,8 +195,20 @@ class LexicalGroup(Group):
 
     def _asked(self, queries: QueryBatch, kind: str) -> TermLists:
         """The queries' words of one of KINDS, looked up once a batch."""
-        vocabulary, wanted = self._vocabularies[kind], _words_of(queries).wanted[kind]
+        vocabulary = self._vocabularies[kind]
+        wanted = self._read(queries) if kind == "terms" else _words_of(queries).wanted[kind]
         return queries.once(vocabulary, lambda: TermLists.of(wanted, vocabulary))
+
+    def _read(self, queries: QueryBatch) -> list[list[str]]:
+        """The words that are searched for, each as it is read."""
+        wanted, typos = _words_of(queries).wanted["terms"], self._typos
+        return wanted if typos is None else queries.once(typos, lambda: [*map(typos.read, wanted)])
+
+    def read_as(self, queries: QueryBatch) -> list[dict[str, str]]:
+        """By query, the words that no product has and what each is read as."""
+        pairs = zip(_words_of(queries).wanted["terms"], self._read(queries), strict=True)
+        found = (zip(words, read, strict=True) for words, read in pairs)
+        return [{word: read for word, read in one if read != word} for one in found]
 
     def arrays(self) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -218,7 +239,7 @@ class LexicalGroup(Group):
         counts = {kind: FieldCounts.from_arrays(arrays, f"{kind}.counts") for kind in KINDS if texts}
         postings = Postings.from_arrays(arrays, "postings") if texts else None
         brands = BrandNames.from_arrays(arrays, "brands") if "brands.of_product" in arrays else None
-        return cls(texts, vocabularies, counts, postings, brands, arrays.get("prices"))
+        return cls(texts, vocabularies, counts, postings, brands, arrays.get("prices"), settings.typos)
 
     def _names(self) -> Iterator[str]:
         """In the order in which `block` writes them."""

@@ -18,4 +18,6 @@ rewriting              Rules of rewriting texts, written once: whole columns go 
 term_counts            Lists of terms → counts per document, and the look-up of a query's terms in
                        chosen documents
 tokens                 Text → tokens: case, accents, possessives and plurals folded away, for English
+typos                  A query's word that no product has, read as the catalogue's word that is one
+                       letter away
 """

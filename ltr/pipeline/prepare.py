@@ -16,6 +16,7 @@ from typing import Literal
 
 import polars as pl
 
+from features.batch import QueryBatch
 from features.behaviour.views import versions
 from features.build import DEFINITIONS, FeatureBuilder, FeatureTable, index_key
 from features.disk import whole_file
@@ -23,6 +24,7 @@ from features.encoders.cache import CacheConfig, EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
+from features.groups.lexical import LexicalGroup
 from features.media.photos import PhotoChecks
 from features.sources.frames import fingerprint
 from features.sources.load import Collection, load
@@ -240,11 +242,25 @@ def prepare(config: Config, *, rebuild: bool = False, given_too: bool = False) -
         written = store.write(view, frame, mode="overwrite", metadata=metadata)
         return Prepared(config, collection, encoders, FeatureTable(frame, {}), schema, False, written)
     builder = make_builder(config, collection.products, encoders=encoders)
+    _say_typos(builder, collection.queries)
     pairs = _lists(config.lists, builder, collection, pairs)
     parts = _Parts(store, view, _metadata(fingerprint, builder.schema, pairs.height))
     done = 0 if there is None else _beginning(there.frame, pairs)
     table, written = parts.build(builder, collection.queries, pairs, done)
     return Prepared(config, collection, encoders, table, builder.schema, False, written)
+
+
+def _say_typos(builder: FeatureBuilder, queries: pl.DataFrame) -> None:
+    lexical = builder.groups.get(LexicalGroup.kind)
+    if not isinstance(lexical, LexicalGroup):
+        return
+    found = [read for read in lexical.read_as(QueryBatch(queries)) if read]
+    if found:
+        said = list(dict.fromkeys(f"{word!r} as {as_!r}" for read in found for word, as_ in read.items()))
+        log.info(
+            "words that no product has, in %s of %s queries, are read as the nearest that one has: %s%s",
+            *(f"{len(found):,}", f"{queries.height:,}", ", ".join(said[:5]), ", …" * (len(said) > 5)),
+        )
 
 
 def _lists(

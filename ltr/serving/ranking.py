@@ -19,6 +19,7 @@ from features.groups.lexical import LexicalGroup
 from features.media.columns import column_of
 from features.media.files import MEDIA_BYTES, MediaError, read_bytes
 from features.media.photos import decode
+from features.words.query_words import QueryWords
 from ltr.config.group_names import media_of
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
@@ -98,9 +99,11 @@ def ask(
     query = one_query(text, image, read_media(media, media_of(run.config.data))) if by_id is None else by_id
     _check_asked(image, run)
     builder = run.catalogue_builder()
-    if by_id is None and text and not _has_a_word(text, builder.catalogue.products):
-        log.warning("no product has a word of %r: what is found is found by meaning or look alone", text)
     batch = QueryBatch(query)
+    if read := read_as(builder, batch):
+        log.info("no product has %s", "; ".join(f"{word!r}: read as {as_!r}" for word, as_ in read.items()))
+    elif by_id is None and text and not _has_a_word(text, builder.catalogue.products):
+        log.warning("no product has a word of %r: what is found is found by meaning or look alone", text)
     ranked = rank(run, builder, batch)
     return with_bm25_rank(ranked, builder, batch) if compare else ranked
 
@@ -206,6 +209,22 @@ def candidates_of(
     _, rows = builder.retrieve(query, count, within)
     _refuse_unreadable(builder, query)
     return rows
+
+
+def read_as(builder: FeatureBuilder, query: QueryBatch) -> dict[str, str]:
+    """The words of one query that no product has, as they were typed, and the catalogue's that each is read as."""
+    lexical = builder.groups.get(LexicalGroup.kind)
+    found = lexical.read_as(query)[0] if isinstance(lexical, LexicalGroup) else {}
+    if not found:
+        return {}
+    typed = (query.texts[0] or "").split()
+    of_term = dict(zip(map(_only_term, typed), typed, strict=True))
+    return {of_term.get(term, term): as_ for term, as_ in found.items()}
+
+
+def _only_term(word: str) -> str | None:
+    (terms,) = QueryWords.read([word]).wanted["terms"]
+    return terms[0] if len(terms) == 1 else None
 
 
 def best_first(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:

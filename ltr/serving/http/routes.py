@@ -28,6 +28,7 @@ from ltr.serving.http.server import (
 from ltr.serving.lists.reranking import Reranking, rerank
 from ltr.serving.lists.searching import Asked, Found, retrieval_order, search, similar
 from ltr.serving.live.live_run import LiveRun, check_photo
+from ltr.serving.ranking import read_as
 from ltr.serving.why.reasons import explanation_of, reasons_of
 
 _SUGGESTED = 20
@@ -59,6 +60,7 @@ async def search_path(request: Request, server: Server) -> Response:
             "run": live.about(),
             "arm": arm,
             "degraded": degraded,
+            "read_as": {} if found.query is None else read_as(live.builder, found.query),
             "sort": body.sort,
             "total": total,
             "page": body.page,

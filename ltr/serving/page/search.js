@@ -31,6 +31,7 @@ export async function showSearch(main, signal) {
           h("h1", { id: "title" }, title, " ", h("small", { class: "soft" }, plural(found.total, "product", "products"))),
           sortChoice(found.sort, looking, params)),
         found.degraded && h("p", { class: "note", role: "alert" }, "The server is busy: these are not in their best order."),
+        ...Object.entries(found.read_as ?? {}).map(([word, read]) => h("p", { class: "note" }, `No product has “${word}”: searched for “${read}”.`)),
         chosen(params),
         h("h2", { class: "sr" }, "Products"), found.products.length ? grid(found.products) : nothing(params),
         pages(found.page, found.pages, params))));

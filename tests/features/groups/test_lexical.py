@@ -230,6 +230,30 @@ def test_a_pair_of_an_unknown_product_is_refused() -> None:
         Index().features(query_frame("red"), pairs)
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("runing shoes", "running shoes"),
+        ("red drress under 50", "red dress under 50"),
+        ("acme runnnig", "acme running"),
+    ],
+)
+def test_a_typo_has_the_features_of_the_word(typed: str, meant: str) -> None:
+    """But for the phrase, which is of what was typed."""
+    ours, theirs = (
+        features(text).drop("lexical.phrase_title", "lexical.phrase_all") for text in (typed, meant)
+    )
+    assert_frame_equal(ours, theirs)
+
+
+def test_a_typo_is_said_and_can_be_left_as_it_is() -> None:
+    queries = QueryBatch(query_frame("runing shoes, runing", "running", None))
+    assert Index().group.read_as(queries) == [{"runing": "running"}, {}, {}]
+    as_typed = Index(settings=LexicalConfig(typos=False))
+    assert as_typed.group.read_as(queries) == [{}, {}, {}]
+    assert as_typed.retrieve(query_frame("runing"), 3).is_empty()
+
+
 def test_a_search_finds_the_best_of_the_whole_shop() -> None:
     index = Index()
     queries = query_frame("red shoe under 20", None, "purple", "bolt")

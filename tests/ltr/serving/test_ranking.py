@@ -33,6 +33,16 @@ def test_a_querys_id_ranks_that_query(trained: Trained, caplog: pytest.LogCaptur
     assert ask(run, shown, None).height
 
 
+def test_a_word_that_no_product_has_is_read_as_the_nearest_which_is_said(
+    trained: Trained, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = SavedRun.open(trained.run)
+    with caplog.at_level(logging.INFO, "ltr"):
+        found = ask(run, "blue trousres", None, compare=True)
+    assert "no product has 'trousres': read as 'trouser'" in caplog.text
+    assert "Trousers" in found.filter(pl.col("bm25_rank") == 1)["category"][0]
+
+
 @pytest.mark.parametrize("asked", ["q999999", "q000040", "q123"])
 def test_what_only_looks_like_an_id_is_refused(trained: Trained, asked: str) -> None:
     run = SavedRun.open(trained.run)

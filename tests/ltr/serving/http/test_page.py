@@ -131,6 +131,12 @@ def test_from_words_to_a_product_and_into_the_cart(page: Any, shop: Shop) -> Non
     assert re.search(r'"(query_id|request_id)": ?"[0-9a-f]{32}"', text)  # of the list that showed it
 
 
+def test_a_typo_finds_what_was_meant_and_the_page_says_so(page: Any) -> None:
+    go(page, "#/?q=blue+trousres")
+    assert page.locator("main .note").inner_text() == "No product has “trousres”: searched for “trouser”."
+    assert page.locator("main .card").count()
+
+
 def test_filters_sorting_and_what_is_taken_away(page: Any) -> None:
     go(page, "#/?q=dress")
     every = page.locator("main h1 small").inner_text()

@@ -38,6 +38,14 @@ def test_the_order_is_that_of_ltr_rank(client: TestClient, live: LiveRun) -> Non
     assert [p["position"] for p in answer["products"]] == list(range(1, answer["total"] + 1))
 
 
+def test_a_typo_is_read_as_the_nearest_word_which_is_said(client: TestClient) -> None:
+    answer = found(client, text="blue trousres")
+    assert answer["read_as"] == {"trousres": "trouser"}
+    assert answer["total"] > 0
+    assert found(client)["read_as"] == {}
+    assert found(client, text=None, sort="price")["read_as"] == {}
+
+
 def test_pages_part_one_list(client: TestClient) -> None:
     whole = found(client)
     parts = [
