@@ -226,7 +226,7 @@ def mean_of(table: pl.DataFrame) -> float:
 
 
 def by_words(builder: FeatureBuilder, batch: QueryBatch) -> tuple[dict[str, Hits], int]:
-    """BM25 with words as they are, and with typos as they are; and in how many queries any is mended."""
+    """BM25 with words and typos as they are, and with typos alone so; and in how many queries any is mended."""
     lexical, catalogue = builder.groups[LexicalGroup.kind], builder.catalogue
     assert isinstance(lexical, LexicalGroup)
     fields = [name for name in LEXICAL.fields if name in catalogue.products.columns]
