@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import polars as pl
 from pydantic import TypeAdapter
 
@@ -47,6 +48,7 @@ PLAIN: dict[str, dict[str, Any]] = {
         "size": 64,
     },
 }
+OTHERS = ("lexical", "structured", "shown_words", "asked_words")
 SHOWN = ("family", "segment", "queries", "mean_a", "mean_b", "difference", "low", "high", "p_value", "p_holm")
 
 
@@ -125,17 +127,20 @@ def out_of_fold(config: Config) -> list[dict[str, Any]]:
     found = []
     for column, baseline in compared.items():
         asked = queries.filter(pl.col(column).is_not_null())
-        pairs = rows.data.frame.select(*KEYS, "grade")
+        pairs = rows.data.frame.select(*KEYS, "grade").join(asked, on="query_id", how="semi")
         ours, theirs = (
-            evaluate(
-                pairs.with_columns(score=pl.Series(scores[name])).join(asked, on="query_id", how="semi"),
-                config.evaluation,
-            )
+            evaluate(judged(rows, scores[name]).join(pairs, on=KEYS, how="semi"), config.evaluation)
             for name in (config.ranker.kind, baseline)
         )
         told = compare(ours, theirs, headline_metric(config.evaluation), config.evaluation.bootstrap)
         found.append({"kind": column, "baseline": baseline, **asdict(told)})
     return found
+
+
+def judged(rows: EmbeddedDataset, scores: np.ndarray) -> pl.DataFrame:
+    """The judged pairs with their scores."""
+    pairs = rows.data.frame.select(*KEYS, "grade").with_columns(score=pl.Series(scores))
+    return pairs.filter(pl.col("grade").is_not_null())
 
 
 def aligned_to(
@@ -150,7 +155,7 @@ def aligned_to(
 def seen_by(config: Config, collection: Collection, encoder: dict[str, Any], pairs: pl.DataFrame) -> Dataset:
     """The features of these pairs, photos read by another encoder."""
     image = TypeAdapter(EncoderConfig).validate_python(encoder)
-    features = config.features.model_copy(update={"lexical": None, "structured": None})
+    features = config.features.model_copy(update=dict.fromkeys(OTHERS))
     changed = config.model_copy(update={"encoders": {"image": image}, "features": features})
     return Dataset.from_frame(
         make_builder(changed, collection.products).build(collection.queries, pairs).frame
