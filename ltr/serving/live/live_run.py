@@ -177,7 +177,8 @@ class LiveRun:
         titles = products["title"].drop_nulls() if "title" in products.columns else ()
         title = next(iter(titles), "shoes")
         photo = self.photos.original(0) if self.reads_photos and len(self.builder.catalogue) else None
-        words = [*title.split()[:3], "unheardof"]  # the catalogue's words are gathered for the first unknown one
+        # For the first word that no product has the catalogue's are gathered.
+        words = [*title.split()[:3], "unheardof"]
         query = self.query(" ".join(words), photo, "warm-up")
         rows = candidates_of(self.builder, query, 50)
         if len(rows):
