@@ -48,7 +48,7 @@ class LexicalConfig(GroupSettings):
     typos: bool = Field(
         True,
         description="whether a query's word of five letters and more that no product has is read as the catalogue's "
-        "word one letter away (shwoer as shower), said wherever a query is answered",
+        "word one letter away (shwoer as shower); ltr.rank, the search page and the build say so",
     )
 
 
