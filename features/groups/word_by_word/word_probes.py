@@ -234,39 +234,47 @@ class _Moments:
 class _Tried:
     """Examples drawn evenly, by which choices are made: each is estimated by probes that were fitted without it.
 
-    along: (n, d) their vectors in the axes; missed: (n, w) what each has of a word above its share; both in units of
-    the word's standard deviation (w,), as is targets: (d, w), the products of all examples with the words.
+    along: (n, d) their vectors in the axes; words: (n, w) 1 or 0, sparse; share, deviation: (w,) of each word, in whose
+    units answers are; targets: (d, w), the products of all examples with the words, in these units.
     """
 
     along: np.ndarray
-    missed: np.ndarray
-    targets: np.ndarray
+    words: sparse.csr_array
+    share: np.ndarray
     deviation: np.ndarray
+    targets: np.ndarray
     eigenvalues: np.ndarray
     examples: int
 
     @classmethod
     def of(cls, moments: _Moments, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Tried:
         part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED)).astype(np.int64)
-        scatter = moments.scatter
-        along = ((vectors[rows[part]] - scatter.mean) @ scatter.axes).astype(np.float32)
+        scatter, share = moments.scatter, moments.share
+        along = (vectors[rows[part]] - scatter.mean) @ scatter.axes
         # Of words that a share of the examples has; one that all or none has counts as had by a single one.
-        share = moments.share
         deviation = np.sqrt(np.maximum(share * (1 - share), 1 / scatter.examples))
-        missed = ((words[part].toarray() - share) / deviation).astype(np.float32)
-        targets = ((scatter.axes.T @ moments.cross.T) / deviation).astype(np.float32)
-        return cls(along, missed, targets, deviation, scatter.eigenvalues, scatter.examples)
+        targets = (scatter.axes.T @ moments.cross.T) / deviation
+        said = words[part].astype(np.float64)
+        return cls(along, said, share, deviation, targets, scatter.eigenvalues, scatter.examples)
 
     def errors(self, penalties: np.ndarray) -> np.ndarray:
-        """(s, w) the mean squared error of each word at each penalty."""
-        if not len(self.along):
-            return np.zeros((len(penalties), self.missed.shape[1]))
-        every = np.arange(self.missed.shape[1])
-        found = [
-            ((self.missed - self._estimates(every, np.full(len(every), one))) ** 2).mean(axis=0)
-            for one in penalties
-        ]
-        return np.array(found)
+        """(s, w) the mean squared error of each word at each penalty.
+
+        An example left out misses by (m - a · b) / (1 - h): a its vector, h its leverage, b the probe, m what it has
+        of the word above its share. With c = 1 / (1 - h)² the sum of squares is Σ c m² - 2 b · Σ c m a + b · Σ c a aᵀ · b,
+        of which no term is as large as examples times words.
+        """
+        found = np.zeros((len(penalties), len(self.share)))
+        leverages = _leverages(self.along, self.eigenvalues, penalties, self.examples)
+        for place, counted in enumerate((1 - leverages.T) ** -2):
+            weighted = self.along * counted[:, np.newaxis]
+            squares = (self.words.T @ counted) * (1 - 2 * self.share) + self.share**2 * counted.sum()
+            crossed = self.words.T @ weighted - np.outer(self.share, weighted.sum(axis=0))
+            probes = self.targets / (self.eigenvalues[:, np.newaxis] + penalties[place])
+            found[place] = squares / self.deviation**2
+            found[place] -= 2 * np.einsum("wd,dw->w", crossed, probes) / self.deviation
+            found[place] += np.einsum("dw,dw->w", probes, (weighted.T @ self.along) @ probes)
+        return found / max(len(self.along), 1)
 
     def directions(self, words: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """(words, k) of answers: those in which they and the words go together, scaled by how closely.
@@ -275,8 +283,9 @@ class _Tried:
         """
         if not len(self.along) or not len(words):
             return np.zeros((len(words), 0))
-        said = self.missed[:, words]
-        answers = self._estimates(words, penalties)
+        missed = (self.words[:, words].toarray() - self.share[words]) / self.deviation[words]
+        said = missed.astype(np.float32)
+        answers = self._estimates(words, penalties[words], said)
         together = (answers.T @ said).astype(np.float64)
         shared, directions = np.linalg.eigh(together + together.T)
         directions = directions[:, shared > _ROUNDING * len(said)][:, ::-1]
@@ -286,13 +295,13 @@ class _Tried:
         scale = np.maximum(close, 0) / np.maximum(np.sqrt((ours**2).mean(axis=0)), _ROUNDING)
         return directions * scale
 
-    def _estimates(self, words: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-        """(n, words) float32 of these words, each example left out; penalties: of all words."""
-        used, at = np.unique(penalties[words], return_inverse=True)
+    def _estimates(self, words: np.ndarray, penalties: np.ndarray, missed: np.ndarray) -> np.ndarray:
+        """(n, words) float32 of these words, each example left out; penalties, missed: of these words."""
+        used, at = np.unique(penalties, return_inverse=True)
         leverage = _leverages(self.along, self.eigenvalues, used, self.examples).astype(np.float32)[:, at]
-        shrunk = self.targets[:, words] / (self.eigenvalues[:, np.newaxis] + penalties[words])
-        estimate = self.along @ shrunk.astype(np.float32)
-        return (estimate - leverage * self.missed[:, words]) / (1 - leverage)
+        shrunk = self.targets[:, words] / (self.eigenvalues[:, np.newaxis] + penalties)
+        estimate = self.along.astype(np.float32) @ shrunk.astype(np.float32)
+        return (estimate - leverage * missed) / (1 - leverage)
 
 
 def _leverages(

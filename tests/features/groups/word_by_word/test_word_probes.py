@@ -83,6 +83,23 @@ def test_the_penalty_is_weak_where_vectors_tell_the_word_and_strong_where_they_a
     assert probes.strength[0] < probes.strength[1]
 
 
+@settings(max_examples=10, deadline=None)
+@given(examples())
+def test_each_words_penalty_is_that_of_its_least_error_on_examples_left_out(example: Example) -> None:
+    """Every penalty tried by scikit-learn, fitted without each example in turn."""
+    vectors, rows, words = example
+    probes = fitted(example)
+    X = standardised(vectors, rows)
+    errors = np.zeros((len(probes.penalties), words.shape[1]))
+    for left_out in range(len(rows)):
+        others = np.arange(len(rows)) != left_out
+        for place, penalty in enumerate(probes.penalties):
+            one = Ridge(alpha=penalty, solver="svd").fit(X[others], words[others])
+            errors[place] += (one.predict(X[[left_out]])[0] - words[left_out]) ** 2
+    chosen = errors[probes.strength, np.arange(words.shape[1])]
+    np.testing.assert_allclose(chosen, errors.min(axis=0), rtol=1e-3, atol=1e-6)
+
+
 @settings(max_examples=20, deadline=None)
 @given(examples())
 def test_profiles_weigh_directions_by_how_far_held_out_answers_go_with_the_words(example: Example) -> None:
