@@ -261,8 +261,8 @@ class _Tried:
         """(s, w) the mean squared error of each word at each penalty.
 
         An example left out misses by (m - a · b) / (1 - h): a its vector, h its leverage, b the probe, m what it has
-        of the word above its share. With c = 1 / (1 - h)² the sum of squares is Σ c m² - 2 b · Σ c m a + b · Σ c a aᵀ · b,
-        of which no term is as large as examples times words.
+        of the word above its share. With c = 1 / (1 - h)² the squares sum to Σ c m² - 2 b · Σ c m a + b · Σ c a aᵀ · b:
+        nothing as large as examples times words is made.
         """
         found = np.zeros((len(penalties), len(self.share)))
         leverages = _leverages(self.along, self.eigenvalues, penalties, self.examples)
