@@ -44,6 +44,7 @@ from features.sources.remarks import Said
 from features.sources.schema import Judgements, Products, Queries, completed
 
 _DATE = "date (ISO, as 2024-05-31)"
+_AS_TEXT = "export both tables by one program, with the ids as text"
 
 
 def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
@@ -223,11 +224,13 @@ def match_judgements(
         kept = cleaning.reject_unknown(frame, "judgements", key, known, ledger)
         _remark_nearly_known(frame[key], known, key, ledger)
         if frame.height and not kept.height:
+            _, way = nearly_known(frame[key], known)
+            mapped = f"map {key} to the matching column under data.judgements.columns"
             raise InputError(
                 where=path,
                 expected=f"values of {key} as in the other tables ({_some(known)})",
                 got=_some(frame[key]),
-                cure=f"map {key} to the matching column under data.judgements.columns",
+                cure=f"they are alike {way}: {_AS_TEXT}" if way else mapped,
             )
         frame = kept
     if not frame.height:
@@ -248,8 +251,7 @@ def _remark_nearly_known(ids: pl.Series, known: pl.Series, key: str, ledger: Led
     if count:
         share = f"{count:,} of {len(unknown):,} unknown values of {key}"
         evidence = f"{share} would be known {way} (such as {unknown[0]!r})"
-        cure = "export both tables by one program, with the ids as text"
-        ledger.remark([Said("WARN", evidence, cure)], f"judgements: {key}", "data.judgements")
+        ledger.remark([Said("WARN", evidence, _AS_TEXT)], f"judgements: {key}", "data.judgements")
 
 
 def load_events(

@@ -329,3 +329,14 @@ def test_a_wrong_config_is_told_in_one_line(tmp_path: Path, change: dict[str, An
 def test_settings_that_make_no_sense_are_refused(config: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(DataConfig).validate_python({"kind": "catalogue", **config})
+
+
+def test_ids_that_lost_their_zeros_are_told_from_a_wrong_column(tmp_path: Path) -> None:
+    """A spreadsheet drops the zeros of every id: no row is left, and mapping another column would not help."""
+    sku = [f"00{n}" for n in range(3)]
+    pl.DataFrame({"product_id": sku, "title": ["a", "b", "c"]}).write_csv(tmp_path / "products.csv")
+    judged = {"query": "a", "product_id": [str(n) for n in range(3)], "grade": 1}
+    pl.DataFrame(judged).write_csv(tmp_path / "judgements.csv")
+    files = {name: {"path": f"{name}.csv"} for name in ("products", "judgements")}
+    with pytest.raises(InputError, match="alike without leading zeros: export both tables by one program"):
+        load_shop(tmp_path, files)
