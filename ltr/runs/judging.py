@@ -19,9 +19,9 @@ def next_to_judge(
 ) -> pl.DataFrame:
     """The products to judge, most telling first, with their words: see `ltr.pipeline.judging.judge_next`.
 
-    judgements: query_id, product_id, grade, made since; they count as judged. Adds `text` of the query and the
-    product's `title` where they are known. Raises InputError for a run on judged lists, or runs without a query
-    in common.
+    judgements: query_id, product_id, grade, made since; they count as judged. Adds the text of the `query` and the
+    product's `title` where they are known, so that the file can be read as judgements once it has grades. Raises
+    InputError for a run on judged lists, or runs without a query in common.
     """
     if count < 1:
         raise InputError(where="--count", expected="1 or more", got=str(count), cure="raise it")
@@ -38,10 +38,8 @@ def next_to_judge(
     evaluation = run.config.evaluation
     k = int(headline_metric(evaluation).split("@")[1])
     found = judge_next(shown, other, judged, count, k, evaluation.gain)
-    for table, key, column in (
-        (collection.queries, "query_id", "text"),
-        (collection.products, "product_id", "title"),
-    ):
+    texts = collection.queries.rename({"text": "query"}, strict=False)
+    for table, key, column in ((texts, "query_id", "query"), (collection.products, "product_id", "title")):
         if column in table.columns:
             found = found.join(table.select(key, column), on=key, how="left", maintain_order="left")
     return found

@@ -17,7 +17,8 @@ from features.build import FeatureBuilder, FeaturesConfig
 from features.errors import InputError
 from features.feature_schema import KEYS, RETRIEVED
 from features.media.photos import PhotoChecks
-from features.sources.config import JudgementsConfig, ProductsConfig, QueriesConfig
+from features.sources.columns import Inputs, Source
+from features.sources.config import JudgementsConfig, Names, ProductsConfig, QueriesConfig
 from features.sources.load import CatalogueConfig, Collection, SvmlightConfig, load
 from ltr.config.tree import Config, dump_config, lay_over, parse_config
 from ltr.data.dataset import Dataset
@@ -248,6 +249,35 @@ def _canonical(run: SavedRun) -> CatalogueConfig:
 
 
 def _moved(mapping: Table | None, kind: type[Table], path: Path) -> Table:
-    """The table's mapping, reading another file."""
-    moved = {"path": path.absolute()}
-    return mapping.model_copy(update=moved) if mapping else kind.model_validate(moved)
+    """The table's mapping, reading another file.
+
+    What that file calls by our own name, and not as the mapping says, is read by our name: ltr.judge_next and the
+    judging view write such files for every shop.
+    """
+    if mapping is None:
+        return kind.model_validate({"path": path.absolute()})
+    moved = mapping.model_copy(update={"path": path.absolute()})
+    source = Inputs(Path()).source("new", moved, moved.columns)
+    instead = {"query": "query_id"}  # either names the query
+    ours = [
+        name
+        for name, chosen in moved.columns
+        if _lacks(source, chosen) and (source.like(name) or source.like(instead.get(name, name)))
+    ]
+    if not ours:
+        return moved
+    log.info("%s: read by its own names of columns, not by the run's: %s", path, ", ".join(ours))
+    columns = moved.columns.model_copy(update=dict.fromkeys(ours))
+    changes: dict[str, Any] = {"columns": columns}
+    if isinstance(moved, JudgementsConfig) and moved.grades and "grade" in ours:
+        written = source.frame[source.like("grade")[0]]
+        if (written.cast(pl.Float64, strict=False).is_null() == written.is_null()).all():
+            names = ", ".join(moved.grades)
+            log.info("%s: its grades are taken as numbers, not by the names of the run's: %s", path, names)
+            changes["grades"] = None
+    return moved.model_copy(update=changes)
+
+
+def _lacks(source: Source, chosen: Names) -> bool:
+    """Whether a column that the mapping names is not there."""
+    return any(not source.like(column) for column in ([chosen] if isinstance(chosen, str) else chosen or ()))

@@ -49,7 +49,7 @@ def test_the_command_writes_a_file_that_is_read_back(trained: Trained, tmp_path:
     found = command.main(["--run", str(trained.run), "--count", "7", "--out", str(out)])
     told = pl.read_csv(out, infer_schema=False)
     assert told.height == found.height == 7
-    assert {"query_id", "product_id", "grade", "text", "title"} <= set(told.columns)
+    assert {"query_id", "product_id", "grade", "query", "title"} <= set(told.columns)
     filled = told.with_columns(grade=pl.lit(2.0)).select("query_id", "product_id", "grade")
     after = next_to_judge(trained.run, None, 7, filled)
     assert after.join(filled, on=["query_id", "product_id"], how="semi").is_empty()
