@@ -89,11 +89,15 @@ class _Files:
             self.judgements = _read(judgements, JUDGEMENT) if judgements else None
         self.queries = _read(queries, QUERY) if queries else None
         self._match_ids()
+        self.images = self._photo_lines(self.products, photos) if self.products and photos else []
         for table in (self.products, self.queries, self.judgements):
             if table:
                 looks = f" looks like {table.guess.format}:" if table.guess.format else ":"
                 read = ", ".join(f"{name} from {column!r}" for name, column in table.guess.columns.items())
-                self.guesses.append(f"{table.path.name}{looks} {read}")
+                unused = ", ".join(map(repr, table.guess.unused[:15]))
+                self.guesses.append(
+                    f"{table.path.name}{looks} {read}{f'; not used: {unused}' if unused else ''}"
+                )
 
     def _match_ids(self) -> None:
         """The products' id is the column that the judgements name products by."""
@@ -116,6 +120,28 @@ class _Files:
         self.products.guess.columns.clear()
         self.products.guess.columns.update({"product_id": likely, **columns})
 
+    def _photo_lines(self, table: Table, folder: Path) -> list[str]:
+        """The section of the photos; how the folder names them stands in place of a guessed column of photos."""
+        files = folder.rglob("*") if folder.is_dir() else ()
+        names = [path.relative_to(folder).as_posix() for path in files if path.is_file()]
+        pattern, count = photo_pattern(table.frame, names)
+        if pattern is None:
+            raise InputError(
+                where=folder,
+                expected="photos named in a column of the products, or by one of them",
+                got=f"{len(names):,} files, such as {names[0]}" if names else "no file",
+                cure="name the files by the products' ids, or add a column with their names",
+            )
+        guessed = table.guess.columns.pop("image", pattern)
+        instead = "" if guessed == pattern else f", not by {guessed!r}"
+        theirs = f"{count:,} of {table.frame.height:,} products"
+        self.guesses.append(f"photos of {theirs} by {pattern!r}{instead}")
+        return [
+            "  images:",
+            f"    folder: {_quoted(_relative(folder, self.target))}",
+            f"    column: {_quoted(pattern)}  # {theirs} have theirs",
+        ]
+
     # ---- the file
 
     def lines(self) -> Iterator[str]:
@@ -127,8 +153,7 @@ class _Files:
         yield "  kind: catalogue"
         if self.products:
             yield from self._product_lines(self.products)
-        if self.products and self.photos:
-            yield from self._photo_lines(self.products, self.photos)
+        yield from self.images
         if self.queries:
             yield from self._table_lines("queries", self.queries)
         if self.judgements:
@@ -175,22 +200,6 @@ class _Files:
                 return table.frame[table.guess.columns[name]].cast(pl.String).drop_nulls().unique().to_list()
         return []
 
-    def _photo_lines(self, table: Table, folder: Path) -> Iterator[str]:
-        names = [path.name for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-        pattern, count = photo_pattern(table.frame, names)
-        if pattern is None:
-            raise InputError(
-                where=folder,
-                expected="photos named in a column of the products, or by one of them",
-                got=f"{len(names):,} files, such as {names[0]}" if names else "no file",
-                cure="name the files by the products' ids, or add a column with their names",
-            )
-        self.guesses.append(f"photos of {count:,} of {table.frame.height:,} products by {pattern!r}")
-        table.guess.columns.pop("image", None)
-        yield "  images:"
-        yield f"    folder: {_quoted(_relative(folder, self.target))}"
-        yield f"    column: {_quoted(pattern)}  # {count:,} of {table.frame.height:,} products have theirs"
-
     def _judgement_lines(self, table: Table) -> Iterator[str]:
         for name in ("product_id", "grade"):
             if name not in table.guess.columns:
@@ -205,6 +214,8 @@ class _Files:
         yield from self._table_lines("judgements", table)
         names = self._grade_names(table)
         if names:
+            read = ", ".join(f"{word!r} as {grade:g}" for word, grade in names.items())
+            self.guesses.append(f"grades in words: {read}")
             yield f"    grades: {json.dumps(names)}  # what each word is worth: higher is better"
         grades = self._grades(table)
         only_good = len(np.unique(grades)) == 1 and bool((grades > 0).all())

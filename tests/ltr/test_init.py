@@ -243,6 +243,46 @@ def test_columns_that_nobody_could_guess_are_asked_for(
     assert not (tmp_path / "shop.yaml").exists()
 
 
+def test_photos_are_named_by_one_rule_and_what_is_not_used_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column of paths from elsewhere gives way to the files' own names, in the config, too."""
+    monkeypatch.chdir(tmp_path)
+    rows = shop(0)
+    words = own_format(tmp_path, rows, 0)
+    columns = ["product_id", "title", "image", "margin"]
+    save(
+        tmp_path / "products.csv",
+        columns,
+        [(row[0], row[1], f"http://shop/{n}", n) for n, row in enumerate(rows)],
+    )
+    (tmp_path / "photos" / "new").mkdir(parents=True)
+    for row in rows:
+        Image.new("RGB", (4, 4)).save(tmp_path / "photos" / f"{row[0]}.png")
+    init.main([*words, "--photos", "photos"])
+    said = capsys.readouterr().out
+    assert f"photos of {PRODUCTS} of {PRODUCTS} products by '{{product_id}}.png', not by 'image'" in said
+    assert "not used: 'margin'" in said
+    assert "image:" not in (tmp_path / "shop.yaml").read_text(encoding="utf-8").split("  images:")[0]
+    assert load_collection(read_config(tmp_path / "shop.yaml")).products["image"].count() == PRODUCTS
+
+
+def test_photos_in_folders_of_a_folder_are_found_by_their_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = shop(0)
+    words = own_format(tmp_path, rows, 0)
+    paths = [f"{row[0][:2]}/{row[0]}.png" for row in rows]
+    named = [(row[0], row[1], path) for row, path in zip(rows, paths, strict=True)]
+    save(tmp_path / "products.csv", ["product_id", "title", "picture"], named)
+    for path in paths:
+        (tmp_path / "photos" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "photos" / path)
+    init.main([*words, "--photos", "photos"])
+    assert load_collection(read_config(tmp_path / "shop.yaml")).products["image"].count() == PRODUCTS
+
+
 def test_words_for_grades_that_nobody_could_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rows = shop(0)
