@@ -42,6 +42,7 @@ def print_findings(findings: list[Finding], *, passed: bool = False) -> None:
 def print_measurement(measured: Measurement, config: EvaluationConfig) -> None:
     """One table a part of the queries: every system's means, the headline's interval, and the paired test."""
     say(convention(config))
+    _say_what_decides(measured)
     metrics = shown_metrics(measured)
     for (segment,), part in measured.summary.group_by("segment", maintain_order=True):
         mine = part.filter((pl.col("metric") == measured.headline) & (pl.col("system") == measured.model))
@@ -61,11 +62,25 @@ def print_shown(shown: Measurement | None, config: EvaluationConfig) -> None:
         say(JUDGED_LISTS)
         return
     say(shown_convention(config))
+    _say_what_decides(shown)
     for table in shown_tables(shown):
         title = f"shown, {table.name}: {table.queries} queries"
         columns = ["system", *table.columns, f"{shown.model} better by", ""]
         show(title, columns, test_cells(table, LEVEL))
         say(table.says)
+
+
+def _say_what_decides(measured: Measurement) -> None:
+    """Where an interval leaves out zero and the test is not sure, which of the two counts."""
+    tests = measured.tests
+    if (
+        tests.height
+        and tests.filter((pl.col("low") > 0) | (pl.col("high") < 0), pl.col("p_holm") >= LEVEL).height
+    ):
+        say(
+            "Beyond noise or within is said by the paired test, its p-value corrected for the parts of the queries "
+            "(Holm); with few queries or several parts, an interval may leave out zero and the test be unsure."
+        )
 
 
 def _system_line(

@@ -26,10 +26,18 @@ def print_importance(found: Mapping[str, Any], top: int) -> None:
 def print_top(query: str, candidates: int, products: Sequence[Mapping[str, Any]]) -> None:
     say(f"{query}: {candidates:,} candidates. Reasons: {METHOD}; shares of its sum of sizes")
     cells = [
-        [*list(line.values())[:-1], ", ".join(f"{r['modality']} {r['share']:+.0%}" for r in line["reasons"])]
+        [
+            *list(line.values())[:-1],
+            ", ".join(f"{r['modality']} {_share(r['share'])}" for r in line["reasons"]),
+        ]
         for line in products
     ]
     show("", ["rank", "product_id", "title", "score", "reasons"], cells)
+
+
+def _share(share: float) -> str:
+    """With its sign, unless it rounds to nothing."""
+    return f"{share:+.0%}" if round(share, 2) else "0%"
 
 
 def print_one(found: Mapping[str, Any], top: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,22 @@ JUDGED_LISTS = (
 
 
 @dataclass(frozen=True)
+class ShownLine:
+    """A system: its figures by column, and the test of the model against it, None for the model and the ceiling.
+
+    reads: "reads 5 of 21 queries" where it cannot read all of them, so that its figures and the model's are means of
+    other queries; else "".
+    """
+
+    system: str
+    figures: Sequence[str]
+    test: dict[str, Any] | None
+    reads: str
+
+
+@dataclass(frozen=True)
 class ShownTable:
-    """A part of the queries: a line a system, (system, figures by column, test of the model against it).
+    """A part of the queries, a line a system.
 
     says: how good retrieval is by itself, and what the judged share leaves open, in a sentence.
     """
@@ -29,7 +43,7 @@ class ShownTable:
     name: str
     queries: int
     columns: Sequence[str]
-    lines: Sequence[tuple[str, Sequence[str], dict[str, Any] | None]]
+    lines: Sequence[ShownLine]
     says: str
 
 
@@ -52,9 +66,15 @@ def _table(measured: Measurement, segment: str, part: pl.DataFrame, metrics: Seq
             continue
         first = with_interval(rows[0]["mean"], rows[0]["low"], rows[0]["high"])
         test = None if system == CEILING else test_of(measured, segment, system)
-        lines.append((system, [first, *(figure(row["mean"]) for row in rows[1:])], test))
+        figures = [first, *(figure(row["mean"]) for row in rows[1:])]
+        lines.append(ShownLine(system, figures, test, _reads(rows[0])))
     model = found[measured.model, measured.headline]
     return ShownTable(segment, model["queries"], metrics, lines, _says(measured, found, metrics))
+
+
+def _reads(row: Mapping[str, Any]) -> str:
+    read = row["queries"] + row["left_out"]
+    return f"reads {read:,} of {read + row['unread']:,} queries" if row["unread"] else ""
 
 
 def _says(measured: Measurement, found: dict[tuple[str, str], dict[str, Any]], metrics: Sequence[str]) -> str:
@@ -76,9 +96,10 @@ def _says(measured: Measurement, found: dict[tuple[str, str], dict[str, Any]], m
 def test_cells(table: ShownTable, level: float) -> list[list[str]]:
     """The lines as rows of plain cells: system, figures, by how much the model is better, and whether surely."""
     rows = []
-    for system, figures, test in table.lines:
-        sure = ["", ""]
-        if test is not None:
-            sure = [difference(test), "beyond noise" if test["p_holm"] < level else "within noise"]
-        rows.append([system, *figures, *sure])
+    for line in table.lines:
+        better, sure = "", ""
+        if line.test is not None:
+            better = difference(line.test)
+            sure = "beyond noise" if line.test["p_holm"] < level else "within noise"
+        rows.append([line.system, *line.figures, better, "; ".join(filter(None, (sure, line.reads)))])
     return rows

@@ -86,7 +86,7 @@ def test_says_what_wins_and_what_is_noise(compared: Comparison) -> None:
     first, near, far, levels, given, left_out = compared.statements["all queries"]
     assert first.startswith("sure has the highest nDCG@10: 1.000 [1.000, 1.000] on 40 queries, ")
     assert re.search(r"\+\.\d{3} \[\+\.\d{3}, \+\.\d{3}\] over random, beyond noise\.$", first)
-    assert near.startswith("Within noise of it: nearly (−.0")
+    assert near.startswith("Within noise of it, by tests corrected for all pairs (Holm): nearly (−.0")
     assert far.startswith("Behind it beyond noise: blind (−.")
     assert levels.startswith("Best of each level: feature 1.000 (sure), decision ")
     assert given == "Given all features: sure, nearly, blind."

@@ -37,6 +37,7 @@ from ltr.rankers import NetworkAndTreesConfig
 
 log = logging.getLogger(__name__)
 
+_NEAR = "Within noise of it, by tests corrected for all pairs (Holm)"
 PERMUTATIONS = 20_000  # Holm over 66 pairs of 12 systems multiplies the least p-value, 1/20,001, to .003
 
 
@@ -208,7 +209,7 @@ def _state_segment(
     far = [name for name in others if against[name]["p_holm"] < alpha]
     return [
         head + _over_baseline(tests, segment, best, set(levels), alpha),
-        _listed("Within noise of it", near, against) if near else "No other is within noise of it.",
+        _listed(_NEAR, near, against) if near else "No other is within noise of it.",
         *([_listed("Behind it beyond noise", far, against)] if far else []),
         _by_level(means, levels),
     ]

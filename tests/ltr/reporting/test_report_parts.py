@@ -15,8 +15,9 @@ from ltr.evaluation.notation import figure, signed
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.evaluation.shown import CEILING, ShownLists, measure_shown
 from ltr.evaluation.significance import BootstrapConfig
-from ltr.evaluation.systems import Measurement, best_baselines
+from ltr.evaluation.systems import BEST, Measurement, best_baselines
 from ltr.pipeline.robustness import RobustnessPoint
+from ltr.reporting import shown_lists
 from ltr.reporting.pages import as_markdown
 from ltr.reporting.plotting import plots
 from ltr.reporting.plotting.drawing import STAND_INS, Plot
@@ -187,6 +188,25 @@ def test_retrieval_is_the_first_rung_of_what_is_shown() -> None:
         names = re.sub(r"\s+", " ", " ".join(ElementTree.fromstring(plot.svg).itertext()))
         first, second = names.index("retrieval: recall"), names.index("best order of the")
         assert first < second < names.index("model", second)
+
+
+def test_a_system_that_reads_some_queries_says_so_where_lists_are_shown() -> None:
+    """BM25's mean is of the queries with words, the model's of all: without a word, they look comparable."""
+    lists = graded(np.tile([0.0, 1, 2, 3], (8, 1))).with_columns(retrieved=pl.lit(value=True))
+    scores = {name: np.tile(np.arange(4.0), 8) for name in ("BM25", "price, low first", "model")}
+    words = pl.Series("text", ["words"] * 6 + [None] * 2)
+    photos = pl.Series("image", [None] * 6 + [b"photo"] * 2)
+    queries = lists.select(pl.col("query_id").unique().sort()).with_columns(words, photos)
+    config = EvaluationConfig(bootstrap=BOOTSTRAP)
+    measured = measure_shown(ShownLists.of(lists, config), scores, queries, "model")
+    everything, *kinds = shown_lists.shown_tables(measured)
+    said = {line.system: line.reads for line in everything.lines}
+    assert said == {CEILING: "", "BM25": "reads 6 of 8 queries", "price, low first": "", "model": ""} | {
+        name: "" for name in said if name == BEST
+    }
+    assert not any(line.reads for table in kinds for line in table.lines)
+    cells = {row[0]: row[-1] for row in shown_lists.test_cells(everything, 0.05)}
+    assert cells["BM25"] == "within noise; reads 6 of 8 queries"
 
 
 def test_photos_of_queries_are_shown_while_they_are_few() -> None:
