@@ -230,7 +230,7 @@ def by_words(builder: FeatureBuilder, batch: QueryBatch) -> tuple[dict[str, Hits
     lexical, catalogue = builder.groups[LexicalGroup.kind], builder.catalogue
     assert isinstance(lexical, LexicalGroup)
     fields = [name for name in LEXICAL.fields if name in catalogue.products.columns]
-    changed = sum(map(bool, lexical.read_as(batch)))
+    changed = sum(map(bool, catalogue.words_of(batch).read_as))
     plain = Bm25As(catalogue, fields, LEXICAL, as_they_are)
     rests = pl.Series([split_price_limit(text or "").rest for text in batch.texts], dtype=pl.String)
     hits = plain.best([query_terms(tokens) for tokens in as_they_are(rests).to_list()], max(CUTS))

@@ -1,6 +1,7 @@
 """Features of query–product pairs for learning to rank; usable without `ltr`.
 
 build                 Feature groups in order → one table of features per query–product pair
+settings              Which groups of features there are, in the order of their columns, and their settings
 index                 A catalogue read once: the order of its products, and their vectors
 batch                 Pairs as row numbers, columns as one matrix: what a group is asked and answers
 feature_schema        What a feature table holds: names in order, kinds and category vocabularies
@@ -27,9 +28,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from features.build import FeatureBuilder, FeaturesConfig, FeatureTable
+    from features.build import FeatureBuilder, FeatureTable
     from features.errors import InputError
     from features.feature_schema import Feature, FeatureSchema
+    from features.settings import FeaturesConfig
     from features.sources.frames import Shop
 
 __all__ = [
@@ -48,7 +50,7 @@ _HOME = {
     "FeatureBuilder": "features.build",
     "FeatureSchema": "features.feature_schema",
     "FeatureTable": "features.build",
-    "FeaturesConfig": "features.build",
+    "FeaturesConfig": "features.settings",
     "InputError": "features.errors",
     "Shop": "features.sources.frames",
 }

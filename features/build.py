@@ -14,32 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import chain
-from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator
-from pydantic_core import PydanticKnownError
 
 from features.batch import Block, PairBatch, QueryBatch, list_starts, rows_of
-from features.behaviour.settings import BehaviourConfig
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import EncodingStats
 from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
-from features.groups.behaviour import BehaviourGroup
-from features.groups.graph import GraphConfig, GraphGroup
-from features.groups.history import HistoryConfig, HistoryGroup
-from features.groups.lexical import LexicalConfig, LexicalGroup
 from features.groups.protocol import Group, known_groups, register
-from features.groups.similarity import SimilarityConfig, SimilarityGroup
-from features.groups.structured import StructuredConfig, StructuredGroup
-from features.groups.word_by_word.asked_words import AskedWordsConfig, AskedWordsGroup
-from features.groups.word_by_word.shown_words import ShownWordsConfig, ShownWordsGroup
 from features.index import CatalogueIndex, Change, latest_of, open_index, products_key, save_index
 from features.retrieval import Retrieval
+from features.settings import FeaturesConfig
+from features.words.typos import Typos
 
 __all__ = [
     "CANDIDATES",
@@ -51,12 +41,6 @@ __all__ = [
     "register",
 ]
 
-for _group in (
-    *(LexicalGroup, SimilarityGroup, ShownWordsGroup, AskedWordsGroup, StructuredGroup),
-    *(BehaviourGroup, HistoryGroup, GraphGroup),
-):
-    register(_group)
-
 PAIRS_AT_ONCE = 200_000
 QUERIES_AT_ONCE = 1000
 CANDIDATES = 400  # of a query, by all ways of searching together: what is ordered for a searcher
@@ -66,74 +50,6 @@ log = logging.getLogger(__name__)
 # anew, and a run of another number is refused where features are made for it.
 DEFINITIONS = 4
 _INDEXES = "index"
-_OWN_GROUPS = (
-    *("lexical", "similarity", "shown_words", "asked_words", "structured"),
-    *("behaviour", "history", "graph"),
-)
-_NAMED = {"photos": "image", "photo": "image"}  # what people call a group
-
-
-def _parse_others(value: object) -> dict[str, BaseModel]:
-    """Settings of registered groups by kind; looked up now, so that kinds registered later are known too."""
-    if not isinstance(value, Mapping):
-        raise PydanticKnownError("dict_type")
-    known = known_groups()
-    for kind in value:
-        if kind not in known or kind in FeaturesConfig.model_fields:
-            others = ", ".join(repr(k) for k in known if k not in FeaturesConfig.model_fields) or "none"
-            found = {"discriminator": "'others'", "tag": str(kind), "expected_tags": others}
-            raise PydanticKnownError("union_tag_invalid", found)
-    return {
-        kind: given if isinstance(given, BaseModel) else known[kind].settings.model_validate(given or {})
-        for kind, given in value.items()
-    }
-
-
-def _dump_others(others: Mapping[str, BaseModel]) -> dict[str, Any]:
-    return {kind: settings.model_dump(mode="json") for kind, settings in others.items()}
-
-
-class FeaturesConfig(BaseModel):
-    """Groups of features: a section of settings, or `false` to leave the group out."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    lexical: LexicalConfig | None = LexicalConfig()
-    similarity: SimilarityConfig | None = SimilarityConfig()
-    shown_words: ShownWordsConfig | None = ShownWordsConfig()
-    asked_words: AskedWordsConfig | None = AskedWordsConfig()
-    structured: StructuredConfig | None = StructuredConfig()
-    behaviour: BehaviourConfig | None = None
-    history: HistoryConfig | None = None
-    graph: GraphConfig | None = None
-    others: Annotated[
-        dict[str, BaseModel], PlainValidator(_parse_others), PlainSerializer(_dump_others)
-    ] = {}  # of groups that a user registered, by kind
-    without: tuple[str, ...] = Field(
-        (),
-        description="groups of features to do without, as if the shop had nothing for them (lexical, structured, "
-        "text, image or photos, audio, …): to see what they are worth",
-    )
-
-    @field_validator("without", mode="before")
-    @classmethod
-    def _as_groups(cls, value: Any) -> Any:
-        """One name, or several between commas; photos are the group `image`."""
-        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
-        return [_NAMED.get(name, name) for name in names] if isinstance(names, list | tuple) else value
-
-    @field_validator(*_OWN_GROUPS, mode="before")
-    @classmethod
-    def _on_or_off(cls, value: Any) -> Any:
-        return None if value is False else {} if value is True else value
-
-    @property
-    def wanted(self) -> dict[str, BaseModel]:
-        """The settings of each group that is switched on, by kind, in the order of registration."""
-        own = {kind: getattr(self, kind) for kind in type(self).model_fields if kind != "without"}
-        gone = {*self.without} - {"structured"}  # which also makes features of text and photos: votes
-        chosen = {kind: given for kind, given in {**own, **self.others}.items() if kind not in gone}
-        return {kind: chosen[kind] for kind in known_groups() if chosen.get(kind) is not None}
 
 
 @dataclass(frozen=True)
@@ -254,6 +170,8 @@ class FeatureBuilder:
     def _take(
         self, groups: Mapping[str, Group], config: FeaturesConfig, schema: FeatureSchema | None
     ) -> None:
+        known = [words for group in groups.values() for words in group.known_words]
+        self.catalogue.typos = Typos(known) if config.typos else None
         if schema is None and config.without:
             every = (feature for group in groups.values() for feature in group.features)
             gone = with_own_columns(config.without)

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 
-from features.batch import rows_of
+from features.batch import QueryBatch, rows_of
 from features.disk import draft_beside, quick_sum
 from features.encoders.cache import EmbeddingCache
 from features.encoders.catalogue_vectors import CatalogueVectors
@@ -31,7 +31,9 @@ from features.encoders.protocol import Encoder
 from features.encoders.vectors import RowVectors
 from features.media.columns import media_columns
 from features.media.files import hashes_of
+from features.words.query_words import QueryWords
 from features.words.tokens import TokenisedColumns
+from features.words.typos import Typos
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
 _FORMAT = 6
@@ -44,7 +46,11 @@ Read = TypeVar("Read")
 
 
 class CatalogueIndex:
-    """product_ids: sorted; catalogue_rows: (n,) where each stood in the catalogue's own order."""
+    """product_ids: sorted; catalogue_rows: (n,) where each stood in the catalogue's own order.
+
+    typos: how a query's word is read that no product has, by all groups alike; it is made of what they read, so it is
+    theirs who bring them together to set. None: as it was typed.
+    """
 
     def __init__(
         self,
@@ -56,6 +62,7 @@ class CatalogueIndex:
         """products: their columns, in the order of the index; of an opened one, without photos' and files' bytes."""
         self.product_ids, self.catalogue_rows, self.vectors = product_ids, catalogue_rows, vectors
         self.products = products
+        self.typos: Typos | None = None
         self._read: dict[Hashable, Any] = {}
 
     @classmethod
@@ -80,6 +87,10 @@ class CatalogueIndex:
     def tokens(self) -> TokenisedColumns:
         """The products' texts as tokens, each column read once for all groups."""
         return TokenisedColumns(self.products)
+
+    def words_of(self, queries: QueryBatch) -> QueryWords:
+        """The queries' words, read once a batch for all groups."""
+        return queries.once((self, "words"), lambda: QueryWords.read(queries.texts, self.typos))
 
     def once(self, what: Hashable, read: Callable[[], Read]) -> Read:
         """What `read` gives, read for the first group that asks; `what` names it."""

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
         findings = check_log(LiveRun(given.run), given.against_log)
         return _told(given, findings, f"python -m ltr.serve --run {given.run}")
 
-    from ltr.pipeline.examination import check_collection, read_data
+    from ltr.pipeline.examination import check_collection, check_query_words, read_data
     from ltr.pipeline.prepare import read_collection
     from ltr.reporting.console import print_cleaning
 
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
     else:
         collection = read_collection(config)
         findings = check_collection(config, collection)
+    findings += check_query_words(config, collection)
     print_cleaning(collection)
     return _told(given, findings, f"python -m ltr.train{command_line.config_words(given)}")
 

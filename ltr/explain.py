@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from ltr.pipeline.prepare import load_collection
     from ltr.reporting import explanations
     from ltr.runs.saved_run import SavedRun
+    from ltr.serving.ranking import say_read_as
     from ltr.serving.why import query_explanation as answers
 
     run = SavedRun.open(given.run)
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         found = answers.read_importance(run.folder)
     else:
         explained = answers.explain_query(run, load_collection(run.config), given.query)
+        say_read_as(explained.read_as)
         found = answers.answer(explained, given.query, given.product, given.over, given.change, given.top)
     if given.json:
         output.write_json(found)

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> Proof:
     if proof.always_supplied:
         names = ", ".join(proof.always_supplied[:5]) + " …" * (len(proof.always_supplied) > 5)
         output.say(f"{proof.rule}: these must be supplied for every product: {names}")
+    for said in proof.not_proven:
+        output.say(f"not proven: {said}")
     return proof
 
 

@@ -29,7 +29,7 @@ from features.words.packed_strings import PackedStrings
 from features.words.query_words import QueryWords
 from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
 from features.words.tokens import TokenisedColumns, tokenise
-from features.words.typos import Typos
+from features.words.typos import CountedWords, KnownWords
 
 Columns = Iterator[tuple[str, np.ndarray]]
 """Names without the group, and values of the pairs, (pairs,), NaN for missing."""
@@ -45,11 +45,6 @@ class LexicalConfig(GroupSettings):
     )
     k1: float = Field(0.9, ge=0, description="how slowly a repeated term's worth saturates")
     b: float = Field(0.4, ge=0, le=1, description="how far long texts are marked down, 0 to 1")
-    typos: bool = Field(
-        True,
-        description="whether a query's word of five letters and more that no product has is read as the catalogue's "
-        "word one letter away (shwoer as shower); ltr.rank, the search page and the build say so",
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,26 +72,25 @@ class LexicalGroup(Group):
 
     def __init__(
         self,
+        catalogue: CatalogueIndex,
         texts: Mapping[str, _Text],
         vocabularies: Mapping[str, Vocabulary],
         counts: Mapping[str, FieldCounts],
         postings: Postings | None,
         brands: BrandNames | None,
         prices: np.ndarray | None,
-        typos: bool,
     ) -> None:
         """counts: of terms in each field but `all`, of numbers and measures in each long text."""
+        self._words_of = catalogue.words_of
         self._texts, self._vocabularies, self._counts = texts, vocabularies, counts
         self._postings, self._brands, self._prices = postings, brands, prices
-        documents = None if postings is None or not typos else np.diff(postings.starts)
-        self._typos = None if documents is None else Typos(vocabularies["terms"], documents)
         self._features = tuple(Feature(f"lexical.{name}") for name in self._names())
 
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: LexicalConfig) -> Self:
         """Raises InputError for a configured field that is not a text column of the products."""
         fields = _fields(catalogue.products, settings)
-        return cls._of(LexicalCounts.read(fields, catalogue.tokens), fields, catalogue.products, settings)
+        return cls._of(LexicalCounts.read(fields, catalogue.tokens), fields, catalogue, settings)
 
     def reindexed(self, catalogue: CatalogueIndex, settings: LexicalConfig, change: Change) -> Self:
         """Only texts of products that changed are read."""
@@ -108,19 +102,20 @@ class LexicalGroup(Group):
         read = LexicalCounts.read(part, TokenisedColumns(pl.DataFrame(part)))
         padded = {name: text.padded for name, text in self._texts.items() if text.padded is not None}
         before = LexicalCounts.kept(list(fields), self._vocabularies, self._counts, padded)
-        return self._of(before.with_changed(read, rows), fields, catalogue.products, settings)
+        return self._of(before.with_changed(read, rows), fields, catalogue, settings)
 
     @classmethod
     def _of(
         cls,
         read: LexicalCounts,
         fields: Mapping[str, pl.Series],
-        products: pl.DataFrame,
+        catalogue: CatalogueIndex,
         settings: LexicalConfig,
     ) -> Self:
+        products = catalogue.products
         brands = BrandNames.of(tokenise(products["brand"])) if has_values(products, "brand") else None
         if not fields:
-            return cls({}, read.vocabularies, {}, None, brands, _prices(products), settings.typos)
+            return cls(catalogue, {}, read.vocabularies, {}, None, brands, _prices(products))
         present = {name: field.is_not_null().to_numpy() for name, field in fields.items()}
         present[ALL] = reduce(np.logical_or, present.values())
         texts = {}
@@ -135,7 +130,7 @@ class LexicalGroup(Group):
             for kind, by in read.counts.items()
         }
         postings = Postings.of(read.counts["terms"][ALL], texts[ALL].bm25)
-        return cls(texts, read.vocabularies, kept, postings, brands, _prices(products), settings.typos)
+        return cls(catalogue, texts, read.vocabularies, kept, postings, brands, _prices(products))
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -148,7 +143,7 @@ class LexicalGroup(Group):
         return other
 
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
-        words = _words_of(batch.queries)
+        words = self._words_of(batch.queries)
         column = 0
         standing = {}
         for part in (self._matches, self._brand, self._price_limit, self._lengths):
@@ -161,6 +156,14 @@ class LexicalGroup(Group):
             out[:, column] = rank_share(values, batch.starts, batch.among)
             out[:, column + 1] = z_score(values, batch.starts, batch.among)
             column += 2
+
+    @property
+    def known_words(self) -> list[KnownWords]:
+        """Of all texts, and of the brands, which need not be among the texts."""
+        found: list[KnownWords] = [] if self._brands is None else [self._brands]
+        if self._postings is None:
+            return found
+        return [CountedWords(self._vocabularies["terms"], np.diff(self._postings.starts)), *found]
 
     @property
     def finds_by(self) -> list[str]:
@@ -196,19 +199,8 @@ class LexicalGroup(Group):
     def _asked(self, queries: QueryBatch, kind: str) -> TermLists:
         """The queries' words of one of KINDS, looked up once a batch."""
         vocabulary = self._vocabularies[kind]
-        wanted = self._read(queries) if kind == "terms" else _words_of(queries).wanted[kind]
+        wanted = self._words_of(queries).wanted[kind]
         return queries.once(vocabulary, lambda: TermLists.of(wanted, vocabulary))
-
-    def _read(self, queries: QueryBatch) -> list[list[str]]:
-        """The words that are searched for, each as it is read."""
-        wanted, typos = _words_of(queries).wanted["terms"], self._typos
-        return wanted if typos is None else queries.once(typos, lambda: [*map(typos.read, wanted)])
-
-    def read_as(self, queries: QueryBatch) -> list[dict[str, str]]:
-        """By query, the words that no product has and what each is read as."""
-        pairs = zip(_words_of(queries).wanted["terms"], self._read(queries), strict=True)
-        found = (zip(words, read, strict=True) for words, read in pairs)
-        return [{word: read for word, read in one if read != word} for one in found]
 
     def arrays(self) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -223,7 +215,7 @@ class LexicalGroup(Group):
         return found if self._prices is None else found | {"prices": self._prices}
 
     @classmethod
-    def opened(cls, catalogue: CatalogueIndex, settings: LexicalConfig, arrays: Arrays) -> Self:  # noqa: ARG003
+    def opened(cls, catalogue: CatalogueIndex, settings: LexicalConfig, arrays: Arrays) -> Self:
         names = [name for name in (*settings.fields, ALL) if f"text.{name}.present" in arrays]
         texts = {
             name: _Text(
@@ -239,7 +231,7 @@ class LexicalGroup(Group):
         counts = {kind: FieldCounts.from_arrays(arrays, f"{kind}.counts") for kind in KINDS if texts}
         postings = Postings.from_arrays(arrays, "postings") if texts else None
         brands = BrandNames.from_arrays(arrays, "brands") if "brands.of_product" in arrays else None
-        return cls(texts, vocabularies, counts, postings, brands, arrays.get("prices"), settings.typos)
+        return cls(catalogue, texts, vocabularies, counts, postings, brands, arrays.get("prices"))
 
     def _names(self) -> Iterator[str]:
         """In the order in which `block` writes them."""
@@ -308,10 +300,6 @@ class LexicalGroup(Group):
             title = self._texts["title"]
             missing = ~title.present[batch.product_rows] | np.isnan(terms)
             yield "title_terms", np.where(missing, np.nan, title.bm25.lengths[batch.product_rows])
-
-
-def _words_of(queries: QueryBatch) -> QueryWords:
-    return queries.once("words", lambda: QueryWords.read(queries.texts))
 
 
 def _phrases(

@@ -18,6 +18,7 @@ from features.batch import PairBatch, QueryBatch
 from features.encoders.vectors import Hits
 from features.feature_schema import Feature, FeatureSchema
 from features.index import CatalogueIndex, Change
+from features.words.typos import KnownWords
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -55,7 +56,8 @@ class Group(ABC):
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         """Write the features of each pair into `out`, (pairs, features) float32 of the caller's; NaN is missing.
 
-        What it needs of the queries it reads through `batch.queries.once`. Must not hang on which other
+        What it needs of the queries it reads through `batch.queries.once`, their words by the catalogue's `words_of`.
+        Must not hang on which other
         queries are in the batch; standings are of the lists between
         `batch.starts`, among the rows of `batch.among` (see `standings`).
         """
@@ -79,6 +81,11 @@ class Group(ABC):
         A group whose reading takes long reads what changed only.
         """
         return self.index(catalogue, settings)
+
+    @property
+    def known_words(self) -> list[KnownWords]:
+        """The words that it looks for in the products: a query's word that no group knows may be a typo."""
+        return []
 
     @property
     def finds_by(self) -> list[str]:

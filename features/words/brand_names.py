@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from features.words.packed_strings import PackedStrings
+from features.words.term_counts import Vocabulary
 from features.words.tokens import STOP_WORDS
 
 _NO_BRAND = -1
@@ -36,6 +37,18 @@ class BrandNames:
         codes = {name: code for code, name in enumerate(distinct)}
         rows = names["name"].replace_strict(codes, default=_NO_BRAND, return_dtype=pl.Int64)
         return cls(PackedStrings.of(pl.Series(distinct, dtype=pl.String)), rows.to_numpy())
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words of the names."""
+        return Vocabulary.of(self.names.series().str.split(" "))
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """(vocabulary.size,) how many products have a brand with each word."""
+        products = np.bincount(self.of_product + 1, minlength=len(self.names) + 1)[1:]
+        has = self.vocabulary.counts(self.names.series().str.split(" ")) > 0
+        return np.asarray(products @ has)
 
     @cached_property
     def _codes(self) -> dict[str, int]:

@@ -3,45 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import add
+from typing import Protocol
 
 import numpy as np
+import polars as pl
 
 from features.words.term_counts import Vocabulary
+from features.words.tokens import STOP_WORDS
 
 SHORTEST = 5  # letters: shorter words are one letter from too many others (nike, bike)
+
+
+class KnownWords(Protocol):
+    """Words that products have. counts: (vocabulary.size,) how many products have each."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def counts(self) -> np.ndarray: ...
+
+
+@dataclass(frozen=True, eq=False)
+class CountedWords:
+    """See `KnownWords`."""
+
+    vocabulary: Vocabulary
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, columns: Sequence[pl.Series]) -> CountedWords:
+        """columns: tokens of the same products, one at least."""
+        vocabulary = Vocabulary.of(*columns)
+        has = reduce(add, (vocabulary.counts(column) for column in columns))
+        return cls(vocabulary, np.bincount(has.indices, minlength=vocabulary.size))
 
 
 class Typos:
     """Reads words as the catalogue writes them: one letter put in, left out, changed, or swapped with the next.
 
-    documents: (terms,) how many products have each term of the vocabulary; of several words that are near the one
-    that most have is taken, of equals the first by name. Words with a digit are kept: another number is another
-    product. On homedepot's 11,793 queries BM25's recall of the best grade among 100 rises by .018 so; by .017 where
-    the first letter must be right, by .019 where all near words are searched for (chosen and measured on the same
-    queries).
+    known: of all texts that anybody reads. Of several words that are near the one that most products have is taken, of
+    equals the first by name. Words with a digit are kept: another number is another product. On homedepot's 11,793
+    queries BM25's recall of the best grade among 100 rises by .018 so; by .017 where the first letter must be right, by
+    .019 where all near words are searched for (chosen and measured on the same queries).
     """
 
-    def __init__(self, vocabulary: Vocabulary, documents: np.ndarray) -> None:
-        self._vocabulary, self._documents = vocabulary, documents
+    def __init__(self, known: Sequence[KnownWords]) -> None:
+        self._known = known
 
-    def read(self, terms: Sequence[str]) -> list[str]:
-        """The terms, each as it is read."""
-        return [self._near(term) or term if self._may_be_one(term) else term for term in terms]
+    def read(self, tokens: Sequence[str]) -> list[str]:
+        """The words, each as it is read."""
+        return [self._near(word) or word if self._may_be_one(word) else word for word in tokens]
 
-    def _may_be_one(self, term: str) -> bool:
-        return len(term) >= SHORTEST and term.isalpha() and self._vocabulary.terms.find(term) < 0
+    def has(self, word: str) -> bool:
+        """Whether any product has it."""
+        return any(known.vocabulary.terms.find(word) >= 0 for known in self._known)
 
-    def _near(self, term: str) -> str | None:
-        known = sorted(self._words.intersection(one_letter_away(term, self._letters)))
-        documents = self._documents[self._vocabulary.codes(known)]
-        return known[int(np.argmax(documents))] if known else None
+    def _may_be_one(self, word: str) -> bool:
+        return len(word) >= SHORTEST and word.isalpha() and word not in STOP_WORDS and not self.has(word)
+
+    def _near(self, word: str) -> str | None:
+        near = sorted(self._words.intersection(one_letter_away(word, self._letters)))
+        if not near:
+            return None
+        counts = (known.counts[known.vocabulary.codes(near)] for known in self._known)
+        return near[int(np.argmax(reduce(np.maximum, counts)))]
 
     @cached_property
     def _words(self) -> frozenset[str]:
         """All that a word may be read as: a set, since some four hundred guesses are looked up for each."""
-        words = self._vocabulary.terms.series()
-        return frozenset(words.filter(words.str.len_chars() >= SHORTEST - 1).to_list())
+        series = (known.vocabulary.terms.series() for known in self._known)
+        long = (words.filter(words.str.len_chars() >= SHORTEST - 1) for words in series)
+        return frozenset().union(*(words.to_list() for words in long))
 
     @cached_property
     def _letters(self) -> list[str]:

@@ -17,6 +17,8 @@ limits                 What a ranker's library refuses of a table of judged pair
                        says its own
 lists                  What a list is: the candidates that retrieval gives a query, as a shopper gets
                        them, or its judged products alone
+query_checks           The data doctor on the words of queries: how many no product has, and what they
+                       are read as
 reading                The data doctor on how the files were read: every guess, and what was left out,
                        unreadable or odd
 sketch                 What each feature looked like in training, to hold against what is served later

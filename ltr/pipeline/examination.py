@@ -22,6 +22,7 @@ from ltr.data.doctor import (
     finding,
 )
 from ltr.data.event_checks import examine_events
+from ltr.data.query_checks import examine_query_words
 from ltr.data.reading import examine_reading
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
@@ -87,6 +88,17 @@ def check_collection(config: Config, collection: Collection, folds: Sequence[Fol
             *_check_reach(config, collection),
         ]
     )
+
+
+def check_query_words(config: Config, collection: Collection) -> Findings:
+    """What the doctor says of queries' words against the catalogue's.
+
+    By itself, since it reads the whole catalogue: training says the same when it makes features.
+    """
+    if collection.given is not None:
+        return Findings()
+    fields, typos = config.features.worded_fields, config.features.typos
+    return examine_query_words(collection.products, collection.queries, fields, typos=typos)
 
 
 def _check_weights(config: Config, collection: Collection) -> Iterator[Finding]:

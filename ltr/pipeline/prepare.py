@@ -24,7 +24,6 @@ from features.encoders.cache import CacheConfig, EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
-from features.groups.lexical import LexicalGroup
 from features.media.photos import PhotoChecks
 from features.sources.frames import fingerprint
 from features.sources.load import Collection, load
@@ -251,10 +250,7 @@ def prepare(config: Config, *, rebuild: bool = False, given_too: bool = False) -
 
 
 def _say_typos(builder: FeatureBuilder, queries: pl.DataFrame) -> None:
-    lexical = builder.groups.get(LexicalGroup.kind)
-    if not isinstance(lexical, LexicalGroup):
-        return
-    found = [read for read in lexical.read_as(QueryBatch(queries)) if read]
+    found = [read for read in builder.catalogue.words_of(QueryBatch(queries)).read_as if read]
     if found:
         said = list(dict.fromkeys(f"{word!r} as {as_!r}" for read in found for word, as_ in read.items()))
         log.info(

@@ -100,9 +100,8 @@ def ask(
     _check_asked(image, run)
     builder = run.catalogue_builder()
     batch = QueryBatch(query)
-    if read := read_as(builder, batch):
-        log.info("no product has %s", "; ".join(f"{word!r}: read as {as_!r}" for word, as_ in read.items()))
-    elif by_id is None and text and not _has_a_word(text, builder.catalogue.products):
+    say_read_as(read := read_as(builder, batch))
+    if not read and by_id is None and text and not _has_a_word(text, builder.catalogue.products):
         log.warning("no product has a word of %r: what is found is found by meaning or look alone", text)
     ranked = rank(run, builder, batch)
     return with_bm25_rank(ranked, builder, batch) if compare else ranked
@@ -213,18 +212,23 @@ def candidates_of(
 
 def read_as(builder: FeatureBuilder, query: QueryBatch) -> dict[str, str]:
     """The words of one query that no product has, as they were typed, and the catalogue's that each is read as."""
-    lexical = builder.groups.get(LexicalGroup.kind)
-    found = lexical.read_as(query)[0] if isinstance(lexical, LexicalGroup) else {}
+    (found,) = builder.catalogue.words_of(query).read_as
     if not found:
         return {}
     typed = (query.texts[0] or "").split()
-    of_term = dict(zip(map(_only_term, typed), typed, strict=True))
-    return {of_term.get(term, term): as_ for term, as_ in found.items()}
+    of_token = dict(zip(map(_only_token, typed), typed, strict=True))
+    return {of_token.get(token, token): as_ for token, as_ in found.items()}
 
 
-def _only_term(word: str) -> str | None:
-    (terms,) = QueryWords.read([word]).wanted["terms"]
-    return terms[0] if len(terms) == 1 else None
+def _only_token(word: str) -> str | None:
+    (tokens,) = QueryWords.read([word]).tokens
+    return tokens[0] if len(tokens) == 1 else None
+
+
+def say_read_as(found: Mapping[str, str]) -> None:
+    """Log what `read_as` found, if anything."""
+    if found:
+        log.info("no product has %s", "; ".join(f"{word!r}: read as {as_!r}" for word, as_ in found.items()))
 
 
 def best_first(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -66,6 +66,18 @@ def test_a_query_s_products_stand_as_ltr_rank_has_them(run: Path) -> None:
     assert all(1 <= len(line["reasons"]) <= 3 for line in found)
 
 
+def test_a_typo_is_told_on_the_console_and_in_json(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words, read = ["--run", str(run), "--query", "blue trousres"], {"trousres": "trouser"}
+    found = explain.main(words)
+    assert "no product has 'trousres': read as 'trouser'" in capsys.readouterr().out
+    assert found["read_as"] == read
+    first, second = (line["product_id"] for line in found["products"][:2])
+    for more in ([], ["--product", first], ["--product", first, "--over", second]):
+        explain.main([*words, *more, "--json"])
+        assert json.loads(capsys.readouterr().out)["read_as"] == read
+    assert explain.main(["--run", str(run), "--query", "blue trousers"])["read_as"] == {}
+
+
 def test_one_product_is_told_against_the_mean_of_the_candidates(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

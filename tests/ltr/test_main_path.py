@@ -330,7 +330,9 @@ def test_a_table_whose_features_differ_from_the_runs_is_refused(trained: Trained
 
 
 def test_check_prints_findings_and_passes_a_sound_shop(trained: Trained) -> None:
-    assert {finding.level for finding in check.main(trained.words())} <= {"PASS", "WARN"}
+    found = check.main(trained.words())
+    assert {finding.level for finding in found} <= {"PASS", "WARN"}
+    assert [finding.check for finding in found].count("queries with a word that no product has") == 1
 
 
 def test_the_schema_comes_back_from_its_json(trained: Trained) -> None:

@@ -21,9 +21,10 @@ from features.groups.protocol import Arrays, Group, GroupSettings
 from features.groups.standings import z_score
 from features.groups.word_by_word.related_words import Relations, VisibleWords, by_meaning, most
 from features.groups.word_by_word.said_words import SaidWords
-from features.groups.word_by_word.shown_words import examples_of, media_of, words_of
+from features.groups.word_by_word.shown_words import examples_of, media_of
 from features.index import CatalogueIndex, Change
 from features.words.term_counts import PairTerms, TermLists
+from features.words.typos import KnownWords
 
 _MOST_WORDS = 10_000  # that are related to others: the most frequent ones
 
@@ -62,7 +63,7 @@ class AskedWordsGroup(Group):
         texts: bool,
     ) -> None:
         """visible: by modality; texts: whether a text encoder relates the words."""
-        self._vectors, self._media = catalogue.vectors, media_of(catalogue)
+        self._catalogue, self._vectors, self._media = catalogue, catalogue.vectors, media_of(catalogue)
         self._words, self._meaning = said, meaning
         self._visible, self._texts = visible, texts
 
@@ -107,6 +108,10 @@ class AskedWordsGroup(Group):
         return tuple(map(Feature, worded + alike))
 
     @property
+    def known_words(self) -> list[KnownWords]:
+        return [self._words]
+
+    @property
     def _seen(self) -> list[Comparison]:
         return [by for by in self._media if by.group in self._visible]
 
@@ -144,7 +149,8 @@ class AskedWordsGroup(Group):
 
     def _asked(self, batch: PairBatch) -> TermLists:
         """The query's words that the catalogue knows."""
-        terms = TermLists.of(words_of(batch.queries).wanted["terms"], self._words.vocabulary)
+        wanted = self._catalogue.words_of(batch.queries).wanted["terms"]
+        terms = TermLists.of(wanted, self._words.vocabulary)
         known = terms.codes < self._words.vocabulary.size - 1
         return TermLists(terms.codes[known], np.concatenate([[0], np.cumsum(known)])[terms.starts])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import Self
 
@@ -64,7 +64,7 @@ class SaidWords:
         """products × vocabulary.size, 1 or 0, float32."""
         return self.says.split()[0]
 
-    @property
+    @cached_property
     def counts(self) -> np.ndarray:
         """(vocabulary.size,) how many products say each word."""
         return np.bincount(self.says.columns, minlength=self.vocabulary.size)

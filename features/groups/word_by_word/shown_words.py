@@ -28,6 +28,7 @@ from features.groups.word_by_word.word_probes import Scatter, WordProbes
 from features.index import CatalogueIndex, Change
 from features.words.query_words import QueryWords
 from features.words.term_counts import PairTerms, TermLists
+from features.words.typos import KnownWords
 
 _NEIGHBOURS = 10  # photos that show what the query's shows, whose titles are taken as its words
 _WORDS = 5  # that a query's photo shows, by which products are looked for
@@ -115,7 +116,8 @@ class ShownWordsGroup(Group):
     settings: ClassVar[type[ShownWordsConfig]] = ShownWordsConfig
 
     def __init__(self, catalogue: CatalogueIndex, texts: _Texts | None, seen: list[_Seen]) -> None:
-        self._vectors, self._texts, self._seen = catalogue.vectors, texts, seen
+        self._catalogue, self._vectors = catalogue, catalogue.vectors
+        self._texts, self._seen = texts, seen
 
     @classmethod
     def index(cls, catalogue: CatalogueIndex, settings: ShownWordsConfig) -> Self:
@@ -166,7 +168,7 @@ class ShownWordsGroup(Group):
     def block(self, batch: PairBatch, out: np.ndarray) -> None:
         if self._texts is None:
             return
-        asked = self._texts.asked(words_of(batch.queries))
+        asked = self._texts.asked(self._catalogue.words_of(batch.queries))
         at = PairTerms.of(batch.product_rows, batch.query_rows, asked)
         said = self._texts.said.says.look_up(at)[0]
         column = 0
@@ -175,6 +177,10 @@ class ShownWordsGroup(Group):
                 out[:, column] = values
                 out[:, column + 1] = z_score(out[:, column], batch.starts, batch.among)
                 column += 2
+
+    @property
+    def known_words(self) -> list[KnownWords]:
+        return [] if self._texts is None else [self._texts.said]
 
     @property
     def finds_by(self) -> list[str]:
@@ -189,7 +195,7 @@ class ShownWordsGroup(Group):
         """By the query's words in photos, by what the query's photo shows, and by the titles of what shows the like."""
         if self._texts is None:
             return []
-        asked = self._texts.asked(words_of(queries))
+        asked = self._texts.asked(self._catalogue.words_of(queries))
         words = [self._texts.place[asked[query]] for query in range(len(asked))]
         found = []
         for seen in self._seen:
@@ -305,10 +311,6 @@ def _means(items: RowVectors, near: Hits, queries: int) -> RowVectors:
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     rows = np.where(lengths[:, 0] > 0, np.arange(queries), -1)
     return RowVectors(np.divide(sums, lengths, out=sums, where=lengths > 0), rows)
-
-
-def words_of(queries: QueryBatch) -> QueryWords:
-    return queries.once("words", lambda: QueryWords.read(queries.texts))
 
 
 def media_of(catalogue: CatalogueIndex) -> list[Comparison]:

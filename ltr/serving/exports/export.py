@@ -30,6 +30,7 @@ from ltr.serving.exports.feature_set import (
     plugin_feature_set,
     plugin_model,
     supplied,
+    typos_left_out,
 )
 from ltr.serving.exports.lightgbm_trees import read_lightgbm
 from ltr.serving.exports.nested_json import read_nested, write_nested
@@ -74,6 +75,7 @@ def export_run(run: SavedRun, target: Target, engine_version: str | None, folder
         about = {"rule": engine.rule, "thresholds": known, "thresholds_tried": tried}
         model = _model(ranker, schema, base)
         about |= {"checked_by": checked_by, "always_supplied": always}
+        about["not_proven"] = typos_left_out(features, target) if run.config.features.typos else []
         proof = prove(model, exported, rows, groups, hard, **about)
         (draft / "features.json").write_text(described(features, always), encoding="utf-8")
         _write_json(draft / "proof.json", _about(run, engine, forest, numeric) | proof.to_dict())

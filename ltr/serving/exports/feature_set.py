@@ -37,6 +37,13 @@ _ABOVE_ZERO = ("price",)  # by the schema of products
 _OF_LIST = ("structured.price_rank", "structured.log_price_z")
 _OF_QUERY = ("lexical.query_terms",)
 _OF_PRODUCT = ("lexical.title_terms",)
+_WORDED = re.compile(r"^lexical\.|\.(asked_|words)|_asked(_z)?$")  # features that a query's words make
+# How an engine finds what is one letter away, at most.
+_FUZZY: dict[Target, str] = {
+    "elasticsearch-ltr": "match with fuzziness 1, which also finds words near one that products do have",
+    "opensearch-ltr": "match with fuzziness 1, which also finds words near one that products do have",
+    "vespa": "fuzzy with maxEditDistance 1, over attributes",
+}
 _ABOVE, _BELOW, _VALUE = "_above", "_below", "_value"
 MOST_FEATURES = 10_000  # of a set
 # Of the model in its body: OpenSearch's XContentConstraints.java; both engines' http.max_content_length of 100 MB, a
@@ -107,6 +114,20 @@ def _source(feature: Feature, engine_name: str) -> tuple[Source, str | None, str
     if own or feature.name in _OF_PRODUCT:
         return "product", engine_name, "none"
     return "pair", None, "none"
+
+
+def typos_left_out(features: Sequence[Supplied], target: Target) -> list[str]:
+    """What is to be said of an export whose run read typos: none where the model goes by no words."""
+    used = [feature.name for feature in features if feature.splits and _WORDED.search(feature.name)]
+    if not used:
+        return []
+    said = (
+        f"typos: the run read a query's word that no product has as the nearest that one has, in {len(used)} of its "
+        f"features, such as {used[0]}; this reading is not in the export. Values made by features.FeatureBuilder have "
+        "it. An engine finds and counts the words that it is sent: send those that /search or /rerank of ltr.serve "
+        "answer under read_as"
+    )
+    return [said + (f", or search with {_FUZZY[target]}" if target in _FUZZY else "")]
 
 
 def engine_names(names: Sequence[str]) -> list[str]:

@@ -27,7 +27,7 @@ Scorer = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Proof:
-    """What proof.json holds of the comparison."""
+    """What proof.json holds of the comparison. not_proven: what an engine does otherwise before it scores."""
 
     rule: str
     checked_by: str
@@ -40,6 +40,7 @@ class Proof:
     thresholds_tried: int
     max_difference_adversarial: float
     always_supplied: list[str]
+    not_proven: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -97,7 +97,8 @@ def _by_engine(name: str, pairs: Sequence[Supplied], knows: EngineKnows) -> Iter
         return
     yield f"rank-profile {name}{BY_ENGINE} inherits {name} {{"
     if bm25:
-        yield "    # Near, not equal: Vespa's own words and frequencies. Fields need `index: enable-bm25`."
+        yield "    # Near, not equal: Vespa's own words and frequencies, typos as sent (proof.json, not_proven)."
+        yield "    # Fields need `index: enable-bm25`."
         yield "    rank-properties {"
         for found in bm25.values():
             yield f"        bm25({found}).k1: {_number(knows.k1)}"

@@ -10,6 +10,7 @@ import numpy as np
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from features.batch import QueryBatch
 from features.errors import InputError
 from ltr.serving.catalogue.photos import SIZES
 from ltr.serving.http.bodies import MOST_SIZE, Query, RerankBody, SearchBody
@@ -60,7 +61,7 @@ async def search_path(request: Request, server: Server) -> Response:
             "run": live.about(),
             "arm": arm,
             "degraded": degraded,
-            "read_as": {} if found.query is None else read_as(live.builder, found.query),
+            "read_as": _read_as(live, found.query),
             "sort": body.sort,
             "total": total,
             "page": body.page,
@@ -70,6 +71,10 @@ async def search_path(request: Request, server: Server) -> Response:
             "facets": found.facets,
         }
         return in_json(request, answer)
+
+
+def _read_as(live: LiveRun, query: QueryBatch | None) -> dict[str, str]:
+    return {} if query is None else read_as(live.builder, query)
 
 
 async def _in_retrieval_order(server: Server, live: LiveRun, asked: Asked, found: Found) -> Found:
@@ -221,7 +226,14 @@ async def rerank_path(request: Request, server: Server) -> Response:
         if degraded:
             server.metrics.degraded.inc()
         products = reranking.as_given() if degraded else future.result()
-        return in_json(request, {"run": live.about(), "arm": arm, "degraded": degraded, "products": products})
+        answer = {
+            "run": live.about(),
+            "arm": arm,
+            "degraded": degraded,
+            "read_as": _read_as(live, reranking.query),
+            "products": products,
+        }
+        return in_json(request, answer)
 
 
 async def product_path(request: Request, server: Server) -> Response:

@@ -6,11 +6,15 @@ import dataclasses
 import threading
 from typing import Any
 
+import polars as pl
+
+from features.batch import QueryBatch
 from features.errors import InputError
 from features.groups.lexical import LexicalGroup
 from ltr.serving.lists.searching import Asked, Exploring, Found, search
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.live.live_runs import LiveRuns
+from ltr.serving.ranking import read_as
 
 BM25 = "bm25"
 
@@ -42,14 +46,17 @@ class OpenedRun:
 
 
 def side_by_side(live: LiveRun, other: LiveRun | None, asked: Asked, size: int) -> dict[str, Any]:
-    """The first `size` of both lists, each product with its position in the other, and how many moved how.
+    """The first `size` of both lists, each product with its position in the other, and how many moved how; and what
+    words each read as others, which hangs on its catalogue and its settings.
 
     other: None for BM25 over the run's own index.
     """
     ours, theirs = _rows(live, asked), _bm25(live, asked) if other is None else _rows(other, asked)
     theirs_of = live if other is None else other
+    words = QueryBatch(pl.DataFrame({"text": pl.Series([asked.text], dtype=pl.String)}))
     first, second = (_ids(one, rows) for one, rows in ((live, ours), (theirs_of, theirs)))
     return {
+        "read_as": {"ours": read_as(live.builder, words), "theirs": read_as(theirs_of.builder, words)},
         "ours": _cards(live, ours[:size], second),
         "theirs": _cards(theirs_of, theirs[:size], first),
         "moved": _moved(list(first)[:size], list(second)[:size]),

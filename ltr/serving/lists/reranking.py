@@ -23,10 +23,12 @@ Features = Mapping[str, float | str | None]
 class Reranking:
     """Candidates under way. given: by product id, in the shop's order, the features that the shop sends.
 
-    checked: whether all of them can be scored, so that a request that ran out of time may answer them as they came.
+    query: what they are candidates of; checked: whether all of them can be scored, so that a request that ran out of
+    time may answer them as they came.
     """
 
     given: Mapping[str, Features]
+    query: QueryBatch | None = None
     checked: bool = False
 
     def as_given(self) -> list[dict[str, Any]]:
@@ -50,7 +52,7 @@ def rerank(live: LiveRun, asked: Asked, under_way: Reranking) -> list[dict[str, 
     _check_known(live, ids, rows >= 0, given)
     own = _own_values(live.builder.schema, ids, given)
     under_way.checked = True
-    query = live.query(asked.text, asked.photo, asked.list_id)
+    query = under_way.query = live.query(asked.text, asked.photo, asked.list_id)
     block = _block(live, query, rows)
     for row, place, value in own:
         block.matrix[row, place] = value

@@ -2,7 +2,7 @@
 
 import { beside, runs } from "./api.js";
 import { link, picture } from "./cards.js";
-import { fill, h, price, say } from "./dom.js";
+import { fill, h, price, readAs, say } from "./dom.js";
 import { asked, go, here } from "./state.js";
 
 const SIZE = 10;
@@ -26,12 +26,12 @@ export async function showBeside(main, signal) {
   const { same, higher, lower, new: fresh } = found.moved;
   const summary = `Of the first ${found.ours.length} of ${found.run.name}, against ${theirs}: ${same} in the same place, ${higher} higher, ${lower} lower, ${fresh} not among the other’s first ${SIZE}.`;
   fill(main, heading, h("p", {}, summary),
-    h("div", { class: "lists" }, list(found.run.name, found.ours, theirs, true), list(theirs, found.theirs, found.run.name, false)));
+    h("div", { class: "lists" }, list(found.run.name, found.ours, theirs, true, found.read_as.ours), list(theirs, found.theirs, found.run.name, false, found.read_as.theirs)));
   say(summary);
 }
 
-function list(name, products, other, ours) {
-  return h("section", { class: ours ? "ours" : null, "aria-label": `By ${name}` }, h("h2", {}, name),
+function list(name, products, other, ours, words) {
+  return h("section", { class: ours ? "ours" : null, "aria-label": `By ${name}` }, h("h2", {}, name), readAs(words),
     products.length ? h("ol", { class: "items" }, products.map((one) => item(one, other, ours)))
       : h("p", { class: "nothing" }, "Finds nothing: it reads words alone."));
 }

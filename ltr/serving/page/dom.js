@@ -32,6 +32,9 @@ export function say(text) {
   requestAnimationFrame(() => { place.textContent = text; });
 }
 
+/** A line for each word that no product has: what it was read as. */
+export const readAs = (words) => Object.entries(words ?? {}).map(([word, read]) => h("p", { class: "note" }, `No product has “${word}”: searched for “${read}”.`));
+
 export function icon(name) {
   const paths = {
     search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 21 21",

@@ -2,7 +2,7 @@
 
 import { act, compare, explain, product, similar } from "./api.js";
 import { compareButton, grid, picture, prices, rating } from "./cards.js";
-import { fill, h, price, say } from "./dom.js";
+import { fill, h, price, readAs, say } from "./dom.js";
 import { address, asked, here, remember, setTray, shownIn } from "./state.js";
 
 const HEAD = ["product_id", "title", "description", "price", "list_price", "rating", "rating_count"];
@@ -52,7 +52,7 @@ async function showWhy(place, id, signal) {
     const found = await explain({ ...(lastWords ? { text: lastWords } : {}), ...(asked.photo ? { photo: asked.photo.data } : {}), product_id: id });
     if (signal.aborted) return;
     const most = Math.max(...found.modalities.map((one) => Math.abs(one.difference)), 1e-9);
-    fill(place, h("h2", { id: "why" }, `Number ${found.rank} of ${found.of}`, h("small", { class: "soft" }, ` for ${lastWords ? `“${lastWords}”` : "your photo"}`)),
+    fill(place, h("h2", { id: "why" }, `Number ${found.rank} of ${found.of}`, h("small", { class: "soft" }, ` for ${lastWords ? `“${lastWords}”` : "your photo"}`)), readAs(found.read_as),
       h("p", { class: "soft" }, "What lifts it (right) or lowers it (left), against the mean of all that was found:"),
       h("ul", { class: "bars" }, found.modalities.filter((one) => Math.abs(one.difference) > most / 100).map((one) => h("li", {},
         h("span", {}, one.modality.replaceAll("_", " ")),

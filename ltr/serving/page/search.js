@@ -2,7 +2,7 @@
 
 import { search, similar, visit } from "./api.js";
 import { grid } from "./cards.js";
-import { count, fill, h, plural, say } from "./dom.js";
+import { count, fill, h, plural, readAs, say } from "./dom.js";
 import { chosen, clear, facets, filters } from "./facets.js";
 import { address, asked, go, here, remember } from "./state.js";
 
@@ -31,7 +31,7 @@ export async function showSearch(main, signal) {
           h("h1", { id: "title" }, title, " ", h("small", { class: "soft" }, plural(found.total, "product", "products"))),
           sortChoice(found.sort, looking, params)),
         found.degraded && h("p", { class: "note", role: "alert" }, "The server is busy: these are not in their best order."),
-        ...Object.entries(found.read_as ?? {}).map(([word, read]) => h("p", { class: "note" }, `No product has “${word}”: searched for “${read}”.`)),
+        readAs(found.read_as),
         chosen(params),
         h("h2", { class: "sr" }, "Products"), found.products.length ? grid(found.products) : nothing(params),
         pages(found.page, found.pages, params))));

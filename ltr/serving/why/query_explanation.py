@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from features.batch import has_values
+from features.batch import QueryBatch, has_values
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.progress import progress
@@ -29,20 +29,22 @@ from ltr.pipeline.prepare import embedded_dataset
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import check_files, read_about
-from ltr.serving.ranking import in_order, looks_like_an_id, one_query, unknown_id
+from ltr.serving.ranking import in_order, looks_like_an_id, one_query, read_as, unknown_id
 
 
 @dataclass(frozen=True)
 class Explained:
     """One query's candidates, best first, with what their scores are made of.
 
-    ranked: rank, product_id, score, row (in the explanation); shelf: None for ready-made features.
+    ranked: rank, product_id, score, row (in the explanation); shelf: None for ready-made features; read_as: the words
+    of the query that no product has, and what they were read as.
     """
 
     explanation: Explanation
     ranked: pl.DataFrame
     products: pl.DataFrame
     shelf: Shelf | None
+    read_as: Mapping[str, str]
 
     def row(self, product: str) -> int:
         return int(self.ranked.filter(product_id=product)["row"][0])
@@ -82,7 +84,7 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
         if not pairs.height:
             raise _no_candidates(asked, "name a query_id of the run: its features are ready-made")
         table = pairs.join(collection.given, on=KEYS, how="left", maintain_order="left")
-        return _explained(run, EmbeddedDataset(run.dataset(table)), collection.products, None)
+        return _explained(run, EmbeddedDataset(run.dataset(table)), collection.products, None, {})
     query = query if known else one_query(asked, None)
     builder = run.builder(collection.products)
     if run.config.lists.kind == "served" or not pairs.height:
@@ -92,16 +94,20 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
     shelf = Shelf(builder, collection.products, query, pairs, run.score)
     data = run.dataset(builder.build(query, pairs).frame)
     rows = embedded_dataset(run.config, data, query, builder)
-    return _explained(run, rows, collection.products, shelf)
+    return _explained(run, rows, collection.products, shelf, read_as(builder, QueryBatch(query)))
 
 
 def _explained(
-    run: SavedRun, rows: EmbeddedDataset, products: pl.DataFrame, shelf: Shelf | None
+    run: SavedRun,
+    rows: EmbeddedDataset,
+    products: pl.DataFrame,
+    shelf: Shelf | None,
+    read: Mapping[str, str],
 ) -> Explained:
     explanation = explain(run.model, rows)
     candidates = explanation.data.frame.select("product_id").with_row_index("row")
     ranked = in_order(candidates, run.model.score(rows))
-    return Explained(explanation, ranked, products, shelf)
+    return Explained(explanation, ranked, products, shelf, read)
 
 
 def _no_candidates(asked: str, cure: str) -> InputError:
@@ -120,12 +126,13 @@ def answer(
 
     change: see `two_products`. Raises InputError for a product that the query does not rank.
     """
+    about = {"query": asked, "read_as": dict(explained.read_as)}
     if product is None:
-        return {"query": asked, "products": top_products(explained, top)}
+        return about | {"products": top_products(explained, top)}
     explained.check_candidate("--product", product)
     explained.check_candidate("--over", over)
     told = one_product(explained, product) if over is None else two_products(explained, product, over, change)
-    return {"query": asked, **told}
+    return about | told
 
 
 def top_products(explained: Explained, top: int) -> list[dict[str, Any]]:

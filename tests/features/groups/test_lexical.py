@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from features.batch import QueryBatch
 from features.errors import InputError
 from features.groups.lexical import LexicalConfig, LexicalGroup
+from features.words.typos import Typos
 from tests.features.groups.asking import asked, catalogue_of
 
 SHARED = Path(os.environ.get("LTR_SHARED_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
@@ -53,11 +54,12 @@ def features(*texts: str | None, products: pl.DataFrame = SHOP) -> pl.DataFrame:
 
 
 class Index:
-    """The group over one catalogue."""
+    """The group over one catalogue, by whose words typos are read."""
 
     def __init__(self, products: pl.DataFrame = SHOP, settings: LexicalConfig | None = None) -> None:
         self.catalogue = catalogue_of(products)
         self.group = LexicalGroup.index(self.catalogue, settings or LexicalConfig())
+        self.catalogue.typos = Typos(self.group.known_words)
 
     def features(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
         return asked(self.group, self.catalogue, queries, pairs)
@@ -235,23 +237,36 @@ def test_a_pair_of_an_unknown_product_is_refused() -> None:
     [
         ("runing shoes", "running shoes"),
         ("red drress under 50", "red dress under 50"),
-        ("acme runnnig", "acme running"),
+        ("accme runnnig", "acme running"),
+        ("boltt laces", "bolt laces"),
     ],
 )
 def test_a_typo_has_the_features_of_the_word(typed: str, meant: str) -> None:
-    """But for the phrase, which is of what was typed."""
-    ours, theirs = (
-        features(text).drop("lexical.phrase_title", "lexical.phrase_all") for text in (typed, meant)
-    )
-    assert_frame_equal(ours, theirs)
+    """Its phrases and its brand, too."""
+    assert_frame_equal(features(typed), features(meant))
 
 
 def test_a_typo_is_said_and_can_be_left_as_it_is() -> None:
-    queries = QueryBatch(query_frame("runing shoes, runing", "running", None))
-    assert Index().group.read_as(queries) == [{"runing": "running"}, {}, {}]
-    as_typed = Index(settings=LexicalConfig(typos=False))
-    assert as_typed.group.read_as(queries) == [{}, {}, {}]
-    assert as_typed.retrieve(query_frame("runing"), 3).is_empty()
+    queries = query_frame("runing shoes, runing", "running", None)
+    index = Index()
+    assert index.catalogue.words_of(QueryBatch(queries)).read_as == [{"runing": "running"}, {}, {}]
+    index.catalogue.typos = None
+    assert index.catalogue.words_of(QueryBatch(queries)).read_as == [{}, {}, {}]
+    assert index.retrieve(query_frame("runing"), 3).is_empty()
+
+
+def test_a_brand_that_no_searched_text_says_is_no_typo() -> None:
+    """Else "marlow" were read as "mallow", and the brand that was typed not named."""
+    products = SHOP.with_columns(title=pl.lit("mallow root"), brand=pl.lit("Marlow"))
+    index = Index(products, LexicalConfig(fields=("title",)))
+    queries = query_frame("marlow", "marrlow", "malllow")
+    assert index.catalogue.words_of(QueryBatch(queries)).read_as == [
+        {},
+        {"marrlow": "marlow"},
+        {"malllow": "mallow"},
+    ]
+    named = index.features(queries, every_pair(queries, products))["lexical.brand_named"]
+    assert named.to_list() == [1.0] * 8 + [None] * 4
 
 
 def test_a_search_finds_the_best_of_the_whole_shop() -> None:

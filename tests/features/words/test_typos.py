@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.words.term_counts import Vocabulary
-from features.words.typos import SHORTEST, Typos, one_letter_away
+from features.words.typos import SHORTEST, CountedWords, Typos, one_letter_away
 
 
 def typos_of(documents: dict[str, int]) -> Typos:
     """Of a catalogue in which so many products have each word."""
     words = sorted(documents)
-    return Typos(Vocabulary.of(pl.Series([words])), np.array([*(documents[word] for word in words), 0]))
+    counts = np.array([*(documents[word] for word in words), 0])
+    return Typos([CountedWords(Vocabulary.of(pl.Series([words])), counts)])
 
 
 SHOP = typos_of({"shower": 3, "slower": 1, "curtain": 2, "drill": 1, "m18x30": 1, "größe": 1, "диван": 1})

@@ -171,6 +171,24 @@ def test_treelite_scores_alike_with_its_own_categories(run: Path, tmp_path: Path
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("target", "in_the_engine"),
+    [("opensearch-ltr", "fuzziness 1"), ("vespa", "maxEditDistance 1"), ("onnx", None)],
+)
+def test_that_typos_are_not_read_there_is_told(
+    run: Path, target: str, in_the_engine: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (said,) = exported(run, tmp_path / "out", target)["not_proven"]
+    assert f"not proven: {said}" in capsys.readouterr().out
+    assert "this reading is not in the export" in said
+    assert said.endswith(in_the_engine or "read_as") or f"{in_the_engine}, " in said
+    _, forest = forest_of(SavedRun.open(run))
+    used = {
+        name for name, splits in zip(SavedRun.open(run).schema.names, forest.used(), strict=True) if splits
+    }
+    assert said.partition("such as ")[2].partition(";")[0] in used
+
+
 def test_xgboost_s_scores_are_kept_to_the_last_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # without the files that the run names
     X, y, qid = parts(shuffled())
@@ -261,6 +279,7 @@ def test_a_file_that_scores_otherwise_is_no_proof() -> None:
         "thresholds": 0,
         "thresholds_tried": 0,
         "always_supplied": [],
+        "not_proven": [],
     }
     with pytest.raises(InputError, match=r"others by up to 0\.5"):
         prove(lambda X: X[:, 0], lambda X: X[:, 0] + 0.5, rows, groups, rows, **about)
@@ -312,5 +331,6 @@ def test_a_run_that_goes_by_one_feature_alone_needs_that_one_alone(tmp_path: Pat
             str(tmp_path / "o"),
         ]
     )
+    assert json.loads((tmp_path / "o" / "proof.json").read_text("utf-8"))["not_proven"] == []  # no words
     made = json.loads((tmp_path / "o" / "featureset.json").read_text("utf-8"))["featureset"]["features"]
     assert {one["name"].partition("_a")[0].partition("_b")[0] for one in made} == {"text_title", "text.title"}

@@ -42,6 +42,17 @@ def test_reranked_candidates_have_the_runs_scores(client: TestClient, live: Live
     assert [p["score"] for p in answer["products"]] == [-score for score, _ in expected]
 
 
+def test_a_typo_is_told_where_candidates_are_reranked(client: TestClient, live: LiveRun) -> None:
+    """And read as it is in a search: the scores are those of what was meant."""
+    chosen = live.builder.catalogue.product_ids.sample(20, seed=1).to_list()
+    answer = post(client, "/rerank", text="blue trousres", candidates=chosen)
+    assert answer["read_as"] == {"trousres": "trouser"}
+    assert post(client, "/rerank", text=WORDS, candidates=chosen)["read_as"] == {}
+    pairs = pl.DataFrame({"query_id": ["query"] * 20, "product_id": chosen})
+    scores = live.run.score(live.builder, one_query("blue trousres", None), pairs)
+    assert {p["product_id"]: p["score"] for p in answer["products"]} == dict(zip(chosen, scores, strict=True))
+
+
 def test_reranked_by_the_shops_own_features(client: TestClient, live: LiveRun) -> None:
     """All features sent: the scores are those of a catalogue's products, whatever the ids."""
     rows = np.arange(6)
@@ -81,6 +92,13 @@ def test_why_one_stands_above_another(client: TestClient, live: LiveRun) -> None
     alone = post(client, "/explain", text=WORDS, product_id=first)
     assert alone["score"] == pytest.approx(scores[first], abs=1e-6)
     assert modality_sums(pl.DataFrame(alone["features"])).height == len(alone["modalities"])
+
+
+def test_a_typo_is_told_where_a_place_is_explained(client: TestClient) -> None:
+    for text, read in (("blue trousres", {"trousres": "trouser"}), ("blue trousers", {})):
+        first, second = ids(found(client, text=text))[:2]
+        assert post(client, "/explain", text=text, product_id=first)["read_as"] == read
+        assert post(client, "/explain", text=text, product_id=first, over=second)["read_as"] == read
 
 
 def test_products_side_by_side(client: TestClient) -> None:

@@ -252,6 +252,17 @@ def test_two_orders_and_what_moved(page: Any) -> None:
     assert sum(int(one) for one in re.findall(r"\d+", moved)[:4]) == 10
 
 
+def test_a_typo_is_told_of_both_orders_and_where_a_place_is_explained(page: Any) -> None:
+    said = "No product has “trousres”: searched for “trouser”."
+    go(page, "#/beside?q=blue+trousres")
+    page.wait_for_selector(".lists")
+    assert page.locator(".lists .note").all_inner_texts() == [said, said]
+    go(page, "#/?q=blue+trousres")
+    page.locator("main .card a").first.click()
+    page.wait_for_selector("#why")
+    assert page.locator(".why .note").all_inner_texts() == [said]
+
+
 def test_two_judges_by_keys(page: Any, shop: Shop) -> None:
     go(page, "#/judge?q=red%20dress")
     for judge, keys in (("anna", "320"), ("ben", "310")):

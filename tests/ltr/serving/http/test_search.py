@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from features.batch import QueryBatch
 from ltr.serving.live.live_run import LiveRun
-from ltr.serving.ranking import one_query, rank
+from ltr.serving.ranking import one_query, rank, read_as
 
 WORDS = "blue shoes"
 
@@ -44,6 +44,13 @@ def test_a_typo_is_read_as_the_nearest_word_which_is_said(client: TestClient) ->
     assert answer["total"] > 0
     assert found(client)["read_as"] == {}
     assert found(client, text=None, sort="price")["read_as"] == {}
+
+
+def test_products_like_one_are_looked_for_by_words_that_products_have(live: LiveRun) -> None:
+    """So nothing is read otherwise, and nothing is to be told: the words are a product's own title."""
+    titles = live.catalogue.products["title"].drop_nulls().to_list()
+    assert titles
+    assert {str(read_as(live.builder, live.query(title, None, "like"))) for title in titles} == {"{}"}
 
 
 def test_pages_part_one_list(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import shutil
@@ -16,6 +17,8 @@ pytest.importorskip("starlette")
 
 from features.errors import InputError
 from features.sources.load import CatalogueConfig, load
+from ltr.serving.lists.beside import side_by_side
+from ltr.serving.lists.searching import Asked
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.live.live_runs import LiveRuns
 from ltr.serving.log.judgements import LOG, Judgements
@@ -50,9 +53,23 @@ def test_two_orders_side_by_side(clients: Clients, live: LiveRun) -> None:
             assert theirs[one["product_id"]] == one["elsewhere"]
     same = client.post("/beside", json={**asked, "against": live.name}, headers=BEARER).json()
     assert same["moved"] == {"same": len(ours), "higher": 0, "lower": 0, "new": 0}
+    assert found["read_as"] == {"ours": {}, "theirs": {}}
     by_photo = client.post("/beside", json={"photo": as_text(photo())}, headers=BEARER).json()
     assert by_photo["ours"]
     assert by_photo["theirs"] == []  # BM25 reads words alone
+
+
+def test_each_order_tells_what_it_read_otherwise(clients: Clients, live: LiveRun) -> None:
+    """BM25 over the same index reads alike; a run that leaves typos as typed does not."""
+    client, asked = clients(), Asked("", None, "blue trousres")
+    found = client.post("/beside", json={"text": asked.text}, headers=BEARER).json()
+    assert found["read_as"] == dict.fromkeys(("ours", "theirs"), {"trousres": "trouser"})
+    other = copy.copy(live)
+    other.builder = copy.copy(live.builder)
+    other.builder.catalogue = copy.copy(live.builder.catalogue)
+    other.builder.catalogue.typos = None
+    told = side_by_side(live, other, asked, 5)
+    assert told["read_as"] == {"ours": {"trousres": "trouser"}, "theirs": {}}
 
 
 def test_another_run_beside_the_one_that_serves(clients: Clients, trained: Trained, tmp_path: Path) -> None:
