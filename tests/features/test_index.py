@@ -66,12 +66,21 @@ def test_opened_it_gives_the_bits_that_made_anew_it_gives(
     assert not made
     whole = fresh.build(SHOP.queries, PAIRS)
     assert_frame_equal(opened.build(SHOP.queries, PAIRS).frame, whole.frame, check_exact=True)
+    typed = QueryBatch(pl.DataFrame({"query_id": ["q"], "text": [f"{_a_long_word()}x"]}))
+    read = opened.catalogue.words_of(typed).read_as
+    assert read == fresh.catalogue.words_of(typed).read_as == [{f"{_a_long_word()}x": _a_long_word()}]
     assert opened.stats.unreadable == fresh.stats.unreadable
     query = SHOP.queries.head(1)
     assert opened.candidates(query, 7).equals(fresh.candidates(query, 7))
     for name, found in fresh.embeddings(SHOP.queries, PAIRS).items():
         again = opened.embeddings(SHOP.queries, PAIRS)[name]
         np.testing.assert_array_equal(again.vectors[again.rows], found.vectors[found.rows])
+
+
+def _a_long_word() -> str:
+    """Of the shop's titles, written in them as it is read."""
+    words = {word for title in SHOP.products["title"] for word in title.lower().split()}
+    return next(word for word in sorted(words) if len(word) > 5 and word.isalpha() and word[-1] not in "es")
 
 
 def test_its_arrays_are_mapped_and_cannot_be_written(kept: Callable[..., FeatureBuilder]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from polars.testing import assert_frame_equal
 from features import build
 from features.build import FeatureBuilder, parts
 from ltr.config.tree import Config, parse_config
+from ltr.pipeline import prepare as prepare_module
 from ltr.pipeline.prepare import Prepared, prepare
 
 SHOP = {
@@ -127,3 +130,23 @@ def test_parts_are_whole_lists_and_leave_nothing_out(sizes: list[int], at_once: 
 def test_no_pairs_make_no_parts() -> None:
     assert list(parts(np.zeros(0, dtype=np.int64), 0, 5)) == []
     assert build.PAIRS_AT_ONCE > SMALL
+
+
+def test_a_build_says_which_words_were_read_otherwise(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_collection = prepare_module.read_collection
+
+    def with_typos(config: Config) -> object:
+        found = read_collection(config)
+        return dataclasses.replace(found, queries=found.queries.with_columns(text=pl.lit("red trousres")))
+
+    monkeypatch.setattr(prepare_module, "read_collection", with_typos)
+    for typos in (True, False):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "ltr"):
+            shop = SHOP | {"features": {"typos": typos}}
+            places = {"store": {"root": str(tmp_path / "s")}, "cache": {"folder": str(tmp_path / "c")}}
+            prepare(parse_config(shop | places, tmp_path, "test"))
+        said = "in 30 of 30 queries, are read as the nearest that one has: 'trousre' as 'trouser'"
+        assert (said in caplog.text) == typos

@@ -300,7 +300,9 @@ def test_what_a_shop_says_is_text_and_never_markup(page: Any, view: str) -> None
              "facets": {"brand": [{"value": one, "count": 1} for one in HOSTILE]}, "against": run,
              "moved": {"same": 5, "higher": 0, "lower": 0, "new": 0}, "runs": HOSTILE, "now": run}  # fmt: skip
     answers = re.compile(r"/(search|compare|beside|runs|ready)$|/(product|similar)/")
-    page.route(answers, lambda route: route.fulfill(json=whole))
+    words = dict.fromkeys(HOSTILE, HOSTILE[0])
+    read = {"read_as": {"ours": words, "theirs": words} if "beside" in view else words}
+    page.route(answers, lambda route: route.fulfill(json=whole | read))
     page.route("**/photo/**", lambda route: route.fulfill(status=404, json={}))
     go(page, view)
     page.wait_for_timeout(150)
