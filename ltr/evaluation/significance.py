@@ -86,10 +86,13 @@ def compare(
     bootstrap = bootstrap or BootstrapConfig()
     values = _paired(a, b, metric)
     differences = _differences(values)
-    low, high = bootstrap_interval(differences[:, None], bootstrap)
+    leads = (
+        1.0 if math.fsum(differences) >= 0 else -1.0
+    )  # draws are of the leader's side, whichever run that is
+    low, high = sorted(leads * end[0] for end in bootstrap_interval(leads * differences[:, None], bootstrap))
     p_value = randomisation_test(differences, permutations, bootstrap.seed)
     training = math.sqrt(training_variance(a, metric) + training_variance(b, metric))
-    estimate = _Estimate(float(differences.mean()), float(low[0]), float(high[0]), p_value)
+    estimate = _Estimate(float(differences.mean()), float(low), float(high), p_value)
     estimate = estimate.with_training(training, bootstrap.confidence)
     mean_a, mean_b = np.sort(values, axis=0).mean(axis=0)
     return Comparison(
