@@ -65,6 +65,9 @@ def of_validation(error: ValidationError) -> RequestError:
         (one for one in faults if one["loc"][:2] == faults[0]["loc"][:2]), key=lambda one: len(one["loc"])
     )
     where = ".".join(str(part) for part in fault["loc"]) or "body"
+    if fault["type"] == "json_invalid":
+        got = fault["msg"].removeprefix("Invalid JSON: ")
+        return RequestError(422, where=where, expected="JSON", got=got, cure="mend it there")
     missing, unknown = fault["type"] == "missing", fault["type"] == "extra_forbidden"
     expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     expected = "a value" if missing else "a known field" if unknown else expected[:1].lower() + expected[1:]
