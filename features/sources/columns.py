@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,13 +147,13 @@ class Source:
 
         Raises InputError if it can read fewer than half of those present: then it is the wrong column.
         """
-        raw = self.require(column, setting)
+        raw = self.require(column, setting).alias(column)
         read = convert(raw)
         if isinstance(read, Reading):
             self.remark(read.said, column)
         value = read.values if isinstance(read, Reading) else read
         present = ~values.missing(raw)
-        rows = self.frame.select(column).with_row_index("row", offset=1)
+        rows = pl.DataFrame(raw).with_row_index("row", offset=1)
         bad = rows.filter(present & value.is_null())
         if bad.height * 2 > present.sum():
             raise InputError(
@@ -202,16 +203,20 @@ class Source:
         return [] if found is None else [found]
 
     def _alike(self, name: str) -> str | None:
-        """The column of that name, else the only one that differs in capitals, blanks, dashes and underscores."""
+        """The column of that name, else the only one of the same letters and digits, whatever capitals and unit."""
         if name in self.frame.columns:
             return name
         alike = [column for column in self.frame.columns if _folded(column) == _folded(name)]
-        if len(alike) != 1:
+        if not alike:
             return None
         said = Said("PASS", f"read column {alike[0]!r} as {name!r}")
+        if len(alike) > 1:
+            shown = " and ".join(map(repr, alike[:2]))
+            cure = f"name one in {self._setting(name)}"
+            said = Said("WARN", f"{shown} may both be {name!r}: neither is read", cure)
         if said.of(f"{self.table}: columns", "") not in self.ledger.remarks:
             self.ledger.remark([said], f"{self.table}: columns", "")
-        return alike[0]
+        return alike[0] if len(alike) == 1 else None
 
     def _one(self, name: str) -> str | None:
         found = self.named(name)
@@ -229,7 +234,9 @@ class Source:
 
 
 def _folded(name: str) -> str:
-    return re.sub(r"[\s_-]+", "_", name.strip()).casefold()
+    """ "Product-ID", "productId" and "*product.id:" alike; "price (EUR)" as "price"."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    return re.sub(r"[\W_]+", "", re.sub(r"(?<=\w)\s*[(\[][^()\[\]]*[)\]]\s*$", "", plain)) or name
 
 
 @dataclass(frozen=True)
@@ -257,11 +264,10 @@ class Inputs:
         rows = read_rows(path, file.separator, file.encoding)
         self.fingerprint(file.path)
         self.ledger.remark(rows.said, f"{table}: file", f"data.{table}")
-        if rows.headers.height:
-            reason = "the header again"
-            whole = pl.concat([rows.frame, rows.headers])
-            self.ledger.note(table, reason, whole, rows.headers, "rejected")
-            self.ledger.keep_rejected(table, rows.headers.with_columns(reason=pl.lit(reason)))
+        for (reason,), headers in rows.headers.group_by("reason") if rows.headers.height else ():
+            whole = pl.concat([rows.frame, headers.drop("reason")])
+            self.ledger.note(table, str(reason), whole, headers, "rejected")
+            self.ledger.keep_rejected(table, headers)
         return Source(table, path, rows.frame, dict(columns or ()), self.ledger, file.decimal)
 
     def fingerprint(self, path: Path) -> None:

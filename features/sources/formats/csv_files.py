@@ -1,4 +1,4 @@
-"""CSV as people's programs write it: other separators, Excel's `sep=;`, blanks and quotes in headers, headers again."""
+"""CSV as people's programs write it: other separators, Excel's `sep=;`, lines above the header, headers again."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from features.errors import InputError
 from features.sources.remarks import Said
 
 _SEPARATORS = (",", ";", "\t", "|")
-_SEP_LINE = re.compile(r'^"?sep=(.)"?\r?\n', re.IGNORECASE)
+_SEP_LINE = re.compile(r'^"?sep= ?(\\t|\t|[^\s"])[";,|\t ]*\r?\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_ESCAPED_QUOTE = r'\\"(?=[^"\r\n{}])'  # not the end of a field that ends in a backslash
 _LONGEST_HEADER = 1_000_000
+_MOST_ABOVE = 20  # lines
+_ENOUGH = 4  # rows, to tell what a column holds
+MOJIBAKE_MARK = "ï»¿"
+"""A byte-order mark read as Latin-1 and written again."""
 _AROUND = " \t\u00a0\ufeff"
 
 
 @dataclass(frozen=True)
 class FileRows:
-    """A file's rows, those among them that only repeat the header, and what was decided to read it."""
+    """A file's rows, those among them that are headers (with a `reason`), and what was decided to read it."""
 
     frame: pl.DataFrame
     headers: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -32,22 +37,48 @@ class FileRows:
 def read_csv(text: str, path: Path, separator: str | None = None) -> FileRows:
     """All columns as text, null where empty; the separator, where not given, by Excel's first line or the header.
 
-    Raises InputError naming the line for rows longer than the header and for quotes without an end.
+    Raises InputError naming the line for rows longer than the header and for quotes without an end, and for a header
+    again that has the columns in another order.
     """
     said: list[Said] = []
-    line = _SEP_LINE.match(text)
-    if line:
-        text, separator = text[line.end() :], separator or line[1]
-        said.append(Said("PASS", f"read {line[0].strip()!r} as Excel's word for its separator"))
-    text = text.lstrip("\r\n")
     if "\n" not in text:
         text = text.replace("\r", "\n")
+    line = _SEP_LINE.match(text)
+    if line:
+        text, hint = text[line.end() :], line[1].replace("\\t", "\t")
+        separator = separator or (hint if hint in text.partition("\n")[0] else None)
+        said.append(Said("PASS", f"read {line[0].strip()!r} as Excel's word for its separator"))
+    text = _from_header(text, separator, said)
     if separator is None:
         separator = sniff_separator(text)
         if separator != ",":
             said.append(Said("PASS", f"fields are parted by {separator!r}, as the header shows"))
+    if '\\"' in text and re.search(_ESCAPED_QUOTE.format(re.escape(separator)), text):
+        text = text.replace('\\"', '""')
+        said.append(Said("PASS", r"read \" as a quote within a text, as MySQL writes it"))
     frame = _with_own_names(_parsed(text, separator, path), text, separator, said)
-    return _without_headers(_without_formulas(frame, text, said), said)
+    return _without_headers(_without_formulas(frame, text, said), said, path)
+
+
+def _from_header(text: str, separator: str | None, said: list[Said]) -> str:
+    """The text without what stands above the header: blank lines, a title, a date, a comment; of one field at most."""
+    text = text.lstrip("\r\n")
+    above: list[str] = []
+    for line in text.split("\n", _MOST_ABOVE)[:_MOST_ABOVE]:
+        if line.count('"') % 2:
+            return text  # a field of several lines
+        parts = [separator] if separator else _SEPARATORS
+        if any(sum(map(bool, map(str.strip, _QUOTED.sub("x", line).split(part)))) > 1 for part in parts):
+            break
+        above.append(line)
+    else:
+        return text
+    if not above:
+        return text
+    shown = next((line.strip() for line in above if line.strip()), "")
+    evidence = f"{len(above)} lines above the header are left out ({shown[:40]!r})"
+    said.append(Said("WARN", evidence, "let the file begin with the names of its columns"))
+    return text[sum(len(line) + 1 for line in above) :]
 
 
 def sniff_separator(text: str) -> str:
@@ -133,12 +164,56 @@ def _without_formulas(frame: pl.DataFrame, text: str, said: list[Said]) -> pl.Da
     return plain
 
 
-def _without_headers(frame: pl.DataFrame, said: list[Said]) -> FileRows:
-    """Rows that hold only the names of columns are a header again, of files joined into one."""
-    names = pl.Series(frame.columns, dtype=pl.String).implode()
-    first = frame.to_series(0).str.strip_chars(_AROUND).is_in(names)
-    if frame.width < 2 or not first.any():
+def _without_headers(frame: pl.DataFrame, said: list[Said], path: Path) -> FileRows:
+    """Without rows that hold only names of columns, as of files joined, and a second header below the first."""
+    if frame.width < 2 or not frame.height:
         return FileRows(frame, said=tuple(said))
-    named = pl.all_horizontal(pl.all().is_null() | pl.all().str.strip_chars(_AROUND).is_in(names))
-    header = frame.select(named & pl.nth(1).is_not_null()).to_series() & first.fill_null(value=False)
-    return FileRows(frame.filter(~header), frame.filter(header), tuple(said))
+    names = pl.select(_plain(pl.lit(pl.Series(frame.columns)))).to_series().implode()
+    row, missing = _plain(pl.all()), pl.all().is_null()
+    known = frame.select(_plain(pl.nth(0)).is_in(names)).to_series().fill_null(value=False)
+    again = pl.repeat(value=False, n=frame.height, eager=True)
+    if known.any():
+        named = pl.all_horizontal(missing | row.is_in(names)) & pl.nth(1).is_not_null()
+        again = known & frame.select(named).to_series()
+        _refuse_other_order(frame.filter(again), path)
+    below = _is_header_below(frame)
+    again = again | below
+    if not again.any():
+        return FileRows(frame, said=tuple(said))
+    reason = pl.select(
+        pl.when(below).then(pl.lit("a second header")).otherwise(pl.lit("the header again"))
+    ).to_series()
+    headers = frame.with_columns(reason=reason).filter(again)
+    return FileRows(frame.filter(~again), headers, tuple(said))
+
+
+def _plain(name: pl.Expr) -> pl.Expr:
+    return name.str.strip_prefix(MOJIBAKE_MARK).str.strip_chars(_AROUND).str.to_lowercase()
+
+
+def _refuse_other_order(headers: pl.DataFrame, path: Path) -> None:
+    for row in headers.rows():
+        moved = [
+            (name, cell)
+            for name, cell in zip(headers.columns, row, strict=True)
+            if cell is not None and pl.select(_plain(pl.lit(name)) != _plain(pl.lit(cell))).item()
+        ]
+        if moved:
+            raise InputError(
+                where=path,
+                expected="one order of columns throughout",
+                got=f"a second header that has {moved[0][1]!r} where the first has {moved[0][0]!r}",
+                cure="write each part into a file of its own, or put their columns in one order",
+            )
+
+
+def _is_header_below(frame: pl.DataFrame) -> pl.Series:
+    """The first row, if it has words (types, units, dashes, other names) in two columns where all others have digits."""
+    none = pl.repeat(value=False, n=frame.height, eager=True)
+    words = [name for name in frame.columns if (cell := frame[name][0]) and not re.search(r"\d", cell)]
+    if frame.height < _ENOUGH or len(words) < 2:
+        return none
+    others = frame[1:].select(
+        pl.col(words).str.contains(r"\d").fill_null(value=True).all() & (pl.col(words).count() >= _ENOUGH - 1)
+    )
+    return none.scatter(0, sum(others.row(0)) >= 2)

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError
-from features.sources.formats.csv_files import FileRows, read_csv
+from features.sources.formats.csv_files import MOJIBAKE_MARK, FileRows, read_csv
 
 _SUFFIXES = ".parquet, .csv, .tsv or .jsonl (each also with .gz)"
 _PARQUET = b"PAR1"  # a Parquet file begins and ends with it
@@ -124,7 +124,8 @@ def decode(content: bytes, path: Path, encoding: str | None = None) -> str:
     """
     chosen = encoding or marked_encoding(content) or "utf-8"
     try:
-        return content.decode(chosen).removeprefix("\ufeff")
+        text = content.decode(chosen).lstrip("\ufeff").removeprefix(MOJIBAKE_MARK)
+        return text.rstrip("\x1a")  # by which DOS ended a file
     except UnicodeError as error:
         start = error.start if isinstance(error, UnicodeDecodeError) else 0
         raise InputError(

@@ -85,6 +85,85 @@ def test_headers(tmp_path: Path, text: str, columns: list[str]) -> None:
     assert read.height == 1
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("separator", list(";|\t^~:"))
+@pytest.mark.parametrize("line", ["sep={}", '"sep={}"', "SEP={}", "sep= {}", "sep={};;", "sep={},,"])
+def test_excels_line_for_its_separator(tmp_path: Path, line: str, separator: str, newline: str) -> None:
+    lines = [line.format(separator), f"a{separator}b", f"1{separator}2"]
+    (tmp_path / "t.csv").write_text(newline.join(lines) + newline, newline="")
+    assert read_rows(tmp_path / "t.csv").frame.to_dict(as_series=False) == {"a": ["1"], "b": ["2"]}
+
+
+def test_excels_line_that_the_header_belies(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sep=,\na;b\n1;2\n")
+    assert read_rows(tmp_path / "t.csv").frame.columns == ["a", "b"]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "above", ["Export of May", "# made by a shop", "Export{0}{0}\n{0}{0}", "\n", "{0}{0}"]
+)
+def test_lines_above_the_header(tmp_path: Path, above: str, separator: str) -> None:
+    table = separator.join("abc") + "\n" + separator.join("123") + "\n"
+    (tmp_path / "t.csv").write_text(above.format(separator) + "\n" + table)
+    read = read_rows(tmp_path / "t.csv")
+    assert read.frame.rows() == [("1", "2", "3")]
+    assert any("above the header" in one.evidence for one in read.said) == bool(above.strip())
+
+
+def test_a_table_of_one_column_has_nothing_above_it(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a\n1\n2\n")
+    assert read_rows(tmp_path / "t.csv").frame["a"].to_list() == ["1", "2"]
+
+
+@pytest.mark.parametrize("below", ["Nummer,Name,Preis", "string,string,decimal", "---,---,---", "id,,EUR"])
+def test_a_second_header_is_no_row(tmp_path: Path, below: str) -> None:
+    rows = [f"p{i},hat,{i}.50" for i in range(3)]
+    (tmp_path / "p.csv").write_text("\n".join(["product_id,title,price", below, *rows]))
+    shop = load_shop(tmp_path, {"products": {"path": "p.csv"}})
+    assert shop.products["product_id"].to_list() == ["p0", "p1", "p2"]
+    assert [step.affected for step in shop.steps if step.step == "a second header"] == [1]
+
+
+@pytest.mark.parametrize("first", ["p0,hat,", "p0,hat,ask", "hat,hat,1"])
+def test_a_first_row_is_a_row(tmp_path: Path, first: str) -> None:
+    rows = [f"p{i},hat,{i}.50" for i in range(1, 4)]
+    (tmp_path / "t.csv").write_text("\n".join(["product_id,title,price", first, *rows]))
+    assert read_rows(tmp_path / "t.csv").frame.height == 4
+
+
+@pytest.mark.parametrize("again", ["PRODUCT_ID,Title", "ï»¿product_id,title", " product_id , title "])
+def test_a_header_again_by_other_marks(tmp_path: Path, again: str) -> None:
+    (tmp_path / "t.csv").write_text(f"product_id,title\np1,hat\n{again}\np2,tee\n", encoding="utf-8")
+    assert read_rows(tmp_path / "t.csv").frame["product_id"].to_list() == ["p1", "p2"]
+
+
+def test_a_header_again_in_another_order_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("product_id,title\np1,hat\ntitle,product_id\ntee,p2\n")
+    with pytest.raises(InputError, match="'title' where the first has 'product_id'"):
+        read_rows(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (r'"a \"good\" hat"', 'a "good" hat'),
+        (r'"a \"good\", hat"', 'a "good", hat'),
+        (r'"C:\"', "C:\\"),
+        (r'"{""a"": ""\""""}"', r'{"a": "\""}'),
+    ],
+)
+def test_backslashes_before_quotes(tmp_path: Path, field: str, text: str) -> None:
+    (tmp_path / "t.csv").write_text(f"a,b\n1,{field}\n2,x\n")
+    assert read_rows(tmp_path / "t.csv").frame["b"].to_list() == [text, "x"]
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\ufeff\ufeff", "ï»¿"])
+def test_marks_at_both_ends_of_a_file(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{mark}a,b\n1,2\n\x1a", encoding="utf-8")
+    assert read_rows(tmp_path / "t.csv").frame.to_dict(as_series=False) == {"a": ["1"], "b": ["2"]}
+
+
 def test_a_quoted_field_behind_a_blank_keeps_its_comma(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('a, b\n1, "x, y"\n')
     assert read_rows(tmp_path / "t.csv").frame.rows() == [("1", "x, y")]
@@ -117,7 +196,21 @@ def test_columns_are_found_whatever_their_capitals_and_blanks(tmp_path: Path) ->
 
 def test_two_columns_of_nearly_one_name_are_not_guessed_between(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("product_id,Title,TITLE\np1,a,b\n")
-    assert load_shop(tmp_path, {"products": {"path": "p.csv"}}).products["title"].to_list() == [None]
+    shop = load_shop(tmp_path, {"products": {"path": "p.csv"}})
+    assert shop.products["title"].to_list() == [None]
+    said = [one.evidence for one in shop.remarks if one.level == "WARN"]
+    assert said == ["'Title' and 'TITLE' may both be 'title': neither is read"]
+
+
+@pytest.mark.parametrize("mark", ["", "*", ":", "\u200b", "\ufeff", " (EUR)", " [each]", "\n", "`", "."])
+@pytest.mark.parametrize(
+    "name", ["list_price", "listPrice", "List Price", "LIST-PRICE", "ｌｉｓｔ　ｐｒｉｃｅ"]
+)
+def test_a_column_goes_by_its_letters(tmp_path: Path, name: str, mark: str) -> None:
+    (tmp_path / "p.csv").write_text(f'product_id,"{name}{mark}",size\np1,12.50,3\n', encoding="utf-8")
+    products = {"path": "p.csv", "numeric": ["Size"]}
+    shop = load_shop(tmp_path, {"products": products})
+    assert shop.products.select("list_price", "Size").rows() == [(12.5, 3.0)]
 
 
 def test_a_formula_around_any_field(tmp_path: Path) -> None:
