@@ -4,7 +4,7 @@ columns                Photos, sound, video: which columns of a table hold files
 files                  Files of photos, sound, video: regular files of a stated size, read whole or
                        hashed, and nothing else
 folder                 What a table names → files in a folder: several names in one field, names in
-                       two Unicode forms, never outside it
+                       other forms, never outside
 photos                 Bytes or a path → an upright RGB photo on white; each photo read once, decoded
                        for a check once for each content, ever
 """

@@ -1,18 +1,19 @@
-"""What a table names → files in a folder: several names in one field, names in two Unicode forms, never outside it."""
+"""What a table names → files in a folder: several names in one field, names in other forms, never outside."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 
 OUTSIDE = "outside its folder"
 WEB = "a web address, not a file"
 
-_BETWEEN = re.compile(r"[,;|\n\t]+")
-_NAME = re.compile(r"\S.*?\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)(?=\s|$)", re.IGNORECASE)
-_AROUND = " \r[]\"'"
+_SUFFIX = r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)"
+_BETWEEN = re.compile(r"[,;|\n\t，；、]+|<br ?/?>", re.IGNORECASE)
+_BEHIND_SUFFIX = re.compile(rf"({_SUFFIX})(?:\s*(?:::|//|[&+#^~!>]|and\b)\s*|\s+)(?=\S)", re.IGNORECASE)
+_QUOTED_NAME = re.compile(rf'"([^"]+{_SUFFIX})"', re.IGNORECASE)
+_AROUND = " \r[]\"'\u00a0\u200b\ufeff"
 
 
 class Folder:
@@ -33,7 +34,7 @@ class Folder:
         return [self._found(name) for name in names_in(field)]
 
     def _found(self, name: str) -> tuple[str, str | None]:
-        if re.match(r"(?:https?|ftp|s3|gs|data)://?|data:", name, re.IGNORECASE):
+        if re.match(r"(?:https?|ftp|s3|gs|file)://?|data:|//[^/]+\.[a-z]+/", name, re.IGNORECASE):
             return name, WEB
         path = self._path_of(name)
         return str(path), None if self._outside or self._is_inside(path) else OUTSIDE
@@ -43,11 +44,13 @@ class Folder:
         return path if _is_there(path) else self._in_other_form(Path(name)) or path
 
     def _in_other_form(self, name: Path) -> Path | None:
-        """macOS writes "é" as two signs, most others as one: the same name to whoever reads it."""
-        if name.is_absolute() or ".." in name.parts or not name.parts or str(name).isascii():
+        """The same name to whoever reads it: "é" is two signs on macOS; Windows heeds no capitals, and parts by a
+        backslash."""
+        parts = [part for piece in name.parts for part in piece.split("\\") if part]
+        if name.is_absolute() or ".." in parts or not parts:
             return None
         at = self._path
-        for part in name.parts:
+        for part in parts:
             at /= part if _is_there(at / part) else self._names(at).get(_composed(part), part)
         return at
 
@@ -72,20 +75,14 @@ class Folder:
 
 
 def names_in(field: str) -> list[str]:
-    """The names in a field, parted as feeds and shop exports do, also as a list in brackets and quotes.
+    """The names in a field, parted as feeds and shop exports do, also as a list in brackets and quotes, or of objects.
 
-    By commas, semicolons, bars, tabs or line ends, or by blanks behind a photo's suffix.
+    By commas, semicolons, bars, tabs or line ends; behind a photo's suffix also by blanks and other marks.
     """
-    parts = list(_parts(field))
-    return parts or [field]
-
-
-def _parts(field: str) -> Iterator[str]:
-    for part in _BETWEEN.split(field):
-        plain = part.strip(_AROUND)
-        if plain:
-            names = _NAME.findall(plain)
-            yield from names if len(names) > 1 and " ".join(names) == " ".join(plain.split()) else [plain]
+    if field.lstrip().startswith(("{", "[{")) and (quoted := _QUOTED_NAME.findall(field)):
+        return quoted
+    parts = (part.strip(_AROUND) for part in _BETWEEN.split(_BEHIND_SUFFIX.sub("\\1\n", field)))
+    return [part for part in parts if part] or [field]
 
 
 def _is_there(path: Path) -> bool:
@@ -96,4 +93,4 @@ def _is_there(path: Path) -> bool:
 
 
 def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", name).casefold()

@@ -44,9 +44,12 @@ _LEFT_OUT = {
     "PSD": (b"8BPS",),
     "PPM": (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6"),
     "JPEG 2000": (b"\0\0\0\x0cjP", b"\xffO\xffQ"),
-    "SVG": (b"<svg", b"<?xml"),
+    "JPEG XL": (b"\xff\n", b"\0\0\0\x0cJXL"),
+    "SVG": (b"<svg", b"<?xml", b"\xef\xbb\xbf<"),
 }
-_HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1")
+_HEIC = tuple(
+    b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+)
 _RECIPE = 2  # to be raised when `decode` calls other photos broken than before
 
 
@@ -202,7 +205,8 @@ def _flatten(image: Image.Image, data: bytes) -> Image.Image:
 def _of_deep_grey(image: Image.Image) -> Image.Image:
     """Greys of more than 8 bits: Pillow's own conversion cuts off at 255, every such photo would come out white.
 
-    Whole numbers are of 16 bits, or 32 where one is larger; fractions from 0 to 1, else as whole numbers.
+    Whole numbers are of 16 bits, or 32 where one is larger, or 8 where 32 have room and none needs more; fractions
+    from 0 to 1, else as whole numbers.
     """
     levels = np.nan_to_num(np.asarray(image), posinf=0, neginf=0).clip(0)
     most = levels.max(initial=0)
@@ -210,7 +214,8 @@ def _of_deep_grey(image: Image.Image) -> Image.Image:
         top = next((top for top in (1, 2**8 - 1, 2**16 - 1) if most <= top), most)
         grey = (levels * (255 / top)).astype(np.uint8)
     else:
-        grey = (levels >> (8 if most < 2**16 else 24)).astype(np.uint8)
+        least = 0 if image.mode == "I" and image.format == "TIFF" and most < 2**8 else 8
+        grey = (levels >> (least if most < 2**16 else 24)).astype(np.uint8)
     grey[levels == image.info.get("transparency", np.nan)] = 255
     return Image.fromarray(grey).convert("RGB")
 

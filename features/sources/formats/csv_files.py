@@ -208,7 +208,7 @@ def _refuse_other_order(headers: pl.DataFrame, path: Path) -> None:
 
 
 def _is_header_below(frame: pl.DataFrame) -> pl.Series:
-    """The first row, if it has words (types, units, dashes, other names) in two columns where all others have digits."""
+    """The first row, if it has words (types, units, dashes, names) in two columns where all others have digits."""
     none = pl.repeat(value=False, n=frame.height, eager=True)
     words = [name for name in frame.columns if (cell := frame[name][0]) and not re.search(r"\d", cell)]
     if frame.height < _ENOUGH or len(words) < 2:

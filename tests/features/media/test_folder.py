@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 
@@ -20,7 +21,12 @@ NAMES = st.lists(
 
 
 @settings(max_examples=200)
-@given(names=NAMES, between=st.sampled_from([",", ", ", ";", " | ", "|", "\n", "\t", " ", "  "]))
+@given(
+    names=NAMES,
+    between=st.sampled_from(
+        [*",;|^~&+、，；\n\t ", ", ", " | ", "  ", "::", "||", "//", "<br>", " and ", " & ", "\r\n"]
+    ),
+)
 def test_names_are_parted_however_a_feed_parts_them(names: list[str], between: str) -> None:
     assert names_in(between.join(names)) == names
 
@@ -30,7 +36,25 @@ def test_names_in_a_written_list(names: list[str], quote: str) -> None:
     assert names_in("[" + ", ".join(f"{quote}{name}{quote}" for name in names) + "]") == names
 
 
-@pytest.mark.parametrize("field", ["my photo.jpg", "a b c.png", "x", "shirt (1).jpg", "a.jpg"])
+@given(names=NAMES, key=st.sampled_from(["src", "url", "file"]))
+def test_names_in_a_list_of_objects(names: list[str], key: str) -> None:
+    assert names_in(json.dumps([{key: name, "position": 1} for name in names], ensure_ascii=False)) == names
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "my photo.jpg",
+        "black+white.jpg",
+        "a & b.png",
+        "../b.jpg",
+        "a#1.jpg",
+        "a b c.png",
+        "x",
+        "shirt (1).jpg",
+        "a.jpg",
+    ],
+)
 def test_one_name_stays_whole(field: str) -> None:
     assert names_in(field) == [field]
 
@@ -49,6 +73,21 @@ def test_names_in_two_unicode_forms_are_one(tmp_path: Path, name: str, on_disk: 
     ((found, problem),) = Folder(tmp_path).find(unicodedata.normalize(asked, name))
     assert Path(found).samefile(path)
     assert problem is None
+
+
+@pytest.mark.parametrize(
+    "asked", ["sub/Red Hat.JPG", "SUB\\red hat.jpg", ".\\sub\\RED HAT.jpg", "Sub/red hat.jpg\u200b"]
+)
+def test_a_name_as_windows_takes_it(tmp_path: Path, asked: str) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "Red Hat.jpg").touch()
+    assert Folder(tmp_path).find(asked) == [(str(tmp_path / "sub" / "Red Hat.jpg"), None)]
+
+
+def test_a_name_as_it_is_goes_before_one_in_other_capitals(tmp_path: Path) -> None:
+    for name in ("A.jpg", "a.jpg"):
+        (tmp_path / name).touch()
+        assert Folder(tmp_path).find(name)[0][0] == str(tmp_path / name)
 
 
 def _outside(base: Path) -> list[str]:
@@ -101,7 +140,15 @@ def test_links_and_dots_that_stay_inside_are_fine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["https://shop.example/a.jpg", "HTTP://x/y.png", "s3://b/c.jpg", "data:image/png;x"]
+    "name",
+    [
+        "https://shop.example/a.jpg",
+        "HTTP://x/y.png",
+        "s3://b/c.jpg",
+        "//cdn.x.io/a.jpg",
+        "file:///a.jpg",
+        "data:image/png;x",
+    ],
 )
 def test_web_addresses_are_called_so(tmp_path: Path, name: str) -> None:
     assert Folder(tmp_path).find(name)[0][1] == WEB

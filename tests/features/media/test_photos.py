@@ -116,6 +116,19 @@ def test_sixteen_bits_are_scaled_not_cut_off() -> None:
     np.testing.assert_array_equal(decoded[..., 0], levels // 256)
 
 
+@pytest.mark.parametrize(("bits", "most"), [(8, 255), (16, 65535), (32, 2**31 - 1)])
+def test_wide_greys_are_scaled_by_the_room_they_take(bits: int, most: int) -> None:
+    levels = np.array([[0, most // 2, most]], dtype=np.int32)
+    decoded = np.asarray(decode(encoded(Image.fromarray(levels), "TIFF")))
+    np.testing.assert_array_equal(decoded[..., 0], levels >> (24 if bits == 32 else bits - 8))
+
+
+@pytest.mark.parametrize("brand", ["heic", "heix", "hevc", "mif1", "msf1"])
+def test_a_phones_format_is_named(brand: str) -> None:
+    with pytest.raises(ImageError, match="HEIC is not read"):
+        decode(b"\0\0\0\x18ftyp" + brand.encode() + bytes(20))
+
+
 def test_paths_bytes_and_nulls(tmp_path) -> None:
     data = noise("PNG")
     good = tmp_path / "good.png"
