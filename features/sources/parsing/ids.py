@@ -7,6 +7,8 @@ one is missing; a Mac writes "é" as two characters. What can be undone is; wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import cast
 
 import polars as pl
 
@@ -17,10 +19,21 @@ from features.sources.remarks import Said
 
 _EXACT = 2.0**53  # from here on floats skip whole numbers
 _FEW = 0.01
-_SCIENTIFIC = r"^[+-]?\d(?:[.,]\d+)?[Ee]\+\d{1,3}$"
-_ODD = r"""[^\x20-\x7e]|^[='"+]|\.0$|[Ee]\+"""  # any of what is mended below
-_FORMULA = r'^="?([^"]*)"?$'
-_INVISIBLE = r"[\u00ad\u200b-\u200f\u2060\ufeff]"
+_SCIENTIFIC = r"^[+-]?\d(?:[.,]\d+[Ee]\+?|[Ee]\+)\d{1,3}$"
+_PLACEHOLDER = r"^##+$|^=.*\("  # a narrow column, a formula
+_NO_VALUE = r"^(?i:nan|none|null|<na>|\\n|#(?:n/a|ref!|value!|name\?|div/0!|null!|num!|spill!|error!))$"
+# Any of what is mended below.
+_ODD = r"""[^\x20-\x7e]|^['"=+#`<\\]|^(?i:nan|none|null)$|[.,]00?$|^\d{1,3}[, ']\d|\d[Ee]\+?\d"""
+_WRAPPED = (
+    (r'^[=+]\s*(?:[A-Z]+\()?\s*"([^"]*)"\s*\)?$|^=(\d[^"()]*)$', "spreadsheets keep its zeros so"),
+    (r'^=HYPERLINK\(.*"([^"]*)"\s*\)$', "a spreadsheet shows it so"),
+    (r"^['‘’`](.+?)'?$", "Excel marks text so"),
+    (r'^["“”](.+)["“”]$', "the quotes are around it"),
+)
+_INVISIBLE = r"[\x00-\x1f\x7f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]"
+_FULL_WIDTH = {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F)}
+_HYPHENS = dict.fromkeys("‐‑−﹣", "-")
+_MANY = 6  # zeros where digits should be
 _JOINT = "/"
 
 
@@ -33,20 +46,38 @@ def read_ids(column: pl.Series, where: str) -> Reading:
     if not isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
         return Reading(ids)
     said: list[Said] = []
+    said += _rounded(ids)
     if not ids.str.contains(_ODD).any():
-        return Reading(ids)
+        return Reading(ids, tuple(said))
     if ids.str.contains(r"[^\x20-\x7e]").any():
-        ids = ids.str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.strip_chars()
-    for pattern, why in (
-        (_FORMULA, "spreadsheets keep its zeros so"),
-        (r"^'(\d[^']*)'?$", "Excel marks text so"),
-    ):
+        ids = ids.str.normalize("NFC").str.replace_all(_INVISIBLE, "").str.replace_all(r"\p{Zs}", " ")
+        plain = _FULL_WIDTH | _HYPHENS
+        ids = ids.str.replace_many(list(plain), list(plain.values())).str.strip_chars()
+    for pattern, why in _WRAPPED:
         written = ids.str.contains(pattern).fill_null(value=False)
         if written.any():
-            plain = ids.str.replace(pattern, "$1")
-            said.append(_said(ids, plain, written, why))
-            ids = plain
+            plain_ids = ids.str.replace(pattern, "$1$2")
+            said.append(_said(ids, plain_ids, written, why))
+            ids = plain_ids
+    nothing = ids.str.contains(_NO_VALUE).fill_null(value=False)
+    if nothing.any():
+        said.append(
+            Said("WARN", f"{int(nothing.sum()):,} ids say {ids.filter(nothing)[0]!r}, as programs write none")
+        )
+        ids = ids.set(nothing, None)
     return _without_point(*_without_scientific(ids, said, where), where)
+
+
+def _rounded(ids: pl.Series) -> list[Said]:
+    """Spreadsheets keep 15 digits and write 0 for the others."""
+    long = ids.filter(ids.str.contains(r"^\d{16,}$")).unique(maintain_order=True)
+    behind = long.str.slice(15)
+    if behind.str.len_chars().sum() < _MANY or behind.str.contains("[^0]").any():
+        return []
+    evidence = (
+        f"all ids of over 15 digits end in zeros, such as {long[0]}: a spreadsheet may have lost their digits"
+    )
+    return [Said("WARN", evidence, "export the table again with this column as text")]
 
 
 def _refuse_inexact(column: pl.Series, where: str) -> None:
@@ -63,23 +94,43 @@ def _refuse_inexact(column: pl.Series, where: str) -> None:
 
 def _without_scientific(ids: pl.Series, said: list[Said], where: str) -> tuple[pl.Series, list[Said]]:
     rounded = ids.str.contains(_SCIENTIFIC).fill_null(value=False)
+    if rounded.any():
+        written = ids.filter(rounded).unique()
+        whole = ids.replace(written, pl.Series(map(_whole, written), dtype=pl.String))
+        kept = rounded & ~whole.str.contains(_SCIENTIFIC)
+        if kept.any():
+            said.append(_said(ids, whole, kept, "all of its digits are there"))
+        ids, rounded = whole, rounded & ~kept
+    rounded = rounded | ids.str.contains(_PLACEHOLDER).fill_null(value=False)
     count = int(rounded.sum())
     if not count:
         return ids, said
-    got = f"{ids.filter(rounded)[0]!r}, as Excel shortens long numbers ({count:,} of {len(ids):,} ids have lost digits)"
+    got = f"{ids.filter(rounded)[0]!r}, as Excel shows long numbers ({count:,} of {len(ids):,} ids have lost digits)"
     cure = "export the table again with this column formatted as text, without opening it in Excel"
     if count > _FEW * len(ids):
         raise InputError(where=where, expected="whole ids", got=got, cure=cure)
     return ids.set(rounded, None), [*said, Said("WARN", f"{got}: these rows are left out", cure)]
 
 
+def _whole(written: str) -> str:
+    """ "4.006381333906E+12" → "4006381333906"; as it is where digits are missing."""
+    number = Decimal(written.replace(",", "."))
+    exponent = cast("int", number.as_tuple().exponent)
+    return f"{number:f}" if exponent == 0 else written
+
+
 def _without_point(ids: pl.Series, said: list[Said], where: str) -> Reading:
-    """ "7.0" → "7" where all are written so: a program took whole numbers for floats."""
-    pointed = ids.str.contains(r"^\d+\.0$")
+    """ "7.0" → "7", "1,234" → "1234" where all are written so: a program took them for numbers."""
+    parted = ids.str.contains(r"^\d{1,3}(?:,\d{3})*$|^\d{1,3}(?: \d{3})*$|^\d{1,3}(?:'\d{3})*$").all()
+    if ids.count() and parted and ids.str.contains("[, ']").any():
+        plain = ids.str.replace_all("[, ']", "")
+        said.append(_said(ids, plain, ids.ne_missing(plain), "all are written as numbers with thousands"))
+        return Reading(plain, tuple(said))
+    pointed = ids.str.contains(r"^\d+[.,]00?$")
     if not (ids.count() and pointed.all()):
         return Reading(ids, tuple(said))
-    _refuse_inexact(ids.cast(pl.Float64), where)
-    plain = ids.str.strip_suffix(".0")
+    _refuse_inexact(ids.str.replace(",", ".", literal=True).cast(pl.Float64), where)
+    plain = ids.str.replace("[.,]00?$", "")
     said.append(_said(ids, plain, pointed.fill_null(value=False), "all are written as floats"))
     return Reading(plain, tuple(said))
 
@@ -108,7 +159,8 @@ FOLDS = {
     "in other capitals": lambda ids: ids.str.to_lowercase(),
     "without leading zeros": lambda ids: ids.str.strip_chars_start("0"),
     "without '.0'": lambda ids: ids.str.strip_suffix(".0"),
-    "without blanks and dashes": lambda ids: ids.str.replace_all(r"[\s\-_./]", ""),
+    "without blanks and dashes": lambda ids: ids.str.replace_all(r"[^\p{L}\p{N}]", ""),
+    "by their first 15 digits, which spreadsheets keep": lambda ids: ids.str.replace(r"^(\d{15})\d+$", "$1…"),
 }
 """Ways in which one program's ids come to differ from another's."""
 

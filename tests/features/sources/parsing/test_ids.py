@@ -24,7 +24,23 @@ def test_ids_stay_as_they_are_written(ids: list[str]) -> None:
 
 @given(
     st.lists(st.text(alphabet="0123456789", min_size=1, max_size=14), min_size=1),
-    st.sampled_from(['="{}"', "'{}"]),
+    st.sampled_from(
+        [
+            *(
+                '="{}"',
+                "'{}",
+                "’{}",
+                '"{}"',
+                "“{}”",
+                '+"{}"',
+                '= "{}"',
+                '=T("{}")',
+                '=CONCATENATE("{}")',
+                "={}",
+            ),
+            '=HYPERLINK("https://x.io/1","{}")',
+        ]
+    ),
 )
 def test_what_spreadsheets_put_around_is_taken_off(ids: list[str], form: str) -> None:
     read = read_ids(pl.Series([form.format(i) for i in ids]), "here")
@@ -55,7 +71,9 @@ def test_no_float_is_a_traceback() -> None:
     ]
 
 
-@pytest.mark.parametrize("written", ["5.01234E+12", "8E+15", "1,23E+09", "9.0072e+15"])
+@pytest.mark.parametrize(
+    "written", ["5.01234E+12", "8E+15", "1,23E+09", "9.0072e+15", "5.01234E12", "########", '=TEXT(12,"000")']
+)
 def test_numbers_that_excel_shortened_are_refused_or_left_out(written: str) -> None:
     with pytest.raises(InputError, match="Excel"):
         read_ids(pl.Series([written, "5012345678900"]), "here")
@@ -68,6 +86,53 @@ def test_numbers_that_excel_shortened_are_refused_or_left_out(written: str) -> N
 def test_both_unicode_forms_are_one_id(word: str) -> None:
     forms = [unicodedata.normalize(form, word) for form in ("NFC", "NFD")]
     assert read_ids(pl.Series([*forms, f"\ufeff{word}\u200b"]), "here").values.n_unique() == 1
+
+
+@given(
+    st.lists(st.integers(10**12, 10**13 - 1).filter(lambda i: i % 10), min_size=1),
+    st.sampled_from(["E+", "e", "E"]),
+)
+def test_a_number_written_whole_with_an_exponent_is_that_number(numbers: list[int], mark: str) -> None:
+    written = [f"{str(number)[0]}.{str(number)[1:]}{mark}12" for number in numbers]
+    assert read_ids(pl.Series(written), "here").values.to_list() == list(map(str, numbers))
+
+
+@pytest.mark.parametrize(
+    "sku", ["1E10", "12E4", "E+12", "3e5", "1.5", "1.2.3", "v1,2", "AB#1", "A=1", "don't"]
+)
+def test_what_only_looks_like_damage_stays(sku: str) -> None:
+    assert read_ids(pl.Series([sku, "other"]), "here").values.to_list() == [sku, "other"]
+
+
+@given(
+    st.lists(st.integers(1000, 10**9), min_size=1),
+    st.sampled_from(", '"),
+    st.sampled_from(["", ".0", ".00", ",0"]),
+)
+def test_ids_written_as_numbers(numbers: list[int], thousands: str, point: str) -> None:
+    parted = [f"{number:,}".replace(",", thousands) for number in numbers]
+    for column in (parted, [f"{number}{point}" for number in numbers]):
+        assert read_ids(pl.Series(column), "here").values.to_list() == list(map(str, numbers))
+
+
+@pytest.mark.parametrize(
+    "written", ["A\u00a01", "Ａ １", "A\u202f1\u200e", "\u2066A 1\u2069", "A\u3000\ufe0f1", "\tA 1\x00"]
+)
+def test_signs_that_nobody_sees_are_none(written: str) -> None:
+    assert read_ids(pl.Series([written]), "here").values.to_list() == ["A 1"]
+
+
+@pytest.mark.parametrize("word", ["nan", "None", "NULL", "<NA>", "#N/A", "#REF!", "\\N"])
+def test_words_for_no_value_are_no_ids(word: str) -> None:
+    read = read_ids(pl.Series([word, "7", "8"]), "here")
+    assert read.values.to_list() == [None, "7", "8"]
+    assert [one.level for one in read.said] == ["WARN"]
+
+
+@pytest.mark.parametrize(("zeros", "said"), [(4, 1), (0, 0)])
+def test_long_ids_that_all_end_in_zeros_are_doubted(zeros: int, said: int) -> None:
+    ids = pl.Series([f"{i:0{19 - zeros}d}".replace("0", "1") + "0" * zeros for i in range(5, 9)])
+    assert len(read_ids(ids, "here").said) == said
 
 
 def test_several_columns_are_one_id() -> None:
@@ -84,6 +149,13 @@ def test_several_columns_are_one_id() -> None:
         (["AB-1"], ["ab-1"], "in other capitals"),
         (["7.0"], ["7"], "without '.0'"),
         (["AB 1"], ["AB-1"], "without blanks and dashes"),
+        (["AB–1"], ["AB-1"], "without blanks and dashes"),
+        (["#1,001"], ["1001"], "without blanks and dashes"),
+        (
+            ["1234567890123450000"],
+            ["1234567890123456789"],
+            "by their first 15 digits, which spreadsheets keep",
+        ),
         (["x"], ["y"], ""),
     ],
 )
