@@ -188,13 +188,15 @@ class JudgementColumns(_Strict):
 
 
 def _plain_names(grades: object) -> object:
-    """YAML reads yes, on and true as one truth, and 1.0 as a number: names are text."""
+    """YAML reads yes, on and true as one truth, null as nothing, and 1.0 as a number: names are text."""
     if not isinstance(grades, dict):
         return grades
     return {_plain_name(name): grade for name, grade in grades.items()}
 
 
 def _plain_name(name: object) -> object:
+    if name is None:
+        return "null"
     if isinstance(name, bool):
         return str(name).lower()
     return f"{name:.17g}" if isinstance(name, int | float) else name

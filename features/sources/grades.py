@@ -1,7 +1,9 @@
-"""Grades: numbers, or names that the config gives numbers; one column, or one a rater, whose agreement is measured."""
+"""Grades: numbers, or names that the config gives numbers; one a pair, or one a rater, whose agreement is measured."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,11 @@ from features.sources.remarks import Said
 
 _RELIABLE = 0.667  # Krippendorff's own limit for tentative conclusions
 _A_NAME = 0.01  # a word in this share of a column of numbers is a grade's name, not a slip
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_SEVERAL = (
+    rf"^\s*(?:\[.*,.*\]|\(.*,.*\)|{_NUMBER}(?:\s*[;|]\s*{_NUMBER})+|{_NUMBER}(?:\s*,\s*{_NUMBER}){{2,}})\s*$"
+)
+_SEVERAL_OR_ONE = rf"^\s*[\[(]?\s*(?:{_NUMBER}(?:\s*[;|,]\s*{_NUMBER})*)?\s*[\])]?\s*$"
 _TRUTHS = dict.fromkeys(("yes", "on", "y", "true"), "true") | dict.fromkeys(
     ("no", "off", "n", "false"), "false"
 )
@@ -40,17 +47,52 @@ def read_grades(source: Source, names: Mapping[str, float | None] | None) -> lis
             source.remark(named.said, column)
             grades.append(named.values)
         else:
+            several = _listed(raw)
+            if several:
+                evidence = (
+                    f"each field holds several grades, such as {shorten(raw.drop_nulls()[0])}: one a rater"
+                )
+                source.remark([Said("PASS", evidence)], column)
+                grades += several
+                continue
             grades.append(source.readable(column, source.as_numbers(), "number", setting, mend))
             _refuse_words(raw, grades[-1], where)
+            source.remark(_commas(raw, grades[-1]), column)
     return grades
 
 
+def _listed(raw: pl.Series) -> list[pl.Series]:
+    """The grades of each rater, where one field holds several: a list, "[2, 1]", "2;1", "2|1" or "2,1,2"; else none."""
+    if isinstance(raw.dtype, pl.List | pl.Array):
+        lists = raw.cast(pl.List(pl.Float64), strict=False)
+    else:
+        if raw.dtype != pl.String:
+            return []
+        present = raw.set(values.missing(raw), None)
+        if not (present.str.contains(_SEVERAL).any() and present.str.contains(_SEVERAL_OR_ONE).all()):
+            return []
+        lists = present.str.extract_all(_NUMBER).cast(pl.List(pl.Float64))
+    most = int(lists.list.len().max() or 0)  # type: ignore[call-overload]
+    return [lists.list.get(rater, null_on_oob=True) for rater in range(most)]
+
+
+def _commas(raw: pl.Series, grades: pl.Series) -> list[Said]:
+    """Two raters' "2,1" cannot be told from two and a tenth."""
+    if raw.dtype != pl.String:
+        return []
+    commas = (raw.str.contains(r"^\s*\d,\d\s*$") & grades.is_not_null()).fill_null(value=False)
+    if not commas.any():
+        return []
+    evidence = f"read {raw.filter(commas)[0]!r} as {grades.filter(commas)[0]:g}: a decimal comma"
+    return [Said("WARN", evidence, "if these are two raters' grades, write them as 2;1")]
+
+
 def _by_names(raw: pl.Series, names: Mapping[str, float | None], where: str) -> Reading:
-    """The number of each name; names that differ in capitals, and YAML's yes and no, are found too, and said."""
+    """The number of each name; names in other forms (see `_folded`), and YAML's yes and no, are found too, and said."""
     written = values.identifiers(raw)
     missing = values.missing(raw) & ~written.is_in(list(names)).fill_null(value=False)
     distinct = written.set(missing, None).drop_nulls().unique(maintain_order=True).to_list()
-    folded = {name.strip().casefold(): name for name in names}
+    folded = {_folded(name): name for name in names}
     found = {value: _found(value, names, folded) for value in distinct}
     unknown = [value for value, name in found.items() if name is None]
     if unknown:
@@ -72,10 +114,17 @@ def _by_names(raw: pl.Series, names: Mapping[str, float | None], where: str) -> 
 
 
 def _found(value: str, names: Mapping[str, float | None], folded: Mapping[str, str]) -> str | None:
-    key = value.strip().casefold()
+    key = _folded(value)
     if value in names:
         return value
     return folded.get(key) or folded.get(_TRUTHS.get(key, key))
+
+
+def _folded(name: str) -> str:
+    """A name without capitals, unseen signs and blanks around, in one Unicode form; a number as a program writes it."""
+    plain = re.sub(r"[\u00ad\u200b-\u200f\u2060\ufeff]", "", unicodedata.normalize("NFKC", name))
+    plain = " ".join(plain.split()).casefold()
+    return f"{float(plain):.17g}" if re.fullmatch(r"-?\d+(\.\d+)?", plain) else plain
 
 
 def _refuse_words(raw: pl.Series, grades: pl.Series, where: str) -> None:

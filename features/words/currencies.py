@@ -110,7 +110,8 @@ FACTORS = {
 }
 """What the word behind a number multiplies it by."""
 
-THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND", "dinar"))
+# Iraq's dinar has three by law and none in any price.
+THREE_DECIMALS = frozenset(("BHD", "JOD", "KWD", "LYD", "OMR", "TND", "dinar"))
 
 FAMILIES = {
     "$": ("USD", "AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "MXN", "CLP", "COP", "ARS", "UYU", "BRL", "JMD"),

@@ -1,4 +1,4 @@
-"""Rows of one product's variants, of which only the first says what the product is (Shopify's export)."""
+"""Rows of one product's variants, of which only the first or the parent says what the product is (as Shopify's)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from features.sources.columns import Source
 from features.sources.parsing import values
 from features.sources.remarks import Said
 
-_HANDLE = "handle"
-_SHARED = ("title", "description", "brand", "category")
+_GROUPS = ("handle", "url_handle", "item_group_id", "parent_sku", "parent_id", "parent")
+_SHARED = ("title", "description", "brand", "category", "image")
 
 
 def with_group_texts(source: Source) -> Source:
-    """The source with the texts that a row lacks taken from the first row of its group that has them.
+    """The source with the texts and photos that a row lacks taken from the first row of its group that has them.
 
-    The group is data.products.columns.group; without that a column called Handle, as Shopify's.
+    The group is data.products.columns.group; without that a column called as shops call it (Shopify's Handle, Google's
+    item_group_id, WooCommerce's Parent). A row without a group is the parent of those that name its id.
     """
     named = source.mapping["group"] is not None
-    group = source.named("group") if named else source.like(_HANDLE)
+    group = source.named("group") if named else next(filter(None, map(source.like, _GROUPS)), [])
     columns = [column for name in _SHARED for column in source.named(name)]
     if not group or not columns:
         return source
-    key = values.joined_text([source.frame[column] for column in group])
-    frame = source.frame.with_columns(key.alias("__group"))
+    frame = source.frame.with_columns(_keys(source, group).alias("__group"))
     empty = {column: values.missing(frame[column]) for column in columns}
     first = [
         pl.when(pl.col("__group").is_not_null())
@@ -43,6 +43,16 @@ def with_group_texts(source: Source) -> Source:
     count = int(changed.to_series().sum())
     if not count:
         return source
-    evidence = f"{count:,} rows without a text of their own took it from the first row of their {group[0]!r}"
+    evidence = f"{count:,} rows without a text or photo of their own took it from the first row of their {group[0]!r}"
     source.remark([Said("PASS", evidence)], "variants")
     return replace(source, frame=filled)
+
+
+def _keys(source: Source, group: list[str]) -> pl.Series:
+    """Each row's group, or as what others name it as their parent (in WooCommerce its SKU, or `id:` and its ID)."""
+    key = values.joined_text([source.frame[column] for column in group]).replace("", None)
+    for column, mark in ((source.named("product_id")[:1], ""), (source.like("id"), "id:")):
+        if column:
+            own = mark + values.text(source.frame[column[0]])
+            key = pl.select(pl.coalesce(key, pl.lit(own.set(~own.is_in(key.implode()), None)))).to_series()
+    return key

@@ -6,7 +6,9 @@ A field may hold a path, a list, a list written as text (`["A", "B"]`), or sever
 from __future__ import annotations
 
 import ast
+import csv
 import json
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -17,6 +19,8 @@ from features.sources.remarks import Said
 
 _LONGEST_LIST = 10_000  # characters of a list written as text
 _BETWEEN_PATHS = ("|", ";", ",", "\n")
+_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|::|›|»|>) ?\S"
+_KEPT_COMMA = "\ue000"
 _MOST = 0.5
 
 
@@ -40,12 +44,27 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
         elif not inner.is_nested():
             column = column.cast(pl.List(pl.String))
     if column.dtype != pl.List(pl.String):
-        column = _split(_unlisted(values.text(column), separator, said), separator, said)
+        text = _with_separator(values.text(column), separator, said)
+        column = _split(_unlisted(text, separator, said), separator, said)
     none = pl.lit([], dtype=pl.List(pl.String))
     return pl.select(pl.lit(column).fill_null(none)).to_series()
 
 
+def _with_separator(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
+    """ ">" in its other forms as itself; where most have another mark, that is said."""
+    if separator == ">":
+        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→]|->|=>", ">")
+    many = (text.str.contains(_OTHER_SEPARATORS) & ~text.str.contains("^[\\[({]")).fill_null(value=False)
+    if not text.str.contains(separator, literal=True).any() and many.sum() > _MOST * text.count():
+        evidence = f"no category holds {separator!r}: {text.filter(many)[0][:60]!r} is read as one level"
+        cure = "set {section}.category_separator to what parts the levels, if anything does"
+        said.append(Said("WARN", evidence, cure))
+    return text
+
+
 def _split(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
+    text = text.str.replace_all("\\,", _KEPT_COMMA, literal=True)  # WooCommerce's comma within a name
+    text = text.str.replace_all(r'^"(.*)"$', "$1").str.replace_all(r'"\s*[,;|]\s*"', "\n")
     for between in _BETWEEN_PATHS:
         many = text.str.contains(between, literal=True).fill_null(value=False)
         if between in separator or not many.any():
@@ -62,7 +81,7 @@ def _split(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
             said.append(
                 Said("WARN", f"read {shown} as one path: {between!r} may be part of a level's name", cure)
             )
-    return text.str.split(separator)
+    return text.str.replace_all(_KEPT_COMMA, ",", literal=True).str.split(separator)
 
 
 def _parts_paths(text: pl.Series, many: pl.Series, separator: str, between: str) -> tuple[bool, bool]:
@@ -90,7 +109,7 @@ def _root(path: pl.Series, separator: str) -> pl.Series:
 
 def _unlisted(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
     """Lists written as text → text parted by the separator."""
-    written = text.str.contains(r"^\[.*\]$|^\{[^:]*\}$").fill_null(value=False)
+    written = text.str.contains(r"(?s)^\[.*\]$|^\(['\"].*\)$|^\{[^:]*\}$").fill_null(value=False)
     if not written.any():
         return text
     odd = text.filter(written).unique(maintain_order=True)
@@ -107,23 +126,40 @@ def _path(value: str, separator: str) -> str | None:
     found = _parsed(value)
     if found and isinstance(found[0], list):
         found = found[0]
-    if not found or not all(isinstance(item, str | int | float) for item in found):
+    if found is None:
         return None
-    if separator in str(found[0]):
-        return str(found[0])
-    return f" {separator} ".join(map(str, found))
+    names = [_name(item) for item in found if item is not None]
+    if not all(isinstance(name, str | int | float) for name in names):
+        return None
+    if names and separator in str(names[0]):
+        return str(names[0])
+    return f" {separator} ".join(map(str, names))
+
+
+def _name(item: object) -> object:
+    """Of an object as shops' APIs give it, what it is called."""
+    if not isinstance(item, dict):
+        return item
+    return next((item[key] for key in ("name", "title", "label", "value") if key in item), item)
 
 
 def _parsed(value: str) -> list[object] | None:
     if len(value) > _LONGEST_LIST:
         return None
+    value = re.sub("[“”]", '"', value).replace('\\"', '"')
     if value.startswith("{"):  # PostgreSQL's
-        return [item.strip().strip('"') for item in value[1:-1].split(",")]
+        return list(next(csv.reader([value[1:-1]], skipinitialspace=True), []))
+    with_commas = re.sub(r"(?<=[^\s,\[(])(['\"])\s+(?=['\"])", r"\1, ", value)  # numpy prints none
     for parse in (json.loads, ast.literal_eval):
         try:
-            found = parse(value)
+            found = parse(with_commas)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        if isinstance(found, list):
-            return found
-    return None
+        if isinstance(found, list | tuple):
+            return list(found)
+    bare = value[1:-1]
+    return (
+        None
+        if re.search(r"['\"\[\](){}]", bare) or "," not in bare
+        else [part.strip() for part in bare.split(",")]
+    )

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import polars as pl
 
-from features.sources.parsing.numerals import Reading
+from features.sources.parsing.numerals import Reading, plain_digits
 from features.sources.remarks import Level, Said
 
 _ISO = (
     r"^(?<year>\d{4})-?(?<month>\d\d)-?(?<day>\d\d)"
-    r"(?:[Tt_ ]\s?(?<hour>\d\d)(?::?(?<minute>\d\d)(?::?(?<second>\d\d)(?:[.,](?<fraction>\d{1,9}))?)?)?"
+    r"(?:[Tt_ ]\s?(?<hour>\d\d)(?::?(?<minute>\d\d)(?::?(?<second>\d\d)(?:[.,](?<fraction>\d+))?)?)?"
     r"\s?(?<zone>[Zz]|UTC|GMT|[-+−]\d\d(?::?\d\d)?)?)?$"
 )
-_SLASHED = r"^(\d{4})[/.](\d\d)[/.](\d\d)"
+_REPAIRS = (
+    (r"^'", ""),  # by which Excel marks text
+    (r"\[[A-Za-z_/+-]+\]$", ""),  # a zone's name behind its offset, as Java writes it
+    (r"^(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})[日일]?(\D|$)", "$1-0$2-0$3$4"),
+    (r"^(\d{4})-0?(\d\d)-0?(\d\d)", "$1-$2-$3"),
+    (r"^(\S{10})[Tt ](\d):", "$1 0$2:"),
+)
 _DAY = "%Y%m%d"
 _CALENDARS = (  # as numbers, from 1900 to 2199
     (_DAY, 19_000_101, 21_991_231),
@@ -37,13 +43,19 @@ def read_dates(column: pl.Series) -> Reading:
         return Reading(column.cast(pl.Datetime("us"), strict=False))
     if column.dtype.is_numeric():
         return _numeric(column)
-    tidy = column.str.strip_chars().str.replace(_SLASHED, "$1-$2-$3")
+    tidy = plain_digits(column).str.to_uppercase()
+    for pattern, plain in _REPAIRS:
+        tidy = tidy.str.replace(pattern, plain)
     found = _iso(tidy)
     left = tidy.set(found.is_not_null(), None)
     if not left.count():
         return Reading(found)
     stamps = _numeric(left.str.extract(r"^(\d{5}|\d{8,19}(?:\.\d+)?)$").cast(pl.Float64))
-    others = [left.str.to_date(form, strict=False).cast(pl.Datetime("us")) for form in ("%G-W%V-%u", "%Y-%j")]
+    day_of_year = left.set(~left.str.contains(r"^\d{4}-\d{3}$").fill_null(value=False), None)
+    others = [
+        at.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+        for at, form in ((left, "%G-W%V-%u"), (day_of_year, "%Y-%j"))
+    ]
     return Reading(pl.select(pl.coalesce(found, stamps.values, *others)).to_series(), stamps.said)
 
 
@@ -71,7 +83,7 @@ def _iso(text: pl.Series) -> pl.Series:
         "{}-{}-{} {}:{}:{}.{}",
         *(pl.col(name) for name in ("year", "month", "day")),
         *(pl.col(name).fill_null("00") for name in ("hour", "minute", "second")),
-        pl.col("fraction").fill_null("0").str.pad_end(9, "0"),
+        pl.col("fraction").fill_null("0").str.head(9).str.pad_end(9, "0"),
     ).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us")
     zone = (
         pl.col("zone")

@@ -161,6 +161,7 @@ def _amounts(parts: pl.DataFrame, others: Printed, decimal: Mark | None, share: 
         | (factor.is_in(_LETTERS) & ~named)
         | (factor.is_in(["cr", "cr."]) & ~pl.col("currency").is_in(_RUPEES).fill_null(value=False))
         | (factor.is_not_null() & pl.col("coin"))
+        | (pl.col("before").is_not_null() & pl.col("coin"))  # "£0.99p", "€12 p/st"
         | (pl.col("open").is_null() != pl.col("close").is_null())
     ).fill_null(value=False)
     minus = pl.any_horizontal(

@@ -151,3 +151,57 @@ def test_rows_of_variants_take_their_texts_from_the_first(tmp_path: Path) -> Non
         "Tee",
         None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "parents"),
+    [
+        ("item_group_id", ("g1", "g1", "g2")),
+        ("Parent", ("", "1", "")),
+        ("Parent SKU", ("", "1", "")),
+        ("Parent", ("", "id:71", "")),
+        ("URL handle", ("hat", "hat", "tee")),
+    ],
+)
+def test_variants_of_other_shops(tmp_path: Path, key: str, parents: tuple[str, str, str]) -> None:
+    rows = zip(("71", "72", "73"), ("1", "2", "3"), ("Hat", "", "Tee"), parents, strict=True)
+    (tmp_path / "p.csv").write_text("\n".join([f"ID,SKU,title,{key}", *map(",".join, rows)]))
+    shop = load_shop(tmp_path, {"products": {"path": "p.csv", "columns": {"product_id": "SKU"}}})
+    assert shop.products.select("product_id", "title").rows() == [("1", "Hat"), ("2", "Hat"), ("3", "Tee")]
+
+
+def _graded(
+    folder: Path, grades: list[str], names: dict[object, float] | None = None
+) -> list[tuple[str, float]]:
+    rows = [f'q,p{i},"{grade}"' for i, grade in enumerate(grades)]
+    (folder / "j.csv").write_text("\n".join(["query_id,product_id,grade", *rows]), encoding="utf-8")
+    (folder / "p.csv").write_text("product_id\n" + "".join(f"p{i}\n" for i in range(len(grades))))
+    (folder / "q.csv").write_text("query_id,text\nq,hat\n")
+    tables = {"products": {"path": "p.csv"}, "queries": {"path": "q.csv"}}
+    shop = load_shop(folder, {**tables, "judgements": {"path": "j.csv", "grades": names}})
+    return shop.judgements.select("product_id", "grade").rows()
+
+
+@pytest.mark.parametrize(
+    "form", ["[2, 2, 1]/[1]", "2;2;1/1", "2|2/1|1", "2,2,1/1,1", "(2, 1, 2)/(1, 0, 1)", "2 ; 2/"]
+)
+def test_several_raters_in_one_field(tmp_path: Path, form: str) -> None:
+    several = form.split("/")
+    expected = [("p0", 2.0), ("p1", 1.0)][: len([grade for grade in several if grade])]
+    assert _graded(tmp_path, several) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("très\u00a0bon", "très bon"),
+        ("tre\u0300s  bon", "très bon"),
+        ("Exact\u200b", "exact"),
+        ("2.0", 2),
+        ("2", 2.0),
+        ("null", None),
+        ("ＥＸＡＣＴ", "Exact"),
+    ],
+)
+def test_a_grades_name_in_another_form(tmp_path: Path, written: str, name: object) -> None:
+    assert _graded(tmp_path, [written, "other"], {name: 3, "other": 0}) == [("p0", 3.0), ("p1", 0.0)]

@@ -62,6 +62,16 @@ def test_what_may_be_two_paths_is_warned_of() -> None:
         (pl.Series(['["A > B", "C"]']), "A > B"),
         (pl.Series(["{A,B}"]), "A > B"),
         (pl.Series(['["A", 2]']), "A > 2"),
+        (pl.Series(["('A', 'B')"]), "A > B"),
+        (pl.Series(["['A' 'B']"]), "A > B"),
+        (pl.Series(['[ "A" , null,\n "B" ]']), "A > B"),
+        (pl.Series([r"[\"A\", \"B\"]"]), "A > B"),
+        (pl.Series(["[“A”, “B”]"]), "A > B"),
+        (pl.Series(["[A, B]"]), "A > B"),
+        (pl.Series(['{"A, new",B}']), "A, new > B"),
+        (pl.Series(['[{"id": 1, "name": "A"}, {"id": 2, "name": "B"}]']), "A > B"),
+        (pl.Series(["[]"]), None),
+        (pl.Series(["[{}]"]), "[{}]"),
         (pl.Series(["[x"]), "[x"),
         (pl.Series(["[new]"]), "[new]"),
         (pl.Series(["[" * 2000 + "]" * 2000]), "[" * 2000 + "]" * 2000),
@@ -70,3 +80,22 @@ def test_what_may_be_two_paths_is_warned_of() -> None:
 )
 def test_lists_of_other_shapes_and_what_only_looks_like_one(column: pl.Series, path: str) -> None:
     assert category_paths([column], ">").values.to_list() == [path]
+
+
+@pytest.mark.parametrize("mark", [">", ">>", " » ", "›", "＞", "&gt;", " &raquo; ", "->", " → "])
+def test_other_forms_of_the_usual_separator(mark: str) -> None:
+    column = pl.Series([mark.join(["Garden", "Tools, Saws", "Hand"])])
+    assert category_paths([column], ">").values.to_list() == ["Garden > Tools, Saws > Hand"]
+
+
+@pytest.mark.parametrize("mark", ["/", " / ", "|", "\\", "::"])
+def test_another_separator_is_doubted_not_guessed(mark: str) -> None:
+    text = mark.join(["Garden", "Tools"])
+    read = category_paths([pl.Series([text, text])], ">")
+    assert read.values.to_list() == [text, text]
+    assert ["category_separator" in one.cure for one in read.said] == [True]
+
+
+@pytest.mark.parametrize("text", [r"Garden > Nuts\, Bolts, Garden", '"Garden > Nuts, Bolts","Garden > Sale"'])
+def test_a_comma_within_a_name_of_several_paths(text: str) -> None:
+    assert category_paths([pl.Series([text, "Garden > Tools"])], ">").values[0] == "Garden > Nuts, Bolts"

@@ -53,6 +53,8 @@ def _read(*texts: str | None, **rules: object) -> Prices:
         # What else stands there is unknown: no price at all.
         ("buy 2 get 1", None),
         ("3 for $10", None),
+        ("£0.99p", None),
+        ("€12.99 p/st", None),
         ("4 pack 20.50", None),
         ("was $20 now $15", None),
         ("$12 (20% off)", None),
@@ -180,3 +182,14 @@ def test_one_currency_is_kept(
     kept = one_currency(pl.Series(currencies, dtype=pl.String), wanted)
     assert (kept.currency, kept.others.to_list()) == (main, others)
     assert [one.level for one in kept.said] == ["WARN"] * any(others)
+
+
+@pytest.mark.parametrize("currency", sorted(THREE_DECIMALS - {"dinar"}))
+def test_commas_beside_points_part_a_dinars_thousands(currency: str) -> None:
+    read = _read(f"1,500 {currency}", f"12.750 {currency}", f"2,100 {currency}")
+    assert read.values.to_list() == [1500, 12.75, 2100]
+
+
+@pytest.mark.parametrize("text", ["25,000 IQD", "IQD 25.000", "25 000 د.ع"])
+def test_a_dinar_without_decimals(text: str) -> None:
+    assert _read(text).values.to_list() == [25_000]
