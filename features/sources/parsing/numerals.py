@@ -162,16 +162,10 @@ def _by_others(point: int, comma: int) -> _Decision | None:
 def _by_itself(currency: str, lone: pl.Series, kind: _Kind, *, whole: bool) -> _Decision:
     own = "," if "," in lone[0] else "."
     other = "." if own == "," else ","
-    if (
-        currency in THREE_DECIMALS
-        and lone.str.contains(",").any()
-        and lone.str.contains(".", literal=True).any()
-    ):
-        return _Decision(
-            ".", f"{currency} has three decimals, and a comma beside points parts thousands", "WARN"
-        )
     if currency in THREE_DECIMALS:
-        return _Decision(own, f"{currency} has three decimals, and no other value tells", "WARN")
+        both = lone.str.contains(",").any() and lone.str.contains(".", literal=True).any()
+        beside = "a comma beside points parts thousands" if both else "no other value tells"
+        return _Decision("." if both else own, f"{currency} has three decimals, and {beside}", "WARN")
     if currency:
         return _Decision(other, f"{currency} has no third decimal")
     empty_decimals = not whole and len(lone) > 1 and lone.str.ends_with("000").all()
