@@ -3,8 +3,8 @@
 Train on each real set by its config, with both boosters, through the same command a user types, and record the
 ladder with intervals and paired tests. Figures are of queries held out from training (folds, or the test split).
 Features are built anew for the first booster and come from the store for the second; vectors come from the cache
-where it has them, except for homedepot, whose first run encodes everything, to time the whole path. What a config says
-of robustness is left out: its curve stands in a run's report, not here, and takes longer than all else.
+where it has them. What a config says of robustness is left out: its curve stands in a run's report, not here, and takes
+longer than all else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ SETS = {
     "homedepot": "homedepot",
 }
 RANKERS = ("lightgbm", "xgboost")
-FROM_SCRATCH = ("homedepot",)
 
 
 def main(names: list[str]) -> None:
@@ -44,12 +43,9 @@ def measure(name: str) -> None:
     """Both boosters on one set → results/quality_NAME.json."""
     with tempfile.TemporaryDirectory() as scratch:
         places = ["--store.root", f"{scratch}/store"]
-        if name in FROM_SCRATCH:
-            places += ["--cache.folder", f"{scratch}/cache"]
         runs = {ranker: train(name, ranker, places) for ranker in RANKERS}
     figures = {
         "config": str(record.config_path(name).relative_to(record.ROOT)),
-        "vectors_from_cache": name not in FROM_SCRATCH,
         "rankers": runs,
     }
     record.write(f"quality_{name}", f"python -m benchmarks.quality {name}", figures)

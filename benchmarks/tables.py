@@ -93,7 +93,7 @@ def quality() -> Iterator[str]:
         yield f"{first['convention']} `{found['config']}`, {first['split']}.\n"
         for segment in dict.fromkeys(row["segment"] for row in first["summary"]):
             yield from ladder(segment, found["rankers"], first["headline"])
-        vectors = "vectors from the cache" if found["vectors_from_cache"] else "every text encoded"
+        vectors = "vectors from the cache" if found.get("vectors_from_cache", True) else "every text encoded"
         for number, (ranker, run) in enumerate(found["rankers"].items()):
             built = "features from the store" if number else f"features built, {vectors}"
             yield (
