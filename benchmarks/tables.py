@@ -93,9 +93,8 @@ def quality() -> Iterator[str]:
         yield f"{first['convention']} `{found['config']}`, {first['split']}.\n"
         for segment in dict.fromkeys(row["segment"] for row in first["summary"]):
             yield from ladder(segment, found["rankers"], first["headline"])
-        vectors = "vectors from the cache" if found.get("vectors_from_cache", True) else "every text encoded"
         for number, (ranker, run) in enumerate(found["rankers"].items()):
-            built = "features from the store" if number else f"features built, {vectors}"
+            built = "features from the store" if number else "features built, vectors from the cache"
             yield (
                 f"- {ranker}: {run['wall_seconds']:g} s in all ({built}), {run['fit_seconds']:g} s of it fitting "
                 f"the full model; peak memory {run['peak_memory_mib']:,} MiB"
