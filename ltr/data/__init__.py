@@ -1,5 +1,7 @@
 """A table of features → what rankers eat, split honestly and examined by the data doctor.
 
+answer_checks          The data doctor on columns that tell the grades: what was made from the answer,
+                       or from what only follows it
 collection_checks      The data doctor on the shop's own tables: catalogue, queries and judgements,
                        before any feature is made
 dataset                From a feature table to the arrays a ranker eats: X, grades and group sizes, cut
@@ -21,6 +23,8 @@ query_checks           The data doctor on the words of queries: how many no prod
                        are read as
 reading                The data doctor on how the files were read: every guess, and what was left out,
                        unreadable or odd
+repeat_checks          The data doctor on judgements that repeat or contradict each other, under one
+                       query id or under several
 sketch                 What each feature looked like in training, to hold against what is served later
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows

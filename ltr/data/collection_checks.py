@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 
+from features.media.columns import file_columns
 from features.sources.load import Collection
+from features.sources.schema import Products
 from features.words.price_limits import split_price_limit
 from ltr.data.doctor import Finding, Findings, Level, finding
 
@@ -16,6 +19,7 @@ FEW, MANY = (
     0.9,
 )  # shares of products with a value: below, a column is hardly there; above, of distinct brands
 ONLY_GOOD = 0.5  # share of the queries whose judged lists show nothing bad
+FEW_NAMES = 20  # fewer values are distinct by chance
 CENTS = 20.0  # times the limits that queries name: prices that high are in another unit
 FEWEST_LIMITS = 5
 SHORT_IDS = 0.3  # share of ids shorter than the usual: more, and the lengths are just mixed
@@ -31,6 +35,7 @@ def examine_collection(collection: Collection, *, relevant_from: float = 1.0) ->
             *_check_columns(collection.products),
             *_check_prices(collection.products, collection.queries),
             *_check_names(collection.products),
+            *_check_extra_names(collection.products),
         ]
     found += _check_ids(collection.products["product_id"])
     return Findings([*found, *_check_judgements(collection.judgements, relevant_from)])
@@ -77,12 +82,28 @@ def _check_names(products: pl.DataFrame) -> Iterator[Finding]:
         if not len(known):
             continue
         distinct = known.n_unique()
-        alone = len(known) >= 20 and distinct > MANY * len(known)
+        alone = len(known) >= FEW_NAMES and distinct > MANY * len(known)
         yield finding(
             "WARN" if alone or (distinct == 1 and products.height > 1) else "PASS",
             f"distinct values of {column}",
             f"{distinct:,} among {len(known):,} products",
             f"check that data.products.columns.{column} names the {column}",
+        )
+
+
+def _check_extra_names(products: pl.DataFrame) -> Iterator[Finding]:
+    """A further text column in which nearly every product has a value of its own: a name or a number, no category."""
+    texts = products.drop(*pl.Schema(Products), *file_columns(products.columns), strict=False)
+    texts = texts.select(cs.string())
+    known = {column.name: column.drop_nulls() for column in texts}
+    own = [n for n, c in known.items() if len(c) >= FEW_NAMES and c.n_unique() > MANY * len(c)]
+    if known:
+        yield finding(
+            "WARN" if own else "PASS",
+            "categorical columns that tell products apart",
+            f"{len(own)} of {len(known)}"
+            + f": {', '.join(own)}, nearly each value of one product" * bool(own),
+            "a ranker can only learn them by heart: leave them out of data.products.categorical",
         )
 
 

@@ -53,7 +53,8 @@ def read(tables: Tables, folder: Path) -> Collection:
     tree: dict[str, object] = {"kind": "catalogue"}
     for name, table in tables.items():
         table.write_csv(folder / f"{name}.csv")
-        tree[name] = {"path": f"{name}.csv"}
+        further = {"categorical": ["sku"]} if "sku" in table.columns else {}
+        tree[name] = {"path": f"{name}.csv"} | further
     return load(CatalogueConfig.model_validate(tree), folder)
 
 
@@ -93,6 +94,11 @@ FAULTS: dict[str, tuple[str, str, Change]] = {
         "distinct values of brand",
         "WARN",
         on("products", pl.col("product_id").alias("brand")),
+    ),
+    "an id for a further column": (
+        "categorical columns that tell products apart",
+        "WARN",
+        on("products", ("SKU " + pl.col("product_id")).alias("sku")),
     ),
     "one category": ("distinct values of category", "WARN", on("products", pl.lit("Shop").alias("category"))),
     "judged products unknown": (
