@@ -8,7 +8,7 @@ all judged products, retrieved or not; the true figure's is that of the whole ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,15 +33,16 @@ def true_metric(config: EvaluationConfig) -> str:
     return f"true {headline_metric(config)}"
 
 
-def shown_convention(config: EvaluationConfig) -> str:
-    """What the measures of shown lists are, in a few sentences."""
+def shown_convention(config: EvaluationConfig, metrics: Collection[str]) -> str:
+    """What the measures of shown lists are, in a few sentences; of the truth only where it is among the metrics."""
     k = _cutoff(config)
+    truth = "; true: grades known for every product, against the best of the whole catalogue"
     return (
         f"Lists as they are served: what retrieval gives, in the system's order. condensed: nDCG@{k} of the judged "
         f"products alone in that order; Judged@{k}: share of the first {k} shown that is judged; worst and best: "
         f"nDCG@{k} if all others had no gain, or the best grade's, at most 1; bpref: by grade "
-        f"{config.relevant_from:g} and more. The ideal is of all judged products, retrieved or not; true: grades "
-        "known for every product, against the best of the whole catalogue."
+        f"{config.relevant_from:g} and more. The ideal is of all judged products, retrieved or not"
+        f"{truth * (true_metric(config) in metrics)}."
     )
 
 

@@ -23,6 +23,7 @@ from ltr.evaluation.training_noise import training_variance
 
 FloatArray = npt.NDArray[np.float64]
 
+FEWEST_QUERIES = 5  # of fewer, draws with replacement are too much alike to hold a mean 95 times in 100
 EXACT_UP_TO = 12  # 2**12 = 4,096 sign patterns: fewer than the random ones, and no noise
 CELLS_AT_ONCE = 2_000_000  # (draws x queries) held at once: some 50 MB whatever the number of queries
 ROUNDING = 1e-12  # a difference this small is the same ranking, summed in another order
@@ -89,7 +90,8 @@ def compare(
     leads = (
         1.0 if math.fsum(differences) >= 0 else -1.0
     )  # draws are of the leader's side, whichever run that is
-    low, high = sorted(leads * end[0] for end in bootstrap_interval(leads * differences[:, None], bootstrap))
+    led = leads * differences[:, None]
+    low, high = sorted(leads * end[0] for end in bootstrap_interval(led, bootstrap, signed=True))
     p_value = randomisation_test(differences, permutations, bootstrap.seed)
     training = math.sqrt(training_variance(a, metric) + training_variance(b, metric))
     estimate = _Estimate(float(differences.mean()), float(low), float(high), p_value)
@@ -183,13 +185,21 @@ def _cannot_compare(expected: str, got: str) -> InputError:
     )
 
 
-def bootstrap_interval(values: FloatArray, config: BootstrapConfig) -> tuple[FloatArray, FloatArray]:
+def bootstrap_interval(
+    values: FloatArray, config: BootstrapConfig, *, signed: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """Interval of each column's mean over queries: (queries, columns) → low (columns,), high (columns,).
+
+    Of fewer than `FEWEST_QUERIES`, all that such values can be: from 0 (signed, as differences are: from -1) to 1, or
+    as far as the values go. signed: a mean below 0 is possible, even if no value is.
 
     Bias-corrected and accelerated (BCa) bootstrap over queries: Efron, JASA 1987. For a mean the
     jackknife has a closed form: the acceleration is Σd³ / 6(Σd²)^1.5, d the deviations.
     """
     values = np.sort(values, axis=0)  # a draw is of values, whatever their queries are called
+    if len(values) < FEWEST_QUERIES:
+        reach = np.abs(values).max(axis=0).clip(1)
+        return np.where(signed | (values[0] < 0), -reach, 0.0), reach
     mean = values.mean(axis=0)
     deviations = values - mean
     means = np.concatenate(list(_resampled_means(deviations, config)))  # around 0: no digits lost

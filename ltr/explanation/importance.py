@@ -122,7 +122,7 @@ def _permutation(names: list[str], drops: np.ndarray, config: BootstrapConfig) -
     drops = drops[np.isfinite(drops).all(axis=1)]
     if not len(drops):
         return []
-    low, high = bootstrap_interval(drops, config)
+    low, high = bootstrap_interval(drops, config, signed=True)
     frame = pl.DataFrame({"name": names, "drop": drops.mean(axis=0), "low": low, "high": high})
     return frame.sort("drop", descending=True, maintain_order=True).to_dicts()
 

@@ -61,7 +61,7 @@ def print_shown(shown: Measurement | None, config: EvaluationConfig) -> None:
     if shown is None:
         say(JUDGED_LISTS)
         return
-    say(shown_convention(config))
+    say(shown_convention(config, set(shown.summary["metric"])))
     _say_what_decides(shown)
     for table in shown_tables(shown):
         title = f"shown, {table.name}: {table.queries} queries"

@@ -24,7 +24,7 @@ from ltr.reporting.run_page.examples import Candidates, build_examples, choose_q
 from ltr.reporting.run_page.first_screen import verdict_lines
 from ltr.reporting.run_page.query_gains import query_lines
 from ltr.reporting.run_page.report import segment_rows
-from ltr.runs.history import History, PastRun, differences, read_history
+from ltr.runs.history import STEP, History, PastRun, differences, read_history
 from ltr.runs.measuring import Scored
 
 
@@ -52,7 +52,10 @@ def runs_page(history: History, folder: Path) -> str:
         }
         for number, group in enumerate(history.groups)
     ]
-    return render("runs.html", {"folder": folder.resolve().name, "groups": groups, "unread": history.unread})
+    return render(
+        "runs.html",
+        {"folder": folder.resolve().name, "groups": groups, "unread": history.unread, "step": STEP},
+    )
 
 
 def _of_shown(group: Sequence[PastRun]) -> list[str]:
@@ -109,7 +112,7 @@ def beside_page(
         "verdict": verdict,
         "lines": verdict_lines(verdict, gains),
         "power": power_in_words(verdict),
-        "shown_convention": shown_convention(config),
+        "shown_convention": shown_convention(config, {test.metric for test in verdict.shown}),
         "tests": segment_rows(verdict),
         "level": LEVEL,
         "gains": lines,

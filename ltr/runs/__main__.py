@@ -78,7 +78,7 @@ def _beside(two: Sequence[Path], html: Path | None) -> Path:
 
 def _print_history(history: History) -> None:
     from ltr.evaluation.notation import signed, with_interval
-    from ltr.runs.history import differences
+    from ltr.runs.history import STEP, differences
 
     for group in history.groups:
         rows, before = [], None
@@ -91,6 +91,8 @@ def _print_history(history: History) -> None:
             before = run
         columns = ["run", "made", "commit", "model", group[-1].headline, "step", "changed"]
         output.show(f"{group[-1].data[0]}: {group[-1].overall['queries']:,} queries", columns, rows[::-1])
+    if any(len(group) > 1 for group in history.groups):
+        output.say(f"step: {STEP}")
     for name, problem in history.unread:
         output.say(f"left out: {name}, {problem}")
 

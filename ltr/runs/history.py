@@ -18,6 +18,11 @@ from ltr.runs.sums import check_files, read_about
 # Where a run lies and how many threads made it say nothing of what it is worth.
 _PLACES = ("cache.", "store.", "runs", "name", "ranker.threads", "ranker.device")
 
+STEP = (
+    "the mean less that of the run before, with no interval, so it may be noise: python -m ltr.runs RUN BASELINE tests "
+    "it query by query"
+)
+
 
 @dataclass(frozen=True)
 class PastRun:

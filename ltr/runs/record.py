@@ -296,7 +296,7 @@ def shown_means(measured: Measurement) -> dict[str, dict[str, float | None]]:
 def shown_figures(measured: Measurement, config: EvaluationConfig) -> dict[str, Any]:
     """Of what is shown: convention, headline, means with intervals and tests, as of judged lists."""
     return {
-        "convention": shown_convention(config),
+        "convention": shown_convention(config, set(measured.summary["metric"])),
         "headline": measured.headline,
         "summary": measured.summary.to_dicts(),
         "tests": measured.tests.to_dicts(),

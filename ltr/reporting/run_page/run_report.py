@@ -60,6 +60,7 @@ def report_of(record: RunRecord) -> Report:
     gains = query_gains(measured)
     verdict = _verdict(record, gains)
     rows = embed(config, record.prepared, record.data)
+    shown = record.shown.measured if record.shown else None
     return Report(
         title=f"{config.name}: {config.ranker.kind} ({config.ranker.objective})",
         command=record.command,
@@ -81,8 +82,8 @@ def report_of(record: RunRecord) -> Report:
             (s.table, s.step, s.rows, s.affected, s.action, s.example) for s in collection.steps if s.affected
         ],
         examples=_examples(record, gains, rows),
-        shown=record.shown.measured if record.shown else None,
-        shown_convention=shown_convention(config.evaluation),
+        shown=shown,
+        shown_convention=shown_convention(config.evaluation, set(shown.summary["metric"]) if shown else ()),
         grades=(float(grades.min()), float(max(grades.max(), grades.min() + 1))),
     )
 

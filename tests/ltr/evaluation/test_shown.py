@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from ltr.evaluation import EvaluationConfig
-from ltr.evaluation.shown import CEILING, ShownLists, kept_values, measure_kept, measure_shown
+from ltr.evaluation.shown import (
+    CEILING,
+    ShownLists,
+    kept_values,
+    measure_kept,
+    measure_shown,
+    shown_convention,
+    true_metric,
+)
 
 CONFIG = EvaluationConfig(cutoffs=(3,), relevant_from=2)
 ROWS = st.lists(
@@ -99,6 +107,13 @@ def test_where_all_is_judged_and_retrieved_every_figure_is_ndcg() -> None:
     for name in ("worst", "best", "true nDCG@3"):
         np.testing.assert_allclose(found[name], found["condensed nDCG@3"], rtol=1e-12)
     assert found["Judged@3"].to_list() == [1.0, 1.0]
+
+
+def test_the_truth_is_explained_only_where_it_is_measured() -> None:
+    told, measured = (shown_convention(CONFIG, names) for names in ([], [true_metric(CONFIG)]))
+    assert "true" not in told
+    assert measured.startswith(told.removesuffix("."))
+    assert "; true: " in measured
 
 
 def test_a_query_that_finds_nothing_counts_as_nothing() -> None:

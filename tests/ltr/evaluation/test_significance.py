@@ -89,6 +89,22 @@ def test_values_that_are_all_equal_have_an_interval_of_no_width() -> None:
     assert (low[0], high[0]) == pytest.approx((0.3, 0.3))
 
 
+@pytest.mark.parametrize("values", [[0.651], [0.906, 0.907], [0.2, 0.2, 0.2, 0.2]])
+def test_of_too_few_queries_an_interval_says_that_nothing_is_known(values: list[float]) -> None:
+    low, high = bootstrap_interval(np.array(values)[:, None], BootstrapConfig())
+    assert (low[0], high[0]) == (0.0, 1.0)
+    found = compare(per_query(values), per_query([0.0] * len(values)), "AP")
+    assert (found.low, found.high) == (-1.0, 1.0)
+    assert found.p_value > 0.05
+    turned = compare(per_query([0.0] * len(values)), per_query(values), "AP")
+    assert (turned.low, turned.high) == (-1.0, 1.0)
+
+
+def test_of_too_few_values_the_interval_reaches_as_far_as_they_do() -> None:
+    low, high = bootstrap_interval(np.array([[3.0, -2.0], [1.0, 0.5]]), BootstrapConfig())
+    assert (low.tolist(), high.tolist()) == ([0.0, -2.0], [3.0, 2.0])
+
+
 def test_memory_blocks_do_not_change_results(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     a, b = (per_query(rng.random(70).tolist()) for _ in range(2))

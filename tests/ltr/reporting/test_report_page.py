@@ -278,6 +278,13 @@ def test_dark_and_light_differ_and_the_button_changes_them(
     assert light.locator("#theme").inner_text() == "Light colours"
 
 
+def test_the_first_figure_has_its_interval(made: Path) -> None:
+    text = made.read_text(encoding="utf-8")
+    assert re.search(
+        r"with the best simple order of each kind: [+−]?[\d.]+ \[[+−]?[\d.]+, [+−]?[\d.]+\]", text
+    )
+
+
 def test_the_first_screen_says_the_verdict_of_each_kind_with_its_baseline(look_at: Open, made: Path) -> None:
     page = look_at(made, DESKTOP)
     lines = page.locator(".verdicts li").all_inner_texts()

@@ -12,7 +12,7 @@ import yaml
 
 from features.errors import InputError
 from ltr.runs import __main__ as runs
-from ltr.runs.history import differences, flat, read_history, read_past_run
+from ltr.runs.history import STEP, differences, flat, read_history, read_past_run
 from ltr.runs.sums import seal
 from tests.ltr.conftest import Trained
 
@@ -82,6 +82,7 @@ def test_the_page_of_all_runs_links_their_reports_and_escapes_names(folder: Path
     assert "<code>ranker.trees</code>: 20 → 30" in text
     assert "broken: " in text
     assert "Trend" in text
+    assert f"step: {STEP}" in text
     assert "shown: condensed nDCG@10" in text
     assert "shown: true nDCG@10" in text
 
