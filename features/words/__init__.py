@@ -5,6 +5,7 @@ bm25                   BM25 of chosen document–query pairs at once, and of one
 brand_names            Which of the catalogue's brands a query names
 currencies             Currencies as people write them: signs, ISO codes and words, and the factors
                        behind numbers
+limit_words            How languages other than English say a price limit: one row of words a language
 measures               Numbers and measures in a text: "13.3 inch", "256gb", "2 pack", "#8", "10 ft.",
                        "7 1/2 volt"
 packed_strings         Strings end to end in one array of bytes, so that a million of them are saved,
