@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ast
 import csv
+import io
 import json
 import re
+import tokenize
 from collections.abc import Sequence
+from itertools import pairwise, product
 
 import polars as pl
 
@@ -146,20 +149,33 @@ def _name(item: object) -> object:
 def _parsed(value: str) -> list[object] | None:
     if len(value) > _LONGEST_LIST:
         return None
-    value = re.sub("[“”]", '"', value).replace('\\"', '"')
+    straight = re.sub("[“”]", '"', value).replace('\\"', '"')
     if value.startswith("{"):  # PostgreSQL's
-        return list(next(csv.reader([value[1:-1]], skipinitialspace=True), []))
-    with_commas = re.sub(r"(?<=[^\s,\[(])(['\"])\s+(?=['\"])", r"\1, ", value)  # numpy prints none
-    for parse in (json.loads, ast.literal_eval):
+        return list(next(csv.reader([straight[1:-1]], skipinitialspace=True), []))
+    for parse, text in product(
+        (json.loads, lambda text: ast.literal_eval(_with_commas(text))), (value, straight)
+    ):
         try:
-            found = parse(with_commas)
+            found = parse(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
         if isinstance(found, list | tuple):
             return list(found)
-    bare = value[1:-1]
+    bare = straight[1:-1]
     return (
         None
         if re.search(r"['\"\[\](){}]", bare) or "," not in bare
         else [part.strip() for part in bare.split(",")]
     )
+
+
+def _with_commas(value: str) -> str:
+    """Between strings that stand side by side, as numpy prints them: Python would make one of them."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(value).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return value
+    parted = (
+        (", " if one.type == other.type == tokenize.STRING else " ", other) for one, other in pairwise(tokens)
+    )
+    return "".join([tokens[0].string, *(gap + token.string for gap, token in parted)])

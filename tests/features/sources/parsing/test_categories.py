@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -29,6 +30,12 @@ def test_every_form_of_a_list_is_the_same_path(levels: list[str], form: str) -> 
         "text": lambda: pl.Series([">".join(levels)]),
     }[form]()
     assert category_paths([column], ">").values.to_list() == [_path(levels)]
+
+
+@pytest.mark.parametrize("write", [repr, json.dumps])
+def test_quotes_within_a_name_are_the_name_s(write: Callable[[list[str]], str]) -> None:
+    levels = ["Men's", 'Pipe 5" wide', "a 'b' c"]
+    assert category_paths([pl.Series([write(levels)])], ">").values.to_list() == [" > ".join(levels)]
 
 
 @pytest.mark.parametrize("between", [", ", " | ", ";", "|"])
