@@ -73,8 +73,10 @@ def measure_features(pairs: pl.DataFrame) -> dict[str, float]:
     pairs = pairs.filter(pl.col("grade").is_not_null())
     grades, codes = pairs["grade"].cast(pl.Float64), pairs["query_id"].rank("dense").to_numpy()
     above = [(grades > cut).to_numpy() for cut in _cuts(grades)]
-    high = np.array([np.bincount(codes, weights=one) for one in above]).reshape(len(above), -1)
-    apart = high * (np.bincount(codes, minlength=high.shape[1]) - high) if above else high
+    if not above:  # one grade alone: nothing to be told
+        return {}
+    high = np.array([np.bincount(codes, weights=one) for one in above])
+    apart = high * (np.bincount(codes, minlength=high.shape[1]) - high)
     if (apart.sum(axis=0) > 0).sum() < FEWEST:
         return {}
     least = (high * (high + 1) / 2).sum()  # what the ranks of the upper sides add up to where they come last

@@ -15,11 +15,11 @@ from ltr.reporting.explanations import print_top
 CONFIG = EvaluationConfig(bootstrap=BootstrapConfig(resamples=200))
 
 
-@pytest.mark.parametrize(("queries", "unsure"), [(4, True), (40, False)])
+@pytest.mark.parametrize(("queries", "unsure"), [(5, True), (40, False)])
 def test_an_interval_without_zero_beside_an_unsure_test_is_explained(
     queries: int, unsure: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Four queries that all gain: the interval leaves out zero, and one sign pattern in eight is as extreme."""
+    """Five queries that all gain: the interval leaves out zero, and one sign pattern in 16 is as extreme."""
     grades = np.tile([0.0, 1, 2, 3], queries)
     ids = [(f"q{n:02}", f"p{place}") for n in range(queries) for place in range(4)]
     pairs = pl.DataFrame(ids, schema=["query_id", "product_id"], orient="row").with_columns(grade=grades)
