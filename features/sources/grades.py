@@ -72,7 +72,7 @@ def _listed(raw: pl.Series) -> list[pl.Series]:
         if not (present.str.contains(_SEVERAL).any() and present.str.contains(_SEVERAL_OR_ONE).all()):
             return []
         lists = present.str.extract_all(_NUMBER).cast(pl.List(pl.Float64))
-    most = int(lists.list.len().max() or 0)  # type: ignore[arg-type]
+    most = max(lists.list.len().drop_nulls(), default=0)
     return [lists.list.get(rater, null_on_oob=True) for rater in range(most)]
 
 

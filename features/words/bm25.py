@@ -21,7 +21,7 @@ _FEW = (
 )
 _LISTED = 4  # documents with a score are listed one by one up to this part of all
 _EVERY = 16
-_LEAST = np.finfo(np.float32).smallest_subnormal
+_LEAST = np.finfo(np.float32).tiny  # of any score at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,25 +116,25 @@ class Postings:
         peaks = self.peaks[distinct] * repeats
         order = np.argsort(-peaks, kind="stable")
         to_come = np.cumsum(peaks[order][::-1])[::-1] * (1 + _ROUNDING)
-        race = _Race(len(bm25.lengths), n)
+        found = _Contenders(len(bm25.lengths), n)
         if within is not None and _FEW * within.sum() < np.diff(self.starts)[distinct].sum():
-            race.close(np.flatnonzero(within))
+            found.close(np.flatnonzero(within))
         for place, most in zip(order, to_come, strict=True):
             term, times = int(distinct[place]), np.float32(repeats[place])
-            race.leave_behind(most)
+            found.drop_beaten(most)
             part = slice(self.starts[term], self.starts[term + 1])
-            if race.closed and len(race.runners) * _FEW < part.stop - part.start:
-                there, entries = self._entries(term, race.runners)
-                race.scores[race.runners[there]] += times * self.impacts[entries]
+            if found.closed and len(found.documents) * _FEW < part.stop - part.start:
+                there, entries = self._entries(term, found.documents)
+                found.scores[found.documents[there]] += times * self.impacts[entries]
                 continue
             # numpy takes 64 bits as they are, and would turn 32 into them at each use
             documents, impacts = self.documents[part].astype(np.int64), self.impacts[part]
             impacts = impacts if times == 1 else times * impacts
-            if within is not None and not race.closed:
+            if within is not None and not found.closed:
                 passing = within[documents]
                 documents, impacts = documents[passing], impacts[passing]
-            race.add(documents, impacts, peaks[place])
-        return race.best()
+            found.add(documents, impacts, peaks[place])
+        return found.best()
 
     def _entries(self, term: int, documents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which of these documents (m,), rising, have the term, and where in the lists."""
@@ -153,31 +153,31 @@ class Postings:
         return cls(*(arrays[f"{name}.{part}"] for part in _POSTINGS))
 
 
-class _Race:
+class _Contenders:
     """Scores of documents while terms are added one by one, and who may still be among the n best.
 
-    closed: nobody comes in any more; runners: (m,) documents, rising once closed. Before that they are listed as long
+    closed: nobody comes in any more; documents: (m,) rows, rising once closed. Before that they are listed as long
     as they are few, and after that whoever has a score is one.
     """
 
-    def __init__(self, documents: int, n: int) -> None:
-        self.scores = np.zeros(documents, dtype=np.float32)  # untouched pages cost nothing
-        self.runners, self.closed = np.zeros(0, dtype=np.int64), False
+    def __init__(self, size: int, n: int) -> None:
+        self.scores = np.zeros(size, dtype=np.float32)  # untouched pages cost nothing
+        self.documents, self.closed = np.zeros(0, dtype=np.int64), False
         self._n, self._listed, self._most = n, True, 0.0
 
-    def close(self, runners: np.ndarray) -> None:
-        self.runners, self.closed, self._listed = runners, True, True
+    def close(self, documents: np.ndarray) -> None:
+        self.documents, self.closed, self._listed = documents, True, True
 
     def add(self, documents: np.ndarray, impacts: np.ndarray, peak: float) -> None:
         """One term: its documents, distinct, what it adds to each, and the most of it."""
         if not self.closed and self._listed:
-            new = documents[self.scores[documents] == 0] if len(self.runners) else documents
-            self._listed = _LISTED * (len(self.runners) + len(new)) < len(self.scores)
-            self.runners = np.concatenate([self.runners, new]) if self._listed else new[:0]
+            new = documents[self.scores[documents] == 0] if len(self.documents) else documents
+            self._listed = _LISTED * (len(self.documents) + len(new)) < len(self.scores)
+            self.documents = np.concatenate([self.documents, new]) if self._listed else new[:0]
         np.add.at(self.scores, documents, impacts)  # thrice as fast as +=
         self._most += peak
 
-    def leave_behind(self, to_come: float) -> None:
+    def drop_beaten(self, to_come: float) -> None:
         """Whoever cannot reach the n-th any more, given the most that the terms to come can add."""
         if self._most <= to_come and not self.closed:
             return  # nor can the n-th be so far ahead
@@ -188,20 +188,20 @@ class _Race:
     def best(self) -> np.ndarray:
         """Documents, rising, that score no less than the n-th."""
         if not self._listed:
-            self.runners, self._listed = self._reaching(self._nth()), True
+            self.documents, self._listed = self._reaching(self._nth()), True
         return np.sort(self._reaching(self._nth()))
 
     def _reaching(self, least: float) -> np.ndarray:
-        """Runners, rising, with a score of at least that much (any score at all, if it is 0)."""
+        """Those, rising, with a score of at least that much (any score at all, if it is 0)."""
         if not self._listed:
             return np.flatnonzero(self.scores >= max(np.float32(least), _LEAST))
-        found = self.runners[self.scores[self.runners] >= np.float32(least)]
+        found = self.documents[self.scores[self.documents] >= np.float32(least)]
         return found if self.closed else np.sort(found)
 
     def _nth(self) -> float:
-        """The n-th best score, or less where all runners are too many to be looked at; 0 where there are fewer."""
+        """The n-th best score, or less where they are too many to be looked at; 0 where there are fewer."""
         if self._listed:
-            scores, place = self.scores[self.runners], self._n
+            scores, place = self.scores[self.documents], self._n
         else:  # of every 16th, the score that some more than n have, if they do
             scores, place = self.scores[::_EVERY].copy(), 2 * self._n // _EVERY + _EVERY
         if len(scores) < place:

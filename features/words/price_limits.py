@@ -172,7 +172,9 @@ def _glued(match: re.Match[str], name: str) -> bool:
 
 def _value(match: re.Match[str], name: str) -> float:
     """The amount in whole units of its currency."""
-    digits, factor = re.fullmatch(r"([\d.,' ]*[\d])\s?([^\W\d]*)\.?", match[name].lower()).groups()  # type: ignore[union-attr]
+    number = match[name].lower().rstrip(".")
+    factor = number.lstrip("0123456789.,' ")
+    digits = number.removesuffix(factor).rstrip()
     before, after = ((match[f"{name}_{side}"] or "").strip().lower() for side in ("before", "after"))
     coin = 100 if re.fullmatch(_COIN, after) else 1
     dinars = (CURRENCY_OF.get(before) or CURRENCY_OF.get(after)) in THREE_DECIMALS

@@ -1,16 +1,13 @@
 """A table of features → what rankers eat, split honestly and examined by the data doctor.
 
-answer_checks          The data doctor on columns that tell the grades: what was made from the answer,
-                       or from what only follows it
-collection_checks      The data doctor on the shop's own tables: catalogue, queries and judgements,
-                       before any feature is made
+checks/                The data doctor on what a shop brings, before any feature is made, and on what tells
+                       its answers
 dataset                From a feature table to the arrays a ranker eats: X, grades and group sizes, cut
                        from one sorted frame
 doctor                 The data doctor: what in a table of judged pairs would spoil training or flatter
                        its measurement
 embedded               A dataset with the vectors of its rows beside it, for where the embeddings
                        themselves are features
-event_checks           The data doctor on events: what in a log would mislead whoever learns from it
 gains                  What a grade is worth, to a measure and to a ranker's objective: any range of
                        grades, whole or fractional
 kinds                  The kind of a query is what it has: words, a photo, both, or files of another
@@ -19,12 +16,6 @@ limits                 What a ranker's library refuses of a table of judged pair
                        says its own
 lists                  What a list is: the candidates that retrieval gives a query, as a shopper gets
                        them, or its judged products alone
-query_checks           The data doctor on the words of queries: how many no product has, and what they
-                       are read as
-reading                The data doctor on how the files were read: every guess, and what was left out,
-                       unreadable or odd
-repeat_checks          The data doctor on judgements that repeat or contradict each other, under one
-                       query id or under several
 sketch                 What each feature looked like in training, to hold against what is served later
 splits                 Which queries train, stop the training early, and test: always whole queries,
                        never rows

@@ -11,8 +11,12 @@ from features.encoders.protocol import Bounded
 from features.feature_schema import KEYS
 from features.sources.load import Collection
 from ltr.config.tree import Config
-from ltr.data.answer_checks import examine_columns, examine_tellers
-from ltr.data.collection_checks import examine_collection
+from ltr.data.checks.answers import examine_leaking_columns, examine_leaking_features
+from ltr.data.checks.collection import examine_collection
+from ltr.data.checks.events import examine_events
+from ltr.data.checks.query_words import examine_query_words
+from ltr.data.checks.reading import examine_reading
+from ltr.data.checks.repeats import examine_repeats
 from ltr.data.doctor import (
     NOTABLE,
     Finding,
@@ -22,10 +26,6 @@ from ltr.data.doctor import (
     examine_pairs,
     finding,
 )
-from ltr.data.event_checks import examine_events
-from ltr.data.query_checks import examine_query_words
-from ltr.data.reading import examine_reading
-from ltr.data.repeat_checks import examine_repeats
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.prepare import Prepared, make_config_encoder, prepare
@@ -68,7 +68,7 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     folds = folds[-1:] if last_fold else folds
     findings = check_collection(config, prepared.collection, folds)
     findings += examine_features(prepared.judged)
-    findings += examine_tellers(prepared.judged)
+    findings += examine_leaking_features(prepared.judged)
     return Examined(prepared, folds, findings)
 
 
@@ -84,7 +84,7 @@ def check_collection(config: Config, collection: Collection, folds: Sequence[Fol
             *examine_reading(collection),
             *examine_collection(collection, relevant_from=relevant_from),
             *examine_repeats(queries, collection.judgements, collection.steps),
-            *examine_columns(collection.products, collection.judgements),
+            *examine_leaking_columns(collection.products, collection.judgements),
             *examine_events(collection.events, collection.products),
             *examine_pairs(pairs, queries, folds, relevant_from=relevant_from, limits=limits),
             *check_part_names(config.split, queries, pairs["query_id"]),

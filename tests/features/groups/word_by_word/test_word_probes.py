@@ -35,6 +35,16 @@ def standardised(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return X / np.where(spread > 1e-6 * spread.max(), spread, np.inf)
 
 
+def answers_left_out(X: np.ndarray, words: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    """(n, w) of each example, by ridge regression fitted without it; penalties: (w,)."""
+    found = np.zeros(words.shape)
+    for left_out in range(len(X)):
+        others = np.arange(len(X)) != left_out
+        one = Ridge(alpha=penalties, solver="svd").fit(X[others], words[others])
+        found[left_out] = one.predict(X[[left_out]]).ravel()
+    return found
+
+
 def entries(example: Example) -> tuple[RowVectors, np.ndarray, np.ndarray]:
     """Every example with every word: vectors, words and whether it has it, (n · w,)."""
     vectors, rows, words = example
@@ -64,13 +74,9 @@ def test_an_example_has_no_say_in_its_own_estimate(example: Example) -> None:
     at, word, said = entries(example)
     leverages = probes.of_words(probes.leverages(vectors), at.rows, word)
     found = probes.chances(at, word, said, leverages).reshape(words.shape)
-    X = standardised(vectors, rows)
-    for left_out in range(len(rows)):
-        others = np.arange(len(rows)) != left_out
-        # Some vectors span too little for the weakest penalties: both ways then lose digits.
-        reference = Ridge(alpha=probes.penalties[probes.strength], solver="svd").fit(X[others], words[others])
-        expected = reference.predict(X[[left_out]]).ravel()
-        np.testing.assert_allclose(found[left_out], expected, atol=2e-3, rtol=2e-3)
+    expected = answers_left_out(standardised(vectors, rows), words, probes.penalties[probes.strength])
+    # Some vectors span too little for the weakest penalties: both ways then lose digits.
+    np.testing.assert_allclose(found, expected, atol=2e-3, rtol=2e-3)
 
 
 def test_the_penalty_is_weak_where_vectors_tell_the_word_and_strong_where_they_are_noise() -> None:
@@ -90,12 +96,8 @@ def test_each_words_penalty_is_that_of_its_least_error_on_examples_left_out(exam
     vectors, rows, words = example
     probes = fitted(example)
     X = standardised(vectors, rows)
-    errors = np.zeros((len(probes.penalties), words.shape[1]))
-    for left_out in range(len(rows)):
-        others = np.arange(len(rows)) != left_out
-        for place, penalty in enumerate(probes.penalties):
-            one = Ridge(alpha=penalty, solver="svd").fit(X[others], words[others])
-            errors[place] += (one.predict(X[[left_out]])[0] - words[left_out]) ** 2
+    missed = [answers_left_out(X, words, np.full(words.shape[1], one)) - words for one in probes.penalties]
+    errors = np.array([(one**2).sum(axis=0) for one in missed])
     chosen = errors[probes.strength, np.arange(words.shape[1])]
     np.testing.assert_allclose(chosen, errors.min(axis=0), rtol=1e-3, atol=1e-6)
 
@@ -109,11 +111,7 @@ def test_profiles_weigh_directions_by_how_far_held_out_answers_go_with_the_words
     X = standardised(vectors, rows)
     share, penalties = words.mean(axis=0), probes.penalties[probes.strength]
     deviation = np.sqrt(np.maximum(share * (1 - share), 1 / len(words)))
-    answers = np.zeros(words.shape)
-    for left_out in range(len(rows)):
-        others = np.arange(len(rows)) != left_out
-        one = Ridge(alpha=penalties, solver="svd").fit(X[others], words[others])
-        answers[left_out] = (one.predict(X[[left_out]])[0] - share) / deviation
+    answers = (answers_left_out(X, words, penalties) - share) / deviation
     said = (words - share) / deviation
     together = answers.T @ said
     shared, directions = np.linalg.eigh((together + together.T) / 2)

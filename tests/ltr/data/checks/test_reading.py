@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from features.sources.load import CatalogueConfig, Collection, load
+from ltr.data.checks.reading import examine_reading
 from ltr.data.doctor import Finding
-from ltr.data.reading import examine_reading
 
 
 def _shop(

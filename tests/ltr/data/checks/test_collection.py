@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from features.sources.load import CatalogueConfig, Collection, load
-from ltr.data.collection_checks import examine_collection
+from ltr.data.checks.collection import examine_collection
+from ltr.data.checks.reading import examine_reading
 from ltr.data.doctor import Finding
-from ltr.data.reading import examine_reading
 from tests.ltr.conftest import Shop as Commands
 
 Tables = dict[str, pl.DataFrame]

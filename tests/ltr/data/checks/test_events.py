@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from features.sources.events import ACTIONS, Events
-from ltr.data.event_checks import examine_events
+from ltr.data.checks.events import examine_events
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PRODUCTS = pl.DataFrame({"product_id": ["a", "b"]})

@@ -9,8 +9,8 @@ import pytest
 
 from features import FeatureBuilder, FeaturesConfig
 from features.batch import QueryBatch
+from ltr.data.checks.query_words import MANY, examine_query_words
 from ltr.data.doctor import Finding
-from ltr.data.query_checks import MANY, examine_query_words
 from ltr.demo import DemoShopConfig, generate
 
 PRODUCTS = pl.DataFrame(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 import pytest
 
-from ltr.data.answer_checks import TELLS, examine_columns, examine_tellers, measure_columns, measure_features
+from ltr.data.checks.answers import (
+    TELLS,
+    examine_leaking_columns,
+    examine_leaking_features,
+    measure_columns,
+    measure_features,
+)
 
 PRODUCTS, QUERIES, JUDGED = 120, 60, 12
 
@@ -59,7 +67,7 @@ def with_leak(leak: pl.Expr, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_column_made_from_the_grades_is_named_and_no_other(leak: str) -> None:
     products, judgements = with_leak(LEAKS[leak])
-    (one,) = examine_columns(products, judgements)
+    (one,) = examine_leaking_columns(products, judgements)
     assert one.level == "WARN"
     assert "margin (" in one.evidence
     assert not any(f"{name} (" in one.evidence for name in products.columns if name != "margin")
@@ -68,7 +76,7 @@ def test_a_column_made_from_the_grades_is_named_and_no_other(leak: str) -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_honest_columns_pass(seed: int) -> None:
-    (one,) = examine_columns(*shop(seed))
+    (one,) = examine_leaking_columns(*shop(seed))
     assert one.level == "PASS", one
 
 
@@ -84,7 +92,7 @@ def test_the_measure_is_the_share_of_pairs_in_order() -> None:
 
 
 @pytest.mark.parametrize("scale", [lambda g: 10 * g, lambda g: 2**g - 1, lambda g: g / 7 + 1])
-def test_rows_columns_and_scales_change_nothing(scale: object) -> None:
+def test_rows_columns_and_scales_change_nothing(scale: Callable[[pl.Expr], pl.Expr]) -> None:
     products, judgements = with_leak(LEAKS["the mean grade"])
     told = measure_columns(products, judgements)
     assert told["margin"] >= TELLS
@@ -92,16 +100,18 @@ def test_rows_columns_and_scales_change_nothing(scale: object) -> None:
         products.sample(fraction=1, shuffle=True, seed=1), judgements.sample(fraction=1, shuffle=True, seed=2)
     )
     assert shuffled == told
-    assert measure_columns(products, judgements.with_columns(grade=scale(pl.col("grade")))) == told  # type: ignore[operator]
+    assert measure_columns(products, judgements.with_columns(grade=scale(pl.col("grade")))) == told
     more = products.with_columns(again=pl.col("margin"), best=pl.col("price"), mean=pl.lit(1.0))
     assert {name: measure_columns(more, judgements)[name] for name in told} == told
 
 
 def test_few_judged_products_and_no_columns_tell_nothing() -> None:
     products, judgements = with_leak(LEAKS["the best grade"])
-    assert not examine_columns(products, judgements.filter(pl.col("product_id").is_in(["p1", "p2", "p3"])))
-    assert not examine_columns(products.select("product_id", "title"), judgements)
-    assert not examine_columns(products, judgements.with_columns(grade=pl.lit(1.0)))
+    assert not examine_leaking_columns(
+        products, judgements.filter(pl.col("product_id").is_in(["p1", "p2", "p3"]))
+    )
+    assert not examine_leaking_columns(products.select("product_id", "title"), judgements)
+    assert not examine_leaking_columns(products, judgements.with_columns(grade=pl.lit(1.0)))
 
 
 def features(seed: int = 0) -> pl.DataFrame:
@@ -116,13 +126,13 @@ def features(seed: int = 0) -> pl.DataFrame:
 
 def test_a_feature_that_orders_queries_as_the_grades_do_is_named() -> None:
     pairs = features()
-    (honest,) = examine_tellers(pairs)
+    (honest,) = examine_leaking_features(pairs)
     assert honest.level == "PASS", honest
     per_query = (
         pl.col("query_id").hash().mod(50).cast(pl.Float64)
     )  # no rank correlation over all rows sees through it
     for told in (pl.col("grade") + 10 * per_query, 10 * per_query - pl.col("grade")):
-        (one,) = examine_tellers(pairs.with_columns(told.alias("extra.margin")))
+        (one,) = examine_leaking_features(pairs.with_columns(told.alias("extra.margin")))
         assert one.level == "WARN"
         assert "extra.margin (100.0%)" in one.evidence
         assert one.cure
@@ -132,7 +142,7 @@ def test_of_an_easy_set_nothing_is_named_and_comparisons_never() -> None:
     pairs = features().with_columns(
         pl.col("grade").alias("text.cosine"), pl.col("grade").alias("extra.margin")
     )
-    (one,) = examine_tellers(pairs.with_columns(pl.col("grade").alias("lexical.bm25")))
+    (one,) = examine_leaking_features(pairs.with_columns(pl.col("grade").alias("lexical.bm25")))
     assert one.level == "PASS", one
 
 

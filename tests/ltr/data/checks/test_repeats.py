@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from features.sources.load import CatalogueConfig, load
+from ltr.data.checks.repeats import examine_repeats
 from ltr.data.doctor import Finding
-from ltr.data.repeat_checks import examine_repeats
 from ltr.data.splits import FoldsConfig, make_folds
 
 QUERIES = pl.DataFrame({"query_id": [f"q{n}" for n in range(40)], "text": [f"lamp {n}" for n in range(40)]})
