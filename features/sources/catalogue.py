@@ -115,8 +115,8 @@ def _read_products(config: ProductsConfig, photos: ImagesConfig | None, inputs: 
         source.category("category", config.category_separator),
         source.price("price", prices),
         source.price("list_price", prices),
-        source.number("rating"),
-        source.number("rating_count", whole=True),
+        source.values("rating", lambda raw: derive.ratings(raw, decimal=source.decimal), "number"),
+        source.values("rating_count", lambda raw: derive.counts(raw, decimal=source.decimal), "number"),
         source.values("listed_at", derive.datetimes, _DATE),
         *(column.alias(name) for name, column in zip(config.numeric, numeric, strict=True)),
         *(

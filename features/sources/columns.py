@@ -128,12 +128,11 @@ class Source:
             self.ledger.note(self.table, step, rows, rows.filter(kept.others), "changed")
         return price.set(kept.others, None)
 
-    def number(self, name: str, *, whole: bool = False) -> pl.Series | None:
-        """Numbers; whole: they count something."""
-        return self.values(name, self.as_numbers(whole=whole), "number")
+    def number(self, name: str) -> pl.Series | None:
+        return self.values(name, self.as_numbers(), "number")
 
-    def as_numbers(self, *, whole: bool = False) -> Convert:
-        return lambda raw: values.numbers(raw, decimal=self.decimal, whole=whole)
+    def as_numbers(self) -> Convert:
+        return lambda raw: values.numbers(raw, decimal=self.decimal)
 
     def remark(self, said: Iterable[Said], column: str) -> None:
         self.ledger.remark(said, f"{self.table}: {column}", f"data.{self.table}")

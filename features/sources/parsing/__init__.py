@@ -11,6 +11,8 @@ numerals               Digits with points and commas → numbers: what parts tho
                        is decided per column
 prices                 Prices as people and programs write them: "$1,299.00", "1.299,00 €", "Rs.
                        1,499/-", "99¢", "12 - 15", "₹1.5 lakh"
+ratings                Ratings, and how many there are, as shops show them: "4.5/5", "4,5 von 5",
+                       "★★★★☆", "90%"; "1.2K", "24 reviews"
 values                 A source's columns → canonical values: numbers, prices, dates, names, joined
                        text
 """

@@ -13,6 +13,7 @@ import polars as pl
 from features.sources.parsing.dates import read_dates
 from features.sources.parsing.numerals import Mark, Reading, numbers_in
 from features.sources.parsing.prices import Prices, read_prices
+from features.sources.parsing.ratings import read_counts, read_ratings
 from features.words.currencies import CURRENCY_OF
 
 _MISSING = r"(?i)^\s*(?:na|n/a|nan|null|none|nil|-|\\n)?\s*$"
@@ -70,6 +71,28 @@ def numbers(column: pl.Series, *, decimal: Mark | None = None, whole: bool = Fal
     if column.dtype != pl.String:
         return Reading(printed)
     return numbers_in(_present(column), printed, decimal=decimal, whole=whole)
+
+
+def counts(column: pl.Series, *, decimal: Mark | None = None) -> Reading:
+    """Float64 of counts, plain or as people write them; see `read_counts`."""
+    column = _as_words(column)
+    printed = _printed(column)
+    return (
+        read_counts(_present(column), printed, decimal=decimal)
+        if column.dtype == pl.String
+        else Reading(printed)
+    )
+
+
+def ratings(column: pl.Series, *, decimal: Mark | None = None) -> Reading:
+    """Float64 of ratings, plain or as people write them; see `read_ratings`."""
+    column = _as_words(column)
+    printed = _printed(column)
+    return (
+        read_ratings(_present(column), printed, decimal=decimal)
+        if column.dtype == pl.String
+        else Reading(printed)
+    )
 
 
 def whole_numbers(column: pl.Series) -> Reading:

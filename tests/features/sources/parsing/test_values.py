@@ -176,7 +176,7 @@ def test_no_type_of_column_is_an_error(column: pl.Series) -> None:
     ],
 )
 def test_counts_are_whole(texts: list[str], counts: list[float | None]) -> None:
-    assert values.numbers(pl.Series(texts), whole=True).values.to_list() == counts
+    assert values.counts(pl.Series(texts)).values.to_list() == counts
 
 
 @pytest.mark.parametrize("mark", [".", ","])
