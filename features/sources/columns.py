@@ -148,18 +148,18 @@ class Source:
         """
         raw = self.require(column, setting).alias(column)
         read = convert(raw)
-        if isinstance(read, Reading):
-            self.remark(read.said, column)
-        value = read.values if isinstance(read, Reading) else read
+        value, said = (read.values, read.said) if isinstance(read, Reading) else (read, ())
+        self.remark(said, column)
         present = ~values.missing(raw)
         rows = pl.DataFrame(raw).with_row_index("row", offset=1)
         bad = rows.filter(present & value.is_null())
         if bad.height * 2 > present.sum():
+            doubts = [one.evidence for one in said if one.level == "WARN"]
             raise InputError(
                 where=f"{self.path}, column {column!r}",
                 expected=f"a {expected}",
                 got=f"{shorten(bad[column][0])} in row {bad['row'][0]} ({bad.height} of "
-                f"{present.sum()} values are no {expected})",
+                f"{present.sum()} values are no {expected}){'; '.join(['', *doubts])}",
                 cure=f"set {setting} to another column, or {mend}",
             )
         if bad.height:

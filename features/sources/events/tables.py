@@ -19,11 +19,11 @@ from features.sources.ledger import Ledger
 from features.sources.parsing import values
 from features.sources.parsing.dates import read_dates
 from features.sources.parsing.numerals import Reading
+from features.sources.parsing.written_dates import ZONED
 from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 from features.sources.remarks import Said
 
 WHO = ("session", "shopper")
-_ZONED = r"(?i)\d{1,2}(?::?\d\d)?(?::?\d\d)?(?:[.,]\d+)?\s?(?:z|utc|gmt|[-+−]\d\d(?::?\d\d)?)\s*$"
 _SEPARATED = r"[|;,\s]+"
 _DATE = "date (ISO, as 2024-05-31T12:30)"
 _A_DAY = pl.duration(days=1)
@@ -122,7 +122,7 @@ def _in_utc(raw: pl.Series, at: pl.Series, zone: str | None) -> pl.Series:
     )
     if raw.dtype != pl.String:
         return local
-    told = raw.str.contains(r"[:Tt ]") & raw.str.contains(_ZONED) | raw.str.contains(r"^\d{9,}")
+    told = raw.str.contains(ZONED) | raw.str.contains(r"^\d{9,}")
     return local.zip_with(~told.fill_null(value=False), utc)
 
 

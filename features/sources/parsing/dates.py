@@ -1,4 +1,4 @@
-"""A source's dates → Datetime (µs, UTC, no zone): ISO 8601 in all its forms, stamps since 1970, 20240501.
+"""A source's dates → Datetime (µs, UTC, no zone): ISO 8601 in all its forms, as people write them, or numbers.
 
 A number tells by its size what it is: 20240501 is a day, nine digits and more count from 1970 (in seconds, ms, µs or
 ns), five digits around 45,000 are a spreadsheet's days since 1900. What is none of these is null.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from features.sources.parsing.numerals import Reading, plain_digits
+from features.sources.parsing.written_dates import iso_of
 from features.sources.remarks import Level, Said
 
 _ISO = (
@@ -29,6 +30,7 @@ _CALENDARS = (  # as numbers, from 1900 to 2199
     ("%Y%m%d%H%M%S", 19_000_101_000000, 21_991_231_235959),
     ("%Y%m%d%H%M", 19_000_101_0000, 21_991_231_2359),
 )
+_FIRST_YEAR = 1000
 _SPREADSHEET = (30_000, 80_000)  # days, 1982 to 2119
 _A_DAY = 86_400_000_000  # in µs
 _SPREADSHEET_ZERO = -25_569 * _A_DAY  # 1899-12-30
@@ -43,20 +45,23 @@ def read_dates(column: pl.Series) -> Reading:
         return Reading(column.cast(pl.Datetime("us"), strict=False))
     if column.dtype.is_numeric():
         return _numeric(column)
-    tidy = plain_digits(column).str.to_uppercase()
+    lower = plain_digits(column)
+    tidy = lower.str.to_uppercase()
     for pattern, plain in _REPAIRS:
         tidy = tidy.str.replace(pattern, plain)
     found = _iso(tidy)
     left = tidy.set(found.is_not_null(), None)
     if not left.count():
         return Reading(found)
+    by_people = iso_of(lower.set(found.is_not_null(), None))
     stamps = _numeric(left.str.extract(r"^(\d{5}|\d{8,19}(?:\.\d+)?)$").cast(pl.Float64))
     day_of_year = left.set(~left.str.contains(r"^\d{4}-\d{3}$").fill_null(value=False), None)
     others = [
         at.str.to_date(form, strict=False).cast(pl.Datetime("us"))
         for at, form in ((left, "%G-W%V-%u"), (day_of_year, "%Y-%j"))
     ]
-    return Reading(pl.select(pl.coalesce(found, stamps.values, *others)).to_series(), stamps.said)
+    dates = pl.select(pl.coalesce(found, stamps.values, *others, _iso(by_people.values))).to_series()
+    return Reading(dates, stamps.said + by_people.said)
 
 
 def _iso(text: pl.Series) -> pl.Series:
@@ -65,6 +70,7 @@ def _iso(text: pl.Series) -> pl.Series:
     usual = pl.select(
         pl.coalesce(usual, text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")))
     ).to_series()
+    usual = usual.set((usual.dt.year() < _FIRST_YEAR).fill_null(value=False), None)  # of "24-05-01"
     left = text.set(usual.is_not_null(), None)
     if not left.count():
         return usual
