@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--json", nargs="?", const="-", help="the figures to write; with no FILE: to stdout alone"
     )
-    given = arguments.parse_args(argv)
+    given = command_line.read_given(arguments, argv)
     settings = from_options(LabelSettings, given)
 
     from ltr.config.output import say

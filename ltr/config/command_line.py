@@ -13,20 +13,21 @@ import re
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from features.errors import InputError, visible
 from features.secrets import MASK, masked_address, scrub
 from ltr.config import output
-from ltr.config.settings import check_names, choices, settings
+from ltr.config.settings import check_names, choices, sections, settings
 
 if TYPE_CHECKING:
     from ltr.config.tree import Config
 
 FINE, VERDICT_NO, CANNOT_JUDGE, STOPPED = 0, 1, 2, 130  # exit codes
 
+_TAKEN = "an argument of this command, or --section.key VALUE"
 DEMO_CONFIG = Path(__file__).resolve().parents[1] / "demo" / "demo.yaml"
 
 # Short names of the settings that people change most.
@@ -46,6 +47,32 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(CANNOT_JUDGE, f"error: command line: {visible(scrub(message))}; see --help\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it, but for words that it does not know: they are told with the nearest it does."""
+        given, odd = self.parse_known_args(args, namespace)
+        if odd:
+            raise _unknown(odd[0], self.options())
+        return given
+
+    def options(self) -> list[str]:
+        """All that begins with a dash, of sub-commands, too."""
+        below = [one for action in self._actions for one in _parsers_of(action)]
+        return [*self._option_string_actions, *(word for one in below for word in one.options())]
+
+
+def _parsers_of(action: argparse.Action) -> list[_Parser]:
+    choices = action.choices if isinstance(action.choices, dict) else {}
+    return [one for one in choices.values() if isinstance(one, _Parser)]
+
+
+def _unknown(word: str, known: Sequence[str], taken: str = "an argument of this command") -> InputError:
+    """The error for a word that nothing takes, with the nearest that something takes."""
+    name = word.partition("=")[0]
+    bare = {one.lstrip("-"): one for one in known}  # or the dashes alone would make all alike
+    near = difflib.get_close_matches(name.lstrip("-").replace("_", "-"), bare, n=1)
+    meant = bare[near[0]] if near and name.startswith("-") else None
+    return misuse(taken, repr(scrub(word)), f"did you mean {meant}?" if meant else "see --help")
 
 
 def parser(doc: str | None, *, config: bool = True, json: bool = False) -> argparse.ArgumentParser:
@@ -129,10 +156,12 @@ def read_words(
     own, pairs = _split(made, list(sys.argv[1:] if argv is None else argv))
     given, odd = made.parse_known_args(own)
     if odd:
-        raise misuse("--section.key VALUE", repr(scrub(odd[0])), "see --help")
-    output.install(
-        quiet=given.quiet, verbose=given.verbose, json_on_stdout=bool(getattr(given, "json", False))
-    )
+        settles = any(action.dest == "config" for action in made._actions)
+        if settles and any(one.name == odd[0] for one in settings()):
+            raise misuse(_TAKEN, repr(odd[0]), f"did you mean --{odd[0]}?")
+        raise _unknown(odd[0], list(made._option_string_actions))
+    alone = getattr(given, "json", False) in (True, "-")  # a file's name leaves stdout to people
+    output.install(quiet=given.quiet, verbose=given.verbose, json_on_stdout=alone)
     return given, parse_overrides(pairs)
 
 
@@ -166,11 +195,7 @@ def read_given(made: argparse.ArgumentParser, argv: Sequence[str] | None) -> arg
     """Parse the command line of a command that takes no settings: a run's were settled in training."""
     given, overrides = read_words(made, argv)
     if overrides:
-        name = f"--{next(iter(overrides))}"
-        known = [word for action in made._actions for word in action.option_strings]
-        near = difflib.get_close_matches(name, known, n=1)
-        cure = f"did you mean {near[0]}?" if near else "see --help"
-        raise misuse("an argument of this command", repr(name), cure)
+        raise _unknown(f"--{next(iter(overrides))}", list(made._option_string_actions))
     return given
 
 
@@ -197,6 +222,7 @@ def read_settings_and(
 
     from ltr.config.yaml_files import parse_yaml, read_yaml
 
+    _refuse_no_settings(overrides, made)
     own = [name for name in overrides if name.partition(".")[0] in sections]
     kept = {name.partition(".")[2]: overrides.pop(name) for name in own}
     for name, dotted in SHORTCUTS.items():
@@ -212,6 +238,21 @@ def read_settings_and(
     from ltr.config.tree import read_config  # all rankers and encoders: seconds
 
     return given, read_config(given.config, overrides), kept
+
+
+def _refuse_no_settings(overrides: Mapping[str, Any], made: argparse.ArgumentParser) -> None:
+    """Raise InputError for a word without a dot that is no section of the settings: it was to be an argument."""
+    known = [*made._option_string_actions, *(f"--{name}" for name in sections())]
+    for name in overrides:
+        if "." in name or name in sections():
+            continue
+        if name == "run":
+            cure = "this command starts from a shop's files: name their config by --config"
+            raise misuse(_TAKEN, repr(f"--{name}"), cure)
+        ends = [one.name for one in settings() if one.name.rpartition(".")[2] == name.replace("-", "_")]
+        if ends:
+            raise misuse(_TAKEN, repr(f"--{name}"), f"did you mean --{ends[0]}?")
+        raise _unknown(f"--{name}", known, _TAKEN)
 
 
 def as_typed(module: str, argv: Sequence[str] | None) -> str:

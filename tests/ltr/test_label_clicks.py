@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from features.errors import InputError
 from features.sources.events import Events, read_ubi, write_ubi
 from ltr import label_clicks
 from ltr.config import command_line
@@ -122,3 +123,19 @@ def test_words_that_few_people_asked_are_in_no_file(
         assert any("secret" in text for text in [said, *made]) == told
         assert any("that fewer than 5 people asked" in text for text in [said, *made]) != told
     assert pl.read_csv(tmp_path / "out5.csv").height > 20
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("hello", "events.ndjson: expected lines of UBI queries or events, got none among 1 lines"),
+        ("", "events.ndjson: expected lists that were shown, got none; name events that say what was shown"),
+        ('{"user_query": "a", "query_id": "1", "query_response_hit_ids": ["b"]}', "timestamp missing"),
+    ],
+)
+def test_events_that_tell_of_nothing_are_named_by_their_file(line: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "ubi_events.ndjson").write_text(line, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        label_clicks.main(["--events", str(tmp_path / "ubi_events.ndjson")])
+    assert said in str(caught.value)
+    assert str(tmp_path / "ubi_events.ndjson") in caught.value.where

@@ -131,10 +131,11 @@ def read_logged(
         read.file(path, (after or {}).get(path.name, 0), (until or {}).get(path.name))
     if read.count and not (read.queries or read.events) and not after:
         raise InputError(
-            where=files[0].parent,
+            where=files[0] if len(files) == 1 else files[0].parent,
             expected="lines of UBI queries or events",
             got=f"none among {read.count:,} lines",
-            cure="each line is a JSON object with user_query or action_name",
+            cure="each line is a JSON object with user_query or action_name; of another table of events name the "
+            "columns in a config's data.events",
         )
     return read.together(key)
 

@@ -58,6 +58,14 @@ class Labelled:
 def label_events(settings: LabelSettings, config: Config | None = None) -> Labelled:
     """Reads, labels and writes `settings.out`; nothing is written where the data cannot tell."""
     events, human, products, dropped = _gathered(settings, config)
+    if not events.shown.height:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+        raise InputError(
+            where=settings.events or "data.events",
+            expected="lists that were shown",
+            got=f"none{f' that can be used: {why}' if why else ''}",
+            cure="name events that say what was shown (in UBI: impressions, or query_response_hit_ids)",
+        )
     window = timedelta(days=settings.window_days)
     lists = ShownLists.of(events, settings.places, window, WORTH[settings.worth])
     left_out = {reason: count for reason, count in (dropped | lists.left_out).items() if count}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
 from features.errors import InputError, visible
@@ -14,6 +16,21 @@ from features.secrets import scrub
 MEDIA_TYPE = "application/problem+json"
 _MOST = 500  # characters of each part: what a stranger wrote is not sent back by the megabyte
 _MOST_FAULTS = 1000  # of one body that are looked at
+_UNKNOWN = "extra_forbidden"  # pydantic's name of it
+# What other search APIs call a field of ours.
+_ELSEWHERE = (
+    {"query": "text", "q": "text", "words": "text", "image": "photo", "img": "photo"}
+    | dict.fromkeys(("limit", "top", "top_k", "count", "page_size", "per_page", "rows", "n"), "size")
+    | {
+        "user": "shopper",
+        "user_id": "shopper",
+        "session_id": "session",
+        "order_by": "sort",
+        "filter": "filters",
+    }
+    | {"products": "candidates", "documents": "candidates", "items": "candidates"}
+    | dict.fromkeys(("id", "doc_id", "item_id", "sku", "product"), "product_id")
+)
 _TITLES = {
     400: "bad input",
     401: "a token is needed",
@@ -53,27 +70,66 @@ def of_input_error(error: InputError, status: int = 422) -> RequestError:
     return RequestError(status, where=error.where, expected=error.expected, got=error.got, cure=error.cure)
 
 
-def of_validation(error: ValidationError) -> RequestError:
-    """A fault of the body's first faulty field: the field's path, what it should have been, and what stood there."""
+def of_validation(error: ValidationError, model: type[BaseModel]) -> RequestError:
+    """A fault of the body's first faulty field: the field's path, what it should have been, and what stood there.
+
+    model: what the body should have been, whose names are told where one is not known.
+    """
     if error.error_count() > _MOST_FAULTS:
         got = f"{error.error_count():,} faults in it"
         expected = "what /openapi.json describes"
         return RequestError(422, where="body", expected=expected, got=got, cure="mend the body")
     faults = error.errors(include_url=False)
+    # A needed field that is not there stands there by a wrong name, where another is not known beside it.
+    beside = [one for one in faults if one["type"] == _UNKNOWN and one["loc"][:-1] == faults[0]["loc"][:-1]]
+    first = beside[0] if beside and faults[0]["type"] == "missing" else faults[0]
     # Of what may be one of several things the deepest fault is of the one that was meant.
-    fault = max(
-        (one for one in faults if one["loc"][:2] == faults[0]["loc"][:2]), key=lambda one: len(one["loc"])
-    )
-    where = ".".join(str(part) for part in fault["loc"]) or "body"
+    near = [one for one in faults if one["loc"][:2] == first["loc"][:2]]
+    fault = max(near, key=lambda one: (len(one["loc"]), one is first))
+    where, known = _place(fault["loc"], model)
     if fault["type"] == "json_invalid":
         got = fault["msg"].removeprefix("Invalid JSON: ")
         return RequestError(422, where=where, expected="JSON", got=got, cure="mend it there")
-    missing, unknown = fault["type"] == "missing", fault["type"] == "extra_forbidden"
+    if fault["type"] == _UNKNOWN:
+        cure = _nearest(str(fault["loc"][-1]), known) or f"leave {where} out"
+        expected = f"a known field ({', '.join(known)})"
+        return RequestError(422, where=where, expected=expected, got=repr(where), cure=cure)
+    missing = fault["type"] == "missing"
     expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    expected = "a value" if missing else "a known field" if unknown else expected[:1].lower() + expected[1:]
-    got = "nothing" if missing else repr(where) if unknown else _short(fault["input"])
-    cure = f"leave {where} out" if unknown else f"mend {where}; /openapi.json describes it"
-    return RequestError(422, where=where, expected=expected, got=got, cure=cure)
+    expected = "a value" if missing else expected[:1].lower() + expected[1:]
+    got = "nothing" if missing else _short(fault["input"])
+    return RequestError(
+        422, where=where, expected=expected, got=got, cure=f"mend {where}; /openapi.json describes it"
+    )
+
+
+def _nearest(name: str, known: list[str]) -> str | None:
+    """The question whether another field was meant; None where none is near."""
+    meant = _ELSEWHERE.get(name.casefold())
+    near = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def _place(loc: tuple[int | str, ...], model: type[BaseModel]) -> tuple[str, list[str]]:
+    """A fault's place as the body spells it, and the fields known there.
+
+    Names by which pydantic tells alternatives apart (Range, tuple[…], str) are no part of it.
+    """
+    models, path, known = [model], list[str](), list[str]()
+    for part in loc:
+        known = list(dict.fromkeys(name for one in models for name in one.model_fields))
+        fields = [one.model_fields[part] for one in models if part in one.model_fields]
+        models = [inner for field in fields for inner in _models_in(field.annotation)] or models
+        tags = {"str", "int", "float", "constrained-str", *(one.__name__ for one in models)}
+        if part in known or not (part in tags or "[" in str(part)):
+            path.append(str(part))
+    return ".".join(path) or "body", known
+
+
+def _models_in(kind: Any) -> list[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [found for inner in getattr(kind, "__args__", ()) for found in _models_in(inner)]
 
 
 def _short(value: object) -> str:

@@ -236,7 +236,7 @@ async def read(request: Request, server: Server, model: type[Given]) -> Given:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise problems.of_validation(error) from error
+        raise problems.of_validation(error, model) from error
 
 
 async def in_time(future: asyncio.Future[Any], seconds: float) -> bool:

@@ -54,7 +54,7 @@ REFUSED_SETTINGS = [
     ("--ranker.params '{numleaves: 5}'", "expected parameters the library knows, got 'numleaves'; did you mean"),
     ("--ranker.monotone [structured.prize]", "expected names of numeric features, got 'structured.prize'; did you"),
     ("--ranker.trees", "command line: expected --section.key VALUE, got '--ranker.trees'; see --help"),
-    ("ranker.trees 3", "command line: expected --section.key VALUE, got 'ranker.trees'; see --help"),
+    ("ranker.trees 3", "--section.key VALUE, got 'ranker.trees'; did you mean --ranker.trees?"),
     ("--split '{kind: column}'", "split: expected a column 'split' of the queries, got columns query_id, text, image"),
     ("--evaluation.gain '{0: 0, 1: 1}'", "expected the grades of the gain table, [0.0, 1.0], got 2; add it to"),
     ("--evaluation.relevant_from 99", "expected 'queries without relevant item' to pass, got 12 of 12 (100.0%)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,31 @@ def test_bad_input_is_one_line_and_status_2(capsys: pytest.CaptureFixture[str]) 
 def test_debug_shows_where_the_error_came_from() -> None:
     with pytest.raises(InputError):
         command_line.run(fail, ["--debug"])
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "cure"),
+    [
+        ("compare", ["a", "b", "--tops", "3"], "did you mean --top?"),
+        ("compare", ["a", "b", "--trees", "3"], "did you mean --ranker.trees?"),
+        ("compare", ["a", "b", "--zork", "3"], "see --help"),
+        ("compare", ["a", "b", "--run", "runs/x"], "name their config by --config"),
+        ("tune", ["--trails", "3"], "did you mean --trials?"),
+        ("rank", ["--querry", "boots"], "did you mean --query?"),
+        ("rank", ["--query", "boots", "shoes"], "see --help"),
+        ("label_clicks", ["--event", "x"], "did you mean --events?"),
+        ("label_clicks", ["--least_view", "3"], "did you mean --least-views?"),
+        ("experiment", ["ab", "--data", "x", "--plannd", "y"], "did you mean --planned?"),
+    ],
+)
+def test_a_word_that_nothing_takes_is_told_with_the_nearest_that_something_takes(
+    command: str, words: list[str], cure: str
+) -> None:
+    main = importlib.import_module(f"ltr.{command}").main
+    with pytest.raises(InputError) as caught:
+        main(words)
+    assert str(caught.value).startswith("command line: expected an argument of this command")
+    assert str(caught.value).endswith(cure)
 
 
 def test_shortcuts_stand_for_settings() -> None:
