@@ -263,10 +263,10 @@ class Inputs:
         rows = read_rows(path, file.separator, file.encoding)
         self.fingerprint(file.path)
         self.ledger.remark(rows.said, f"{table}: file", f"data.{table}")
-        for (reason,), headers in rows.headers.group_by("reason") if rows.headers.height else ():
-            whole = pl.concat([rows.frame, headers.drop("reason")])
-            self.ledger.note(table, str(reason), whole, headers, "rejected")
-            self.ledger.keep_rejected(table, headers)
+        for (reason,), others in rows.others.group_by("reason") if rows.others.height else ():
+            whole = pl.concat([rows.frame, others.drop("reason")])
+            self.ledger.note(table, str(reason), whole, others, "rejected")
+            self.ledger.keep_rejected(table, others)
         return Source(table, path, rows.frame, dict(columns or ()), self.ledger, file.decimal)
 
     def fingerprint(self, path: Path) -> None:

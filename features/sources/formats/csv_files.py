@@ -1,16 +1,18 @@
-"""CSV as people's programs write it: other separators, Excel's `sep=;`, lines above the header, headers again."""
+"""CSV as people's programs write it: other separators, Excel's `sep=;`, lines above the header."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from features.errors import InputError
+from features.sources.formats.other_rows import AROUND, other_rows
 from features.sources.remarks import Said
 
 _SEPARATORS = (",", ";", "\t", "|")
@@ -19,26 +21,21 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _ESCAPED_QUOTE = r'\\"(?=[^"\r\n{}])'  # not the end of a field that ends in a backslash
 _LONGEST_HEADER = 1_000_000
 _MOST_ABOVE = 20  # lines
-_ENOUGH = 4  # rows, to tell what a column holds
-MOJIBAKE_MARK = "ï»¿"
-"""A byte-order mark read as Latin-1 and written again."""
-_AROUND = " \t\u00a0\ufeff"
 
 
 @dataclass(frozen=True)
 class FileRows:
-    """A file's rows, those among them that are headers (with a `reason`), and what was decided to read it."""
+    """A file's rows, what stood among them and is none (with a `reason`), and what was decided to read it."""
 
     frame: pl.DataFrame
-    headers: pl.DataFrame = field(default_factory=pl.DataFrame)
+    others: pl.DataFrame = field(default_factory=pl.DataFrame)
     said: tuple[Said, ...] = ()
 
 
 def read_csv(text: str, path: Path, separator: str | None = None) -> FileRows:
     """All columns as text, null where empty; the separator, where not given, by Excel's first line or the header.
 
-    Raises InputError naming the line for rows longer than the header and for quotes without an end, and for a header
-    again that has the columns in another order.
+    Raises InputError naming the line for rows longer than the header and for quotes without an end; see `other_rows`.
     """
     said: list[Said] = []
     if "\n" not in text:
@@ -57,7 +54,16 @@ def read_csv(text: str, path: Path, separator: str | None = None) -> FileRows:
         text = text.replace('\\"', '""')
         said.append(Said("PASS", r"read \" as a quote within a text, as MySQL writes it"))
     frame = _with_own_names(_parsed(text, separator, path), text, separator, said)
-    return _without_headers(_without_formulas(frame, text, said), said, path)
+    return rows_of(_without_formulas(frame, text, said), path, said)
+
+
+def rows_of(frame: pl.DataFrame, path: Path, said: Sequence[Said] = ()) -> FileRows:
+    """A text file's frame without what is no row of its; see `other_rows`."""
+    why = other_rows(frame, path)
+    if not why.count():
+        return FileRows(frame, said=tuple(said))
+    others = frame.with_columns(reason=why).filter(why.is_not_null())
+    return FileRows(frame.filter(why.is_null()), others, tuple(said))
 
 
 def _from_header(text: str, separator: str | None, said: list[Said]) -> str:
@@ -137,7 +143,7 @@ def _with_own_names(frame: pl.DataFrame, text: str, separator: str, said: list[S
     try:
         start = io.StringIO(text[:_LONGEST_HEADER], newline="")
         header = next(csv.reader(start, delimiter=separator, skipinitialspace=True))
-        names = [name.strip(_AROUND) for name in header]
+        names = [name.strip(AROUND) for name in header]
     except csv.Error:
         names = list(frame.columns)
     if len(names) != frame.width or names == frame.columns:
@@ -162,58 +168,3 @@ def _without_formulas(frame: pl.DataFrame, text: str, said: list[Said]) -> pl.Da
         first = (before.ne_missing(after)).arg_true()[0]
         said.append(Said("PASS", f"read {before[first]!r} as {after[first]!r}: so spreadsheets keep zeros"))
     return plain
-
-
-def _without_headers(frame: pl.DataFrame, said: list[Said], path: Path) -> FileRows:
-    """Without rows that hold only names of columns, as of files joined, and a second header below the first."""
-    if frame.width < 2 or not frame.height:
-        return FileRows(frame, said=tuple(said))
-    names = pl.select(_plain(pl.lit(pl.Series(frame.columns)))).to_series().implode()
-    row, missing = _plain(pl.all()), pl.all().is_null()
-    known = frame.select(_plain(pl.nth(0)).is_in(names)).to_series().fill_null(value=False)
-    again = pl.repeat(value=False, n=frame.height, eager=True)
-    if known.any():
-        named = pl.all_horizontal(missing | row.is_in(names)) & pl.nth(1).is_not_null()
-        again = known & frame.select(named).to_series()
-        _refuse_other_order(frame.filter(again), path)
-    below = _is_header_below(frame)
-    again = again | below
-    if not again.any():
-        return FileRows(frame, said=tuple(said))
-    reason = pl.select(
-        pl.when(below).then(pl.lit("a second header")).otherwise(pl.lit("the header again"))
-    ).to_series()
-    headers = frame.with_columns(reason=reason).filter(again)
-    return FileRows(frame.filter(~again), headers, tuple(said))
-
-
-def _plain(name: pl.Expr) -> pl.Expr:
-    return name.str.strip_prefix(MOJIBAKE_MARK).str.strip_chars(_AROUND).str.to_lowercase()
-
-
-def _refuse_other_order(headers: pl.DataFrame, path: Path) -> None:
-    for row in headers.rows():
-        moved = [
-            (name, cell)
-            for name, cell in zip(headers.columns, row, strict=True)
-            if cell is not None and pl.select(_plain(pl.lit(name)) != _plain(pl.lit(cell))).item()
-        ]
-        if moved:
-            raise InputError(
-                where=path,
-                expected="one order of columns throughout",
-                got=f"a second header that has {moved[0][1]!r} where the first has {moved[0][0]!r}",
-                cure="write each part into a file of its own, or put their columns in one order",
-            )
-
-
-def _is_header_below(frame: pl.DataFrame) -> pl.Series:
-    """The first row, if it has words (types, units, dashes, names) in two columns where all others have digits."""
-    none = pl.repeat(value=False, n=frame.height, eager=True)
-    words = [name for name in frame.columns if (cell := frame[name][0]) and not re.search(r"\d", cell)]
-    if frame.height < _ENOUGH or len(words) < 2:
-        return none
-    others = frame[1:].select(
-        pl.col(words).str.contains(r"\d").fill_null(value=True).all() & (pl.col(words).count() >= _ENOUGH - 1)
-    )
-    return none.scatter(0, sum(others.row(0)) >= 2)

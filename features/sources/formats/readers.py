@@ -18,7 +18,8 @@ from typing import Any
 import polars as pl
 
 from features.errors import InputError
-from features.sources.formats.csv_files import MOJIBAKE_MARK, FileRows, read_csv
+from features.sources.formats.csv_files import FileRows, read_csv, rows_of
+from features.sources.formats.other_rows import MOJIBAKE_MARK
 
 _SUFFIXES = ".parquet, .csv, .tsv or .jsonl (each also with .gz)"
 _PARQUET = b"PAR1"  # a Parquet file begins and ends with it
@@ -59,7 +60,7 @@ def read_rows(path: Path, separator: str | None = None, encoding: str | None = N
             decode(content, path, encoding), path, separator or ("\t" if suffix == ".tsv" else None)
         )
     elif suffix in {".jsonl", ".ndjson"}:
-        rows = FileRows(_parse_json_lines(decode(content, path, encoding), path))
+        rows = rows_of(_parse_json_lines(decode(content, path, encoding), path), path)
     else:
         cure = "save the table in one of these formats"
         raise InputError(where=path, expected=_SUFFIXES, got=repr(suffix), cure=cure)

@@ -180,7 +180,7 @@ def test_a_header_again_is_no_row(
     path.write_text("\n".join(["product_id,title", *lines]), encoding="utf-8")
     read = read_rows(path)
     assert read.frame["product_id"].to_list() == [f"p{i}" for i in range(6)]
-    assert read.headers.height == len(places)
+    assert read.others.height == len(places)
 
 
 def test_columns_are_found_whatever_their_capitals_and_blanks(tmp_path: Path) -> None:
