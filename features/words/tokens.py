@@ -33,6 +33,21 @@ _ONE_LETTER = {
     "ŋ": "n", "ĳ": "ij", "ς": "σ",
 }  # fmt: skip
 
+# Where the digits of other scripts begin: Arabic, Persian, and from Devanagari to Khmer.
+_ZEROS = "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u0f20\u1040\u17e0"
+# What programs set in place of the keyboard's hyphens and apostrophes; other scripts' digits and marks in numbers.
+_KEYBOARD = {
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2043\u2212", "-"),
+    **dict.fromkeys("\u00b4\u02bb\u02bc\u2018\u2019\u201b", "'"),
+    **{chr(ord(zero) + digit): str(digit) for zero in _ZEROS for digit in range(10)},
+    "\u066b": ".",
+    "\u066c": ",",
+}
+# What nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction and of an emoji's style.
+_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
+_PARTED = r"(\p{Arabic})\u200c"  # pieces of a word in Arabic's script, which many write with a blank between
+_NOT_TYPED = f"[{_UNSEEN}{''.join(_KEYBOARD)}]"
+
 # Chinese, Japanese, Thai, Lao, Khmer and Burmese put no blank between words.
 _BLANKLESS = (
     "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -49,11 +64,20 @@ _SIGN = re.compile(
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
+def as_typed(texts: pl.Series) -> pl.Series:
+    """Hyphens, apostrophes and digits as a keyboard has them, and without unseen signs: "wi\u00adfi" → "wifi"."""
+    if not texts.str.contains(_NOT_TYPED).any():  # most columns, and nearly all queries
+        return texts
+    seen = texts.str.replace_all(_PARTED, "$1 ").str.replace_all(f"[{_UNSEEN}]", "")
+    return seen.str.replace_many(list(_KEYBOARD), list(_KEYBOARD.values()))
+
+
 def fold(text: pl.Expr) -> pl.Expr:
-    """Lower-case text in Unicode's NFKC, accents and other marks of Latin letters dropped: "Café 7½″ Straße" →
+    """Lower-case text as typed, in Unicode's NFKC, without accents and other Latin marks: "Café 7½″ Straße" →
     "cafe 7 1/2′′ strasse"."""
     return (
-        text.str.replace_all(r"(\d)([¼-¾⅐-⅞])", "$1 $2")
+        text.map_batches(as_typed, return_dtype=pl.String)
+        .str.replace_all(r"(\d)([¼-¾⅐-⅞])", "$1 $2")
         .str.to_lowercase()
         .str.normalize("NFKD")
         .str.replace_all(r"[\u0300-\u036f]", "")
@@ -101,8 +125,8 @@ def _pairs(run: str) -> list[str]:
 # that query and product are treated alike.
 _PLAIN = Rewriting(
     (
-        (r"['’]s\b", ""),
-        (r"([\p{L}])['’]([\p{L}])", "${1}${2}"),
+        (r"['`′]s\b", ""),
+        (r"([\p{L}])['`′]([\p{L}])", "${1}${2}"),
         (r"\b([a-z])-([a-z])", "${1}${2}"),
         (r"([a-z][b-df-z])ies\b", "${1}y"),
         (r"([a-z]{2}[a-rtv-z])s\b", "${1}"),

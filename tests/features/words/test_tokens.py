@@ -75,3 +75,63 @@ def test_a_word_within_a_text_without_blanks_is_found_by_its_tokens(script: str,
 def test_letters_that_unicode_keeps_whole_meet_their_plain_spelling(one: str, other: str) -> None:
     tokens = tokenise(pl.Series([one, other])).to_list()
     assert tokens[0] == tokens[1]
+
+
+UNSEEN = "\u00ad\u200b\u200d\u2060\ufeff\u200e\u200f\u202d\u2066\ufe0f"
+HYPHENS = "\u2010\u2011\u2012\u2013\u2212\uff0d\ufe63"
+APOSTROPHES = "\u2018\u2019\u02bc\u02bb\u00b4\u201b\uff07\u2032`"
+DIGITS = [
+    "٠١٢٣٤٥٦٧٨٩",
+    "۰۱۲۳۴۵۶۷۸۹",
+    "०१२३४५६७८९",
+    "০১২৩৪৫৬৭৮৯",
+    "๐๑๒๓๔๕๖๗๘๙",
+    "０１２３４５６７８９",
+    "၀၁၂၃၄၅၆၇၈၉",
+]
+
+
+def _meet(one: str, other: str) -> bool:
+    tokens = tokenise(pl.Series([one, other])).to_list()
+    return tokens[0] == tokens[1]
+
+
+@given(word=st.text("abcéñ日नш", min_size=2, max_size=6), sign=st.sampled_from(UNSEEN), at=st.integers(1, 5))
+def test_unseen_signs_part_no_word(word: str, sign: str, at: int) -> None:
+    assert _meet(word[:at] + sign + word[at:], word)
+
+
+@pytest.mark.parametrize("hyphen", HYPHENS)
+@pytest.mark.parametrize(
+    "text", ["T-shirt", "v-neck tee", "x-ray", "wi-fi", "TN-2110", "7-1/2 inch", "3-in-1"]
+)
+def test_hyphens_are_one(text: str, hyphen: str) -> None:
+    assert _meet(text.replace("-", hyphen), text)
+
+
+@pytest.mark.parametrize("apostrophe", APOSTROPHES)
+@pytest.mark.parametrize("text", ["men's", "o'neill", "l'oréal", "rock'n'roll", "levi's 501"])
+def test_apostrophes_are_one(text: str, apostrophe: str) -> None:
+    assert _meet(text.replace("'", apostrophe), text)
+
+
+@pytest.mark.parametrize("digits", DIGITS)
+@given(number=st.integers(0, 10**9))
+def test_digits_of_all_scripts_are_one(digits: str, number: int) -> None:
+    assert _meet(f"size {number} gb".translate(str.maketrans("0123456789", digits)), f"size {number} gb")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("١٢٫٥ سم", "12.5 سم"),
+        ("ﬁlm ﬂoor oﬃce ﬆone ĳs", "film floor office stone ijs"),
+        ("नमस्\u200dते", "नमस्ते"),
+        ("می\u200cخواهم", "می خواهم"),  # as Persian is written with and without the joiner's key
+        ("❤\ufe0f shoe", "❤ shoe"),
+        ("20\u202fcm", "20 cm"),
+        ("5′ 7″", "5' 7\""),
+    ],
+)
+def test_other_signs_meet_the_plain_ones(one: str, other: str) -> None:
+    assert _meet(one, other)
