@@ -26,6 +26,7 @@ from features.sources.events.tables import WHO, pseudonymous, read_events, read_
 from features.sources.events.ubi import read_ubi, ubi_files
 from features.sources.files import (
     folders_of,
+    folders_of_queries,
     no_photo,
     no_photos,
     photo_or_nulls,
@@ -156,7 +157,7 @@ def load_queries(config: CatalogueConfig, judged: pl.DataFrame | None, inputs: I
         frame = _judged_queries(judged)
     frame = cleaning.reject_broken(frame, "queries", Queries, ledger)
     frame = cleaning.deduplicate(frame, "queries", "query_id", ledger)
-    folders = folders_of(config.queries.path if config.queries else Path(), None, inputs)
+    folders = folders_of_queries(config.queries.path if config.queries else Path(), config.images, inputs)
     frame = settle_files(frame, "queries", "query_id", inputs, folders)
     others = media_columns(frame.columns)
     nothing = pl.all_horizontal(pl.col("text", "image", *others).is_null())

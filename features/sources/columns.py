@@ -70,7 +70,7 @@ class Source:
         parts = []
         for column in columns:
             where = f"{self.path}, column {column!r}"
-            read = read_ids(self.require(column, self._setting(name)), where)
+            read = read_ids(self._no_objects(column, self._setting(name)), where)
             self.remark(read.said, column)
             parts.append(read.values)
         return (parts[0] if len(parts) == 1 else joint_ids(parts, str(self.path))).alias(name)
@@ -78,7 +78,11 @@ class Source:
     def text(self, name: str) -> pl.Series | None:
         """Text; several columns are joined."""
         found = self.named(name)
-        return values.joined_text([self.frame[column] for column in found]).alias(name) if found else None
+        if not found:
+            return None
+        return values.joined_text([self._no_objects(column, self._setting(name)) for column in found]).alias(
+            name
+        )
 
     def category(self, name: str, separator: str) -> pl.Series | None:
         """A path "A > B > C"; several columns are its levels."""
@@ -103,7 +107,7 @@ class Source:
         found = self._one(name)
         if found is None:
             return None
-        raw = self.require(found, self._setting(name))
+        raw = self._no_objects(found, self._setting(name))
         read = values.prices(raw, decimal=self.decimal, cents=rules.cents)
         self.remark(read.said, found)
         price = self.readable(found, lambda _: read.values, "price", self._setting(name))
@@ -146,7 +150,7 @@ class Source:
 
         Raises InputError if it can read fewer than half of those present: then it is the wrong column.
         """
-        raw = self.require(column, setting).alias(column)
+        raw = self._no_objects(column, setting).alias(column)
         read = convert(raw)
         value, said = (read.values, read.said) if isinstance(read, Reading) else (read, ())
         self.remark(said, column)
@@ -165,6 +169,21 @@ class Source:
         if bad.height:
             self.ledger.note(self.table, f"{column}: no {expected}, set to null", rows, bad, "changed")
         return value
+
+    def _no_objects(self, column: str, setting: str) -> pl.Series:
+        """The source's column; InputError for one of objects, naming the columns that their fields are."""
+        found = self.require(column, setting)
+        if isinstance(found.dtype, pl.Struct):
+            fields = [name for name in self.frame.columns if name.startswith(f"{found.name}.")]
+            raise InputError(
+                where=f"{self.path}, column {found.name!r}",
+                expected="a value in each row",
+                got=f"objects of {', '.join(fields[:_SHOWN])}" if fields else "objects",
+                cure=f"set {setting} to one of these"
+                if fields
+                else f"set {setting} to another column, or to []",
+            )
+        return found
 
     def require(self, column: str, setting: str) -> pl.Series:
         """The source's column, or InputError naming the file, the column, those it has, the nearest."""

@@ -17,6 +17,7 @@ from features.sources.columns import Inputs, Source
 from features.sources.config import ImagesConfig, TableConfig
 from features.sources.parsing import values
 from features.sources.parsing.ids import read_ids
+from features.sources.remarks import Said
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".PNG")
@@ -26,18 +27,28 @@ _TRIED = 20  # products whose id may name a photo
 
 @dataclass(frozen=True)
 class Folders:
-    """Where a table's files lie: its photos, and those of other modalities; either relative to the table itself."""
+    """Where a table's files lie: its photos, and those of other modalities; either relative to the table itself.
 
-    photos: Path
+    photos: looked through in this order.
+    """
+
+    photos: tuple[Path, ...]
     media: Path
 
 
 def folders_of(table: Path, photos: ImagesConfig | None, inputs: Inputs) -> Folders:
-    """Of a table at a path; the photos may lie in a folder or beside a table of their own."""
+    """Of the products' table at a path; the photos may lie in a folder or beside a table of their own."""
     beside = (inputs.base / table).parent
     if photos is None:
-        return Folders(beside, beside)
-    return Folders(inputs.base / (photos.folder or (photos.path or table).parent), beside)
+        return Folders((beside,), beside)
+    return Folders((inputs.base / (photos.folder or (photos.path or table).parent),), beside)
+
+
+def folders_of_queries(table: Path, photos: ImagesConfig | None, inputs: Inputs) -> Folders:
+    """Beside their table; where a photo is not there, among the products' photos."""
+    beside = (inputs.base / table).parent
+    others = [inputs.base / photos.folder] if photos and photos.folder else []
+    return Folders((beside, *others), beside)
 
 
 def read_photo(source: Source, photos: ImagesConfig | None, inputs: Inputs) -> pl.Series:
@@ -98,12 +109,15 @@ def settle_files(frame: pl.DataFrame, table: str, key: str, inputs: Inputs, fold
     Of several in one field the first that can be read is taken. What cannot be read → null, counted; of a file
     of another modality only its encoder can tell more than that it is there.
     """
-    photos = _settle(frame["image"], inputs.checks.look, Folder(folders.photos, outside=inputs.outside))
+    looked_in = [Folder(folder, outside=inputs.outside) for folder in folders.photos]
+    photos = _settle(frame["image"], inputs.checks.look, looked_in)
     frame = _noted(frame, photos, table, key, inputs)
-    folder = Folder(folders.media, outside=inputs.outside)
+    _say_where(photos, table, folders.photos, inputs)
+    media = [Folder(folders.media, outside=inputs.outside)]
     for column in media_columns(frame.columns):
-        settled = _settle(frame[column], look_at_files, folder)
+        settled = _settle(frame[column], look_at_files, media)
         frame = _noted(frame, settled, table, key, inputs)
+        _say_where(settled, table, [folders.media], inputs)
         _refuse_wrong_column(settled, table)
     return frame
 
@@ -118,7 +132,9 @@ class _Settled:
     counts: pl.Series
 
 
-def _settle(column: pl.Series, look: Callable[[pl.Series], pl.DataFrame], folder: Folder) -> _Settled:
+def _settle(
+    column: pl.Series, look: Callable[[pl.Series], pl.DataFrame], folders: Sequence[Folder]
+) -> _Settled:
     if column.dtype == pl.Binary:
         looked = look(column)
         return _Settled(
@@ -127,7 +143,7 @@ def _settle(column: pl.Series, look: Callable[[pl.Series], pl.DataFrame], folder
     if not column.count():
         none = pl.repeat(None, len(column), dtype=pl.String, eager=True)
         return _Settled(column, none, none, pl.zeros(len(column), dtype=pl.Int64, eager=True))
-    rows = [_candidates(value, folder) for value in column]
+    rows = [_candidates(value, folders) for value in column]
     kind = pl.Binary if column.dtype == pl.List(pl.Binary) else pl.String
     taken = pl.DataFrame(
         _first_readable(rows, look, kind),
@@ -138,7 +154,7 @@ def _settle(column: pl.Series, look: Callable[[pl.Series], pl.DataFrame], folder
     return _Settled(taken["item"].alias(column.name), taken["hash"], taken["problem"], counts)
 
 
-def _candidates(value: str | pl.Series | None, folder: Folder) -> list[_Candidate]:
+def _candidates(value: str | pl.Series | None, folders: Sequence[Folder]) -> list[_Candidate]:
     """What a field holds, in its order, each with what forbids it."""
     fields = (
         [value]
@@ -149,8 +165,42 @@ def _candidates(value: str | pl.Series | None, folder: Folder) -> list[_Candidat
     )
     found: list[_Candidate] = []
     for field in fields:
-        found += [(field, None)] if isinstance(field, bytes) else folder.find(field) if field else []
+        found += [(field, None)] if isinstance(field, bytes) else _find(field, folders) if field else []
     return found
+
+
+def _find(field: str, folders: Sequence[Folder]) -> list[tuple[str, str | None]]:
+    """As the first folder finds it, but for files that are in a later one alone."""
+    found, *later = (folder.find(field) for folder in folders)
+    for others in later:
+        if not any(_is_file(*one) for one in found) and any(_is_file(*one) for one in others):
+            return others
+    return found
+
+
+def _is_file(path: str, problem: str | None) -> bool:
+    try:
+        return problem is None and Path(path).is_file()
+    except (OSError, ValueError):  # longer than a name may be; a null character
+        return False
+
+
+def _say_where(settled: _Settled, table: str, folders: Sequence[Path], inputs: Inputs) -> None:
+    """Remark where files were looked for that are not there."""
+    count = int((settled.problems == NOT_FOUND).sum())
+    if not count:
+        return
+    word = "photo" if settled.items.name == "image" else modality_of(settled.items.name)
+    places = " and ".join(_place(folder, inputs.base) for folder in folders)
+    evidence = f"{count:,} of {settled.items.count():,} {word} files are not in {places}"
+    cure = "put them there, or mend their names; of the products' photos data.images.folder names the folder"
+    inputs.ledger.remark([Said("WARN", evidence, cure)], f"{table}: {word} files", f"data.{table}")
+
+
+def _place(folder: Path, base: Path) -> str:
+    """A folder as seen from the config's own."""
+    inner = folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder)
+    return "the config's folder" if inner == "." else repr(inner)
 
 
 def _first_readable(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from features.errors import InputError
 from features.sources.columns import Inputs, Source
 from features.sources.config import CatalogueConfig, TableConfig
-from features.sources.formats.readers import one_kind
+from features.sources.formats.readers import one_kind, with_fields
 from features.sources.load import Collection, load_catalogue
 
 Settings = Mapping[str, Any]
@@ -81,7 +81,8 @@ class FrameInputs(Inputs):
         if table not in self.frames:
             return super().source(table, file, columns)
         self.fingerprints[table] = fingerprint(self.frames[table])
-        return Source(table, Path(table), self.frames[table], dict(columns or ()), self.ledger, file.decimal)
+        frame = with_fields(self.frames[table])
+        return Source(table, Path(table), frame, dict(columns or ()), self.ledger, file.decimal)
 
 
 def fingerprint(table: pl.DataFrame) -> str:

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +15,9 @@ import polars as pl
 import yaml
 
 from features.errors import InputError
+from features.sources.formats.column_names import JUDGEMENT, PRODUCT, QUERY, Names, fold
 from features.sources.formats.guess import (
-    JUDGEMENT,
-    PRODUCT,
-    QUERY,
     Guess,
-    fold,
     guess_columns,
     guess_grades,
     id_column,
@@ -81,7 +78,9 @@ class _Files:
         first = _read(products, PRODUCT)
         alone = guess_columns(first.frame.columns, JUDGEMENT)
         asked = {"query", "query_id"} & alone.columns.keys()
-        if judgements is None and asked and {"product_id", "grade"} <= alone.columns.keys():
+        graded = "grade" in alone.columns or bool(alone.raters)
+        judged = asked and graded and "product_id" in alone.columns and "price" not in first.guess.columns
+        if judgements is None and judged:
             self.products: Table | None = None  # one table of all: judgements that hold their titles
             self.judgements: Table | None = Table(products, first.frame, alone, first.encoding)
         else:
@@ -93,11 +92,19 @@ class _Files:
         for table in (self.products, self.queries, self.judgements):
             if table:
                 looks = f" looks like {table.guess.format}:" if table.guess.format else ":"
-                read = ", ".join(f"{name} from {column!r}" for name, column in table.guess.columns.items())
+                raters = " and ".join(map(repr, table.guess.raters))
+                columns = {name: repr(column) for name, column in table.guess.columns.items()}
+                columns |= {"grade": raters} if raters else {}
+                read = ", ".join(f"{name} from {column}" for name, column in columns.items())
                 unused = ", ".join(map(repr, table.guess.unused[:15]))
                 self.guesses.append(
                     f"{table.path.name}{looks} {read}{f'; not used: {unused}' if unused else ''}"
                 )
+                for taken, others in table.guess.rivals.items():
+                    could = " or ".join(map(repr, others))
+                    self.guesses.append(
+                        f"{table.path.name}: {taken!r} is taken; {could} could be meant as well"
+                    )
 
     def _match_ids(self) -> None:
         """The products' id is the column that the judgements name products by."""
@@ -169,6 +176,8 @@ class _Files:
             yield f"    encoding: {table.encoding}  # it is no UTF-8"
         yield "    columns:"
         yield from (f"      {key}: {_quoted(column)}" for key, column in table.guess.columns.items())
+        if table.guess.raters:
+            yield f"      grade: [{', '.join(map(_quoted, table.guess.raters))}]  # a column a rater: all their grades"
         if table.guess.unused:
             yield f"    # not used: {', '.join(map(_quoted, table.guess.unused[:15]))}"
 
@@ -202,7 +211,7 @@ class _Files:
 
     def _judgement_lines(self, table: Table) -> Iterator[str]:
         for name in ("product_id", "grade"):
-            if name not in table.guess.columns:
+            if name not in table.guess.columns and not (name == "grade" and table.guess.raters):
                 raise InputError(
                     where=table.path,
                     expected=f"a column for {name}",
@@ -226,12 +235,12 @@ class _Files:
             yield "    candidates: catalogue  # only good products are listed: all others get grade 0"
 
     def _grade_names(self, table: Table) -> dict[str, float] | None:
-        column = table.guess.columns["grade"]
         try:
-            return guess_grades(table.frame[column])
+            return guess_grades(_written_grades(table))
         except ValueError as error:
+            columns = ", ".join(map(repr, table.guess.raters or [table.guess.columns["grade"]]))
             raise InputError(
-                where=f"{table.path}, column {column!r}",
+                where=f"{table.path}, column {columns}",
                 expected="grades in numbers, or in words such as exact, partial, irrelevant",
                 got=str(error),
                 cure="write a number for each word",
@@ -239,7 +248,7 @@ class _Files:
 
     def _grades(self, table: Table) -> np.ndarray:
         names = self._grade_names(table)
-        raw = values.identifiers(table.frame[table.guess.columns["grade"]]).drop_nulls()
+        raw = values.identifiers(_written_grades(table)).drop_nulls()
         known = (
             raw.replace_strict(names, return_dtype=pl.Float64)
             if names
@@ -278,7 +287,7 @@ class _Files:
             yield f"  relevant_from: {middle:g}  # of grades {low:g} to {top:g}; for precision and recall, not nDCG"
 
 
-def _read(path: Path, names: Mapping[str, tuple[str, ...]]) -> Table:
+def _read(path: Path, names: Names) -> Table:
     """The rows of a file, in UTF-8 or as Excel writes it."""
     for encoding in _ENCODINGS:
         try:
@@ -291,8 +300,15 @@ def _read(path: Path, names: Mapping[str, tuple[str, ...]]) -> Table:
             ):
                 raise
             continue
-        return Table(path, frame, guess_columns(frame.columns, names), encoding)
+        plain = [name for name, kind in frame.schema.items() if not isinstance(kind, pl.Struct)]
+        return Table(path, frame, guess_columns(plain, names), encoding)
     raise AssertionError(path)
+
+
+def _written_grades(table: Table) -> pl.Series:
+    """All grades as they are written, one rater's after another's."""
+    columns = table.guess.raters or (table.guess.columns["grade"],)
+    return pl.concat([values.text(table.frame[column]).alias("grade") for column in columns])
 
 
 def _relative(path: Path, target: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -211,6 +212,124 @@ def test_the_config_runs_offline_as_it_is(
     findings = check.main(["--config", "shop.yaml", "--features"])
     assert "FAIL" not in {finding.level for finding in findings}
     assert "photos of 12 of 24 products by '{product_id}.png'" in capsys.readouterr().out
+
+
+HEADINGS = {  # id, title, brand, category, price; query, id, grade
+    "units": (("sku", "name", "brand", "category", "price (EUR)"), ("query", "sku", "grade (0-3)")),
+    "german": (
+        ("Art.-Nr.", "Bezeichnung", "Hersteller", "Warengruppe", "Preis in €"),
+        ("Suchbegriff", "Art.-Nr.", "Bewertung"),
+    ),
+    "french": (
+        ("Référence", "Libellé", "Marque", "Catégorie", "Prix TTC (€)"),
+        ("Requête", "Référence", "Pertinence"),
+    ),
+    "spanish": (
+        ("Código", "Nombre del producto", "Marca", "Categoría", "Precio EUR"),
+        ("Búsqueda", "Código", "Relevancia"),
+    ),
+    "polish": (
+        ("Kod produktu", "Nazwa", "Marka", "Kategoria", "Cena [zł]"),
+        ("Fraza", "Kod produktu", "Ocena"),
+    ),
+    "japanese": (("商品番号", "商品名", "ブランド", "カテゴリ", "価格(円)"), ("検索語", "商品番号", "評価")),
+    "russian": (("Артикул", "Название", "Бренд", "Категория", "Цена, руб."), ("Запрос", "Артикул", "Оценка")),
+    "camels": (
+        ("productId", "titleEn", "brandName", "categoryPath", "priceUSD"),
+        ("searchTerm", "productId", "label"),
+    ),
+    "nested": (("sku", "name.en", "brand.name", "category", "price.amount"), ("query", "sku", "grade")),
+}
+
+
+@pytest.mark.parametrize("name", HEADINGS)
+def test_headings_in_other_languages_and_with_units_are_understood(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = shop(2)
+    of_products, of_judgements = HEADINGS[name]
+    save(tmp_path / "products.csv", of_products, rows)
+    save(tmp_path / "judged.csv", of_judgements, judged(rows, 2))
+    collection = made(tmp_path, ["products.csv", "--judgements", "judged.csv"])
+    read = collection.products.select("product_id", "title", "brand", "category", "price").sort("product_id")
+    assert read.rows() == sorted(rows)
+    assert collection.judgements["grade"].value_counts().sort("grade")["count"].to_list() == [QUERIES] * 4
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("rater 1", "rater 2"), ("Bewertung_A", "Bewertung_B"), ("Grade (judge 1)", "Grade (judge 2)")],
+)
+def test_a_column_a_rater(first: str, second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = shop(3)
+    own_format(tmp_path, rows, 3)
+    twice = [(text, product, grade, grade) for text, product, grade in judged(rows, 3)]
+    save(tmp_path / "judged.csv", ["query", "product_id", first, second], twice)
+    collection = made(tmp_path, ["products.csv", "--judgements", "judged.csv"])
+    assert collection.judgements.height == len(twice)
+    assert "2 raters, 32 of 32 pairs graded by two or more, 100% of them alike" in str(collection.remarks)
+
+
+def test_two_columns_that_could_be_one_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = shop(4)
+    words = own_format(tmp_path, rows, 4)
+    doubled = [(i, t, f"{t} auf Deutsch", p, p * 2) for i, t, _, _, p in rows]
+    save(tmp_path / "products.csv", ["id", "title_en", "title_de", "price (EUR)", "price (USD)"], doubled)
+    init.main(words)
+    said = capsys.readouterr().out
+    assert "products.csv: 'title_en' is taken; 'title_de' could be meant as well" in said
+    assert "products.csv: 'price (EUR)' is taken; 'price (USD)' could be meant as well" in said
+
+
+def test_objects_in_json_are_read_by_their_fields_and_named_where_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = shop(5)
+    words = own_format(tmp_path, rows, 5)
+    lines = [
+        {"sku": i, "name": t, "brand": {"id": 7, "name": b}, "price": {"amount": p, "currency": "EUR"}}
+        for i, t, b, _, p in rows
+    ]
+    (tmp_path / "products.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    collection = made(tmp_path, ["products.jsonl", *words[1:]])
+    read = collection.products.select("product_id", "brand", "price").sort("product_id")
+    assert read.rows() == sorted((i, b, p) for i, _, b, _, p in rows)
+    config = (tmp_path / "shop.yaml").read_text(encoding="utf-8")
+    for field, plain in (("brand.name", "brand"), ("price.amount", "price")):
+        (tmp_path / "shop.yaml").write_text(config.replace(field, plain), encoding="utf-8")
+        with pytest.raises(InputError) as caught:
+            load_collection(read_config(tmp_path / "shop.yaml"))
+        assert str(caught.value).startswith(
+            f"{tmp_path / 'products.jsonl'}, column '{plain}': expected a value"
+        )
+        assert field in caught.value.got
+
+
+def test_photos_of_queries_lie_beside_their_table_or_among_the_products_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = shop(6)
+    words = own_format(tmp_path, rows, 6)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "asked").mkdir()
+    for name in (*(f"photos/{row[0]}.png" for row in rows), "photos/a.png", "asked/b.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    queries = pl.read_csv(tmp_path / "queries.csv").with_columns(
+        image=pl.Series(["a.png", "b.png", "none.png", *[None] * (QUERIES - 3)])
+    )
+    queries.write_csv(tmp_path / "asked" / "queries.csv")
+    words[words.index("queries.csv")] = "asked/queries.csv"
+    collection = made(tmp_path, [*words, "--photos", "photos"])
+    names = collection.queries.sort("query_id")["image"].head(3)
+    assert [name and Path(name).name for name in names] == ["a.png", "b.png", None]
+    assert "1 of 3 photo files are not in 'asked' and 'photos'" in str(collection.remarks)
 
 
 def test_what_is_good_alone_is_set_against_the_whole_catalogue(

@@ -1,5 +1,6 @@
 """Files → frames: formats, the habits of those who write them, and what columns most likely mean.
 
+column_names           What columns are called by shops, feeds, exports and judging tools, in many languages
 csv_files              CSV as people's programs write it: other separators, Excel's `sep=;`, lines
                        above the header
 guess                  What a table's columns most likely mean, by their names as shops, feeds and

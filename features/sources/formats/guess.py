@@ -7,133 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
+from features.sources.formats.column_names import AROUND, LANGUAGES, OF_A_PRODUCT, RATERS, Names, fold
 from features.sources.parsing import values
+from features.words.currencies import CURRENCY_OF
 
-# Names without case, blanks and signs, the likeliest first.
-PRODUCT: Mapping[str, tuple[str, ...]] = {
-    "product_id": (
-        *(
-            "productid",
-            "productuid",
-            "itemid",
-            "variantsku",
-            "sku",
-            "articleid",
-            "articlenumber",
-            "asin",
-            "id",
-        ),
-        *("artikelnummer", "artikelnr", "docid", "uid", "code", "gtin", "ean", "handle"),
-    ),
-    "title": (
-        "producttitle",
-        "title",
-        "productname",
-        "name",
-        "titel",
-        "bezeichnung",
-        "produktname",
-        "itemname",
-    ),
-    "description": (
-        "productdescription",
-        "description",
-        "bodyhtml",
-        "body",
-        "longdescription",
-        "beschreibung",
-    ),
-    "brand": ("productbrand", "brand", "vendor", "manufacturer", "marke", "hersteller"),
-    "category": (
-        *(
-            "productcategory",
-            "category",
-            "producttype",
-            "googleproductcategory",
-            "categories",
-            "categorypath",
-        ),
-        *("kategorie", "type", "department"),
-    ),
-    "price": (
-        "variantprice",
-        "saleprice",
-        "price",
-        "currentprice",
-        "unitprice",
-        "preis",
-        "pricecents",
-        "priceincents",
-    ),
-    "list_price": ("variantcompareatprice", "listprice", "originalprice", "rrp", "msrp", "uvp", "price"),
-    "currency": ("currency", "pricecurrency", "waehrung"),
-    "group": ("itemgroupid", "handle", "parentid", "parentsku"),
-    "rating": ("averagerating", "rating", "stars", "reviewscore"),
-    "rating_count": ("ratingcount", "reviewcount", "numreviews", "reviews"),
-    "listed_at": ("listedat", "createdat", "publishedat", "availabledate", "dateadded"),
-    "image": ("image", "imagepath", "imagefile", "photo", "picture", "filename", "bild"),
-}
-QUERY: Mapping[str, tuple[str, ...]] = {
-    "query_id": ("queryid", "qid", "id"),
-    "text": (
-        "querytext",
-        "query",
-        "searchterm",
-        "searchquery",
-        "text",
-        "keywords",
-        "term",
-        "q",
-        "suchbegriff",
-    ),
-    "image": ("image", "imagepath", "photo"),
-    "split": ("split",),
-    "segment": ("segment", "querytype", "kind"),
-    "at": ("at", "askedat", "timestamp", "querytime", "searchedat"),
-    "session": ("session", "sessionid", "visitid", "visit"),
-    "shopper": ("shopper", "shopperid", "userid", "customerid", "visitorid", "clientid", "user", "customer"),
-    "history": ("history",),
-}
-JUDGEMENT: Mapping[str, tuple[str, ...]] = {
-    "query_id": ("queryid", "qid"),
-    "query": ("querytext", "query", "searchterm", "searchquery", "keywords", "term", "q", "suchbegriff"),
-    "product_id": (
-        *(
-            "productid",
-            "productuid",
-            "docid",
-            "documentid",
-            "itemid",
-            "sku",
-            "asin",
-            "articleid",
-            "artikelnummer",
-            "handle",
-            "doc",
-            "id",
-        ),
-    ),
-    "grade": (
-        *(
-            "grade",
-            "rating",
-            "bewertung",
-            "relevance",
-            "escilabel",
-            "relevancelabel",
-            "label",
-            "judgement",
-            "judgment",
-            "rel",
-        ),
-        "score",
-    ),
-    "title": ("producttitle", "title", "productname"),
-}
 # What a file is known by: the columns that together only it has.
 FORMATS: Mapping[str, frozenset[str]] = {
     "a Shopify export": frozenset({"handle", "variantsku", "variantprice"}),
@@ -160,15 +41,24 @@ GRADES: tuple[Mapping[str, float], ...] = (
 
 @dataclass(frozen=True)
 class Guess:
-    """The source's column of each canonical name that one was found for, and what the file looks like."""
+    """The source's column of each canonical name that one was found for, and what the file looks like.
+
+    raters: columns of grades, one a rater, where no column is the grade. rivals: columns that could be meant as
+    well, by the one that was taken: only a person knows.
+    """
 
     columns: dict[str, str]
     format: str | None
     unused: tuple[str, ...]
+    raters: tuple[str, ...] = ()
+    rivals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def guess_columns(columns: Sequence[str], names: Mapping[str, tuple[str, ...]]) -> Guess:
-    """Each canonical name's likeliest column; no column stands for two, save where only it could."""
+def guess_columns(columns: Sequence[str], names: Names) -> Guess:
+    """Each canonical name's likeliest column; no column stands for two, save where only it could.
+
+    First by whole headings, then by what is left of them without units, taxes and languages ("Preis in €", "title_en").
+    """
     known = {fold(column): column for column in reversed(columns)}
     found: dict[str, str] = {}
     for canonical, likely in names.items():
@@ -177,12 +67,68 @@ def guess_columns(columns: Sequence[str], names: Mapping[str, tuple[str, ...]]) 
             if word in known and known[word] not in taken:
                 found[canonical] = known[word]
                 break
+    raters = () if "grade" in found or "grade" not in names else _raters(columns, names["grade"], found)
+    rivals = _by_stems([column for column in columns if column not in raters], names, found)
     looks = next((name for name, signs in FORMATS.items() if signs <= known.keys()), None)
-    return Guess(found, looks, tuple(column for column in columns if column not in found.values()))
+    used = {*found.values(), *raters}
+    return Guess(found, looks, tuple(column for column in columns if column not in used), raters, rivals)
 
 
-def fold(name: str) -> str:
-    return re.sub(r"[^0-9a-z]", "", name.casefold())
+def _by_stems(columns: Sequence[str], names: Names, found: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Add to `found` what the stems of headings tell; the columns that would do as well, by the one taken."""
+    stems: dict[str, list[str]] = {}
+    for column in columns:
+        if column not in found.values():
+            stems.setdefault(stem(column), []).append(column)
+    rivals: dict[str, tuple[str, ...]] = {}
+    spoken: set[str] = set()  # a name that two canonical ones share is the first one's
+    for canonical, likely in names.items():
+        own = [word for word in likely if word not in spoken]
+        spoken.update(likely)
+        word = next((word for word in own if stems.get(word)), None)
+        if canonical not in found and word is not None:
+            first, *others = stems.pop(word)
+            found[canonical] = first
+            if others:
+                rivals[first] = tuple(others)
+    return rivals
+
+
+def _raters(columns: Sequence[str], grades: Sequence[str], found: Mapping[str, str]) -> tuple[str, ...]:
+    """Columns of one word for raters or grades, each with another number or letter behind it; two or more."""
+    series: dict[str, list[str]] = {}
+    for column in columns:
+        words = _tokens(column)
+        if column in found.values() or len(words) < 2:
+            continue
+        *kind, which = words
+        if {*kind} <= {*RATERS, *grades} and re.fullmatch(r"\d{1,3}|[a-z]", which):
+            series.setdefault("".join(kind), []).append(column)
+    return next((tuple(several) for several in series.values() if len(several) > 1), ())
+
+
+def stem(name: str) -> str:
+    """A heading without what stands in brackets, and without currencies, taxes, languages and "product" around it."""
+    words = _tokens(re.sub(r"(?<=\w)\s*[(\[{][^()\[\]{}]*[)\]}]\s*$", "", name))
+    while len(words) > 1 and words[0] in OF_A_PRODUCT:
+        del words[0]
+    while len(words) > 1 and words[0] in _UNITS:
+        del words[0]
+    while len(words) > 1 and words[-1] in _UNITS | AROUND | LANGUAGES:
+        del words[-1]
+    return "".join(words)
+
+
+# Currencies in a heading, but for those that are words of another meaning there.
+_UNITS = {fold(word) for word in CURRENCY_OF if word.isalpha() and len(word) > 1} - {
+    *("top", "all", "try", "pen", "cup", "mad", "sos", "real", "rand", "ft")
+}
+
+
+def _tokens(name: str) -> list[str]:
+    """A heading's words, folded: parted by signs, and where a capital or a number follows small letters."""
+    parts = re.split(r"[\W_]+|(?<=[a-zäöüß])(?=[A-Z0-9])", name)
+    return [word for part in parts if (word := fold(part))]
 
 
 def id_column(frame: pl.DataFrame, wanted: pl.Series, likely: str | None) -> tuple[str | None, float]:

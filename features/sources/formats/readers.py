@@ -11,7 +11,8 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _MARKS = (  # the longer first: UTF-32's begins as UTF-16's
 _TIGHTEST = 200
 _UNPACKED_FREELY = 2**28
 _DEEPEST = 32  # lists in lists in lists …
+_MOST_FIELDS = 500  # of objects: more are ids that somebody used as names
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _BRACKET = re.compile(r"[\[\]{}]")
 
@@ -67,7 +69,22 @@ def read_rows(path: Path, separator: str | None = None, encoding: str | None = N
     _refuse_deep(rows.frame, path)
     if not rows.frame.height:
         raise InputError(where=path, expected="rows", got="a header only", cure="check the file or its path")
-    return rows
+    return replace(rows, frame=with_fields(rows.frame))
+
+
+def with_fields(frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame, and of each column of objects their fields as columns: `price.amount` of {"price": {"amount": 5}}."""
+    found = [field for column in frame if isinstance(column.dtype, pl.Struct) for field in _fields(column)]
+    return frame.with_columns(field for field in found[:_MOST_FIELDS] if field.name not in frame.columns)
+
+
+def _fields(column: pl.Series) -> Iterator[pl.Series]:
+    for field in column.struct.unnest():
+        named = field.alias(f"{column.name}.{field.name}")
+        if isinstance(field.dtype, pl.Struct):
+            yield from _fields(named)
+        else:
+            yield named
 
 
 def _refuse_deep(frame: pl.DataFrame, path: Path) -> None:
