@@ -21,10 +21,13 @@ from features.sources.parsing.numerals import Reading
 from features.sources.remarks import Said
 
 _LONGEST_LIST = 10_000  # characters of a list written as text
-_BETWEEN_PATHS = ("|", ";", ",", "\n")
-_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|::|›|»|>) ?\S"
+_BETWEEN_PATHS = ("|", ";", ",", "\n", "^", "::")
+_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|::|;;|\^) ?\S"
+_NO_NAME_HOLDS = ("|||", "||", ";;", "::", "^")
+_NAMES_MAY_HOLD = (" / ", "/", "|", "\\")
 _KEPT_COMMA = "\ue000"
 _MOST = 0.5
+_NEARLY_ALL = 0.8
 
 
 def category_paths(columns: Sequence[pl.Series], separator: str) -> Reading:
@@ -54,15 +57,53 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
 
 
 def _with_separator(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
-    """ ">" in its other forms as itself; where most have another mark, that is said."""
+    """ ">" in its other forms as itself, and what else parts a tree's levels; where that is in doubt, it is said."""
     if separator == ">":
-        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→]|->|=>", ">")
+        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→▸▶❯➔]|->|=>", ">")
+        mark = None if text.str.contains(">", literal=True).any() else _mark_of_levels(text)
+        if mark:
+            example = text.filter(text.str.contains(mark, literal=True))[0][:60]
+            why = f"{mark!r} parts the levels of most categories, and what stands before it is shared by several"
+            cure = "set {section}.category_separator, if it is a part of names"
+            text = text.str.strip_chars(mark + " ").str.replace_all(mark, " > ", literal=True)
+            said.append(Said("PASS", f"read {example!r} as a path: {why}", cure))
+            return text
     many = (text.str.contains(_OTHER_SEPARATORS) & ~text.str.contains("^[\\[({]")).fill_null(value=False)
     if not text.str.contains(separator, literal=True).any() and many.sum() > _MOST * text.count():
         evidence = f"no category holds {separator!r}: {text.filter(many)[0][:60]!r} is read as one level"
         cure = "set {section}.category_separator to what parts the levels, if anything does"
         said.append(Said("WARN", evidence, cure))
     return text
+
+
+def _mark_of_levels(text: pl.Series) -> str | None:
+    """What parts most distinct categories into paths of one tree, if anything does."""
+    plain = text.drop_nulls().unique()
+    plain = plain.filter(~plain.str.contains(r"^[\[({]|://"))
+    for mark in (*_NO_NAME_HOLDS, *_NAMES_MAY_HOLD):
+        held = plain.filter(plain.str.contains(mark, literal=True))
+        if len(held) > _MOST * len(plain) and _is_tree(held, mark):
+            return mark
+    return None
+
+
+def _is_tree(texts: pl.Series, mark: str) -> bool:
+    """Whether paths share their first parts, and names stand at one level, as in no "Salt / Pepper" or tags."""
+    part = pl.element().str.strip_chars()
+    paths = pl.DataFrame({"path": texts.str.split(mark).list.eval(part.filter(part != ""))})
+    paths = paths.with_columns(level=pl.int_ranges(0, pl.col("path").list.len()))
+    levels = paths.explode("path", "level").group_by("path").agg(one=pl.col("level").n_unique() == 1)
+    at_one, shared, deep = (
+        frame.select(share.mean()).item()
+        for frame, share in (
+            (levels, pl.col("one")),
+            (paths, pl.len().over(pl.col("path").list.first()) > 1),
+            (paths, pl.col("path").list.len() > 2),
+        )
+    )
+    if at_one < _NEARLY_ALL:
+        return False
+    return bool(shared > 0 if mark in _NO_NAME_HOLDS else shared > _MOST and (mark == " / " or deep > _MOST))
 
 
 def _split(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:

@@ -170,6 +170,42 @@ def test_variants_of_other_shops(tmp_path: Path, key: str, parents: tuple[str, s
     assert shop.products.select("product_id", "title").rows() == [("1", "Hat"), ("2", "Hat"), ("3", "Tee")]
 
 
+@pytest.mark.parametrize("name", ["Handle", "URL handle", "Model"])
+def test_a_handle_on_the_first_row_only(tmp_path: Path, name: str) -> None:
+    lines = [
+        f"{name},Title,Vendor,SKU,price",
+        "hat,Hat,Acme,1,5",
+        ",,,2,6",
+        ",,,,",
+        ",,,3,7",
+        "tee,Tee,Beta,4,8",
+        ",,,5,9",
+        ",Sock,,6,10",
+        ",,,7,11",
+    ]
+    (tmp_path / "p.csv").write_text("\n".join(lines))
+    columns = {"product_id": "SKU", "brand": "Vendor", **({"group": name} if name == "Model" else {})}
+    shop = load_shop(tmp_path, {"products": {"path": "p.csv", "columns": columns}})
+    assert shop.products.select("product_id", "title", "brand").rows() == [
+        ("1", "Hat", "Acme"),
+        ("2", "Hat", "Acme"),
+        ("3", "Hat", "Acme"),
+        ("4", "Tee", "Beta"),
+        ("5", "Tee", "Beta"),
+        ("6", "Sock", None),
+        ("7", "Sock", None),
+    ]
+    said = [remark.evidence for remark in shop.remarks if remark.check == "products: variants"]
+    assert any(evidence.startswith("5 rows with neither") for evidence in said)
+
+
+def test_a_parent_named_once_is_no_handle(tmp_path: Path) -> None:
+    lines = ["SKU,title,Parent", "1,Hat,", "2,,1", "3,,", "4,Tee,"]
+    (tmp_path / "p.csv").write_text("\n".join(lines))
+    shop = load_shop(tmp_path, {"products": {"path": "p.csv", "columns": {"product_id": "SKU"}}})
+    assert shop.products["title"].to_list() == ["Hat", "Hat", None, "Tee"]
+
+
 def _graded(
     folder: Path, grades: list[str], names: dict[object, float] | None = None
 ) -> list[tuple[str, float]]:

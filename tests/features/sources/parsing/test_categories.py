@@ -103,6 +103,58 @@ def test_another_separator_is_doubted_not_guessed(mark: str) -> None:
     assert ["category_separator" in one.cure for one in read.said] == [True]
 
 
+TREE = [
+    ["Garden", "Tools", "Saws"],
+    ["Garden", "Tools", "Axes"],
+    ["Garden", "Pots", "Clay & Stone"],
+    ["Toys", "Cars", "Red"],
+    ["Toys", "Cars", "Blue, small"],
+]
+
+
+@pytest.mark.parametrize(
+    "mark", [";;", " ;; ", "^", " ^ ", "::", " :: ", "|||", " ||| ", " / ", "/", "|", " | ", "\\", "▸"]
+)
+def test_what_parts_a_tree_parts_its_levels(mark: str) -> None:
+    texts = [mark.join(path) for path in TREE]
+    for column in (texts, [*texts, "Garden", None], [mark.strip() + text for text in texts]):
+        read = category_paths([pl.Series(column)], ">")
+        assert read.values.to_list()[:5] == [" > ".join(path) for path in TREE]
+        assert {said.level for said in read.said} <= {"PASS"}
+
+
+@pytest.mark.parametrize("mark", [" / ", ";;", "^", "::", "|||"])
+def test_two_levels_are_enough_where_names_hold_no_such_mark(mark: str) -> None:
+    texts = [mark.join(path) for path in (["Clothing", "Shoes"], ["Clothing", "Hats"], ["Toys", "Cars"])]
+    assert category_paths([pl.Series(texts)], ">").values.to_list() == [
+        "Clothing > Shoes",
+        "Clothing > Hats",
+        "Toys > Cars",
+    ]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["Salt / Pepper", "Oil / Vinegar", "Tea / Coffee"],
+        ["Salt / Pepper", "Pepper / Salt", "Salt / Sugar"],
+        ["Action|Comedy|Drama", "Action|Drama|War", "Comedy|Drama|Action"],
+        ["new;;sale", "sale;;new", "shoe;;sale"],
+        ["Men/Women", "Men/Kids", "TV/Audio"],
+        ["https://x.de/a/b", "https://x.de/a/c"],
+        ["Shoes", "Hats / Caps", "Tees", "Hats / Hoods", "Socks"],
+    ],
+)
+def test_names_and_tags_with_such_marks_are_no_paths(texts: list[str]) -> None:
+    assert category_paths([pl.Series(texts)], ">").values.to_list() == texts
+
+
+@pytest.mark.parametrize("between", [";;", "^", "::", "|||"])
+def test_such_marks_may_part_whole_paths(between: str) -> None:
+    texts = [f"Garden > Tools{between}Garden > Gifts", "Garden > Pots"]
+    assert category_paths([pl.Series(texts)], ">").values.to_list() == ["Garden > Tools", "Garden > Pots"]
+
+
 @pytest.mark.parametrize("text", [r"Garden > Nuts\, Bolts, Garden", '"Garden > Nuts, Bolts","Garden > Sale"'])
 def test_a_comma_within_a_name_of_several_paths(text: str) -> None:
     assert category_paths([pl.Series([text, "Garden > Tools"])], ">").values[0] == "Garden > Nuts, Bolts"
