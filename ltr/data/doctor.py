@@ -17,13 +17,8 @@ from features.errors import InputError
 from features.feature_schema import NOT_FEATURES
 from ltr.data.limits import Limits
 from ltr.data.splits import (
-    ColumnSplitConfig,
     Fold,
-    RotateConfig,
-    SplitConfig,
     looks,
-    plain_part,
-    validation_names,
 )
 
 Level = Literal["PASS", "WARN", "FAIL"]
@@ -381,32 +376,6 @@ def _check_parts(folds: Sequence[Fold], judged: set[str]) -> Finding:
         "parts of the split",
         f"judged queries in the least of {len(folds)} folds: {listed}",
         f"give {' and '.join(empty)} judged queries (section split)",
-    )
-
-
-def check_part_names(config: SplitConfig, queries: pl.DataFrame, judged: pl.Series) -> Iterator[Finding]:
-    """Queries whose part has a name that is none of the split's, and names that were read as one of them."""
-    if not isinstance(config, ColumnSplitConfig | RotateConfig) or config.column not in queries.columns:
-        return
-    named = queries.filter(pl.col("query_id").is_in(judged.unique().implode()))[config.column].cast(pl.String)
-    chosen = (
-        config.parts
-        if isinstance(config, RotateConfig)
-        else (*config.train, *validation_names(config, queries), *config.test)
-    )
-    counts = (
-        pl.DataFrame({"name": named, "plain": plain_part(named)}).group_by("name", "plain").len().sort("name")
-    )
-    known = plain_part(pl.Series(chosen, dtype=pl.String))
-    outside = counts.filter(~pl.col("plain").is_in(known.implode()).fill_null(value=False))
-    alike = counts.filter(pl.col("plain").is_in(known.implode()) & ~pl.col("name").is_in(list(chosen)))
-    told = [f"read {name!r} as {plain!r} ({rows:,} queries)" for name, plain, rows in alike.rows()]
-    left = [f"{rows:,} queries of {name!r} stand in no part" for name, _, rows in outside.rows()]
-    yield finding(
-        "WARN" if left or told else "PASS",
-        "names of the parts",
-        "; ".join([*left[:5], *told[:5]]) or f"all are among {', '.join(chosen)}",
-        "name them in split.train, split.validation or split.test (split.parts), or leave them out on purpose",
     )
 
 

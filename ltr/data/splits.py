@@ -21,7 +21,7 @@ Share = Annotated[
 
 
 _ALIASES = {"training": "train", "testing": "test"} | dict.fromkeys(
-    ("valid", "val", "dev", "development", "validate"), "validation"
+    ("valid", "val", "vali", "dev", "development", "validate"), "validation"
 )
 
 
@@ -58,7 +58,7 @@ class FoldsConfig(BaseModel):
 class ColumnSplitConfig(BaseModel):
     """The data's own split: a column of the queries names each one's part; other names take no part.
 
-    Capitals make no difference, and training, valid, val, dev and testing are read as train, validation and test.
+    Capitals make no difference, and training, valid, vali, val, dev and testing are read as train, validation and test.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -267,8 +267,13 @@ def _named_parts(queries: pl.DataFrame, column: str, names: Sequence[str]) -> pl
     for name, meant in zip(names, wanted, strict=True):
         if meant not in plain:
             there = ", ".join(found.unique().drop_nulls().sort().head(8)) or "nulls only"
-            raise _bad(f"queries with {column} = {name!r}", there, "name the parts as the data does")
+            raise _bad(f"queries with {column} = {name!r}", there, _NAME_THEM)
     return queries.filter(plain.is_in(wanted.implode()))
+
+
+_NAME_THEM = (
+    "name the parts as the data does: in split.train and split.test, or in {kind: rotate, parts: […]}"
+)
 
 
 def _check_column(queries: pl.DataFrame, column: str) -> None:

@@ -14,6 +14,7 @@ from ltr.config.tree import Config
 from ltr.data.checks.answers import examine_leaking_columns, examine_leaking_features
 from ltr.data.checks.collection import examine_collection
 from ltr.data.checks.events import examine_events
+from ltr.data.checks.parts import check_part_names
 from ltr.data.checks.query_words import examine_query_words
 from ltr.data.checks.reading import examine_reading
 from ltr.data.checks.repeats import examine_repeats
@@ -21,7 +22,6 @@ from ltr.data.doctor import (
     NOTABLE,
     Finding,
     Findings,
-    check_part_names,
     examine_features,
     examine_pairs,
     finding,

@@ -24,6 +24,13 @@ from features.sources.formats.other_rows import MOJIBAKE_MARK
 
 _SUFFIXES = ".parquet, .csv, .tsv or .jsonl (each also with .gz)"
 _PARQUET = b"PAR1"  # a Parquet file begins and ends with it
+_PACKED = {  # by their first bytes; a spreadsheet, too, is a zip
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip (as Excel's .xlsx is)",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"(\xb5/\xfd": "zstandard",
+}
 _NEW_LINE = b"\n"
 _MARKS = (  # the longer first: UTF-32's begins as UTF-16's
     (codecs.BOM_UTF8, "utf-8"),
@@ -112,6 +119,16 @@ def read_bytes(path: Path) -> bytes:
             cure="check the path (a config's paths start from its own folder)",
         )
     content = _unzipped(path) if path.suffix == ".gz" else path.read_bytes()
+    packed = next((kind for sign, kind in _PACKED.items() if content.startswith(sign)), None)
+    if packed:
+        cure = (
+            "end its name in .gz"
+            if packed == "gzip" and path.suffix != ".gz"
+            else "unpack it, or save it as CSV"
+        )
+        raise InputError(
+            where=path, expected="a table's own bytes", got=f"a file packed by {packed}", cure=cure
+        )
     if not content or content.isspace():
         raise InputError(where=path, expected="rows", got="an empty file", cure="check the file or its path")
     return content

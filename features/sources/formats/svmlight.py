@@ -36,7 +36,10 @@ def read_svmlight(path: Path, prefix: str = "", said: list[Said] | None = None) 
     Raises InputError naming file and line for a bad token, a query whose lines are not together, or group
     sizes that do not add up.
     """
-    chunks = [_parse(text, first, path) for first, text in _texts(decode(read_bytes(path), path))]
+    whole = decode(read_bytes(path), path)
+    if "\n" not in whole:  # as old Macs end their lines
+        whole = whole.replace("\r", "\n")
+    chunks = [_parse(text, first, path) for first, text in _texts(whole)]
     keys = pl.concat([chunk for chunk, _ in chunks])
     if not keys.height:
         raise InputError(where=path, expected="rows", got="comments only", cure="check the file or its path")
@@ -180,7 +183,10 @@ def _dense(tokens: pl.DataFrame, rows: int, path: Path) -> np.ndarray:
     index = pair["field_0"].cast(pl.Int64, strict=False)
     value = pair["field_1"].cast(pl.Float64, strict=False)
     bad = index.is_null() | value.is_null() | ~index.is_between(0, _MAX_INDEX).fill_null(value=False)
-    expected = f"feature:value with an index from 0 to {_MAX_INDEX}"
+    misplaced = bad & tokens["token"].str.contains("(?i)^qid")
+    named = "qid:N right behind the grade, in small letters and without a blank in it"
+    _refuse(tokens["token"].filter(misplaced), tokens["line"].filter(misplaced), path, named)
+    expected = f"feature:value with an index from 0 to {_MAX_INDEX} and a number (nan where it is missing)"
     _refuse(tokens["token"].filter(bad), tokens["line"].filter(bad), path, expected)
     width = int(index.max() or 0) + 1  # type: ignore[arg-type]  # polars types max() as any literal
     cell = tokens["row"].to_numpy() * width + index.to_numpy()

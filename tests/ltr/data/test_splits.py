@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from features.errors import InputError
-from ltr.data.doctor import check_part_names
+from ltr.data.checks.parts import check_part_names
 from ltr.data.splits import (
     ColumnSplitConfig,
     Fold,
@@ -92,7 +92,7 @@ def test_column_names_the_parts() -> None:
     assert len(named.train) == 20
 
 
-@pytest.mark.parametrize("validation", ["valid", "Val", "validation", "DEV", "Development "])
+@pytest.mark.parametrize("validation", ["valid", "Val", "vali", "validation", "DEV", "Development "])
 @pytest.mark.parametrize("train", ["train", "Train", "TRAINING"])
 @pytest.mark.parametrize("test", ["test", " Test", "testing"])
 def test_parts_by_their_other_names(train: str, validation: str, test: str) -> None:
@@ -119,7 +119,18 @@ def test_the_doctor_says_how_parts_were_read_and_who_stands_in_none() -> None:
         assert words in found.evidence
     plain = queries(2, split=["train", "test"])
     assert [one.level for one in check_part_names(config, plain, plain["query_id"])] == ["PASS"]
-    assert list(check_part_names(FoldsConfig(), plain, plain["query_id"])) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "heard"), [("train vali test", False), ("Training Testing", False), ("S1 S2", True)]
+)
+def test_a_split_that_the_data_name_and_the_config_does_not_heed(parts: str, heard: bool) -> None:
+    """LETOR's files are called train, vali and test: folds mix them."""
+    names = parts.split()
+    frame = queries(2 * len(names), split=names * 2)
+    found = list(check_part_names(FoldsConfig(), frame, frame["query_id"]))
+    assert [one.level for one in found] == ([] if heard else ["WARN"])
+    assert heard or "train 2" in found[0].evidence
 
 
 def test_rotation_is_letors() -> None:

@@ -149,6 +149,29 @@ def test_row_numbers_where_docids_do_not_tell_rows_apart(
     assert frame["product_id"].to_list() == ["train-r1", "train-r2"]
 
 
+PLAIN = ("2 qid:1 1:0.5 3:2", "0 qid:1 1:nan 2:1", "1 qid:2 1:-inf 2:1e-3")
+WRITTEN = {
+    "windows": "\r\n".join(PLAIN) + "\r\n",
+    "old mac": "\r".join(PLAIN),
+    "tabs": "\n".join(PLAIN).replace(" ", "\t"),
+    "blank lines": "\n\n".join(PLAIN) + "\n \n",
+    "blanks around": "\n".join(f"  {line}  " for line in PLAIN),
+    "a mark": "\ufeff" + "\n".join(PLAIN),
+    "a head": "# made by hand\n" + "\n".join(PLAIN),
+    "indices falling": "2 qid:1 3:2 1:0.5\n0 qid:1 2:1 1:nan\n1 qid:2 2:1e-3 1:-inf",
+    "grades as floats": "2.0 qid:1 1:0.5 3:2\n0.00 qid:1 1:NaN 2:1\n1e0 qid:2 1:-Infinity 2:.001",
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_one_table_however_it_is_written(tmp_path: Path, name: str) -> None:
+    expected = read_svmlight(_write(tmp_path / "plain.txt", "\n".join(PLAIN)))
+    assert expected["given.f1"].to_list()[::2] == [0.5, float("-inf")]
+    assert expected["given.f1"].is_nan().to_list() == [False, True, False]
+    assert read_svmlight(_write(tmp_path / "other.txt", WRITTEN[name])).equals(expected)
+    assert read_svmlight(_write(tmp_path / "other.gz", WRITTEN[name])).equals(expected)
+
+
 def test_counting_from_zero_keeps_the_files_indices(tmp_path: Path) -> None:
     frame = read_svmlight(_write(tmp_path / "rows.txt", "1 qid:1 0:3 2:4\n"))
     assert _features(frame).rows(named=True) == [{"given.f0": 3.0, "given.f1": 0.0, "given.f2": 4.0}]
@@ -181,6 +204,10 @@ def test_lightgbms_group_sizes(tmp_path: Path, groups: str) -> None:
             "line 4: expected all rows of a query together, got query '1'",
         ),
         ("# nothing\n", "comments only"),
+        ("1 qid:1 1:1\n1 1:1 qid:1\n", "line 2: expected qid:N right behind the grade"),
+        ("1 QID:1 1:1\n", "expected qid:N right behind the grade, in small letters"),
+        ("1 qid: 1 1:1\n", "and without a blank in it, got 'qid:'"),
+        ("1 qid:1 1:NULL\n", "(nan where it is missing), got '1:NULL'"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, text: str, told: str) -> None:
