@@ -53,7 +53,7 @@ def read_csv(text: str, path: Path, separator: str | None = None) -> FileRows:
     if '\\"' in text and re.search(_ESCAPED_QUOTE.format(re.escape(separator)), text):
         text = text.replace('\\"', '""')
         said.append(Said("PASS", r"read \" as a quote within a text, as MySQL writes it"))
-    frame = _with_own_names(_parsed(text, separator, path), text, separator, said)
+    frame = _with_own_names(_unquoted(text, separator, path, said), text, separator, said)
     return rows_of(_without_formulas(frame, text, said), path, said)
 
 
@@ -93,6 +93,20 @@ def sniff_separator(text: str) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
+def _unquoted(text: str, separator: str, path: Path, said: list[Said]) -> pl.DataFrame:
+    """The parsed text; where each line as a whole was quoted once more, of the lines within."""
+    frame = _parsed(text, separator, path)
+    lines, *others = frame.get_columns()
+    if not lines.count() or any(column.count() for column in others):
+        return frame
+    header = text.partition("\n")[0].strip().strip('"')
+    inner = next((mark for mark in (separator, *_SEPARATORS) if mark in header), None)
+    if inner is None or not lines.str.contains(inner, literal=True).all():
+        return frame
+    said.append(Said("PASS", f"read {lines[0][:60]!r} as a line: each was in quotes once more"))
+    return _parsed("\n".join([header, *lines.drop_nulls()]), inner, path)
+
+
 def _parsed(text: str, separator: str, path: Path) -> pl.DataFrame:
     # With a blank before it, polars takes a quote for one of the field's letters.
     blanks = separator != " " and f'{separator} "' in text
@@ -119,6 +133,8 @@ def _rows(text: str, separator: str, path: Path, *, blanks: bool) -> list[list[s
     line = 1
     try:
         for row in reader:
+            while rows and len(row) > len(rows[0]) and not row[-1].strip():
+                row.pop()  # a separator behind the last field
             if rows and len(row) > len(rows[0]):
                 raise InputError(
                     where=f"{path}, line {line}",

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import InputError
+from features.sources.formats.column_names import JUDGEMENT, PRODUCT, QUERY, fold
 from features.sources.parsing.values import numbers
 
 MOJIBAKE_MARK = "ï»¿"
@@ -44,14 +45,18 @@ _FRAME = r"[-=*#_/<>~.\s\[\]()]"
 _FOOTER = (
     rf"(?i)^{_FRAME}*(?:{_SUM}|{_END}|{_COUNT}|{_MADE}){_FRAME}*$|^{_FRAME}{{3,}}$|^(?:#+|//|--+) .* .*$"
 )
+_DASHES = r"^\s*:?[-=_*]{2,}:?\s*$"
 _NO_WORD = r"^[^\p{L}]*(?:\p{Sc}|[A-Z]{3}|kr)?[^\p{L}]*$"  # a number, with its currency
+_NAMES = frozenset(
+    name for table in (PRODUCT, QUERY, JUDGEMENT) for names in table.values() for name in names
+)
 _SEPARATOR_LINE = r'(?i)^"?sep= ?\S?"?$'
 
 
 def other_rows(frame: pl.DataFrame, path: Path) -> pl.Series:
     """Why a row is none of the table's; null for those that are. `path` is for the error.
 
-    Raises InputError for a header again that has the columns in another order.
+    Raises InputError for a header again that has other columns, or the same in another order.
     """
     why = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
     texts = frame.select(pl.selectors.string())
@@ -63,10 +68,21 @@ def other_rows(frame: pl.DataFrame, path: Path) -> pl.Series:
     why = why.set(
         alone & first.str.contains(_SEPARATOR_LINE).fill_null(value=False), "the separator's line again"
     )
+    why = why.set(_dashes(texts, first) & ~alone, "a line of dashes")
     why = why.set(_headers_again(frame, first, path), "the header again")
-    table = texts.filter(why.is_null() | (why == "the header again"))
-    at_top = why[0] is None or why[0] == "the header again"
+    _refuse_other_columns(texts, why, path)
+    maybe = why.is_null() | why.is_in(["the header again", "a line of dashes"])
+    table, at_top = texts.filter(maybe), bool(maybe[0])
     return why.scatter(0, "a second header") if at_top and _header_below(table) else why
+
+
+def _dashes(texts: pl.DataFrame, first: pl.Series) -> pl.Series:
+    """Rows of dashes in each field, as databases and Markdown print below a header."""
+    found = first.str.contains(_DASHES).fill_null(value=False)
+    if not found.any():
+        return found
+    only = pl.all_horizontal(pl.all().is_null() | pl.all().str.contains(_DASHES))
+    return found & texts.select(only).to_series()
 
 
 def _footers(frame: pl.DataFrame, first: pl.Series, alone: pl.Series) -> pl.Series:
@@ -141,6 +157,21 @@ def _refuse_other_order(headers: pl.DataFrame, path: Path) -> None:
                 expected="one order of columns throughout",
                 got=f"a second header that has {moved[0][1]!r} where the first has {moved[0][0]!r}",
                 cure="write each part into a file of its own, or put their columns in one order",
+            )
+
+
+def _refuse_other_columns(texts: pl.DataFrame, why: pl.Series, path: Path) -> None:
+    """Raise InputError for a row of names of columns: its own, and others that tables have."""
+    own = pl.any_horizontal(pl.col(name) == name for name in texts.columns)
+    for row in texts.filter(texts.select(own).to_series().fill_null(value=False) & why.is_null()).rows():
+        cells = [(name, cell) for name, cell in zip(texts.columns, row, strict=True) if cell is not None]
+        named = sum(name == cell or fold(cell) in _NAMES for name, cell in cells)
+        if named > 1 and not any(re.search(r"\d", cell) for _, cell in cells):
+            raise InputError(
+                where=path,
+                expected="one header",
+                got=f"a second one with other columns ({', '.join(cell for _, cell in cells)})",
+                cure="write each table into a file of its own",
             )
 
 

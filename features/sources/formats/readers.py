@@ -9,6 +9,7 @@ import codecs
 import gzip
 import io
 import json
+import math
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -246,5 +247,6 @@ def one_kind(name: str, values: Sequence[Any]) -> pl.Series:
     try:
         return pl.Series(name, values)
     except (TypeError, OverflowError):
-        texts = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
+        known = (None if isinstance(v, float) and math.isnan(v) else v for v in values)  # Python's NaN
+        texts = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in known]
         return pl.Series(name, texts, dtype=pl.String)

@@ -20,7 +20,7 @@ NUMBER = r"[0-9](?:[0-9.,' ]*[0-9])?|[.,][0-9]+"
 """A regular expression for digits and what may part them, after `plain_digits`."""
 
 LONE_POINT = r"^[+-]?[1-9][0-9]{0,2}\.[0-9]{3}$"
-_LONE = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
+LONE = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
 _SPACED = r"^[0-9]{1,3}(?:[ '][0-9]{3})+(?:[.,][0-9]+)?$"
 _POINT_IS_DECIMAL = (
     r"^(?:[0-9]{1,3}(?:,[0-9]{2,3})*,[0-9]{3}\.[0-9]+|"
@@ -28,7 +28,7 @@ _POINT_IS_DECIMAL = (
 )
 _COMMA_IS_DECIMAL = r"^(?:[0-9]{1,3}(?:\.[0-9]{3})+,[0-9]+|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}|[0-9]*,[0-9]+)$"
 _CLEARLY = 9  # times as many values as show the other mark
-_SUPERSCRIPT = r"[⁰¹²³⁴-⁹₀-₉]"  # "12⁹⁹" would read as 1299
+_SUPERSCRIPT = r"[0-9.,] ?[⁰¹²³⁴-⁹₀-₉]"  # "12⁹⁹" would read as 1299
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def read_digits(
     badly_spaced = digits.str.contains("[ ']") & ~digits.str.contains(_SPACED)
     bare = digits.str.replace_all("[ ']", "").set(badly_spaced, None)
     frame = pl.DataFrame({"digits": bare, "currency": currency.fill_null("")}).with_columns(
-        lone=pl.col("digits").str.contains(_LONE),
+        lone=pl.col("digits").str.contains(LONE),
         point=pl.col("digits").str.contains(_POINT_IS_DECIMAL),
         comma=pl.col("digits").str.contains(_COMMA_IS_DECIMAL),
     )

@@ -6,11 +6,20 @@ behind "/" or one of a few words. All else ("2 for 5", "was 20 now 15", "call us
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 
 import polars as pl
 
-from features.sources.parsing.numerals import LONE_POINT, NUMBER, Mark, Printed, plain_digits, read_digits
+from features.sources.parsing.numerals import (
+    LONE,
+    LONE_POINT,
+    NUMBER,
+    Mark,
+    Printed,
+    plain_digits,
+    read_digits,
+)
 from features.sources.remarks import Said
 from features.words.currencies import CURRENCY_OF, FACTORS, FAMILIES, MINOR, alike, alternatives
 
@@ -25,7 +34,7 @@ _TAX = (
     r"(?:vat|tax|taxes|gst|mwst\.?|ust\.?|btw|iva|moms|tva)\)?| (?:ttc|ht|iva incl(?:\.|uido|usa))| ?\(?税[込抜]\)?"
 )
 _UNIT = (
-    r" ?/ ?(?:[0-9]+(?:[.,][0-9]+)? ?)?\p{L}[\p{L}²³. ]{0,15}|"
+    r" ?/ ?(?:[0-9]+(?:[.,][0-9]+)? ?)?\p{L}[\p{L}. ]{0,15}[23]?|"
     r" (?:per \p{L}{1,12}|each|ea\.?|apiece|a piece|je stück|only)"
 )
 _DASH = r"[.,:](?:-{1,2}|–|—)|/[-–=]"  # "20,-" in Europe, "500/-" in India
@@ -35,8 +44,8 @@ _PACK = (
 )
 _ONE = (
     rf"^(?<open>\()? ?(?<pack>{_PACK})?(?:{_LEAD} ?)?(?<minus>[-–])? ?(?<before>{alternatives(CURRENCY_OF)})? ?"
-    rf"(?<sign>[-–+])? ?(?<digits>{NUMBER}) ?(?<factor>{_FACTOR})?(?:{_DASH})? ?(?<behind>-)? ?"
-    rf"(?<after>{alternatives([*CURRENCY_OF, *MINOR])})?(?:{_TAX}|{_UNIT})?(?:{_TAX})?\.? ?(?<close>\))?$"
+    rf"(?<sign>[-–+])? ?(?<digits>{NUMBER}) ?(?<factor>{_FACTOR})?(?<dash>{_DASH})? ?(?<behind>-)? ?"
+    rf"(?<after>{alternatives([*CURRENCY_OF, *MINOR])})?(?:{_TAX}|{_UNIT})?(?:{_TAX})?\.? ?(?<close>\))? ?\*{{0,3}}$"
 )
 _CURRENCY_AND_NUMBER = (
     r"^(?<before>[^0-9,()\-–+]*?) ?(?<digits>[0-9](?:[0-9.,]*[0-9])?) ?(?<after>[^0-9.,]*)$"
@@ -91,7 +100,7 @@ def read_prices(
 def _read_distinct(
     odd: pl.Series, others: Printed, decimal: Mark | None, share: float
 ) -> tuple[pl.Series, pl.Series, pl.Series, tuple[Said, ...]]:
-    tidy = plain_digits(odd)
+    tidy = plain_digits(_unescaped(odd))
     one = _parts(tidy)
     halves = tidy.set(one["digits"].is_not_null(), None).str.extract_groups(_RANGE).struct.unnest()
     is_range = halves["1"].is_not_null()
@@ -126,6 +135,13 @@ def _read_distinct(
     )
 
 
+def _unescaped(texts: pl.Series) -> pl.Series:
+    """Entities and quotes around, which exports leave, as what they stand for."""
+    escaped = texts.filter(texts.str.contains("&[#A-Za-z]"))
+    plain = pl.Series([html.unescape(text) for text in escaped], dtype=pl.String)
+    return texts.replace(escaped, plain).str.replace(r"""^(?:["“”](.*)["“”]|'(.*))$""", "$1$2")
+
+
 def _parts(tidy: pl.Series) -> pl.DataFrame:
     """The groups of `_ONE`; by a quicker expression where a price is no more than a currency and a number."""
     quick = tidy.str.extract_groups(_CURRENCY_AND_NUMBER).struct.unnest()
@@ -144,7 +160,9 @@ def _amounts(parts: pl.DataFrame, others: Printed, decimal: Mark | None, share: 
     before = parts["before"].replace_strict(CURRENCY_OF, default=None, return_dtype=pl.String)
     after = parts["after"].replace_strict(CURRENCY_OF, default=None, return_dtype=pl.String)
     currency = pl.select(pl.coalesce(before, after)).to_series()
-    read = read_digits(parts["digits"], currency, printed=others, decimal=decimal, money=True)
+    whole = parts["dash"].is_not_null() & parts["digits"].str.contains(LONE)  # "1.299,-" has no cents
+    digits = parts["digits"].zip_with(~whole.fill_null(value=False), parts["digits"].str.replace("[.,]", ""))
+    read = read_digits(digits, currency, printed=others, decimal=decimal, money=True)
     frame = parts.with_columns(
         value=read.values,
         times=parts["factor"]

@@ -241,3 +241,27 @@ def test_settings_that_make_no_sense(tmp_path: Path, setting: dict[str, str]) ->
 def test_frames_keep_their_types(tmp_path: Path) -> None:
     pl.DataFrame({"product_id": [1], "title": ["product_id"]}).write_parquet(tmp_path / "p.parquet")
     assert read_rows(tmp_path / "p.parquet").frame["product_id"].dtype == pl.Int64
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("header_too", [False, True])
+def test_lines_that_are_quoted_as_a_whole(tmp_path: Path, separator: str, *, header_too: bool) -> None:
+    lines = [separator.join(row) for row in (["id", "title"], ["1", "red"], ["2", 'a ""b""'])]
+    quoted = ['"' + line.replace('"', '""') + '"' for line in lines]
+    text = "\n".join([quoted[0] if header_too else lines[0], *quoted[1:]])
+    (tmp_path / "t.csv").write_text(text)
+    read = read_rows(tmp_path / "t.csv")
+    assert read.frame.columns == ["id", "title"]
+    assert read.frame["id"].to_list() == ["1", "2"]
+    assert any("in quotes once more" in said.evidence for said in read.said)
+
+
+def test_a_first_column_with_commas_alone_stays(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('id,title\n"1,a",\nb,\n')
+    assert read_rows(tmp_path / "t.csv").frame.rows() == [("1,a", None), ("b", None)]
+
+
+@pytest.mark.parametrize("behind", [",", ",,", ", "])
+def test_a_separator_behind_the_last_field(tmp_path: Path, behind: str) -> None:
+    (tmp_path / "t.csv").write_text(f"id,title\n1,a{behind}\n2,b\n")
+    assert read_rows(tmp_path / "t.csv").frame.rows() == [("1", "a"), ("2", "b")]

@@ -160,3 +160,38 @@ def test_a_header_again_in_another_order_is_refused_in_json_lines_too(tmp_path: 
     (tmp_path / "t.jsonl").write_text('{"a": "1", "b": "2"}\n{"a": "b", "b": "a"}\n', encoding="utf-8")
     with pytest.raises(InputError, match="one order of columns"):
         read_rows(tmp_path / "t.jsonl")
+
+
+@pytest.mark.parametrize(
+    "line", ["--,-----,-----", "----------,---------,", ":---,:---:,---:", "===,===,==="]
+)
+@pytest.mark.parametrize("at", [0, 2])
+def test_a_line_of_dashes_is_no_product(tmp_path: Path, line: str, at: int) -> None:
+    ids, why = kept(tmp_path, line, at=at)
+    assert ids == ["p1", "p2", "p3", "p4"]
+    assert why in (["a line of dashes"], ["a second header"])
+
+
+@pytest.mark.parametrize(
+    "header", ["product_id,stock,price", "product_id,brand,colour", "sku,title,price", "x,title,price"]
+)
+def test_a_table_of_other_columns_below_is_refused(tmp_path: Path, header: str) -> None:
+    with pytest.raises(InputError, match="a second one with other columns"):
+        kept(tmp_path, header)
+
+
+@pytest.mark.parametrize("row", ["p9,title,3.00", "p9,price,", "product_id,a title,3.00", "title,shoe,3.00"])
+def test_a_product_called_as_a_column_stays(tmp_path: Path, row: str) -> None:
+    assert kept(tmp_path, row)[0][-1] == row.partition(",")[0]
+
+
+def test_a_query_called_query_stays(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("query,product_id,grade\nquery,101,3\nshoe,102,0\n", encoding="utf-8")
+    assert read_rows(tmp_path / "t.csv").frame["query"].to_list() == ["query", "shoe"]
+
+
+def test_pythons_nan_in_json_lines_is_nothing(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(
+        '{"id": "1", "title": "a"}\n{"id": "2", "title": NaN}\n', encoding="utf-8"
+    )
+    assert read_rows(tmp_path / "t.jsonl").frame["title"].to_list() == ["a", None]

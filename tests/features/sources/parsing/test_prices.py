@@ -193,3 +193,35 @@ def test_commas_beside_points_part_a_dinars_thousands(currency: str) -> None:
 @pytest.mark.parametrize("text", ["25,000 IQD", "IQD 25.000", "25 000 د.ع"])
 def test_a_dinar_without_decimals(text: str) -> None:
     assert _read(text).values.to_list() == [25_000]
+
+
+@pytest.mark.parametrize("thousands", [".", ","])
+@pytest.mark.parametrize("dash", [",-", ".-", ",--", ",–", ".—", "/-", ":-"])
+@given(thousand=st.integers(1, 999), rest=st.integers(0, 999))
+def test_a_dash_for_cents_leaves_thousands_only(thousands: str, dash: str, thousand: int, rest: int) -> None:
+    written = f"{thousand}{thousands}{rest:03}{dash}"
+    assert values.prices(pl.Series([written])).values.to_list() == [thousand * 1000 + rest]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "12,99 €*",
+            "12.99*",
+            "12.99 EUR **",
+            "&euro;12.99",
+            "12.99&nbsp;&euro;",
+            "&#8364; 12,99",
+            "'12.99",
+        ),
+        *('"12.99"', "“12,99 €”", "12.99 EUR/m²", "12,99 € / m²", "12.99 EUR/100 g"),
+    ],
+)
+def test_what_exports_leave_around_a_price(text: str) -> None:
+    assert values.prices(pl.Series([text])).values.to_list() == [12.99]
+
+
+@pytest.mark.parametrize("text", ["12⁹⁹", "$12 ⁹⁹", "12.⁹⁹", "*12.99", "12*99", "'", '""', "&euro;"])
+def test_such_marks_elsewhere_are_no_price(text: str) -> None:
+    assert values.prices(pl.Series([text])).values.to_list() == [None]
