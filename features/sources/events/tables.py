@@ -122,7 +122,7 @@ def _in_utc(raw: pl.Series, at: pl.Series, zone: str | None) -> pl.Series:
     )
     if raw.dtype != pl.String:
         return local
-    told = raw.str.contains(ZONED) | raw.str.contains(r"^\d{9,}")
+    told = raw.str.contains(ZONED) | raw.str.contains(r"(?i)^(?:/date\()?\d{9,}")
     return local.zip_with(~told.fill_null(value=False), utc)
 
 

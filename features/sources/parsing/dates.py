@@ -19,6 +19,7 @@ _ISO = (
 )
 _REPAIRS = (
     (r"^'", ""),  # by which Excel marks text
+    (r" ?(\d{1,2})時(\d\d)分$", " $1:$2"),
     (r"\[[A-Za-z_/+-]+\]$", ""),  # a zone's name behind its offset, as Java writes it
     (r"^(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})[日일]?(\D|$)", "$1-0$2-0$3$4"),
     (r"^(\d{4})-0?(\d\d)-0?(\d\d)", "$1-$2-$3"),
@@ -54,7 +55,11 @@ def read_dates(column: pl.Series) -> Reading:
     if not left.count():
         return Reading(found)
     by_people = iso_of(lower.set(found.is_not_null(), None))
-    stamps = _numeric(left.str.extract(r"^(\d{5}|\d{8,19}(?:\.\d+)?)$").cast(pl.Float64))
+    stamps = _numeric(
+        left.str.extract(r"(?i)^(?:/date\()?((?:\d{5}|\d{8,19})(?:\.\d+)?)(?:[+-]\d{4})?(?:\)/)?$").cast(
+            pl.Float64
+        )
+    )
     day_of_year = left.set(~left.str.contains(r"^\d{4}-\d{3}$").fill_null(value=False), None)
     others = [
         at.str.to_date(form, strict=False).cast(pl.Datetime("us"))

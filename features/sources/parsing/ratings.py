@@ -76,6 +76,8 @@ _SCALE_FIRST = (
     rf" ?(?:{_STARS}|개)?$"
 )
 _SIGNS = r"^(?<full>[★⭐🌟⭑✭]*)(?<half>[½⯨⯪]?)(?<none>[☆✩⭒]*)$"
+_USUAL = (1, 5, 10)  # where scales end
+_CLEARLY = 9  # times as many ratings
 _CURE = "write all ratings of a column on one scale"
 _HALVES = (("½", ".5"), ("¼", ".25"), ("¾", ".75"))
 
@@ -115,8 +117,26 @@ def read_counts(column: pl.Series, printed: pl.Series, *, decimal: Mark | None =
     return Reading(printed.clone().scatter(unread.arg_true(), found), tuple(said))
 
 
-def read_ratings(column: pl.Series, printed: pl.Series, *, decimal: Mark | None = None) -> Reading:
-    """Float64 of ratings, all on one scale; `printed`: what a program's form gives already."""
+def read_ratings(column: pl.Series | None, printed: pl.Series, *, decimal: Mark | None = None) -> Reading:
+    """Float64 of ratings, all on one scale; `printed`: what a program's form gives already; no column: nothing else."""
+    read = Reading(printed) if column is None else _read_text(column, printed, decimal)
+    return Reading(read.values, (*read.said, *_above_the_others(read.values)))
+
+
+def _above_the_others(rating: pl.Series) -> list[Said]:
+    """Nearly all on a usual scale, and some at twice its end: of another scale, or without their decimal mark."""
+    finite = rating.filter(rating.is_finite() & (rating > 0))  # 0: mostly of what nobody rated
+    for end in _USUAL:
+        above = finite > 2 * end
+        inside = int((finite <= end).sum())
+        if above.any() and inside >= _CLEARLY * (len(finite) - inside):
+            count = f"{int(above.sum()):,} ratings are far above the others"
+            evidence = f"{count} (such as {finite.filter(above)[0]:g}; {inside:,} are up to {end})"
+            return [Said("WARN", evidence, _CURE)]
+    return []
+
+
+def _read_text(column: pl.Series, printed: pl.Series, decimal: Mark | None) -> Reading:
     unread = column.is_not_null() & printed.is_null()
     if not unread.any():
         return numbers_in(column, printed, decimal=decimal)

@@ -74,9 +74,10 @@ def numbers(column: pl.Series, *, decimal: Mark | None = None, whole: bool = Fal
 
 
 def counts(column: pl.Series, *, decimal: Mark | None = None) -> Reading:
-    """Float64 of counts, plain or as people write them; see `read_counts`."""
+    """Float64 of counts, plain or as people write them, null where negative; see `read_counts`."""
     column = _as_words(column)
     printed = _printed(column)
+    printed = printed.set((printed < 0).fill_null(value=False), None)
     return (
         read_counts(_present(column), printed, decimal=decimal)
         if column.dtype == pl.String
@@ -88,11 +89,8 @@ def ratings(column: pl.Series, *, decimal: Mark | None = None) -> Reading:
     """Float64 of ratings, plain or as people write them; see `read_ratings`."""
     column = _as_words(column)
     printed = _printed(column)
-    return (
-        read_ratings(_present(column), printed, decimal=decimal)
-        if column.dtype == pl.String
-        else Reading(printed)
-    )
+    text = _present(column) if column.dtype == pl.String else None
+    return read_ratings(text, printed, decimal=decimal)
 
 
 def whole_numbers(column: pl.Series) -> Reading:

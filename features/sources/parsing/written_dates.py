@@ -40,7 +40,9 @@ _MONTH_OF = {
     for word in row.split()
 }
 _WEEKDAYS = (
-    "(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mo|di|mi|do|fr|sa|so)|"
+    "(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo|(?:lune|marte|"
+    "mercole|giove|vener)dì|sabato|domenica|(?:maan|dins|woens|donder|vrij|zater|zon)dag|(?:segunda|terça|quarta|quinta|"
+    "sexta)-feira|(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|(?:mo|di|mi|do|fr|sa|so)|"
     "(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend"
 )
 _ZONES = {
@@ -70,14 +72,14 @@ ZONED = (
 )
 """A regular expression for a time that names its zone."""
 _CLOCK = (
-    r"(?<hour>[0-9]{1,2})[:.](?<minute>[0-9]{2})(?::(?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]+))?)?"
+    r"(?<hour>[0-9]{1,2})[:.h](?<minute>[0-9]{2})(?:[:.](?<second>[0-9]{2})(?:[.,](?<fraction>[0-9]+))?)?"
     r" ?(?<half>[ap])?\.?(?:m\.?)?(?: ?(?:uhr|h))?"
 )
 _ZONE = r"(?<zone>z|(?:utc|gmt)?[-+−][0-9]{2}:?[0-9]{2}|utc|gmt|[a-z]{3,4})"
-_TIME = rf"(?:(?:,? |t)(?:um |at |à |kl\.? |- )?{_CLOCK}(?: ?{_ZONE})?(?: [a-z]{{3,4}}|(?: \([^()]*\)))?)?$"
+_TIME = rf"(?:(?:,? |t|:)(?:um |at |à |kl\.? |- )?{_CLOCK}(?: ?{_ZONE})?(?: [a-z]{{3,4}}|(?: \([^()]*\)))?)?$"
 _NAME = r"(?<name>\p{L}{3,}(?:'\p{L}+)?)\.?"
 _NUMBERS = (
-    rf"^(?<one>[0-9]{{1,4}})(?<mark>[./-]) ?(?<two>[0-9]{{1,2}})(?<again>[./-]) ?(?<three>[0-9]{{1,4}})\.?"
+    rf"^(?<one>[0-9]{{1,4}})(?<mark>[./-]) ?(?<two>[0-9]{{1,2}})(?<again>[./-]) ?(?<three>[0-9]{{1,4}})(?:\.| г\.?)?"
     rf"{_TIME}"
 )
 _NAMED = (
@@ -119,7 +121,9 @@ _CURE = "write dates as 2024-05-31"
 
 def iso_of(texts: pl.Series) -> Reading:
     """ISO text of dates in the forms above (in lower case); null for what is none of them."""
-    text = texts.str.replace(rf"^(?:{_WEEKDAYS})[.,]* ", "")
+    text = (
+        texts.str.strip_prefix("'").str.replace_all("[‐‑–]", "-").str.replace(rf"^(?:{_WEEKDAYS})[.,]* ", "")
+    )
     numbers, said = _in_numbers(text)
     found = [numbers]
     text = text.set(numbers.is_not_null(), None)

@@ -192,6 +192,33 @@ def test_ratings_without_a_scale_are_not_mixed_with_others(
     assert [said.level for said in read.said] == levels
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ([4.5] * 20 + [45.0], True),
+        ([0.5] * 20 + [4.0], True),
+        ([8.5] * 20 + [85.0], True),
+        ([4.5] * 20 + [9.0], False),
+        ([0.0] * 50 + [4.5, 3.0], False),
+        ([4.5] * 3 + [45.0], False),
+        ([4.5, 1.0, 5.0], False),
+        ([90.0, 45.0, 5.0], False),
+        ([], False),
+    ],
+)
+def test_ratings_far_above_the_others_are_said(given: list[float], *, warned: bool, as_text: bool) -> None:
+    column = pl.Series(given, dtype=pl.Float64)
+    read = values.ratings(column.cast(pl.String) if as_text else column)
+    assert read.values.to_list() == given
+    assert [said.level for said in read.said] == ["WARN"] * warned
+
+
+def test_negative_counts_are_none() -> None:
+    assert counts("-3", "-1,234", "(3)", "0") == [None, None, 3, 0]
+    assert values.counts(pl.Series([-1, 4])).values.to_list() == [None, 4]
+
+
 def test_numbers_are_read_as_ever() -> None:
     assert values.ratings(pl.Series([4.5, None, 3.0])).values.to_list() == [4.5, None, 3.0]
     assert values.counts(pl.Series([24, None])).values.to_list() == [24, None]
