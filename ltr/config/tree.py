@@ -5,9 +5,10 @@ Paths of input files are relative to the config file; store, cache and runs to t
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -255,16 +256,19 @@ def _takes(model: type[BaseModel], key: str, value: Any) -> bool:
 
 
 def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> InputError:
-    problem = error.errors()[0]
+    faults = error.errors()
+    problem = _misnamed(faults) or faults[0]
     path, known = _locate(problem["loc"], tree, absent=problem["type"] == "missing")
+    if tree and not tree.keys() & Config.model_fields:
+        expected = f"settings of this toolkit ({', '.join([*Config.model_fields][:4])}, …)"
+        got = f"the keys {', '.join(map(str, [*tree][:6]))}"
+        cure = "start from a file in configs/, or have `shop-ltr init` write one"
+        return InputError(where=where, expected=expected, got=got, cure=cure)
+    if problem["type"] == "invalid_key":
+        cure = "remove it, or put it in quotes if it is a name"
+        return InputError(where=where, expected="names as keys", got=repr(problem["input"]), cure=cure)
     if problem["type"] == "extra_forbidden":
-        # Over every kind that the section may have.
-        known_keys = [name for model in _models_at(path[:-1]) for name in model.model_fields]
-        near = difflib.get_close_matches(path[-1], known_keys, n=1)
-        cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
-        if path[-1] in known_keys:
-            cure = "remove it, or choose another kind: this one has no such setting"
-        return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
+        return _unknown_key(path, where)
     got = "nothing" if problem["type"] == "missing" else secrets.scrub(repr(problem["input"]))[:80]
     if path[:2] == ["store", "storage_options"] or path == ["store"]:
         got = f"one of type {type(problem['input']).__name__}"  # it may hold a secret
@@ -272,11 +276,36 @@ def _explain(error: ValidationError, tree: Mapping[str, Any], where: str) -> Inp
         path.append("kind")
         got = repr(problem["ctx"]["tag"]) if "tag" in problem["ctx"] else "none"
     label = ".".join(path) or "the whole file"
+    cure = f"set {label}" if not known else f"change {label}"
+    if problem["type"] == "string_type" and isinstance(problem["input"], int | float | dt.date):
+        cure = "put it in quotes"
     return InputError(
         where=f"{where}, key {label!r}",
         expected=_expected(problem),
         got=got,
-        cure=f"set {label}" if not known else f"change {label}",
+        cure=cure,
+    )
+
+
+def _unknown_key(path: list[str], where: str) -> InputError:
+    """With the nearest of all that the section may have, whatever its kind."""
+    known = [name for model in _models_at(path[:-1]) for name in model.model_fields]
+    near = difflib.get_close_matches(path[-1], known, n=1) or difflib.get_close_matches(
+        path[-1].lower(), known, n=1
+    )
+    cure = f"did you mean {'.'.join([*path[:-1], near[0]])!r}?" if near else "remove it"
+    if path[-1] in known:
+        cure = "remove it, or choose another kind: this one has no such setting"
+    return InputError(where=where, expected="a known key", got=f"{'.'.join(path)!r}", cure=cure)
+
+
+def _misnamed(faults: Sequence[ErrorDetails]) -> ErrorDetails | None:
+    """Where a needed key is missing first, the unknown one beside it: it may be that key, with a slip in it."""
+    if faults[0]["type"] != "missing":
+        return None
+    beside = faults[0]["loc"][:-1]
+    return next(
+        (one for one in faults if one["type"] == "extra_forbidden" and one["loc"][:-1] == beside), None
     )
 
 

@@ -22,7 +22,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
         decode,  # polars and more, which a typo in a command line need not wait for
     )
 
-    tree = parse_yaml(decode(path.read_bytes(), path), str(path))
+    try:
+        text = decode(path.read_bytes(), path)
+    except InputError as error:
+        cure = "save the file as UTF-8"
+        raise InputError(where=error.where, expected=error.expected, got=error.got, cure=cure) from error
+    tree = parse_yaml(text, str(path))
     if not isinstance(tree, dict):
         raise InputError(
             where=path,
@@ -44,6 +49,8 @@ def parse_yaml(text: str, where: str) -> Any:
             f"a mistake ({error.problem})",
             "mend that line or the one before it" if line else "mend it",
         )
+        if "'\\t'" in str(error.problem):
+            got, cure = "a tab at the beginning of the line", "indent by blanks alone"
         raise InputError(where=where + line, expected="YAML", got=got, cure=cure) from error
     except yaml.YAMLError as error:
         got = " ".join(str(error).split())

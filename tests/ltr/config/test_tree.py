@@ -102,3 +102,56 @@ def test_a_section_without_a_kind_has_the_default_one(tmp_path: Path, text: str)
         "rank_xendcg",
         "folds",
     )
+
+
+GIVEN = "data: {kind: svmlight, files: {given: a.svm}}\n"
+ODD = {
+    "a slip in a needed key": ("nam: a\n" + GIVEN, "got 'nam'; did you mean 'name'?"),
+    "one below": (
+        "name: a\ndata: {kind: catalogue, products: {pth: a.csv}}\n",
+        "got 'data.products.pth'; did you mean 'data.products.path'?",
+    ),
+    "capitals": (
+        "name: a\n" + GIVEN.replace("files", "FILES"),
+        "got 'data.FILES'; did you mean 'data.files'?",
+    ),
+    "another tool's": ("objective: rank:ndcg\neta: 0.1\n", "got the keys objective, eta; start from a file"),
+    "a number as the name": ("name: 5\n" + GIVEN, "key 'name': expected a text, got 5; put it in quotes"),
+    "a key that is no name": ("name: a\n" + GIVEN + "5: 6\n", "expected names as keys, got 5; remove it"),
+    "no key at all": ("name: a\n" + GIVEN + "~: 6\n", "expected names as keys, got None; remove it"),
+    "tabs": (
+        "name: a\ndata:\n\tkind: svmlight\n",
+        "line 3: expected YAML, got a tab at the beginning of the line",
+    ),
+    "twice": (
+        "name: a\nname: b\n" + GIVEN,
+        "line 2: expected YAML, got a mistake (the key 'name' a second time)",
+    ),
+    "a section for anchors": (
+        "x: &x {trees: 5}\nname: a\n" + GIVEN,
+        "expected a known key, got 'x'; remove it",
+    ),
+    "code": ("name: !!python/name:os.system\n", "could not determine a constructor"),
+    "two files in one": ("name: a\n" + GIVEN + "---\nname: b\n", "but found another document"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_config_by_another_hand_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
+    text, told = ODD[kind]
+    with pytest.raises(InputError) as caught:
+        read_config(write(tmp_path, text))
+    assert str(tmp_path / "shop.yaml") in caught.value.where
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_config_in_another_encoding(encoding: str, tmp_path: Path) -> None:
+    path = write(tmp_path, "")
+    path.write_bytes(("name: a\n" + GIVEN).encode(encoding))
+    assert read_config(path).name == "a"
+    path.write_bytes(("# größe\nname: a\n" + GIVEN).encode("latin-1"))
+    with pytest.raises(
+        InputError, match=r"line 1: expected UTF-8 text, got the byte 0xf6; save the file as UTF-8$"
+    ):
+        read_config(path)
