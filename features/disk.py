@@ -28,6 +28,7 @@ from features.processes import machine, started
 _DRAFT = re.compile(r"\.draft-(?P<machine>[0-9a-f]+)-(?P<process>\d+)-(?P<began>\d*)-\w+")
 _WHOLE = re.compile(r"\.whole-[0-9a-f]{32}-(?P<name>.+)")
 _UNFINISHED = f".{'[0-9a-f]' * 32}.tmp"  # as `glob` takes it
+_PASSING = re.compile(r"\.[0-9a-f]{32}\.tmp")
 _STALE_SECONDS = 3600
 _ATTEMPTS = 100  # at a name that other processes take meanwhile
 _TAKEN = {errno.ENOTEMPTY, errno.EEXIST}
@@ -107,7 +108,8 @@ def draft_beside(target: Path) -> Iterator[Path]:
     process = os.getpid()
     name = f".draft-{_machine_in_short()}-{process}-{started(process) or ''}-{uuid.uuid4().hex}"
     draft = target.with_name(name)
-    draft.mkdir()
+    with system_errors(target):
+        draft.mkdir()
     try:
         with system_errors(target):
             yield draft
@@ -162,13 +164,23 @@ def system_errors(path: Path) -> Iterator[None]:
     """Raise what libraries make of a full disk or a forbidden file as the OSError that it is, naming `path`."""
     try:
         yield
-    except OSError:
-        raise
+    except OSError as error:
+        if error.errno is None or not _is_unnamed(error.filename):
+            raise
+        raise OSError(error.errno, error.strerror or os.strerror(error.errno), str(path)) from error
     except Exception as error:
         number = _system_error(error, path)
         if number is None:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def _is_unnamed(name: object) -> bool:
+    """Whether an error names no file (of a full disk none does), or one by a passing name of this module's."""
+    if name is None:
+        return True
+    parts = Path(os.fsdecode(name)).parts if isinstance(name, str | bytes | Path) else ()
+    return any(_DRAFT.fullmatch(part) or _PASSING.fullmatch(part) for part in parts)
 
 
 def _system_error(error: Exception, path: Path) -> int | None:

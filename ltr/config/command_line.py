@@ -11,7 +11,10 @@ import io
 import os
 import re
 import shlex
+import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -300,6 +303,7 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
     try:
         main(words)
     except KeyboardInterrupt:
+        _heed_no_second()
         sys.stderr.write("stopped; what was finished is kept, run the same command to go on\n")
         sys.exit(STOPPED)
     except Exception as error:
@@ -311,6 +315,22 @@ def run(main: Callable[[Sequence[str] | None], object], argv: Sequence[str] | No
             raise
         sys.stderr.write(scrub(trace))
         sys.exit(CANNOT_JUDGE)
+
+
+def _heed_no_second() -> None:
+    """Have one Ctrl-C told once: libraries raise it beside Python. Another, a second later, ends all at once."""
+    began = time.monotonic()
+
+    def again(*_: object) -> None:
+        if time.monotonic() > began + 1:
+            os._exit(STOPPED)
+
+    while threading.current_thread() is threading.main_thread():
+        try:
+            signal.signal(signal.SIGINT, again)
+        except KeyboardInterrupt:
+            continue
+        return
 
 
 def _in_a_line(error: Exception) -> str:

@@ -239,3 +239,24 @@ def test_a_folder_that_cannot_be_written_is_found_at_once(tmp_path: Path) -> Non
         check_writable(tmp_path / "file" / "runs")
     check_writable(tmp_path / "runs")
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("named", [None, "draft/model.txt", "unfinished", "theirs.csv"])
+def test_an_error_names_the_file_that_was_to_be_written_and_no_passing_name(
+    named: str | None, tmp_path: Path
+) -> None:
+    """Of a full disk Python names no file; another file's own error stays its own."""
+    with (
+        pytest.raises(OSError, match="No space left") as caught,
+        draft_beside(tmp_path / "run") as draft,
+        whole_file(draft / "scores.csv") as unfinished,
+    ):
+        names = {
+            "draft/model.txt": draft / "model.txt",
+            "unfinished": unfinished,
+            "theirs.csv": tmp_path / "theirs.csv",
+        }
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *([str(names[named])] if named else []))
+    expected = "theirs.csv" if named == "theirs.csv" else "run"
+    assert caught.value.filename == str(tmp_path / expected)
+    assert list(tmp_path.iterdir()) == []

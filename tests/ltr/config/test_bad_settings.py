@@ -22,7 +22,7 @@ REFUSED_CONFIGS = [
     ("photos", "photos: expected a config file, got a folder; check --config"),
     ("products.csv", "products.csv: expected a tree of settings, got no key: value; start from a file in configs/"),
     ("open_bracket.yaml", "line 10: expected YAML, got a mistake (expected ',' or '}', but got ':'); mend that line"),
-    ("tabs.yaml", "tabs.yaml, line 3: expected YAML, got a mistake (found character '\\t' that cannot start any"),
+    ("tabs.yaml", "tabs.yaml, line 3: expected YAML, got a tab at the beginning of the line; indent by blanks alone"),
     ("not_utf8.yaml", "not_utf8.yaml, line 11: expected UTF-8 text, got the byte 0xe0; save the file as UTF-8"),
     ("twice.yaml", "twice.yaml, line 11: expected YAML, got a mistake (the key 'ranker' a second time); mend that"),
 ]  # fmt: skip

@@ -90,3 +90,32 @@ def test_commands_start_without_torch(command: str) -> None:
     """It takes seconds to import, and a run whose vectors are all cached needs none."""
     code = f"import sys, ltr.{command}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0
+
+
+TWICE = """
+import os, signal, sys
+from ltr.config import command_line
+
+class Interrupted:
+    def write(self, text):
+        os.kill(os.getpid(), signal.SIGINT)
+        return sys.__stderr__.write(text)
+
+    def flush(self):
+        sys.__stderr__.flush()
+
+def main(words):
+    sys.stderr = Interrupted()
+    raise KeyboardInterrupt
+
+command_line.run(main, [])
+"""
+
+
+def test_ctrl_c_that_comes_twice_is_told_once() -> None:
+    """A library that heeds signals itself raises it beside Python."""
+    ended = subprocess.run(
+        [sys.executable, "-c", TWICE], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode == 130
+    assert ended.stderr == "stopped; what was finished is kept, run the same command to go on\n"
