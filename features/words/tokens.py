@@ -43,8 +43,12 @@ _KEYBOARD = {
     "\u066b": ".",
     "\u066c": ",",
 }
-# What nobody sees: soft hyphens, zero-width spaces and joiners, marks of direction and of an emoji's style.
-_UNSEEN = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
+# What nobody types: soft hyphens, zero-width spaces and joiners, marks of direction and an emoji's style, trade marks,
+# the vowel points of Hebrew and Arabic, and what stretches Arabic letters.
+_UNSEEN = (
+    "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff\u2120\u2122"
+)
+_UNSEEN += "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0640\u064b-\u0652\u0670"
 _PARTED = r"(\p{Arabic})\u200c"  # pieces of a word in Arabic's script, which many write with a blank between
 _NOT_TYPED = f"[{_UNSEEN}{''.join(_KEYBOARD)}]"
 
@@ -78,10 +82,10 @@ def fold(text: pl.Expr) -> pl.Expr:
     return (
         text.map_batches(as_typed, return_dtype=pl.String)
         .str.replace_all(r"(\d)([¼-¾⅐-⅞])", "$1 $2")
-        .str.to_lowercase()
         .str.normalize("NFKD")
         .str.replace_all(r"[\u0300-\u036f]", "")
         .str.normalize("NFKC")
+        .str.to_lowercase()
         .str.replace_all("⁄", "/", literal=True)
         .str.replace_many(list(_ONE_LETTER), list(_ONE_LETTER.values()))
     )

@@ -22,9 +22,9 @@ from features.sources.remarks import Said
 
 _LONGEST_LIST = 10_000  # characters of a list written as text
 _BETWEEN_PATHS = ("|", ";", ",", "\n", "^", "::")
-_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|::|;;|\^) ?\S"
+_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|::|;|\^|~|•) ?\S|\S - \S"
 _NO_NAME_HOLDS = ("|||", "||", ";;", "::", "^")
-_NAMES_MAY_HOLD = (" / ", "/", "|", "\\")
+_NAMES_MAY_HOLD = (" / ", "/", "|", "\\", ";", "~", "•", " - ")
 _KEPT_COMMA = "\ue000"
 _MOST = 0.5
 _NEARLY_ALL = 0.8
@@ -59,7 +59,8 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
 def _with_separator(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
     """ ">" in its other forms as itself, and what else parts a tree's levels; where that is in doubt, it is said."""
     if separator == ">":
-        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→▸▶❯➔]|->|=>", ">")
+        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→▸▶►❯➔⟩⟶▹‣]|->|=>", ">")
+        text = text.str.replace_many(["｜", "／"], ["|", "/"])
         mark = None if text.str.contains(">", literal=True).any() else _mark_of_levels(text)
         if mark:
             example = text.filter(text.str.contains(mark, literal=True))[0][:60]
@@ -91,6 +92,9 @@ def _is_tree(texts: pl.Series, mark: str) -> bool:
     """Whether paths share their first parts, and names stand at one level, as in no "Salt / Pepper" or tags."""
     part = pl.element().str.strip_chars()
     paths = pl.DataFrame({"path": texts.str.split(mark).list.eval(part.filter(part != ""))})
+    paths = paths.filter(pl.col("path").list.len() > 0)
+    if not paths.height:
+        return False
     paths = paths.with_columns(level=pl.int_ranges(0, pl.col("path").list.len()))
     levels = paths.explode("path", "level").group_by("path").agg(one=pl.col("level").n_unique() == 1)
     at_one, shared, deep = (

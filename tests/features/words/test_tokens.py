@@ -130,6 +130,11 @@ def test_digits_of_all_scripts_are_one(digits: str, number: int) -> None:
         ("می\u200cخواهم", "می خواهم"),  # as Persian is written with and without the joiner's key
         ("❤\ufe0f shoe", "❤ shoe"),
         ("20\u202fcm", "20 cm"),
+        ("Nike™ Ⓡ ShopMark℠", "nike ⓡ shopmark"),
+        ("𝐍𝐢𝐤𝐞 Ⓝike", "nike nike"),
+        ("שָׁלוֹם", "שלום"),
+        ("كِتَاب", "كتاب"),
+        ("سـلام", "سلام"),
         ("5′ 7″", "5' 7\""),
     ],
 )

@@ -113,7 +113,31 @@ TREE = [
 
 
 @pytest.mark.parametrize(
-    "mark", [";;", " ;; ", "^", " ^ ", "::", " :: ", "|||", " ||| ", " / ", "/", "|", " | ", "\\", "▸"]
+    "mark",
+    [
+        ";;",
+        " ;; ",
+        "^",
+        " ^ ",
+        "::",
+        " :: ",
+        "|||",
+        " ||| ",
+        " / ",
+        "/",
+        "|",
+        " | ",
+        "\\",
+        "▸",
+        "‣",
+        "⟶",
+        "｜",
+        "／",
+        "~",
+        " • ",
+        " - ",
+        ";",
+    ],
 )
 def test_what_parts_a_tree_parts_its_levels(mark: str) -> None:
     texts = [mark.join(path) for path in TREE]
@@ -141,6 +165,8 @@ def test_two_levels_are_enough_where_names_hold_no_such_mark(mark: str) -> None:
         ["Action|Comedy|Drama", "Action|Drama|War", "Comedy|Drama|Action"],
         ["new;;sale", "sale;;new", "shoe;;sale"],
         ["Men/Women", "Men/Kids", "TV/Audio"],
+        ["T-Shirts - Men", "T-Shirts - Women", "Jeans - Men"],
+        ["/", "//"],
         ["https://x.de/a/b", "https://x.de/a/c"],
         ["Shoes", "Hats / Caps", "Tees", "Hats / Hoods", "Socks"],
     ],
