@@ -34,7 +34,7 @@ def test_a_file_that_is_no_config(shop: Shop, file: str, line: str) -> None:
 
 
 REFUSED_SETTINGS = [
-    ("--ranker.treees 5", "shop.yaml: expected a known key, got 'ranker.treees'; did you mean 'ranker.trees'?"),
+    ("--ranker.treees 5", "expected a known key, got 'ranker.treees'; did you mean 'ranker.trees'?"),
     ("--data.products.columns.titel x", "did you mean 'data.products.columns.title'?"),
     ("--ranker.trees many", "shop.yaml, key 'ranker.trees': expected a whole number, got 'many'"),
     ("--ranker.learning_rate -1", "key 'ranker.learning_rate': expected a number greater than 0, got -1"),
