@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> Path:
     output.say(f"report: {target / 'report.html'}")
     if target.parent == Path(config.runs):  # not where somebody put one run by itself
         output.say(f"all runs: {refresh_index(target.parent)}")
-    output.say(f"next: python -m ltr.rank --run {target} --query WORDS, or ltr.explain --run {target}")
+    searched = f"ltr.rank --run {target} --query WORDS, or ltr.explain --run {target}"
+    measured = f"ltr.explain --run {target}, or ltr.evaluate --run {target} --judgements NEW.svm"
+    output.say(f"next: python -m {measured if config.data.kind == 'svmlight' else searched}")
     return target
 
 

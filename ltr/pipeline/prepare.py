@@ -26,7 +26,7 @@ from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
 from features.media.photos import PhotoChecks
 from features.sources.frames import fingerprint
-from features.sources.load import Collection, load
+from features.sources.load import Collection, SvmlightConfig, load
 from features.sources.remarks import Remark
 from features.store.delta import FeatureStore, FeatureView, WriteMode
 from ltr.config.command_line import DEMO_CONFIG
@@ -87,8 +87,22 @@ class Prepared:
         return make_builder(self.config, self.collection.products, encoders=self.encoders)
 
 
+# What stands for files where a ranker was fitted on arrays, which are not kept.
+NOWHERE = Path("arrays-that-were-not-kept.svm")
+
+
 def load_collection(config: Config) -> Collection:
+    """Raises InputError as `load` does, and for a run of a ranker that was fitted on arrays."""
     folder = Path(config.cache.folder)
+    if isinstance(config.data, SvmlightConfig) and NOWHERE.name in {
+        path.name for path in config.data.files.values()
+    }:
+        raise InputError(
+            where="the run",
+            expected="one with data of its own",
+            got="a kept estimator, whose arrays are not kept",
+            cure="give data: ltr.evaluate --run RUN --judgements FILE.svm",
+        )
     if not isinstance(config.data, shop.DemoShopConfig):
         return load(config.data, config.base, checks=PhotoChecks(folder))
     drawn = shop.collection(config.data, folder)

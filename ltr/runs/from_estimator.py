@@ -10,26 +10,29 @@ import polars as pl
 
 from features.errors import InputError
 from ltr.config.tree import Config, dump_config, parse_config
+from ltr.pipeline.prepare import NOWHERE
 from ltr.rankers.sklearn import RankerEstimator
 from ltr.runs.record import check_target, new_run, versions
 from ltr.runs.sums import write_about
 
-NOWHERE = "given.svm"  # a run names its data's files; arrays have none
+
+_FIT = "call fit before; of a search or a pipeline give the estimator in it (best_estimator_)"
 
 
-def save_estimator(estimator: RankerEstimator, folder: Path) -> Path:
+def save_estimator(estimator: RankerEstimator, folder: Path | str) -> Path:
     """Write a fitted estimator as a run folder, which `SavedRun.open` and `ltr.evaluate --judgements FILE.svm` read.
 
     An array's first column is the file's feature 1 (as scikit-learn's dump_svmlight_file writes with
     zero_based=False). What it was trained on is not kept, so it has no held-out scores. Raises InputError for an
     estimator that is not fitted, and a folder that is there and no run.
     """
+    folder = Path(folder)
     if not hasattr(estimator, "ranker_"):
         name = type(estimator).__name__
-        raise InputError(where=name, expected="a fitted estimator", got="none", cure="call fit before")
+        raise InputError(where=name, expected="a fitted estimator", got="none", cure=_FIT)
     tree = {
         "name": "estimator",
-        "data": {"kind": "svmlight", "files": {"given": NOWHERE}},
+        "data": {"kind": "svmlight", "files": {"given": NOWHERE.as_posix()}},
         "ranker": estimator.settings.model_dump(mode="json"),
     }
     config = parse_config(tree, Path.cwd(), str(folder))

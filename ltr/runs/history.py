@@ -73,7 +73,8 @@ def read_history(folder: Path) -> History:
         try:
             run = read_past_run(path)
         except InputError as error:
-            unread.append((path.name, error.got))
+            file = error.expected if error.where == str(path) else Path(error.where).name
+            unread.append((path.name, f"{file}: {error.got}"))
             continue
         groups.setdefault((run.headline, *run.data), []).append(run)
     if not groups and not unread:
