@@ -19,15 +19,20 @@ _ENOUGH = 4  # rows, to tell what a column holds
 _MOSTLY = 0.5
 
 _SUMS = (
-    r"(?:grand |sub[- ]?|overall )?totals?|sum|count|average|mean|(?:gesamt|zwischen)?summe|gesamt|insgesamt|"
-    r"durchschnitt|total (?:général|general|generale|geral)|totale|totaal|somme|suma|somma|summa|razem|celkem|toplam|"
+    r"(?:grand |sub[- ]?|overall )?totals?|sum|count|average|avg|mean|min|max|[∑Σ]|number|anzahl|"
+    r"(?:gesamt|zwischen)?summe|gesamt|insgesamt|durchschnitt|"
+    r"total (?:général|general|generale|geral)|totale|totaal|somme|suma|somma|summa|razem|celkem|toplam|"
     r"yhteensä|итого|всего|合計|合计|总计|總計|합계"
 )
 _THINGS = (
-    "rows?|records?|lines?|entries|items?|products?|results?|zeilen?|datensätze|artikel|produkte|lignes?|produits|"
-    "filas|registros|productos|righe|prodotti|rijen|producten|linhas|строк|行|件"
+    r"rows?|row\(s\)|records?|lines?|entries|items?|products?|results?|zeilen?|datensätze|artikel|produkte|lignes?|"
+    "produits|filas|registros|productos|righe|prodotti|rijen|producten|linhas|строк|行|件"
 )
-_SUM = rf"(?:{_SUMS})(?: (?:{_THINGS}|amount|count))?\s*[:=]?\s*(?:[0-9][0-9.,' ]*(?: (?:{_THINGS}))?)?"
+_OF_WHAT = (
+    rf" (?:of )?(?:{_THINGS}|amount|count|prices?|values?|eur|usd|gbp|chf|incl\.? (?:vat|tax)|inkl\.? mwst\.?|"
+    r"\([^()]*\))"
+)
+_SUM = rf"(?:{_SUMS})(?:{_OF_WHAT})*\s*[:=]?\s*(?:[0-9][0-9.,' ]*(?: (?:{_THINGS}))?)?"
 _END = (
     r"(?:end|ende|fin|fine|eof|koniec|конец)(?: (?:of|der|des|du|de|del|de la|dell')(?: the)?)?"
     r"(?: (?:file|export|report|data|list|table|feed|document|records|datei|exports?|liste|daten|fichier|rapport|"
@@ -46,7 +51,8 @@ _FOOTER = (
     rf"(?i)^{_FRAME}*(?:{_SUM}|{_END}|{_COUNT}|{_MADE}){_FRAME}*$|^{_FRAME}{{3,}}$|^(?:#+|//|--+) .* .*$"
 )
 _DASHES = r"^\s*:?[-=_*]{2,}:?\s*$"
-_NO_WORD = r"^[^\p{L}]*(?:\p{Sc}|[A-Z]{3}|kr)?[^\p{L}]*$"  # a number, with its currency
+_NO_WORD = rf"^[^\p{{L}}]*(?:\p{{Sc}}|[A-Z]{{3}}|kr)?[^\p{{L}}]*$|^[0-9][0-9.,' ]* (?i:{_THINGS})$"
+_LONGEST_FOOTER = 20  # rows
 _NAMES = frozenset(
     name for table in (PRODUCT, QUERY, JUDGEMENT) for names in table.values() for name in names
 )
@@ -65,6 +71,7 @@ def other_rows(frame: pl.DataFrame, path: Path) -> pl.Series:
     first = texts.select(pl.coalesce(pl.all())).to_series().str.strip_chars(AROUND)
     alone = frame.select(pl.sum_horizontal(pl.all().is_not_null()) == 1).to_series()
     why = why.set(_footers(frame, first, alone), "a footer")
+    why = why.set(_odd_end(frame, first), "a footer")
     why = why.set(
         alone & first.str.contains(_SEPARATOR_LINE).fill_null(value=False), "the separator's line again"
     )
@@ -105,6 +112,23 @@ def _footers(frame: pl.DataFrame, first: pl.Series, alone: pl.Series) -> pl.Seri
     )
     found = rows.filter(lacks & (pl.col("__alone") | a_sum))["__row"]
     return pl.repeat(value=False, n=frame.height, eager=True).scatter(found, values=True)
+
+
+def _odd_end(frame: pl.DataFrame, first: pl.Series) -> pl.Series:
+    """The last rows, of one cell each where others have more, if what they hold is written as no other row's is."""
+    none = pl.repeat(value=False, n=frame.height, eager=True)
+    filled = frame.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
+    end = frame.height
+    while end > max(0, frame.height - _LONGEST_FOOTER) and filled[end - 1] < 2:
+        end -= 1
+    if end == frame.height or end < _ENOUGH or (filled[:end] > 1).mean() <= _MOSTLY:  # type: ignore[operator]
+        return none
+    shape = pl.concat_str(
+        pl.lit(first).str.contains(sign).cast(pl.String) for sign in (" ", r"\d", r"\p{L}", r"[:.©*]")
+    )
+    shapes = pl.select(shape).to_series()
+    odd = (~shapes.is_in(shapes[:end].unique().implode())).fill_null(value=False)
+    return none.scatter(pl.arange(end, frame.height, eager=True), odd[end:])
 
 
 def _adds_up(frame: pl.DataFrame) -> bool:

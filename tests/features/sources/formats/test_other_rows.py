@@ -69,7 +69,7 @@ def kept(path: Path, *lines: str, separator: str = ",", at: int | None = None) -
             "-----",
             "=====",
         ),
-        "# written by a cron job",
+        *("# written by a cron job", "Total (4 items)", "Sum of prices", "(4 row(s) affected)"),
     ],
 )
 def test_a_footer_is_no_product(tmp_path: Path, footer: str, separator: str, at: int | None) -> None:
@@ -85,11 +85,48 @@ def test_a_footer_is_no_product(tmp_path: Path, footer: str, separator: str, at:
         "Total:,,USD 70.75",
         "Average,,17.69",
         "Total,4,70.75",
-        "Sum,4 ,70.75",
+        *("Sum,4 ,70.75", "Total,4 items,70.75", "Min,,13.5", "Σ,,70.75", "Total incl. VAT,,70.75"),
     ],
 )
 def test_a_row_of_sums_is_no_product(tmp_path: Path, footer: str) -> None:
     assert kept(tmp_path, footer) == (["p1", "p2", "p3", "p4"], ["a footer"])
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize(
+    "end",
+    [
+        *(
+            "Rows: 4",
+            "Row count: 4",
+            "Anzahl Datensätze: 4",
+            "Page 1 of 3",
+            "Seite 1 von 3",
+            "© 2024 Shop",
+            "Confidential",
+        ),
+        *(
+            "Source: our shop",
+            "Note: prices with VAT",
+            "* incl. VAT",
+            "Stand: 01.05.2024",
+            "\\\\.",
+            "--",
+            "==",
+        ),
+        *("Completion time: 2024-05-01T10:00:00", "koniec pliku", "Exported 4 products"),
+    ],
+)
+def test_an_end_that_is_written_as_no_row_is_no_product(tmp_path: Path, end: str, width: int) -> None:
+    lines = [end.ljust(len(end) + width - 1, ","), *([",,"] if width == 3 else [])]
+    ids, why = kept(tmp_path, *lines)
+    assert [one for one in ids if one] == ["p1", "p2", "p3", "p4"]
+    assert why == ["a footer"]
+
+
+@pytest.mark.parametrize("row", ["p9", "p9,,", "q7", "p9,shoe", "A product,shoe"])
+def test_an_end_as_other_rows_stays(tmp_path: Path, row: str) -> None:
+    assert kept(tmp_path, row)[0][-1] == row.partition(",")[0]
 
 
 @pytest.mark.parametrize(
