@@ -44,9 +44,14 @@ def from_options(model: type[Settings], given: argparse.Namespace) -> Settings:
         return model.model_validate(chosen)
     except ValidationError as error:
         problem = error.errors()[0]
-        option = f"--{str(problem['loc'][0]).replace('_', '-')}" if problem["loc"] else "command line"
-        expected = problem["msg"].removeprefix("Value error, ")
-        got = repr(problem["input"]) if problem["loc"] else "another combination"
+        said = problem["msg"].removeprefix("Value error, ")
+        if not problem["loc"]:  # of the options together: the model says in a sentence what is missing
+            raise InputError(
+                where="command line", expected="options that go together", got="others", cure=said
+            ) from error
         raise InputError(
-            where=option, expected=expected[:1].lower() + expected[1:], got=got, cure="see --help"
+            where=f"--{str(problem['loc'][0]).replace('_', '-')}",
+            expected=said[:1].lower() + said[1:],
+            got=repr(problem["input"]),
+            cure="see --help",
         ) from error

@@ -28,6 +28,7 @@ from ltr.data.doctor import (
 )
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
+from ltr.pipeline.events.click_lists import check_clicks
 from ltr.pipeline.prepare import Prepared, make_config_encoder, prepare
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.rankers.devices import check_lightgbm, check_xgboost
@@ -58,6 +59,7 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     check_tracking(config.tracking)
     if isinstance(config.ranker, BoostedConfig) and config.ranker.kind in _DEVICE_CHECKS:
         _DEVICE_CHECKS[config.ranker.kind](config.ranker.device)  # before the work, not after it
+    check_clicks(config)
     strategy = config.train.clicks.strategy
     if strategy != "none" and strategy != "automatic":  # noqa: PLR1714 - mypy narrows by these alone
         settings_for(strategy, config.ranker)

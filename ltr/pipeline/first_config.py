@@ -129,8 +129,10 @@ class _Files:
 
     def _photo_lines(self, table: Table, folder: Path) -> list[str]:
         """The section of the photos; how the folder names them stands in place of a guessed column of photos."""
-        files = folder.rglob("*") if folder.is_dir() else ()
-        names = [path.relative_to(folder).as_posix() for path in files if path.is_file()]
+        if not folder.is_dir():
+            got = "a file" if folder.exists() else "no such folder"
+            raise InputError(where=folder, expected="a folder of photos", got=got, cure="check --photos")
+        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         pattern, count = photo_pattern(table.frame, names)
         if pattern is None:
             raise InputError(

@@ -151,7 +151,7 @@ def check_held_out(folder: Path) -> None:
     """Raise InputError for a folder without held-out scores, before anything else is done."""
     for name in ("run.json", "scores.parquet"):
         if not (folder / name).is_file():
-            got = f"no {name} in it" if folder.is_dir() else "no such folder"
+            got = f"no {name} in it" if folder.is_dir() else "a file" if folder.exists() else "no such folder"
             cure = "name a folder that ltr.train wrote"
             raise InputError(where=folder, expected="a run with held-out scores", got=got, cure=cure)
 

@@ -11,6 +11,7 @@ import polars as pl
 from features.errors import InputError
 from features.feature_schema import KEYS
 from features.sources.events import Events
+from features.sources.load import CatalogueConfig
 from ltr.clicks.lists import ShownLists
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
@@ -31,17 +32,10 @@ def read_clicks(config: Config, prepared: Prepared, kinds: Collection[str] = ())
     wanted = config.train.clicks
     if wanted.strategy == "none":
         return None
+    check_clicks(config)
     events, products = prepared.collection.events, prepared.collection.products
     if events is None:
-        raise _bad(
-            "data.events", "a config without", "name the events there, or set train.clicks.strategy: none"
-        )
-    if config.embeddings is not None:
-        raise _bad(
-            "features alone",
-            "embeddings beside them",
-            "leave `embeddings` out, or set train.clicks.strategy: none",
-        )
+        raise _no_events()
     if wanted.strategy != "automatic":
         for ranker in (config.ranker, *(parse_settings({"kind": kind}) for kind in kinds)):
             settings_for(wanted.strategy, ranker)
@@ -58,6 +52,22 @@ def read_clicks(config: Config, prepared: Prepared, kinds: Collection[str] = ())
         if count:
             log.info("  left out: %s %s", f"{count:,}", reason)
     return ClickLog(lists, _with_shown(prepared, lists.pairs), _by_clicks(prepared), wanted)
+
+
+def check_clicks(config: Config) -> None:
+    """Raise InputError for settings by which no click can train, before anything is read."""
+    if config.train.clicks.strategy == "none":
+        return
+    if isinstance(config.data, CatalogueConfig) and config.data.events is None:
+        raise _no_events()
+    if config.embeddings is not None:
+        cure = "leave `embeddings` out, or set train.clicks.strategy: none"
+        raise _bad("features alone", "embeddings beside them", cure)
+
+
+def _no_events() -> InputError:
+    cure = "name the events there, or set train.clicks.strategy: none"
+    return _bad("data.events", "a config without", cure)
 
 
 def _by_clicks(prepared: Prepared) -> pl.DataFrame:
