@@ -148,7 +148,7 @@ class Source:
 
         expected: what each value is to be ("price"); mend: the cure beside choosing another column.
 
-        Raises InputError if it can read fewer than half of those present: then it is the wrong column.
+        Raises InputError if it cannot read half of those present, words for none aside: then it is the wrong column.
         """
         raw = self._no_objects(column, setting).alias(column)
         read = convert(raw)
@@ -157,12 +157,13 @@ class Source:
         present = ~values.missing(raw)
         rows = pl.DataFrame(raw).with_row_index("row", offset=1)
         bad = rows.filter(present & value.is_null())
-        if bad.height * 2 > present.sum():
+        wrong = bad.filter(~values.says_none(bad[column])) if value.count() else bad
+        if wrong.height * 2 > present.sum():
             doubts = [one.evidence for one in said if one.level == "WARN"]
             raise InputError(
                 where=f"{self.path}, column {column!r}",
                 expected=f"a {expected}",
-                got=f"{shorten(bad[column][0])} in row {bad['row'][0]} ({bad.height} of "
+                got=f"{shorten(wrong[column][0])} in row {wrong['row'][0]} ({bad.height} of "
                 f"{present.sum()} values are no {expected}){'; '.join(['', *doubts])}",
                 cure=f"set {setting} to another column, or {mend}",
             )

@@ -18,6 +18,24 @@ from features.words.currencies import CURRENCY_OF
 
 _MISSING = r"(?i)^\s*(?:na|n/a|nan|null|none|nil|-|\\n)?\s*$"
 
+# How people and databases say that a price, a rating or a date is not there.
+_SAYS_NONE = (
+    r"(?i)^\s*(?:(?:price |preis |prix )?(?:on request|auf anfrage|sur demande|on demand)|"
+    r"(?:please )?(?:call|ask|contact)\b.*|p\.?o\.?a\.?|tb[ad]|sold out|out of stock|ausverkauft|nicht verfügbar|"
+    r"not available|unavailable|épuisé|agotado|consultar|esaurito|"
+    r"not (?:yet )?rated(?: yet)?|unrated|(?:no|keine?|noch keine?|aucune?|sin|nessuna) "
+    r"(?:price|preis|prix|precio|ratings?|reviews?|bewertung(?:en)?|avis|note|valoraciones|recensione|date|datum)"
+    r"(?: yet)?|(?:noch )?nicht bewertet|be the first to review.*|unknown|unbekannt|inconnu|keine angabe|"
+    r"k\. ?a\.|[-–—?.]+|#n/a|0000-00-00(?:[t ]00:00(?::00)?)?)\s*$"
+)
+
+
+def says_none(column: pl.Series) -> pl.Series:
+    """Which values are words for none, such as "on request": no sign that it is the wrong column."""
+    if column.dtype != pl.String:
+        return pl.repeat(value=False, n=len(column), eager=True)
+    return column.str.contains(_SAYS_NONE).fill_null(value=False)
+
 
 def missing(column: pl.Series) -> pl.Series:
     """Which values are missing: null, or text that says so (empty, NA, null, …)."""

@@ -170,6 +170,36 @@ def test_variants_of_other_shops(tmp_path: Path, key: str, parents: tuple[str, s
     assert shop.products.select("product_id", "title").rows() == [("1", "Hat"), ("2", "Hat"), ("3", "Tee")]
 
 
+@pytest.mark.parametrize(
+    ("column", "none"),
+    [
+        *(
+            ("price", none)
+            for none in ("on request", "Preis auf Anfrage", "call us", "TBD", "sold out", "P.O.A.", "—")
+        ),
+        *(
+            ("rating", none)
+            for none in ("not rated", "No reviews yet", "Noch keine Bewertungen", "unrated", "--")
+        ),
+        *(("listed_at", none) for none in ("0000-00-00", "0000-00-00 00:00:00", "unknown", "TBA")),
+    ],
+)
+def test_words_for_none_in_most_rows_are_no_wrong_column(tmp_path: Path, column: str, none: str) -> None:
+    known = {"price": "9.50", "rating": "4.5", "listed_at": "2024-05-31"}[column]
+    (tmp_path / "p.csv").write_text(
+        f"product_id,title,{column}\n1,a,{none}\n2,b,{none}\n3,c,{known}\n4,d,{none}\n"
+    )
+    shop = load_shop(tmp_path, {"products": {"path": "p.csv"}})
+    assert shop.products[column].is_null().to_list() == [True, True, False, True]
+    assert [step.affected for step in shop.steps if step.step.startswith(f"{column}: no ")] == [3]
+
+
+def test_words_for_none_do_not_hide_a_wrong_column(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("product_id,price\n1,red\n2,blue\n3,on request\n")
+    with pytest.raises(InputError, match="'red' in row 1"):
+        load_shop(tmp_path, {"products": {"path": "p.csv"}})
+
+
 @pytest.mark.parametrize("name", ["Handle", "URL handle", "Model"])
 def test_a_handle_on_the_first_row_only(tmp_path: Path, name: str) -> None:
     lines = [
