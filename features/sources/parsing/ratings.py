@@ -25,7 +25,7 @@ _ROUNDED = FACTORS | {"mil": 1e3, "rb": 1e3, "tis.": 1e3, "jt": 1e6, "w": 1e4}
 """What counts are rounded to; behind a price, some of these would be something else."""
 
 _KINDS = """
-    customer|global|product|user|verified|verified customer|total|globale|clients|vérifiés|de clientes|dei clienti
+    customer|global|product|user|verified|verified customer|total|globale|globales|clients|de clientes
 """
 # In many languages: what is counted.
 _COUNTED = """
@@ -53,24 +53,24 @@ _ABOUT = (
 _FACTOR = alternatives(_ROUNDED)
 _COUNT = (
     rf"(?:{_COUNTED_THINGS}(?: ?:)? ?)?(?<open>\()? ?(?:{_ABOUT} ?)?(?<digits>{NUMBER}) ?(?<factor>{_FACTOR})?\.? ?\+?"
-    rf" ?(?:{_COUNTED_THINGS})? ?(?<close>\))?"
+    rf" ?(?:{_COUNTED_THINGS})? ?(?<close>\))?\.?"
 )
 _NO_COUNT = rf"^(?:{_NONE}) {_COUNTED_THINGS}(?: yet)?$"
 
 _OF = r"/|out of|of|von|sur|su|de|van|av|af|ud af|z|ze|из"
 _STARS = (
     "stars?|sternen?|sterne|étoiles?|estrellas?|stelle|estrelas?|sterren|stjärnor|stjerner|gwiazdek|gwiazdki|hvězdiček|"
-    "звезд|звезды|звёзд|yıldız|tähteä|points?|punkte?|punkten|つ星|颗星|점|点|[★⭐]"
+    "звезд|звезды|звёзд|yıldız|tähteä|points?|punkte?|punkten|つ星|颗星|점|点|分|[★⭐]+"
 )
 _LEAD = r"(?:rated|rating|score|average|bewertung|note|ø|[★⭐]) ?:?"
 _VALUE = r"[0-9]{1,3}(?:[.,][0-9]+)?|[.,][0-9]+"
 _SCALE = r"[1-9][0-9]{0,2}(?:[.,]0+)?"
 _RATED = (
-    rf"(?<lead>{_LEAD} ?)?(?<value>{_VALUE}) ?(?<stars>{_STARS})?(?: ?(?:{_OF}) ?(?<scale>{_SCALE})| ?(?<percent>%))?"
-    rf" ?(?<behind>{_STARS})?"
+    rf"(?<lead>{_LEAD} ?)?(?<value>{_VALUE})[ -]?(?<stars>{_STARS})?"
+    rf"(?: ?(?:{_OF}) ?(?<scale>{_SCALE})| ?(?<percent>%)(?: positive?)?)? ?(?<behind>{_STARS})?"
 )
 # Such as 4.5 (24), or 4.5 stars, 24 ratings.
-_TWO = r"^(?<rating>.+?)(?: ?\((?<inside>[^()]+)\)|(?: ?[;|·•] ?|, )(?<behind>.+\p{L}.*))$"
+_TWO = r"^(?<rating>.+?)(?: ?\((?<inside>[^()]+)\)|(?: ?[;|·•] ?|, | based on )(?<behind>.+\p{L}.*))$"
 _SCALE_FIRST = (
     rf"^(?:별 )?(?<scale>{_SCALE}) ?(?:つ星のうち|点満点中|üzerinden|점 만점에|점 만점 중|개 중) ?(?<value>{_VALUE})"
     rf" ?(?:{_STARS}|개)?$"
@@ -211,9 +211,13 @@ def _with_bare(rows: pl.DataFrame, said: list[Said]) -> pl.DataFrame:
     value, scale = rows["value"], rows["scale"]
     named = _named(scale)
     bare = value.is_not_null() & scale.is_null()
-    top = value.filter(bare).max()
-    if not named or not isinstance(top, float):
+    if not named:
         return rows
+    value = value.set((bare & (value < 0)).fill_null(value=False), None)
+    bare = bare & value.is_not_null()
+    top = value.filter(bare).max()
+    if not isinstance(top, float) or top == 0:  # of what nobody rated, on any scale
+        return rows.with_columns(value=value, scale=scale.set(bare, named[0][0]))
     having = scale.is_not_null()
     fewer = bare if having.sum() > bare.sum() else having
     # Where scales are mixed, nothing says which the few without one are on.
@@ -224,7 +228,7 @@ def _with_bare(rows: pl.DataFrame, said: list[Said]) -> pl.DataFrame:
         said.append(
             Said(level, f"{without} are read as of {scales[0]:g}, as others of the column are", _CURE)
         )
-        return rows.with_columns(scale=scale.set(bare, scales[0]))
+        return rows.with_columns(value=value, scale=scale.set(bare, scales[0]))
     example = rows.filter(having)["text"][0]
     one, other = f"{int(having.sum()):,} such as {example!r}", without
     first, second = (other, one) if fewer is bare else (one, other)
