@@ -12,6 +12,7 @@ from ltr.pipeline.judging import judge_next
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.record import SHOWN
 from ltr.runs.saved_run import SavedRun
+from ltr.runs.sums import SUMS, read_about
 
 
 def next_to_judge(
@@ -46,7 +47,7 @@ def next_to_judge(
 
 
 def _shown(run: SavedRun) -> pl.DataFrame:
-    if not (run.folder / SHOWN).is_file():
+    if SHOWN not in read_about(run.folder)[SUMS]:
         got, cure = "a run on judged lists", "train it anew, with lists.kind: served, over a catalogue"
         raise InputError(where=run.folder, expected=f"a run with {SHOWN}", got=got, cure=cure)
     return run.table(SHOWN)

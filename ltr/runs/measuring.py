@@ -30,8 +30,9 @@ from ltr.evaluation.segments import query_segments
 from ltr.evaluation.shown import ShownLists, measure_kept, measure_shown
 from ltr.evaluation.systems import Measurement, measure
 from ltr.pipeline.prepare import load_collection
+from ltr.runs.record import SHOWN_VALUES
 from ltr.runs.saved_run import SavedRun, held_out, held_out_shown
-from ltr.runs.sums import read_about
+from ltr.runs.sums import SUMS, read_about
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +101,8 @@ def score_baseline(folder: Path, ours: Scored, config: Config, files: NewFiles) 
 
 def _kept_shown(folder: Path, model: str, collection: Collection, config: Config) -> Measurement | None:
     values = held_out_shown(folder)
+    if values is None and SHOWN_VALUES in read_about(folder)[SUMS]:
+        log.warning("what %s shows is not compared: its %s is not there", folder, SHOWN_VALUES)
     return None if values is None else measure_kept(values, collection.queries, config.evaluation, model)
 
 

@@ -33,6 +33,7 @@ from features.disk import check_writable, draft_beside, finish_whole, publish, w
 from features.encoders.registry import Fittable
 from features.errors import InputError
 from features.feature_schema import FeatureSchema
+from ltr import __version__
 from ltr.config.tree import Config, dump_config, read_config
 from ltr.data.dataset import Dataset
 from ltr.data.doctor import Finding
@@ -307,14 +308,8 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     """The run's config, feature schema and run.json; InputError when the folder is no run, or not whole."""
     if not run.exists() and run.parent.is_dir():
         finish_whole(run.parent)  # its writer was killed just before it took its name
-    for name in ("config.yaml", "features.json", ABOUT, "model"):
-        if not (run / name).exists():
-            raise InputError(
-                where=run,
-                expected="a run folder",
-                got=f"one without {name}" if run.is_dir() else "a file" if run.exists() else "no such folder",
-                cure=f"name a folder that ltr.train wrote{_runs_beside(run)}",
-            )
+    if not (run / ABOUT).exists():
+        raise _no_run(run)
     refuse_links(run)
     about = read_about(run)
     stored = [name for name in about[SUMS] if name.startswith(ENCODER_STATE)]
@@ -331,10 +326,24 @@ def read_settings(run: Path) -> tuple[Config, FeatureSchema, dict[str, Any]]:
     }
     if "lists" not in about:  # of a version that ranked judged lists alone
         states["lists.kind"] = "judged"
-    config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
+    try:
+        config = read_config(run / "config.yaml", states, base=Path(str(about.get("base", ""))))
+    except InputError as error:  # it is as it was written: another version, or a plug-in, wrote it
+        cure = f"use the version or the plug-in that wrote it (this is {__version__}), or train the run again"
+        raise InputError(where=error.where, expected=error.expected, got=error.got, cure=cure) from error
     _check_states(run, config)
     check_settings(run, config)
     return _with_own_cache(run, config, about), schema, about
+
+
+def _no_run(run: Path) -> InputError:
+    """For a folder without a run.json: part of a run that was copied, or none."""
+    parts = [name for name in ("config.yaml", "features.json", "model") if (run / name).exists()]
+    got = f"one without {ABOUT}" if run.is_dir() else "a file" if run.exists() else "no such folder"
+    cure = f"name a folder that ltr.train wrote{_runs_beside(run)}"
+    if parts:
+        cure = "copy the whole run folder again, or train it again"
+    return InputError(where=run, expected="a run folder", got=got, cure=cure)
 
 
 def _with_own_cache(run: Path, config: Config, about: Mapping[str, Any]) -> Config:

@@ -18,6 +18,7 @@ from ltr.explanation.aspects import modality_of
 from ltr.explanation.counterfactual import Change, in_a_sentence
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.saved_run import SavedRun
+from ltr.runs.sums import seal
 from ltr.serving.ranking import one_query, rank
 from ltr.serving.why.query_explanation import explain_query
 from tests.ltr.conftest import Trained
@@ -153,6 +154,7 @@ def test_only_numbers_can_be_changed(trained: Trained) -> None:
 def test_a_run_without_importance_names_the_cure(trained: Trained, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained.run, tmp_path / "run"))
     (copy / "importance.json").unlink()
+    seal(copy)  # as of a ranker of no trees
     with pytest.raises(InputError, match="train the run again, with ranker lightgbm or xgboost"):
         explain.main(["--run", str(copy)])
 

@@ -28,7 +28,7 @@ from ltr.explanation.counterfactual import Change, Shelf, changes, in_a_sentence
 from ltr.pipeline.prepare import embedded_dataset
 from ltr.runs.record import read_json
 from ltr.runs.saved_run import SavedRun
-from ltr.runs.sums import check_files, read_about
+from ltr.runs.sums import SUMS, check_files, read_about
 from ltr.serving.ranking import in_order, looks_like_an_id, one_query, read_as, unknown_id
 
 
@@ -208,13 +208,14 @@ def _parts(told: Sequence[str], table: pl.DataFrame) -> dict[str, Any]:
 def read_importance(run: Path) -> dict[str, Any]:
     """What ltr.train found on held-out queries by the folds' own models."""
     path = run / "importance.json"
-    if not path.is_file():
+    about = read_about(run)
+    if path.name not in about[SUMS]:
         raise InputError(
             where=run,
             expected="importance.json, which ltr.train writes for rankers of trees",
             got="none",
             cure="train the run again, with ranker lightgbm or xgboost",
         )
-    check_files(run, read_about(run), path.name)
+    check_files(run, about, path.name)
     found: dict[str, Any] = read_json(path)
     return found

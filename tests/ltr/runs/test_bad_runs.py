@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ltr import train
+from features.errors import InputError
+from ltr import judge_next, train
+from ltr.runs.sums import seal
 
 if TYPE_CHECKING:
     from tests.ltr.conftest import Shop
@@ -47,8 +49,9 @@ def remove(path: Path) -> None:
 
 
 BROKEN_RUNS = [
-    (remove, "config.yaml", "run: expected a run folder, got one without config.yaml; name a folder that ltr.train"),
-    (remove, "model", "run: expected a run folder, got one without model"),
+    (remove, "config.yaml", "run: expected config.yaml, got no such file; copy the whole run folder again"),
+    (remove, "model", "got no such file; copy the whole run folder again, or train it again"),
+    (remove, "run.json", "run: expected a run folder, got one without run.json; copy the whole run folder again"),
     (remove, "model/ranker.json", "run/model: expected ranker.json, got no such file; copy the whole"),
     (remove, "model/model_0.txt", "run/model: expected model_0.txt, got no such file; copy the whole"),
     (remove, "encoder-text.safetensors", "run: expected encoder-text.safetensors, got no such file; copy the whole"),
@@ -80,6 +83,31 @@ def test_a_run_whose_scores_are_lost(
 ) -> None:
     break_it(copied_run / "scores.parquet")
     assert line in shop.refused("evaluate --run run")
+
+
+def test_a_lost_file_is_no_reason_to_train_another_kind_of_run(shop: Shop, copied_run: Path) -> None:
+    whole = "got no such file; copy the whole run folder again, or train it again"
+    remove(copied_run / "importance.json")
+    assert f"run: expected importance.json, {whole}" in shop.refused("explain --run run")
+    remove(copied_run / "shown.parquet")
+    with pytest.raises(InputError, match=f"run: expected shown.parquet, {whole}"):
+        judge_next.main(["--run", "run", "--out", "next.csv"])
+
+
+def test_a_run_of_another_version_is_not_to_be_edited(shop: Shop, copied_run: Path) -> None:
+    config = copied_run / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "to_come: {new: 1}\n", encoding="utf-8")
+    seal(copied_run)
+    line = "run/config.yaml: expected a known key, got 'to_come'; use the version or the plug-in that wrote it (this is"
+    assert line in shop.refused("rank --run run --query hat")
+
+
+def test_a_gate_without_what_is_shown_says_so(
+    shop: Shop, whole_run: Path, copied_run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    remove(copied_run / "shown_per_query.parquet")
+    assert shop.run(f"evaluate --run {whole_run} --baseline run").status == 0
+    assert "what run shows is not compared: its shown_per_query.parquet is not there" in caplog.text
 
 
 REFUSED_SEARCHES = [
@@ -130,7 +158,7 @@ def test_what_looks_like_an_id_is_not_taken_as_words(shop: Shop, copied_run: Pat
 def test_a_folder_that_is_no_run(shop: Shop) -> None:
     (shop.folder / "mine").mkdir()
     assert (
-        "mine: expected a run folder, got one without config.yaml; name a folder that ltr.train"
+        "mine: expected a run folder, got one without run.json; name a folder that ltr.train"
         in shop.refused("rank --run mine --query hat")
     )
     assert "nowhere: expected a run folder, got no such folder; name" in shop.refused(
