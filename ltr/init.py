@@ -16,7 +16,9 @@ from ltr.config import command_line, output
 
 def main(argv: Sequence[str] | None = None) -> Path:
     made = command_line.parser(__doc__, config=False)
-    made.add_argument("products", type=Path, help="a table: CSV, TSV, JSON lines or Parquet, also gzipped")
+    made.add_argument(
+        "products", type=Path, help="a table: CSV, TSV, JSON, JSON lines or Parquet, also gzipped"
+    )
     made.add_argument("--photos", type=Path, help="a folder of photo files")
     made.add_argument("--queries", type=Path, help="a table of queries")
     made.add_argument(

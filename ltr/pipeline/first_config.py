@@ -297,7 +297,7 @@ def _read(path: Path, names: Names) -> Table:
         except InputError:
             if (
                 encoding == _ENCODINGS[-1]
-                or path.suffix.lower() not in {".csv", ".tsv"}
+                or path.suffix.lower() not in {".csv", ".tsv", ".txt"}
                 or not path.is_file()
             ):
                 raise

@@ -7,7 +7,7 @@ guess                  What a table's columns most likely mean, by their names a
                        judging tools write them
 other_rows             What stands among a table's rows and is none: its header again, a second header,
                        `sep=;`, sums and other footers
-readers                One file in, one frame out: Parquet, CSV, TSV and JSON lines, each also gzipped
+readers                One file in, one frame out: Parquet, CSV, TSV, JSON and JSON lines, each also gzipped
 svmlight               Ready-made features: svmlight files with `qid:`, or LightGBM's form with a
                        `.query` file of group sizes
 variants               Rows of one product's variants, of which only the first says what the product is

@@ -1,4 +1,4 @@
-"""One file in, one frame out: Parquet, CSV, TSV and JSON lines, each also gzipped.
+"""One file in, one frame out: Parquet, CSV, TSV, JSON and JSON lines, each also gzipped.
 
 How a file is written is read from it where it shows (first bytes, header), else it is a setting of the table's.
 """
@@ -22,8 +22,9 @@ import polars as pl
 from features.errors import InputError
 from features.sources.formats.csv_files import FileRows, read_csv, rows_of
 from features.sources.formats.other_rows import MOJIBAKE_MARK
+from features.sources.remarks import Said
 
-_SUFFIXES = ".parquet, .csv, .tsv or .jsonl (each also with .gz)"
+_SUFFIXES = ".parquet, .csv, .tsv, .txt, .json or .jsonl (each also with .gz)"
 _PARQUET = b"PAR1"  # a Parquet file begins and ends with it
 _PACKED = {  # by their first bytes; a spreadsheet, too, is a zip
     b"\x1f\x8b": "gzip",
@@ -65,10 +66,12 @@ def read_rows(path: Path, separator: str | None = None, encoding: str | None = N
     suffix = (path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix).lower()
     if suffix == ".parquet":
         rows = FileRows(_parse_parquet(content, path))
-    elif suffix in {".csv", ".tsv"}:
+    elif suffix in {".csv", ".tsv", ".txt"}:
         rows = read_csv(
             decode(content, path, encoding), path, separator or ("\t" if suffix == ".tsv" else None)
         )
+    elif suffix == ".json":
+        rows = _parse_json(decode(content, path, encoding), path)
     elif suffix in {".jsonl", ".ndjson"}:
         rows = rows_of(_parse_json_lines(decode(content, path, encoding), path), path)
     else:
@@ -198,6 +201,39 @@ def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:
         raise InputError(
             where=path, expected="a Parquet file", got=got, cure="fetch or write it again"
         ) from error
+
+
+def _parse_json(text: str, path: Path) -> FileRows:
+    """A list of objects, an object that holds one such list, or JSON lines by another name."""
+    expected, cure = "a list of objects", "write [{…}, {…}], or one {…} a line"
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if "\n" in text.strip() and text.lstrip().startswith("{"):
+            return rows_of(_parse_json_lines(text, path), path)
+        got = (
+            f"a mistake ({error})"
+            if isinstance(error, json.JSONDecodeError)
+            else "values too deep or too long"
+        )
+        raise InputError(where=path, expected=expected, got=got, cure=cure) from error
+    lists = (
+        {name: value for name, value in whole.items() if _is_table(value)} if isinstance(whole, dict) else {}
+    )
+    said: tuple[Said, ...] = ()
+    if len(lists) == 1:
+        (name,) = lists
+        whole, said = lists[name], (Said("PASS", f"read the list {name!r} in the file's object"),)
+    elif isinstance(whole, dict) and not lists:
+        whole = [whole]  # one row of JSON lines
+    if not _is_table(whole):
+        got = f"several: {', '.join(map(repr, lists))}" if lists else repr(text.strip()[:30])
+        raise InputError(where=path, expected=expected, got=got, cure=cure)
+    return rows_of(_parse_json_lines("\n".join(map(json.dumps, whole)), path), path, said)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _parse_json_lines(text: str, path: Path) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from features.disk import sha256
 from features.errors import InputError
-from features.sources.formats.readers import read_table
+from features.sources.formats.readers import read_rows, read_table
 
 TABLE = pl.DataFrame({"id": ["007", "x"], "note": ["a,b", "täglich\tneu"], "price": ["1.5", None]})
 
@@ -81,6 +82,13 @@ def test_habits_of_real_files(tmp_path: Path, name: str, content: bytes, column:
         ("no.parquet", b"not parquet at all", "a Parquet file, got one that starts with b'not parque'"),
         ("cut.parquet", _parquet(TABLE)[:-1], "cut off at its end"),
         ("hollow.parquet", b"PAR1PAR1", "a Parquet file"),
+        (
+            "two.json",
+            b'{"a": [{"b": 1}], "c": [{"d": 1}]}',
+            "expected a list of objects, got several: 'a', 'c'",
+        ),
+        ("broken.json", b'[{"a": 1}', "expected a list of objects, got a mistake (Expecting"),
+        ("numbers.json", b"[1, 2]", "expected a list of objects, got '[1, 2]'"),
         ("table.xlsx", b"PK", "expected .parquet, .csv"),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "a whole gzip file"),
         ("packed.csv", gzip.compress(b"a,b\n1,2\n", mtime=0), "a file packed by gzip; end its name in .gz"),
@@ -96,6 +104,32 @@ def test_bad_files_are_told_in_one_line(tmp_path: Path, name: str, content: byte
     assert told in str(error.value)
     assert name in str(error.value)
     assert "\n" not in str(error.value)
+
+
+ROWS = [{"a": "x", "b": {"c": 1}}, {"a": "ä", "b": None}]
+AS_JSON = {
+    "list.json": json.dumps(ROWS),
+    "pretty.json": json.dumps(ROWS, indent="\t", ensure_ascii=False),
+    "lines.json": "\n".join(map(json.dumps, ROWS)) + "\n",
+    "held.json": json.dumps({"count": 2, "products": ROWS}),
+}
+
+
+@pytest.mark.parametrize("name", AS_JSON)
+def test_json_as_programs_write_tables(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(AS_JSON[name], encoding="utf-8")
+    read = read_rows(tmp_path / name)
+    assert read.frame.select("a", "b.c").rows() == [("x", 1), ("ä", None)]
+    assert [one.evidence for one in read.said] == (
+        ["read the list 'products' in the file's object"] if name == "held.json" else []
+    )
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";", "|"])
+def test_text_files_are_tables_by_their_header(tmp_path: Path, separator: str) -> None:
+    """Google's feeds are called .txt."""
+    (tmp_path / "feed.txt").write_text(f"id{separator}title\n007{separator}boots\n", encoding="utf-8")
+    assert read_table(tmp_path / "feed.txt").rows() == [("007", "boots")]
 
 
 @pytest.mark.parametrize(("name", "told"), [("none.csv", "no such file"), ("", "a folder")])
