@@ -146,7 +146,8 @@ class QueryColumns(_Strict):
     query_id: Names = None
     text: Names = None
     image: Names = Field(
-        default=None, description="encoded bytes, or file paths relative to the table's folder"
+        default=None,
+        description="encoded bytes, or file paths relative to the table's folder, else to data.images.folder",
     )
     split: Names = Field(default=None, description="which part of a fixed split the query belongs to")
     segment: Names = Field(default=None, description="a kind of query that reports show apart")
