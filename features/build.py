@@ -25,6 +25,7 @@ from features.encoders.protocol import Encoder, fingerprint_of
 from features.encoders.registry import default_encoders
 from features.encoders.vectors import RowVectors
 from features.feature_schema import KEYS, RETRIEVED, FeatureSchema
+from features.groups.lexical import LexicalGroup
 from features.groups.protocol import Group, known_groups, register
 from features.index import CatalogueIndex, Change, latest_of, open_index, products_key, save_index
 from features.retrieval import Retrieval
@@ -290,6 +291,22 @@ class FeatureBuilder:
             name = side.column if side.modality == "text" else side.modality
             named.setdefault(name, catalogue.of_products(side).take(product_rows))
         return dict(reversed(named.items()))
+
+    def words(self, queries: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, RowVectors]:
+        """`query_words` and `product_words`, row-aligned with `pairs`: hashes in place of vectors, see `word_hashes`.
+
+        None where the lexical group is off.
+        """
+        lexical = self.groups.get(LexicalGroup.kind)
+        if not isinstance(lexical, LexicalGroup):
+            return {}
+        query_rows, product_rows = self.rows_of(queries, pairs)
+        asked, of_query = np.unique(query_rows, return_inverse=True)
+        offered, of_product = np.unique(product_rows, return_inverse=True)
+        return {
+            "query_words": RowVectors(lexical.words_of_queries(QueryBatch(queries[asked])), of_query),
+            "product_words": RowVectors(lexical.words_of_products(offered), of_product),
+        }
 
     @property
     def ways(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Groups of features: each indexes a catalogue once and answers for query–product pairs.
 
-adapted                Cosines adapted to a shop's own judgements: the query's vector is moved before it
-                       meets the product's
+adapted                Similarity adapted to a shop's own judgements: the query's vector is moved before
+                       it meets the product's; its words meet the product's as judgements say
 adapted_fitting        What fits those maps: graded lists, the listwise loss and its path of penalties
 behaviour              What shoppers did with a product, as of the moment a query was asked
 embeddings             Embeddings themselves as features, reduced by principal components or raw: early
@@ -23,6 +23,7 @@ standings              Where a value stands among its list: rank share and z-sco
                        the starts of the lists
 structured             What a product's own columns say: price, discount, brand, category, rating, age,
                        what is missing
+word_pairs             Which words of a query go with which words of a product, as the judgements have it
 word_by_word/          What a query asks for word by word, what a product's texts say, what its photo shows
 """
 

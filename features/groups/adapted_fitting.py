@@ -91,7 +91,7 @@ def fit_path(
     Empty where the lists tell nothing: no row has both vectors, or no list has rows of different gains.
     """
     there = (asked.rows >= 0) & (offered.rows >= 0) & ~np.isnan(lists.gains)
-    loss = _ListwiseLoss.of(asked, offered, _drawn(there, lists), lists)
+    loss = _ListwiseLoss.of(asked, offered, drawn_rows(there, lists), lists)
     if loss is None:
         return {}
     found, weights = {}, np.zeros(loss.shape[0] * loss.shape[1])
@@ -104,8 +104,8 @@ def fit_path(
     return found
 
 
-def _drawn(there: np.ndarray, lists: GradedLists) -> np.ndarray:
-    """Of the rows that are there (n,) those that are fitted to: all, or lists drawn at random."""
+def drawn_rows(there: np.ndarray, lists: GradedLists) -> np.ndarray:
+    """Of the rows that are there (n,) bool those that are fitted to: all, or lists drawn at random."""
     if there.sum() <= MOST_ROWS:
         return there
     order = np.random.default_rng(0).permutation(len(lists.sizes))

@@ -30,6 +30,9 @@ from features.words.query_words import QueryWords
 from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
 from features.words.tokens import TokenisedColumns, tokenise
 from features.words.typos import CountedWords, KnownWords
+from features.words.word_hashes import padded, word_hash
+
+SHORT = ("title", "brand", "category")  # texts of a few telling words
 
 Columns = Iterator[tuple[str, np.ndarray]]
 """Names without the group, and values of the pairs, (pairs,), NaN for missing."""
@@ -185,6 +188,21 @@ class LexicalGroup(Group):
     ) -> Hits:
         """As `best`, of a list of terms a query."""
         return self._best(TermLists.of(wanted, self._vocabularies["terms"]), n, within)
+
+    def words_of_products(self, rows: np.ndarray) -> np.ndarray:
+        """(m, most words of one) uint32: by hash the words that title, brand and category of these products say."""
+        counts = self._counts.get("terms")
+        if counts is None:
+            return padded(len(rows), np.zeros(0, np.int64), np.zeros(0, np.uint32))
+        place, codes = counts.terms_of(rows, [at for at, name in enumerate(self._texts) if name in SHORT])
+        return padded(len(rows), place, self._vocabularies["terms"].hashes[codes])
+
+    def words_of_queries(self, queries: QueryBatch) -> np.ndarray:
+        """(queries, most words of one) uint32: by hash the words that are searched for, also those nothing says."""
+        words = self._words_of(queries).wanted["terms"]
+        place = np.repeat(np.arange(len(words)), [len(query) for query in words])
+        hashes = np.array([word_hash(word) for query in words for word in query], dtype=np.uint32)
+        return padded(len(words), place, hashes)
 
     def _best(self, terms: TermLists, n: int, within: np.ndarray | None) -> Hits:
         none = Hits(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)))

@@ -21,4 +21,5 @@ term_counts            Lists of terms → counts per document, and the look-up o
 tokens                 Text → tokens: case, accents, possessives and plurals folded away, for English
 typos                  A query's word that no product has, read as the catalogue's word that is one
                        letter away
+word_hashes            Words as numbers of 32 bits, so that what is learnt of words needs no vocabulary
 """

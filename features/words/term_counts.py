@@ -11,6 +11,8 @@ import polars as pl
 from scipy import sparse
 
 from features.words.packed_strings import PackedStrings
+from features.words.tokens import STOP_WORDS
+from features.words.word_hashes import word_hash
 
 _FEW = 64  # terms looked up one by one: a request's
 _ENTRIES_AT_ONCE = 1 << 15  # what is compared of them stays in the cache
@@ -48,6 +50,12 @@ class Vocabulary:
         where = (long["document"].to_numpy().astype(np.int64), self.codes(long["term"]))
         ones = np.ones(long.height, dtype=np.float32)
         return sparse.coo_array((ones, where), shape=(len(lists), self.size)).tocsr()
+
+    @cached_property
+    def hashes(self) -> np.ndarray:
+        """(size,) uint32, see `word_hash`; 0 for stop words and for the code of unknown terms."""
+        terms = self.terms.series().to_list()
+        return np.array([0 if term in STOP_WORDS else word_hash(term) for term in terms] + [0], np.uint32)
 
     @cached_property
     def _enum(self) -> pl.Enum:
@@ -140,6 +148,15 @@ class FieldCounts:
             columns = (at.term[part] + fields).astype(self.columns.dtype)
             found[:, part] = self._at(at.document[part], columns)
         return found
+
+    def terms_of(self, documents: np.ndarray, fields: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """The terms that documents (m,) have in any of the fields: the place in (m,) and the code of each, (e,)."""
+        start, sizes = self.starts[documents], self.starts[documents + 1] - self.starts[documents]
+        place = np.repeat(np.arange(len(documents)), sizes)
+        entry = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + start[place]
+        field, code = np.divmod(self.columns[entry].astype(np.int64), self.width)
+        wanted = np.isin(field, fields)
+        return place[wanted], code[wanted]
 
     def _at(self, documents: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Counts of (fields, m) entries, by bisection within their rows, all at once; documents: (m,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from features.encoders.comparisons import TEXT_FIELDS
+from features.groups.adapted import WORDS
 from features.sources.load import CatalogueConfig
 from ltr.data.embedded import EMBEDDED, EmbeddingFusionConfig
 
@@ -28,7 +29,7 @@ def check_names(chosen: tuple[str, ...] | EmbeddingFusionConfig | None, data: ob
             for group, word in words.items()
             for pair in (f"{word}_{word}", f"text_{word}", f"{word}_title")
         ]
-        _check("cosines", chosen.adapted, (*(f"text.{field}" for field in TEXT_FIELDS), *own))
+        _check("cosines", chosen.adapted, (*(f"text.{field}" for field in TEXT_FIELDS), *own, WORDS))
     else:
         _check("feature groups", chosen or (), (*GROUPS, *media))
 

@@ -14,7 +14,7 @@ from features.build import with_own_columns
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.groups.adapted import fields_of
+from features.groups.adapted import WORDS, fields_of
 from ltr.data.dataset import Dataset
 
 EmbeddedColumn = Literal["title", "description", "category", "brand", "image", "query_text", "query_image"]
@@ -36,7 +36,8 @@ class EmbeddingFusionConfig(BaseModel):
     adapted: tuple[str, ...] = Field(
         (),
         description="cosines that are adapted to the training queries' judgements, as features beside the plain "
-        "ones: text.title, text.description, image.photo_photo, image.text_photo, image.photo_title, …",
+        "ones: text.title, text.description, image.photo_photo, image.text_photo, image.photo_title, …; words: which "
+        "words of a query go with which of title, brand and category",
     )
 
     @model_validator(mode="before")
@@ -53,7 +54,7 @@ class EmbeddingFusionConfig(BaseModel):
 
     @property
     def needed(self) -> list[str]:
-        """The fields whose vectors it takes."""
+        """The fields whose vectors, or words, it takes."""
         compared = (field for name in self.adapted for field in fields_of(name))
         return list(dict.fromkeys([*self.fields, *compared]))
 
@@ -111,7 +112,9 @@ class EmbeddedDataset:
 
 
 def _group_of(field_name: str, groups: Collection[str]) -> str:
-    """The group that an embedding belongs to: that of its modality."""
+    """The group that an embedding belongs to: that of its modality; words to the lexical one."""
+    if field_name in fields_of(WORDS):
+        return "lexical"
     modality = field_name.removeprefix("query_")
     return modality if modality in groups else "image" if modality == "image" else "text"
 
@@ -119,6 +122,13 @@ def _group_of(field_name: str, groups: Collection[str]) -> str:
 def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfig) -> dict[str, RowVectors]:
     """The config's fields out of those that catalogue and encoders give; InputError for one they do not."""
     missing = [name for name in config.needed if name not in found]
+    if missing and missing[0] in fields_of(WORDS):
+        raise InputError(
+            where="config key 'embeddings.adapted'",
+            expected="a lexical group of features, which reads the words",
+            got=f"{WORDS!r}, and features.lexical is off",
+            cure="remove it, or turn features.lexical on",
+        )
     if missing:
         raise InputError(
             where=f"config key 'embeddings.{'fields' if missing[0] in config.fields else 'adapted'}'",
@@ -127,6 +137,8 @@ def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfi
             cure="remove it, or configure an encoder that reads it",
         )
     for name in config.adapted:
+        if name == WORDS:
+            continue
         sizes = [found[field].vectors.shape[1] for field in fields_of(name)]
         if len(set(sizes)) > 1:
             raise InputError(

@@ -24,6 +24,7 @@ from features.encoders.cache import CacheConfig, EmbeddingCache
 from features.encoders.registry import Encoder, Fittable, fit_on_products, make_encoder
 from features.errors import InputError, NotFittedError
 from features.feature_schema import KEYS, NOT_FEATURES, RETRIEVED, WEIGHT, FeatureSchema
+from features.groups.adapted import WORDS
 from features.media.photos import PhotoChecks
 from features.sources.frames import fingerprint
 from features.sources.load import Collection, SvmlightConfig, load
@@ -377,7 +378,10 @@ def embedded_dataset(
     """The dataset with the vectors of its rows, where the config makes embeddings features."""
     if config.embeddings is None:
         return EmbeddedDataset(data)
-    return EmbeddedDataset(data, choose_vectors(builder.embeddings(queries, data.frame), config.embeddings))
+    found = builder.embeddings(queries, data.frame)
+    if WORDS in config.embeddings.adapted:
+        found |= builder.words(queries, data.frame)
+    return EmbeddedDataset(data, choose_vectors(found, config.embeddings))
 
 
 def _fingerprint(config: Config, collection: Collection, encoders: Mapping[str, Encoder]) -> str:

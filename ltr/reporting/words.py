@@ -51,6 +51,7 @@ _FEATURES = (
     (r"text\.category_agreement", "category of products with like texts"),
     (r"text\.category_top_agreement", "main category of products with like texts"),
     (r"text\.(\w+)", r"likeness of words and {}"),
+    (r"adapted\.words", "words that go together as the judgements have it"),
     (r"adapted\.photo_photo", "likeness of the two photos as the judgements have it"),
     (r"adapted\.text_photo", "likeness of words and photo as the judgements have it"),
     (r"adapted\.(\w+)", r"likeness to {} as the judgements have it"),

@@ -19,7 +19,7 @@ from ltr.runs.saved_run import SavedRun
 from ltr.training.fused_ranker import ADAPTED, FusedRanker
 from tests.ltr.conftest import Trained
 
-SETTINGS = ["--embeddings", "{adapted: [text.title, image.photo_photo]}", "--ladder", "[]"]
+SETTINGS = ["--embeddings", "{adapted: [text.title, image.photo_photo, words]}", "--ladder", "[]"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,9 @@ def test_scores_of_one_query_are_those_of_the_table(adapted_run: Path) -> None:
 def test_model_sees_the_adapted_cosines_beside_the_table(adapted_run: Path) -> None:
     run = SavedRun.open(adapted_run)
     added = set(run.model.ranker.schema.names) - set(run.schema.names)
-    assert added == {f"adapted.{n}{s}" for n in ("title", "photo_photo") for s in ("", "_rank", "_z")}
+    assert added == {
+        f"adapted.{n}{s}" for n in ("title", "photo_photo", "words") for s in ("", "_rank", "_z")
+    }
 
 
 def test_training_features_of_a_query_do_not_hang_on_its_grades(adapted_run: Path) -> None:
