@@ -198,6 +198,21 @@ def adapted(found: dict[str, Any]) -> Iterator[str]:
     yield from told(found)
 
 
+def word_pairs(found: dict[str, Any]) -> Iterator[str]:
+    """Which words go together, learnt: what it adds to the model with all features."""
+    yield "\n## Words that go together, as the judgements have it\n"
+    yield (
+        f"{found['convention']} LightGBM with all features, out of fold on the queries that train (3 folds, 2 bags, "
+        "judged lists; texts read by int8), without and with what is learnt from the judgements of the other folds: "
+        "which words of a query go with which of title, brand and category; the title's cosine adapted; both.\n"
+    )
+    yield "| set | queries with | learnt | queries | without | with | by [95 %] | p |"
+    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    for name, rows in found["sets"].items():
+        for row in rows:
+            yield f"| {name} | {row['queries_with']} | {row['learnt']} | {_compared(row)}"
+
+
 def _compared(row: dict[str, Any]) -> str:
     means = f"{figure(row['mean_b'])} | {figure(row['mean_a'])}"
     return f"{row['queries']:,} | {means} | {difference(row)} | {figure(row['p_value'], 4)} |"
@@ -361,5 +376,6 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
     "transfer": transfer,
     "few_judgements": few_judgements,
     "adapted": adapted,
+    "word_pairs": word_pairs,
     "tuning": tuning,
 }
