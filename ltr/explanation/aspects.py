@@ -36,8 +36,8 @@ MODALITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("popularity", ("structured.rating*",)),
     ("freshness", ("structured.age_days",)),
     ("embeddings", ("embedding.*",)),
-    ("lexical", ("lexical.*", "adapted.words*")),
     ("text", ("text.*", "adapted.*")),
+    ("lexical", ("lexical.*",)),
 )
 
 # The column of the catalogue that a person is shown for a modality; the others are told by their features.
