@@ -251,13 +251,28 @@ def test_pointwise_strategies_see_what_the_booster_sees(embedded: bool) -> None:
             assert seen[f"{name} on embeddings"] == (("structured",), embeddings)
 
 
+@pytest.mark.parametrize(
+    ("own", "words", "beside"), [(None, True, 1), (None, False, 0), ("adapted", True, 0)]
+)
+def test_pairs_of_words_are_a_strategy_where_the_config_learns_nothing_itself(
+    own: str | None, words: bool, beside: int
+) -> None:
+    given = {} if own is None else {"embeddings": {"adapted": ["words", "text.title"]}}
+    config = parse_config({"name": "shop", "data": {"kind": "demo"}, **given}, Path(), "here")
+    strategies, _ = choose_strategies(config, shop().schema, None, words=words)
+    named = [one for one in strategies if one.name == "LambdaMART and pairs of words"]
+    assert len(named) == beside
+    assert all("as the judgements have it (words)" in one.recipe for one in named)
+    assert (strategies[0].embeddings is not None) == (own is not None)
+
+
 def test_the_command_writes_figures_and_pages(trained: Trained, tmp_path: Path) -> None:
     target = tmp_path / "fusion"
     words = ["--run", str(target), "--components", "4", "--ranker.early_stopping_rounds", "0"]
     compare_fusion.main(trained.words(*words, "--split.folds", "2"))
     found = json.loads((target / "fusion.json").read_text())
     assert {cost["level"] for cost in found["strategies"].values()} == {"feature", "decision", "model"}
-    assert {*METHODS.values(), PAIR} < set(found["strategies"])
+    assert {*METHODS.values(), PAIR, "LambdaMART and pairs of words"} < set(found["strategies"])
     costs = found["strategies"]
     # Two models once, and both again by fold of the training queries.
     assert costs[PAIR]["fit_seconds"] > 2 * costs["neural network"]["fit_seconds"]

@@ -26,6 +26,7 @@ from ltr.pipeline.examination import Examined
 from ltr.pipeline.few_queries import few_queries
 from ltr.pipeline.fusion.strategies import (
     BY_THEMSELVES,
+    WORD_FIELDS,
     Outcome,
     Strategy,
     choose_fields,
@@ -70,11 +71,12 @@ def compare_strategies(
     data = prepared.dataset
     check_gain(data.judged().grades, config.evaluation)
     ready = prepared.collection.given is not None  # ready-made features have no embeddings
-    vectors = {} if ready else prepared.builder.embeddings(prepared.collection.queries, data.frame)
+    pairs = prepared.collection.queries, data.frame
+    vectors = {} if ready else prepared.builder.embeddings(*pairs) | prepared.builder.words(*pairs)
     rows = EmbeddedDataset(data, vectors)
     seen = ThinnedCatalogue(config, prepared, rows).thinned()
     embeddings, unread = choose_fields(seen, folds, components)
-    strategies, left_out = choose_strategies(config, data.schema, embeddings)
+    strategies, left_out = choose_strategies(config, data.schema, embeddings, words=WORD_FIELDS[0] in vectors)
     if few := few_queries(config, examined):
         left_out.append(
             f"leaning on a cosine, as ltr.train does with {few} training queries: {BY_THEMSELVES}"
@@ -89,9 +91,9 @@ def compare_strategies(
     judged, queries = data.is_judged, prepared.collection.queries
     for outcome in outcomes:
         outcome.keep(judged)
-    pairs, reasons = data.judged().frame.select("query_id", "product_id", "grade"), [*left_out, *unread]
+    graded, reasons = data.judged().frame.select("query_id", "product_id", "grade"), [*left_out, *unread]
     baselines = held_out_baselines(data.judged(), folds, config.evaluation)
-    comparison = compare_outcomes(pairs, outcomes, baselines, queries, config.evaluation, reasons)
+    comparison = compare_outcomes(graded, outcomes, baselines, queries, config.evaluation, reasons)
     return comparison, _facts(config, rows, folds, strategies)
 
 
@@ -99,7 +101,10 @@ def _facts(
     config: Config, rows: EmbeddedDataset, folds: Sequence[Fold], strategies: Sequence[Strategy]
 ) -> list[tuple[str, str]]:
     data = rows.data
-    fields = next((", ".join(s.embeddings.fields) for s in strategies[1:] if s.embeddings), "none")
+    fields = next(
+        (", ".join(s.embeddings.fields) for s in strategies[1:] if s.embeddings and s.embeddings.fields),
+        "none",
+    )
     hidden = [f"{share:.0%} without {part}" for part, share in config.train.modality_dropout.items() if share]
     return [
         ("data", f"{len(data.X):,} judged pairs of {len(data.groups):,} queries; {data.X.shape[1]} features"),

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from features.feature_schema import FeatureSchema
+from features.groups.adapted import WORDS, fields_of
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
@@ -50,6 +51,7 @@ METHODS: dict[Method, str] = {
     "stacking": "stacking",
 }
 PAIR = "network and trees"
+WORD_FIELDS = fields_of(WORDS)
 BY_THEMSELVES = "every strategy learns from this set's judgements alone"
 TIMED = 3  # times that scoring is timed; the fastest counts, since the first call of a library is slow
 
@@ -74,7 +76,7 @@ class Strategy:
         size = "whole" if components is None else f"by {components} components each"
         if self.embeddings.fields:
             features += f" and embeddings ({', '.join(self.embeddings.fields)}; {size})"
-        return f"{features} and adapted cosines ({adapted})" if adapted else features
+        return f"{features} and likeness as the judgements have it ({adapted})" if adapted else features
 
     def rows(self, rows: EmbeddedDataset) -> EmbeddedDataset:
         """What this strategy sees of the rows."""
@@ -120,6 +122,8 @@ def choose_fields(
     parts = [rows.rows_of(fold.train) for fold in folds]
     fields, told = [], []
     for name, (table, place) in rows.vectors.items():
+        if name in WORD_FIELDS:
+            continue
         fewest = min([table.shape[1], *(len(np.unique(place[part][place[part] >= 0])) for part in parts)])
         if fewest >= components:
             fields.append(name)
@@ -129,9 +133,11 @@ def choose_fields(
 
 
 def choose_strategies(
-    config: Config, schema: FeatureSchema, embeddings: EmbeddingFusionConfig | None
+    config: Config, schema: FeatureSchema, embeddings: EmbeddingFusionConfig | None, *, words: bool = False
 ) -> tuple[list[Strategy], list[str]]:
     """The strategies that this table of features allows, and a word on what is left out.
+
+    words: whether the rows have those of queries and products, so that it can be learnt which go together.
 
     The pointwise ones stand there twice: with the features that the booster has, so that only the way of learning
     differs, and with the shop's own columns beside embeddings, which need no similarity made by hand.
@@ -148,6 +154,9 @@ def choose_strategies(
     }
     told = [f"no {group} features in this set" for group in ("text", "image") if group not in schema.groups]
     found = [Strategy(_booster_name(booster), "feature", booster, (), config.embeddings)]
+    if words and config.embeddings is None:
+        pairs = EmbeddingFusionConfig(adapted=(WORDS,))
+        found.append(Strategy(f"{_booster_name(booster)} and pairs of words", "feature", booster, (), pairs))
     if not isinstance(own, BoostedConfig | LogisticConfig | MLPConfig | NeuralConfig | NetworkAndTreesConfig):
         found.append(Strategy(own.kind, "feature", own, (), config.embeddings))
     for name, ranker in pointwise.items():
