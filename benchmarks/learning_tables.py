@@ -202,15 +202,16 @@ def word_pairs(found: dict[str, Any]) -> Iterator[str]:
     """Which words go together, learnt: what it adds to the model with all features."""
     yield "\n## Words that go together, as the judgements have it\n"
     yield (
-        f"{found['convention']} LightGBM with all features, out of fold on the queries that train (3 folds, 2 bags, "
-        "judged lists; texts read by int8), without and with what is learnt from the judgements of the other folds: "
-        "which words of a query go with which of title, brand and category; the title's cosine adapted; both.\n"
+        f"{found['convention']} LightGBM with all features (2 bags, judged lists; texts read by int8), without and "
+        "with what is learnt from judgements: which words of a query go with which of title, brand and category; the "
+        "title's cosine adapted; both. training: out of fold on the queries that train (3 folds), on which this was "
+        "chosen; held out: the set's own test queries, looked at once, after.\n"
     )
-    yield "| set | queries with | learnt | queries | without | with | by [95 %] | p |"
-    yield "|---|---|---|---:|---:|---:|---:|---:|"
+    yield "| set | of | queries with | learnt | queries | without | with | by [95 %] | p |"
+    yield "|---|---|---|---|---:|---:|---:|---:|---:|"
     for name, rows in found["sets"].items():
         for row in rows:
-            yield f"| {name} | {row['queries_with']} | {row['learnt']} | {_compared(row)}"
+            yield f"| {name} | {row['of']} | {row['queries_with']} | {row['learnt']} | {_compared(row)}"
 
 
 def _compared(row: dict[str, Any]) -> str:
