@@ -212,6 +212,7 @@ def word_pairs(found: dict[str, Any]) -> Iterator[str]:
     for name, rows in found["sets"].items():
         for row in rows:
             yield f"| {name} | {row['of']} | {row['queries_with']} | {row['learnt']} | {_compared(row)}"
+    yield from told(found)
 
 
 def _compared(row: dict[str, Any]) -> str:
