@@ -1,8 +1,8 @@
 """python -m benchmarks.baseline
 
 Keep the held-out scores of runs/demo-lightgbm, and its measures of what is shown, as the baseline that CI compares a
-new run with: three files, of which `ltr.evaluate --baseline` needs no more. Run it when a change of the figures is
-meant.
+new run with on processors of this maker: three files, of which `ltr.evaluate --baseline` needs no more. Run it when a
+change of the figures is meant, on each maker's.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from ltr.runs.record import SHOWN_VALUES
 from ltr.runs.sums import seal, write_about
 
 RUN = record.ROOT / "runs" / "demo-lightgbm"
-KEPT = record.ROOT / "benchmarks" / "baseline" / RUN.name
+BASELINES = record.ROOT / "benchmarks" / "baseline"
 ABOUT = ("format", "made_at", "model", "versions")
 
 
-def main(run: Path = RUN, kept: Path = KEPT) -> None:
+def main(run: Path = RUN) -> None:
+    kept = BASELINES / f"{run.name}-{maker()}"
     about = json.loads((run / "run.json").read_text(encoding="utf-8"))
     scores = pl.read_parquet(run / "scores.parquet")
     kept.mkdir(parents=True, exist_ok=True)
@@ -33,6 +34,12 @@ def main(run: Path = RUN, kept: Path = KEPT) -> None:
     write_about(kept, {name: about[name] for name in ABOUT})
     seal(kept)
     print(f"wrote {kept.relative_to(record.ROOT)}")
+
+
+def maker() -> str:
+    """Of this machine's processor, as Linux names it."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next(line.split(":")[1].strip() for line in lines if line.startswith("vendor_id"))
 
 
 if __name__ == "__main__":
