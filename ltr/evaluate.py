@@ -7,7 +7,7 @@ the shop had none; what photos are worth to training is seen beside a run of ltr
 
 With --baseline, another run beside it: paired tests for all queries and by segment, and of what is shown.
 --fail-if-worse ends with status 1 when the baseline is better beyond noise, in judged lists or in what is shown, or
-a segment falls; --markdown FILE is fit for a pull request.
+a segment falls; with --tolerance .005 only a fall by more than that. --markdown FILE is fit for a pull request.
 
 Another ranker's results are measured and judged alike, by trec_eval's conventions unless others are asked for:
 --run-file theirs.trec --qrels qrels.txt [--baseline-file bm25.trec].
@@ -40,16 +40,19 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
         files = NewFiles(given.judgements, given.queries, given.products, given.without)
         found = measure_saved_run(given.run, given.baseline, files, conventions)
     verdict = found.verdict
-    failed = bool(verdict and given.fail_if_worse and verdict.failures)
+    failures = verdict.failures_beyond(given.tolerance) if verdict and given.fail_if_worse else []
     if verdict and given.markdown:
         write_whole(given.markdown, to_markdown(verdict))
-    if verdict and failed:
-        output.say(f"FAIL: worse than {verdict.baseline} beyond noise: {', '.join(verdict.failures)}")
+    if verdict and failures:
+        output.say(f"FAIL: worse than {verdict.baseline} beyond noise: {', '.join(failures)}")
+    elif verdict and given.fail_if_worse and verdict.failures:
+        let_pass = ", ".join(verdict.failures)
+        output.say(f"worse beyond noise, but by no more than {given.tolerance:g}, which passes: {let_pass}")
     if given.per_query:
         write_whole(given.per_query, found.measured.per_query.write_csv())
     if given.json:
         output.write_json({"run": str(given.run_file or given.run), **found.to_dict()})
-    if failed:
+    if failures:
         raise SystemExit(command_line.VERDICT_NO)
     output.note(f"next: {next_of_evaluate(given)}")
     return found.measured

@@ -68,11 +68,18 @@ class Verdict:
     @property
     def failures(self) -> list[str]:
         """Why the run must not replace the baseline; none when nothing fell beyond noise."""
-        found = ["all queries"] if self.says == "worse" else []
-        found += ["what is shown"] if self.shown_says == "worse" else []
-        return found + [
-            name for part in (self.kinds, self.segments) for name in part.filter(says="worse")["segment"]
-        ]
+        return self.failures_beyond(0)
+
+    def failures_beyond(self, tolerance: float) -> list[str]:
+        """The failures of which the mean fell by more than that."""
+        lowest = min((test.difference for test in self.shown), default=0)
+        found = ["all queries"] if self.says == "worse" and self.overall.difference < -tolerance else []
+        found += ["what is shown"] if self.shown_says == "worse" and lowest < -tolerance else []
+        for part in (self.kinds, self.segments):
+            worse = part.filter(says="worse")
+            if worse.height:
+                found += worse.filter(pl.col("difference") < -tolerance)["segment"].to_list()
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for programs."""

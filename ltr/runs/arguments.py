@@ -25,6 +25,8 @@ def of_evaluate(doc: str | None) -> argparse.ArgumentParser:
     made.add_argument("--baseline-file", type=Path, help="a run in TREC's form to compare with")
     made.add_argument("--per-query", type=Path, help="where to write each query's measures, as CSV")
     made.add_argument("--fail-if-worse", action="store_true", help="status 1 when the baseline is better")
+    tolerance_help = "with --fail-if-worse: a fall of the mean by no more than this passes, however sure"
+    made.add_argument("--tolerance", type=float, default=0.0, help=tolerance_help)
     made.add_argument("--markdown", type=Path, help="where to write the comparison")
     return made
 
@@ -33,6 +35,11 @@ def check_evaluate(given: argparse.Namespace) -> None:
     """Raise InputError for arguments of ltr.evaluate that need another, or do not go together."""
     if not given.baseline_file:
         command_line.require(given, "baseline", "fail_if_worse", "markdown")
+    if given.tolerance and not given.fail_if_worse:
+        raise command_line.misuse("--fail-if-worse beside --tolerance", "none", "add --fail-if-worse")
+    if not 0 <= given.tolerance < 1:
+        cure = "say by how much a mean may fall: .005"
+        raise command_line.misuse("--tolerance from 0 to 1", repr(given.tolerance), cure)
     command_line.require(given, "judgements", "queries", "products", "without")
     command_line.require(given, "qrels", "run_file")
     command_line.require(given, "run_file", "qrels", "baseline_file")

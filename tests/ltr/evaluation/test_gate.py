@@ -52,6 +52,21 @@ def test_a_segment_that_falls_fails_though_the_mean_rises(base: np.ndarray) -> N
     assert "**Worse beyond noise:** second half." in to_markdown(verdict)
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "failures"),
+    [(0.0, ["all queries", "second half"]), (0.04, ["second half"]), (0.11, [])],
+)
+def test_a_fall_within_the_tolerance_is_no_failure(
+    base: np.ndarray, tolerance: float, failures: list[str]
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.01, len(base))
+    change = np.where(np.arange(80) < 40, 0.04, -0.1) + noise
+    verdict = judge(("a", values(base + change)), ("b", values(base)), HALVES, CONFIG)
+    assert verdict.overall.difference == pytest.approx(-0.03, abs=0.005)
+    assert verdict.failures == ["all queries", "second half"]
+    assert verdict.failures_beyond(tolerance) == failures
+
+
 @pytest.mark.parametrize(("shift", "says"), [(0.05, "better"), (-0.05, "worse"), (0.0, "within noise")])
 def test_what_is_shown_has_its_own_word_and_may_stop_a_run(base: np.ndarray, shift: float, says: str) -> None:
     noise = np.random.default_rng(1).normal(0, 0.05, len(base))
@@ -63,6 +78,8 @@ def test_what_is_shown_has_its_own_word_and_may_stop_a_run(base: np.ndarray, shi
     assert (verdict.says, verdict.shown_says) == ("within noise", says)
     assert [test.metric for test in verdict.shown] == ["condensed nDCG@10", "Judged@10"]
     assert verdict.failures == (["what is shown"] if says == "worse" else [])
+    assert verdict.failures_beyond(0.049) == verdict.failures
+    assert not verdict.failures_beyond(0.051)
     assert f"What is shown: {says}." in to_markdown(verdict)
     assert verdict.to_dict()["shown"][0]["difference"] == pytest.approx(shift)
 
@@ -183,6 +200,7 @@ def test_the_gate_stops_a_run_that_shows_worse_lists(trained: Trained, tmp_path:
     [
         ("--baseline nowhere", "nowhere: expected a run with held-out scores, got no such folder"),
         ("--fail-if-worse", "expected --baseline beside --fail-if-worse, got none"),
+        ("--tolerance .1", "expected --fail-if-worse beside --tolerance, got none"),
     ],
 )
 def test_bad_baselines_are_refused(trained: Trained, shop: Shop, words: str, told: str) -> None:
