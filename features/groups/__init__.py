@@ -23,7 +23,6 @@ standings              Where a value stands among its list: rank share and z-sco
                        the starts of the lists
 structured             What a product's own columns say: price, discount, brand, category, rating, age,
                        what is missing
-word_pairs             Which words of a query go with which words of a product, as the judgements have it
 word_by_word/          What a query asks for word by word, what a product's texts say, what its photo shows
 """
 

@@ -25,10 +25,10 @@ from safetensors.numpy import load_file, save_file
 from features.encoders import vectors
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
-from features.groups import word_pairs
 from features.groups.adapted_fitting import AdaptedMap, GradedLists, fit_path
 from features.groups.standings import rank_share, z_score
-from features.groups.word_pairs import WordPairs
+from features.groups.word_by_word import word_pairs
+from features.groups.word_by_word.word_pairs import WordPairs
 
 GROUP = "adapted"
 WORDS = "words"  # among the comparisons: not of vectors, but word by word

@@ -10,4 +10,5 @@ shown_words            The words that a photo shows, told from its vector by lin
                        the catalogue itself
 word_probes            Ridge regressions from vectors to words, all at once, with what each leaves out
                        its own example
+word_pairs             Which words of a query go with which words of a product, as the judgements have it
 """

@@ -16,7 +16,7 @@ from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.groups.adapted import WORDS, AdaptedSimilarity
 from features.groups.adapted_fitting import GradedLists
-from features.groups.word_pairs import STRENGTHS, WordPairs, fit_path
+from features.groups.word_by_word.word_pairs import STRENGTHS, WordPairs, fit_path
 from features.words.word_hashes import padded, word_hash
 
 MEANS = {"sofa": "couch", "jumper": "sweater", "trainers": "sneakers", "rug": "carpet", "lamp": "light"}
@@ -146,7 +146,7 @@ def test_a_query_is_scored_alike_alone_and_among_others() -> None:
 def test_blocks_of_rows_are_joined_as_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     fields, lists = world(queries=12)
     whole = fit_path(*fields.values(), lists, STRENGTHS)
-    monkeypatch.setattr("features.groups.word_pairs._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("features.groups.word_by_word.word_pairs._ROWS_AT_ONCE", 7)
     parts = fit_path(*fields.values(), lists, STRENGTHS)
     for strength in STRENGTHS:
         assert np.array_equal(whole[strength].keys, parts[strength].keys)
