@@ -5,7 +5,6 @@ Kept in shards (see embedding_shards): safe for several processes at once and un
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,10 @@ from features.progress import progress
 
 Precision = Literal["float16", "float32"]
 
-_STEP_SECONDS = 2.0  # that a step takes, about: shards are written and progress is told between two
-_FIRST_STEP, _LARGEST_STEP = 64, 4096
+# What is encoded between two looks at progress and shards. Never by the clock: vectors differ in their last bits with
+# the batch they are computed in, and the same catalogue is to have the same vectors.
+_STEP_TEXTS, _STEP_BYTES = 1024, 131_072  # some seconds of MiniLM on two cores
+_STEP_PHOTOS = 128
 
 
 class CacheConfig(BaseModel):
@@ -92,7 +93,9 @@ class EmbeddingCache:
             every = np.empty((len(keys), encoder.dimensions), dtype=np.float32)
             if vectors is not None:
                 every[found] = vectors
-            self._encode(_Work(encoder, items, first[new], modality, label), shards, keys, new, every)
+            self._encode(
+                _Work(encoder, items, first[new], keys[new], modality, label), shards, keys, new, every
+            )
             vectors = every
         vectors, rows = _drop_unreadable(self._rounded(vectors), rows)
         unreadable = int((rows < 0).sum()) - items.null_count()
@@ -135,26 +138,33 @@ class EmbeddingCache:
 
 
 class _Work:
-    """The items to encode (`at` their places in the column), in steps of about two seconds each."""
+    """The items to encode (`at` their places in the column, `keys` their contents), in steps.
 
-    def __init__(self, encoder: Encoder, items: pl.Series, at: np.ndarray, modality: str, label: str) -> None:
+    Steps hang on the contents alone: neither the order of the rows nor the speed of the machine changes them.
+    """
+
+    def __init__(
+        self, encoder: Encoder, items: pl.Series, at: np.ndarray, keys: np.ndarray, modality: str, label: str
+    ) -> None:
         self._encoder, self._items, self._at, self._modality = encoder, items, at, modality
         self.label = label or modality
+        self._most = _STEP_TEXTS if modality == "text" else _STEP_PHOTOS
         # A text costs about its length, a photo about as much as any other.
         lengths = items.gather(at).str.len_bytes() if modality == "text" else pl.zeros(len(at), eager=True)
         self.costs: np.ndarray = lengths.cast(pl.Int64).to_numpy() + 1
         # Longest first: a step's texts are of one length, so hardly any padding is computed.
-        self._order = np.argsort(-self.costs, kind="stable")
+        self._order = np.lexsort((*keys.T, -self.costs))
 
     def steps(self) -> Iterator[np.ndarray]:
         """Positions in `at`, step by step."""
-        start, size = 0, _FIRST_STEP
+        ends = np.cumsum(self.costs[self._order])
+        start = 0
         while start < len(self._order):
-            begun = time.monotonic()
-            yield self._order[start : start + size]
-            start += size
-            rate = size / max(time.monotonic() - begun, 1e-6)
-            size = int(np.clip(rate * _STEP_SECONDS, _FIRST_STEP, _LARGEST_STEP))
+            before = ends[start - 1] if start else 0
+            within = int(np.searchsorted(ends, before + _STEP_BYTES, side="right"))
+            stop = max(start + 1, min(start + self._most, within))
+            yield self._order[start:stop]
+            start = stop
 
     def encode(self, positions: np.ndarray) -> np.ndarray:
         # Taken from the column step by step: its photos are never held in memory a second time.

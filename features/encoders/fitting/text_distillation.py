@@ -158,8 +158,8 @@ class _Fitting:
         counts = np.array([len(ids) for ids in self._tokens])
         held = held_out_count(len(texts), settings)
         budget = settings.batch_tokens
-        self._held = list(token_batches(counts[:held], budget))
-        self._batches = [held + batch for batch in token_batches(counts[held:], budget)]
+        self._held = list(token_batches(counts[:held], budget, padding=True))
+        self._batches = [held + batch for batch in token_batches(counts[held:], budget, padding=True)]
         self._optimiser = torch.optim.AdamW(student.parameters(), lr=0.0)
         self.seconds = 0.0
 

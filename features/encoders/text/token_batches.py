@@ -7,17 +7,22 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 
-def token_batches(counts: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+def token_batches(counts: np.ndarray, budget: int, padding: bool = False) -> Iterator[np.ndarray]:
     """Positions grouped from the longest down, each group at most `budget` tokens once padded.
 
-    counts: (n,) tokens of each text. A text longer than the budget makes a batch of its own.
+    counts: (n,) tokens of each text. A text longer than the budget makes a batch of its own. Without padding the texts
+    of a group have the same number of tokens: then hardly a last bit of a text's vector hangs on its neighbours. It
+    is for devices that want to be filled.
     """
     order = np.argsort(-counts, kind="stable")
     start = 0
     while start < len(order):
-        size = max(1, budget // max(1, int(counts[order[start]])))
-        yield order[start : start + size]
-        start += size
+        count = int(counts[order[start]])
+        stop = start + max(1, budget // max(1, count))
+        if not padding:
+            stop = min(stop, int(np.searchsorted(-counts[order], -count, side="right")))
+        yield order[start:stop]
+        start = stop
 
 
 def padded(tokens: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:

@@ -198,7 +198,7 @@ class TransformerTextEncoder:
 
 
 class TorchText:
-    """The library's own model, in batches of nearly equal token counts."""
+    """The library's own model, in batches of equal token counts; on a GPU nearly equal ones."""
 
     def __init__(self, config: TransformerSettings, folder: Path) -> None:
         self._model = load_model(folder, torch_device(config))
@@ -208,6 +208,7 @@ class TorchText:
             limit = self._model.max_seq_length or config.max_tokens
             self._model.max_seq_length = min(config.max_tokens, limit)
         self._budget = config.batch_tokens or _BATCH_TOKENS[self._model.device.type]
+        self._padding = self._model.device.type != "cpu"
 
     @property
     def dimensions(self) -> int:
@@ -215,7 +216,7 @@ class TorchText:
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for batch in token_batches(count_tokens(self._model, texts), self._budget):
+        for batch in token_batches(count_tokens(self._model, texts), self._budget, self._padding):
             vectors[batch] = self._model.encode(
                 [texts[row] for row in batch], batch_size=len(batch), show_progress_bar=False
             )

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.encoders.cache import EmbeddingCache
-from features.encoders.protocol import Fittable
+from features.encoders.protocol import Fittable, unit_rows
 from features.encoders.registry import make_encoder
 from features.encoders.shards import ShardFolder, ShardWriter
 from features.encoders.text.sentence_encoders import TfidfConfig
@@ -85,6 +86,34 @@ def test_any_sequence_of_columns(
         known |= distinct
 
 
+class BatchEncoder(WordEncoder):
+    """Its vectors hang on what else stands in the batch, as the last bits of a network's do; it takes its time."""
+
+    def __init__(self, seconds: Sequence[float]) -> None:
+        super().__init__()
+        self._seconds = iter(seconds)
+
+    def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
+        time.sleep(next(self._seconds, 0.0))
+        place = np.arange(len(items))[:, np.newaxis] / len(items)
+        return unit_rows(super().encode(items, modality) + 0.1 * place)
+
+
+@pytest.mark.parametrize("modality", ["text", "image"])
+def test_neither_the_clock_nor_the_order_of_rows_changes_a_vector(modality: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    texts = ["".join(rng.choice(list("abcdefgh"), rng.integers(1, 400))) for _ in range(3000)]
+    items = pl.Series(texts) if modality == "text" else pl.Series([text.encode() for text in texts])
+    shuffled = items.sample(fraction=1, shuffle=True, seed=1)
+    vectors = []
+    for name, column, seconds in (("a", items, ()), ("b", items, (0.3, 0, 0.2)), ("c", shuffled, (0.1,))):
+        made = EmbeddingCache(tmp_path / name).embed(BatchEncoder(seconds), column, modality)
+        found = dict(zip(column, made.rows.tolist(), strict=True))
+        vectors.append(made.vectors[[found[item] for item in items]])
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+
+
 def test_another_encoder_or_modality_shares_nothing(tmp_path: Path) -> None:
     cache = EmbeddingCache(tmp_path)
     check(WordEncoder("one"), ["a"], cache)
@@ -138,7 +167,11 @@ def test_a_damaged_shard_is_told_and_encoded_again(damage: str, tmp_path: Path) 
     assert check(WordEncoder(), texts, EmbeddingCache(tmp_path)) == (10, 0)
 
 
-def test_an_encoder_that_fails_loses_only_the_step_it_failed_in(tmp_path: Path) -> None:
+def test_an_encoder_that_fails_loses_only_the_step_it_failed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("features.encoders.cache._STEP_TEXTS", 64)
+
     class Failing(WordEncoder):
         def encode(self, items: Sequence[str | bytes], modality: str) -> np.ndarray:
             if len(self.seen) >= 64:
@@ -206,7 +239,7 @@ if {moment!r} == "in write":
 else:
     Path.write_bytes, Path.replace = counted_write, killed_before_rename
 # Steps of 64 items, a shard each.
-cache._LARGEST_STEP = 64
+cache._STEP_TEXTS = 64
 cache.ShardWriter = lambda folder: shards.ShardWriter(folder, items=64)
 texts = pl.Series([f"text {{i:03}}" for i in range(300)])
 EmbeddingCache(Path({folder!r})).embed(WordEncoder(), texts, "text")

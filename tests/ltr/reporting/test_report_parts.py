@@ -373,7 +373,7 @@ def test_the_tuning_of_a_run_is_read_from_its_folder(tmp_path: Path) -> None:
 def test_the_markdown_says_what_is_worse(tmp_path: Path) -> None:
     report = made_report()
     assert report.verdict is not None
-    worse = report.verdict.segments.with_columns(says=pl.lit("worse"))
+    worse = report.verdict.segments.with_columns(says=pl.lit("worse"), difference=pl.lit(-0.1))
     fallen = type(report.verdict)(**{**vars(report.verdict), "segments": worse})
     write_report(tmp_path, type(report)(**{**vars(report), "verdict": fallen}))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")

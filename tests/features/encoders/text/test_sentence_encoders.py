@@ -99,13 +99,16 @@ def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
         sentence_transformer(model=str(tmp_path))
 
 
+@pytest.mark.parametrize("padding", [False, True])
 @pytest.mark.parametrize("budget", [1, 100, 10_000])
-def test_token_batches_hold_every_text_once_within_the_budget(budget: int) -> None:
+def test_token_batches_hold_every_text_once_within_the_budget(budget: int, padding: bool) -> None:
     counts = np.random.default_rng(0).integers(2, 60, 200)
-    batches = list(token_batches(counts, budget))
+    batches = list(token_batches(counts, budget, padding))
     assert sorted(np.concatenate(batches).tolist()) == list(range(200))
     assert all(len(batch) == 1 or len(batch) * counts[batch].max() <= budget for batch in batches)
-    assert len(batches) <= 2 * counts.sum() / budget + 1 or budget == 1
+    different = 1 if padding else len(set(counts))
+    assert len(batches) <= 2 * counts.sum() / budget + different or budget == 1
+    assert padding or all(len(set(counts[batch])) == 1 for batch in batches)
 
 
 # TF-IDF
