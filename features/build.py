@@ -308,6 +308,14 @@ class FeatureBuilder:
             "product_words": RowVectors(lexical.words_of_products(offered), of_product),
         }
 
+    def words_of_pair(self, query: pl.DataFrame, product_id: str) -> tuple[list[str], list[str]]:
+        """What `words` hashes, of one query and one product, as words; none where the lexical group is off."""
+        lexical = self.groups.get(LexicalGroup.kind)
+        if not isinstance(lexical, LexicalGroup):
+            return [], []
+        (row,) = self.catalogue.rows_of(pl.Series([product_id]))
+        return lexical.words_of_query(QueryBatch(query)), lexical.words_of_product(int(row))
+
     @property
     def ways(self) -> list[str]:
         """By what candidates are retrieved, by name."""

@@ -28,7 +28,7 @@ from features.words.brand_names import BrandNames
 from features.words.packed_strings import PackedStrings
 from features.words.query_words import QueryWords
 from features.words.term_counts import FieldCounts, PairTerms, TermLists, Vocabulary
-from features.words.tokens import TokenisedColumns, tokenise
+from features.words.tokens import STOP_WORDS, TokenisedColumns, tokenise
 from features.words.typos import CountedWords, KnownWords
 from features.words.word_hashes import padded, word_hash
 
@@ -191,11 +191,25 @@ class LexicalGroup(Group):
 
     def words_of_products(self, rows: np.ndarray) -> np.ndarray:
         """(m, most words of one) uint32: by hash the words that title, brand and category of these products say."""
+        place, codes = self._said_in_short(rows)
+        return padded(len(rows), place, self._vocabularies["terms"].hashes[codes])
+
+    def words_of_product(self, row: int) -> list[str]:
+        """The same of one product, as words."""
+        terms = self._vocabularies["terms"].terms
+        said = {terms[code].decode() for code in self._said_in_short(np.array([row]))[1].tolist()}
+        return sorted(said - STOP_WORDS)
+
+    def words_of_query(self, query: QueryBatch) -> list[str]:
+        """Those that are searched for, of a batch of one."""
+        return sorted(set(self._words_of(query).wanted["terms"][0]))
+
+    def _said_in_short(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of title, brand and category of these products: the place in (m,) and the code of each word."""
         counts = self._counts.get("terms")
         if counts is None:
-            return padded(len(rows), np.zeros(0, np.int64), np.zeros(0, np.uint32))
-        place, codes = counts.terms_of(rows, [at for at, name in enumerate(self._texts) if name in SHORT])
-        return padded(len(rows), place, self._vocabularies["terms"].hashes[codes])
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        return counts.terms_of(rows, [at for at, name in enumerate(self._texts) if name in SHORT])
 
     def words_of_queries(self, queries: QueryBatch) -> np.ndarray:
         """(queries, most words of one) uint32: by hash the words that are searched for, also those nothing says."""

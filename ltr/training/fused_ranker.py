@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from features.groups.adapted import AdaptedSimilarity
+from features.groups.adapted import WORDS, AdaptedSimilarity
 from features.groups.adapted_fitting import GradedLists
 from features.groups.embeddings import EmbeddingFeatures
+from features.groups.word_by_word.word_pairs import WordPairs
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.gains import Gain, gains_of
@@ -53,6 +54,12 @@ class FusedRanker:
             weighing=weighing
         )  # standings are those of whole lists
         self.ranker.fit(seen, self.extend(validation).judged() if validation else None)
+
+    @property
+    def word_pairs(self) -> WordPairs | None:
+        """What was learnt of pairs of words; None where that was not asked for."""
+        found = self._adapted.maps.get(WORDS) if self._adapted else None
+        return found if isinstance(found, WordPairs) else None
 
     def settle(self) -> None:
         """After fitting: the ranker itself where it leans on nothing more, and what it chose meanwhile."""

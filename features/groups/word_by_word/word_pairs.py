@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from features.encoders.vectors import RowVectors
 from features.groups.adapted_fitting import GradedLists, drawn_rows
+from features.words.word_hashes import word_hash
 
 # Of the penalty, from strong to weak: as many rows as it takes to believe half of what they say of a pair.
 STRENGTHS = (80.0, 20.0, 5.0, 1.25)
@@ -26,6 +27,14 @@ _ROWS_AT_ONCE = 8192
 
 _Block = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Rows (m,); of each pair of words the place in them, and its key; how many pairs each row has (m,)."""
+
+
+class PairShare(NamedTuple):
+    """What a word of a query beside a word of a product adds to the score."""
+
+    asked: str
+    said: str
+    adds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +60,23 @@ class WordPairs:
             total = np.bincount(place[known], weights=weights, minlength=len(rows))
             found[rows] = total / np.sqrt(counts)
         return found
+
+    def shares(self, asked: Sequence[str], said: Sequence[str]) -> list[PairShare]:
+        """The parts of the score of a query with these words and a product with those, the largest first.
+
+        They sum to that of `of_pairs`; pairs of which nothing is known are left out.
+        """
+        pairs = [(ours, theirs) for ours in sorted(set(asked)) for theirs in sorted(set(said))]
+        if not pairs or not len(self.keys):
+            return []
+        keys = np.array(
+            [word_hash(ours) << 32 | word_hash(theirs) for ours, theirs in pairs], dtype=np.uint64
+        )
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        adds = np.where(self.keys[at] == keys, self.weights[at], 0) / np.sqrt(len(pairs))
+        order = np.argsort(-np.abs(adds), kind="stable")
+        told = ((*pairs[place], float(adds[place])) for place in order)
+        return [PairShare(ours, theirs, part) for ours, theirs, part in told if part]
 
 
 def fit_path(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from features.batch import QueryBatch, has_values
+from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
+from features.groups.word_by_word.word_pairs import PairShare
 from features.progress import progress
 from features.sources.load import Collection
 from ltr.data.embedded import EmbeddedDataset
@@ -31,13 +33,20 @@ from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import SUMS, check_files, read_about
 from ltr.serving.ranking import in_order, looks_like_an_id, one_query, read_as, unknown_id
 
+_PAIRS_TOLD = 5  # of words
+
+
+def _no_pairs(product: str) -> list[PairShare]:  # noqa: ARG001 - of any product
+    return []
+
 
 @dataclass(frozen=True)
 class Explained:
     """One query's candidates, best first, with what their scores are made of.
 
     ranked: rank, product_id, score, row (in the explanation); shelf: None for ready-made features; read_as: the words
-    of the query that no product has, and what they were read as.
+    of the query that no product has, and what they were read as; word_pairs: of a candidate, what each word of the
+    query beside each of its words adds to `adapted.words`, where the run learnt that.
     """
 
     explanation: Explanation
@@ -45,6 +54,7 @@ class Explained:
     products: pl.DataFrame
     shelf: Shelf | None
     read_as: Mapping[str, str]
+    word_pairs: Callable[[str], list[PairShare]] = field(default=_no_pairs)
 
     def row(self, product: str) -> int:
         return int(self.ranked.filter(product_id=product)["row"][0])
@@ -94,7 +104,16 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
     shelf = Shelf(builder, collection.products, query, pairs, run.score)
     data = run.dataset(builder.build(query, pairs).frame)
     rows = embedded_dataset(run.config, data, query, builder)
-    return _explained(run, rows, collection.products, shelf, read_as(builder, QueryBatch(query)))
+    found = _explained(run, rows, collection.products, shelf, read_as(builder, QueryBatch(query)))
+    return replace(found, word_pairs=pairs_of(run, builder, query))
+
+
+def pairs_of(run: SavedRun, builder: FeatureBuilder, query: pl.DataFrame) -> Callable[[str], list[PairShare]]:
+    """See `Explained.word_pairs`."""
+    learnt = run.model.word_pairs
+    return (
+        _no_pairs if learnt is None else lambda product: learnt.shares(*builder.words_of_pair(query, product))
+    )
 
 
 def _explained(
@@ -160,7 +179,8 @@ def one_product(explained: Explained, product: str) -> dict[str, Any]:
     table = against_mean(explained.explanation, row)
     rank, score = explained.rank(product), float(explained.explanation.scores[row])
     about = {"product": product, "rank": rank, "of": explained.ranked.height, "score": score}
-    return about | _parts(sentences(table, explained.product(product)), table)
+    told = sentences(table, explained.product(product))
+    return about | _parts(told, table, {product: explained.word_pairs(product)})
 
 
 def two_products(
@@ -177,7 +197,8 @@ def two_products(
         "ranks": {product: explained.rank(product) for product in (ours, theirs)},
         "difference": float(table["difference"].sum()),
     }
-    parts = _parts(sentences(table, explained.product(ours), explained.product(theirs)), table)
+    told = sentences(table, explained.product(ours), explained.product(theirs))
+    parts = _parts(told, table, {product: explained.word_pairs(product) for product in (ours, theirs)})
     swaps = [
         asdict(change) | {"says": in_a_sentence(change)}
         for change in _swaps(explained, ours, theirs, columns)
@@ -197,12 +218,26 @@ def _swaps(explained: Explained, ours: str, theirs: str, columns: Sequence[str] 
                 tried()
 
 
-def _parts(told: Sequence[str], table: pl.DataFrame) -> dict[str, Any]:
+def _parts(
+    told: Sequence[str], table: pl.DataFrame, word_pairs: Mapping[str, Sequence[PairShare]]
+) -> dict[str, Any]:
+    """word_pairs: by product; the leading ones are told in a sentence each."""
+    leading_pairs = {product: pairs[:_PAIRS_TOLD] for product, pairs in word_pairs.items() if pairs}
     return {
-        "sentences": list(told),
+        "sentences": [*told, *(_pairs_told(product, pairs) for product, pairs in leading_pairs.items())],
         "modalities": modality_sums(table).to_dicts(),
         "features": table.to_dicts(),
+        "word_pairs": [
+            {"product": product} | pair._asdict()
+            for product, pairs in leading_pairs.items()
+            for pair in pairs
+        ],
     }
+
+
+def _pairs_told(product: str, pairs: Sequence[PairShare]) -> str:
+    parts = ", ".join(f"{pair.asked} – {pair.said} {pair.adds:+.2f}" for pair in pairs)
+    return f"words asked and words of {product}, as judgements pair them (in adapted.words): {parts}"
 
 
 def read_importance(run: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ltr.pipeline.prepare import embedded_dataset
 from ltr.serving.lists.searching import Asked, Exploring, Found, search
 from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import in_order, read_as
-from ltr.serving.why.query_explanation import Explained
+from ltr.serving.why.query_explanation import Explained, pairs_of
 
 _SAID = {  # by aspect: where it lifts the product, and where it lowers it
     "image": ("looks like what is asked for", "looks unlike what is asked for"),
@@ -60,7 +60,8 @@ def explained_list(live: LiveRun, asked: Asked) -> Explained:
     pairs = explanation.data.frame.select("query_id", "product_id")
     ranked = in_order(pairs.select("product_id").with_row_index("row"), explanation.scores)
     shelf = Shelf(live.builder, products, found.query.frame, pairs, live.run.score)
-    return Explained(explanation, ranked, products, shelf, read_as(live.builder, found.query))
+    words = pairs_of(live.run, live.builder, found.query.frame)
+    return Explained(explanation, ranked, products, shelf, read_as(live.builder, found.query), words)
 
 
 def reasons_of(

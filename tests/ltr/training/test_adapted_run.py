@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,15 @@ import pytest
 
 from features.batch import QueryBatch
 from features.errors import InputError
-from ltr import train
+from features.groups.word_by_word.word_pairs import WordPairs
+from features.words.word_hashes import word_hash
+from ltr import explain, train
 from ltr.data.dataset import Dataset
 from ltr.pipeline.prepare import embedded_dataset, load_collection
 from ltr.rankers import RankerSettings
 from ltr.runs.saved_run import SavedRun
+from ltr.serving.ranking import one_query
+from ltr.serving.why.query_explanation import explain_query, one_product, two_products
 from ltr.training.fused_ranker import ADAPTED, FusedRanker
 from tests.ltr.conftest import Trained
 
@@ -48,6 +53,39 @@ def test_model_sees_the_adapted_cosines_beside_the_table(adapted_run: Path) -> N
     assert added == {
         f"adapted.{n}{s}" for n in ("title", "photo_photo", "words") for s in ("", "_rank", "_z")
     }
+
+
+def test_pairs_of_words_are_told_where_they_were_learnt(
+    adapted_run: Path, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = SavedRun.open(adapted_run)
+    builder = run.catalogue_builder()
+    title = builder.catalogue.products["title"].drop_nulls()[0]
+    words = ["--query", title]
+    # Small shops say too little of any pair: weights as if they had been learnt.
+    keys = [
+        word_hash(ours) << 32 | word_hash(theirs)
+        for ours in title.lower().split()
+        for theirs in ("red", "tee")
+    ]
+    learnt = WordPairs(np.sort(np.array(keys, dtype=np.uint64)), np.full(len(keys), 0.5, dtype=np.float32))
+    assert run.model.word_pairs is not None
+    first, second = (
+        line["product_id"] for line in explain.main(["--run", str(adapted_run), *words])["products"][:2]
+    )
+    explained = explain_query(run, load_collection(run.config), title)
+    said = {product: builder.words_of_pair(one_query(title, None), product) for product in (first, second)}
+    told = replace(explained, word_pairs=lambda product: learnt.shares(*said[product]))
+    for found, products in (
+        (one_product(told, first), [first]),
+        (two_products(told, first, second), [first, second]),
+    ):
+        having = [product for product in products if learnt.shares(*said[product])]
+        assert list(dict.fromkeys(pair["product"] for pair in found["word_pairs"])) == having
+        assert sum("as judgements pair them" in text for text in found["sentences"]) == len(having)
+    plain = explain.main(["--run", str(trained.run), *words, "--product", first, "--json"])
+    assert plain["word_pairs"] == []
+    capsys.readouterr()
 
 
 def test_training_features_of_a_query_do_not_hang_on_its_grades(adapted_run: Path) -> None:

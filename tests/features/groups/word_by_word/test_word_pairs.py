@@ -24,6 +24,9 @@ COLOURS = ("red", "blue", "green")
 ROWS = 10
 
 
+WORDS_MET = ("red", "sofa", "couch", "größe", "a")
+
+
 def sides(asked: list[list[str]], offered: list[list[str]]) -> dict[str, RowVectors]:
     """Fields of rows, each with words of its own."""
     fields = {}
@@ -207,3 +210,32 @@ def test_words_of_a_shop_are_those_of_title_brand_and_category_whatever_else_it_
             {word_hash(word) for word in text.split()}
             for text in ("red couch linen nord living seat", "", "sofa")
         ]
+        for at, (query, product) in enumerate(pairs.rows()):
+            words = FeatureBuilder(shop, encoders={}).words_of_pair(queries.filter(query_id=query), product)
+            assert [{word_hash(word) for word in side} for side in words] == [side[at] for side in said]
+
+
+@given(
+    *(st.lists(st.sampled_from(WORDS_MET), max_size=5) for _ in range(2)),
+    st.dictionaries(st.tuples(*[st.sampled_from(WORDS_MET)] * 2), st.floats(-2, 2, width=32)),
+)
+def test_shares_of_pairs_sum_to_the_score(
+    asked: list[str], said: list[str], weights: dict[tuple[str, str], float]
+) -> None:
+    pairs = sorted((word_hash(ours) << 32 | word_hash(theirs), w) for (ours, theirs), w in weights.items())
+    keys, values = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
+    learnt = WordPairs(keys.astype(np.uint64), values.astype(np.float32))
+    sides = (
+        RowVectors(
+            padded(1, np.zeros(len(side), int), np.array([word_hash(w) for w in side], np.uint32)),
+            np.zeros(1, int),
+        )
+        for side in (asked, said)
+    )
+    (score,) = learnt.of_pairs(*sides)
+    shares = learnt.shares(asked, said)
+    assert sum(share.adds for share in shares) == pytest.approx(np.nan_to_num(score), abs=1e-5)
+    assert all(weights[share.asked, share.said] for share in shares)
+    assert [abs(share.adds) for share in shares] == sorted(
+        (abs(share.adds) for share in shares), reverse=True
+    )
