@@ -39,7 +39,11 @@ class Met:
     @classmethod
     def of(cls, histories: pl.Series, product_ids: pl.Series) -> Met:
         """histories: lists of ids, or text "a|b|c"; product_ids: sorted."""
-        lists = histories if isinstance(histories.dtype, pl.List) else split(histories)
+        lists = (
+            histories
+            if isinstance(histories.dtype, pl.List)
+            else split(histories, "queries, column 'history'")[0]
+        )
         newest = lists.cast(pl.List(pl.String)).list.drop_nulls().list.tail(MOST)
         starts = np.append(0, newest.list.len().fill_null(0).cast(pl.Int64).cum_sum().to_numpy())
         # Empty lists explode to a null of their own.

@@ -22,7 +22,7 @@ from features.sources.formats.readers import read_rows
 from features.sources.ledger import Ledger, shorten
 from features.sources.parsing import values
 from features.sources.parsing.categories import category_paths
-from features.sources.parsing.histories import read_histories
+from features.sources.parsing.histories import read_histories, read_lists
 from features.sources.parsing.ids import joint_ids, read_ids
 from features.sources.parsing.numerals import Mark, Reading
 from features.sources.parsing.prices import one_currency
@@ -59,10 +59,17 @@ class Source:
 
     def histories(self, name: str) -> pl.Series | None:
         """Lists of ids, or text "a|b|c", as lists of ids as text."""
+        return self._lists(name, read_histories)
+
+    def lists(self, name: str) -> pl.Series | None:
+        """Like `histories`; a missing id keeps its place."""
+        return self._lists(name, read_lists)
+
+    def _lists(self, name: str, read_column: Callable[[pl.Series, str], Reading]) -> pl.Series | None:
         found = self._one(name)
         if found is None:
             return None
-        read = read_histories(self.require(found, self._setting(name)), f"{self.path}, column {found!r}")
+        read = read_column(self.require(found, self._setting(name)), f"{self.path}, column {found!r}")
         self.remark(read.said, found)
         return read.values.alias(name)
 

@@ -24,7 +24,6 @@ from features.sources.privacy import Key, are_pseudonyms, load_key, pseudonyms
 from features.sources.remarks import Said
 
 WHO = ("session", "shopper")
-_SEPARATED = r"[|;,\s]+"
 _DATE = "date (ISO, as 2024-05-31T12:30)"
 _A_DAY = pl.duration(days=1)
 
@@ -61,7 +60,7 @@ def _rows(source: Source, config: EventsConfig) -> pl.DataFrame:
         *(source.text(name) for name in ("query", "action", "run", "arm")),
         *(source.number(name) for name in ("value", "propensity")),
         *(read_people(source, name) for name in WHO),
-        _products(source),
+        source.lists("shown"),
         at,
         _times(source, "available_at", config),
     ]
@@ -87,16 +86,6 @@ _ALL: Mapping[str, pl.DataType] = {
 def read_people(source: Source, name: str) -> pl.Series | None:
     """Ids of sessions or shoppers as text, for `pseudonymous`: raw ids are in no remark."""
     return source.values(name, values.identifiers, "id")
-
-
-def _products(source: Source) -> pl.Series | None:
-    found = source.one("shown")
-    if found is None:
-        return None
-    if isinstance(found.dtype, pl.List | pl.Array):
-        return found.cast(pl.List(pl.String)).alias("shown")
-    listed = found.cast(pl.String).str.replace_all(_SEPARATED, "|").str.strip_chars("|[]'\" ")
-    return listed.replace("", None).str.split("|").alias("shown")
 
 
 def _times(source: Source, name: str, config: EventsConfig) -> pl.Series | None:

@@ -33,7 +33,20 @@ def read(rows: list[dict[str, Any]], **settings: Any) -> tuple[Events, dict[str,
     return shop.events, steps, shop
 
 
-@pytest.mark.parametrize("shown", ["a|b|c", ["a", "b", "c"], "a,b,c", "a b c", "[a|b|c]"])
+PRINTED = [
+    *("a|b|c", ["a", "b", "c"], "a,b,c", "a b c", "a; b; c", "[a|b|c]", "[a, b, c]", "{a,b,c}", "(a, b, c)"),
+    *(
+        '["a", "b", "c"]',
+        "['a', 'b', 'c']",
+        "('a', 'b', 'c')",
+        "['a' 'b' 'c']",
+        '{"a","b","c"}',
+        '"a","b","c"',
+    ),
+]
+
+
+@pytest.mark.parametrize("shown", PRINTED)
 def test_lists_in_one_cell(shown: Any) -> None:
     row = {"reference": "b", "impressions": shown, "at": NOON, "kind": "clickout item", "visit": 7}
     columns = {"product_id": "reference", "shown": "impressions", "action": "kind", "session": "visit"}
@@ -47,6 +60,35 @@ def test_lists_in_one_cell(shown: Any) -> None:
         == events.shown["request_id"].unique(maintain_order=True).to_list()
     )
     assert are_pseudonyms(events.actions["session"]).all()
+
+
+@pytest.mark.parametrize(
+    ("shown", "ids"),
+    [
+        ("7.0|8.0", ["7", "8"]),
+        ("[7.0, 8.0]", ["7", "8"]),
+        ([7.0, 8.0], ["7", "8"]),
+        ("red hat|blue hat", ["red hat", "blue hat"]),
+        ('["red hat", "a,b"]', ["red hat", "a,b"]),
+        ("{gid://shop/Product/7,gid://shop/Product/8}", ["gid://shop/Product/7", "gid://shop/Product/8"]),
+    ],
+)
+def test_ids_of_a_cell_are_read_as_ids_of_a_column(shown: Any, ids: list[str]) -> None:
+    events, _, _ = read([{"shown": shown, "at": NOON, "session": "s"}], action="click")
+    assert events.shown["product_id"].to_list() == ids
+
+
+def test_a_missing_id_keeps_its_place() -> None:
+    events, _, _ = read([{"shown": ["a", None, "c"], "at": NOON, "session": "s"}], action="click")
+    assert events.shown.select("product_id", "position").rows() == [("a", 1), ("c", 3)]
+
+
+@pytest.mark.parametrize(
+    "shown", ['[{"product_id": "a"}]', "{'id': 'a'}", [{"product_id": "a"}], '[{"id":1},{"id":2}]']
+)
+def test_lists_of_objects_are_refused(shown: Any) -> None:
+    with pytest.raises(InputError, match=r"expected lists of ids, got .*objects.*one row a product"):
+        read([{"shown": shown, "at": NOON, "session": "s"}], action="click")
 
 
 def test_one_row_a_shown_product_and_one_an_action() -> None:
