@@ -92,7 +92,11 @@ def test_habits_of_real_files(tmp_path: Path, name: str, content: bytes, column:
         ("table.xlsx", b"PK", "expected .parquet, .csv"),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "a whole gzip file"),
         ("packed.csv", gzip.compress(b"a,b\n1,2\n", mtime=0), "a file packed by gzip; end its name in .gz"),
-        ("twice.csv.gz", gzip.compress(gzip.compress(b"a\n1\n")), "a file packed by gzip; unpack it"),
+        (
+            "twice.csv.gz",
+            gzip.compress(gzip.compress(b"a\n1\n", mtime=0), mtime=0),
+            "a file packed by gzip; unpack it",
+        ),
         ("book.csv", b"PK\x03\x04\x14", "packed by zip (as Excel's .xlsx is); unpack it, or save it as CSV"),
         ("plain.csv.gz", b"a,b\n1,2\n", "a whole gzip file"),
     ],
