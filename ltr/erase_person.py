@@ -1,10 +1,10 @@
 """python -m ltr.erase_person ID [--config FILE] [--log FOLDER] [--judgements FOLDER]
 
-Erase a person from the logs (data.events, --log, and what servers logged beside the runs), from the stores' events with
-all their earlier versions, from the counts, and, as a judge, from the grades of the judging view; then look for them in
-stores, logs, grades, caches and runs. ID: as the shop knows the person, or the pseudonym; `-` reads it from standard
-input, so that it stays out of the shell's history. Stop servers meanwhile. Ends with status 1 where something is left,
-and says where.
+Erase a person from the logs (UBI files of data.events, --log, and what servers logged beside the runs), from the
+stores' events with all their earlier versions, from the counts, and, as a judge, from the grades of the judging view;
+then look for them in stores, logs, grades, caches and runs, and in a plain table of data.events, which is yours and
+stays as it is. ID: as the shop knows the person, or the pseudonym; `-` reads it from standard input, so that it stays
+out of the shell's history. Stop servers meanwhile. Ends with status 1 where something is left, and says where.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from ltr.config.tree import read_config
 from ltr.pipeline.prepare import prepare
 from tests.features.behaviour.world import DAYS, PRODUCTS, START, make_events
 
+RAW = "ann@example.org"
 END = (START + timedelta(days=DAYS)).isoformat()
 CONFIG = """
 name: shop
@@ -114,6 +116,46 @@ def test_a_person_is_erased_by_the_command(shop: Path, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as ended:
         erase_person.main([person, *words])
     assert ended.value.code == 1
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.csv.gz", "events.parquet", "events.jsonl"])
+@pytest.mark.parametrize("person", [RAW, "7", "4711"])
+def test_a_table_of_events_that_holds_the_person_is_named(
+    shop: Path, name: str, person: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numeric = person.isdigit()
+    who = pl.Series(
+        "shopper", [int(person), 71, 47110] if numeric else [person, "bo@example.org", "x" + person]
+    )
+    rows = pl.DataFrame(
+        {
+            "action": ["click"] * 3,
+            "product_id": ["p1", "p2", "p1"],
+            "at": [f"2024-03-0{day}T10:00:00" for day in (1, 2, 3)],
+        }
+    ).with_columns(who)
+
+    def write(frame: pl.DataFrame) -> None:
+        path = shop / name
+        if name.endswith(".parquet"):
+            frame.write_parquet(path)
+        else:
+            text = (frame.write_ndjson() if name.endswith(".jsonl") else frame.write_csv()).encode()
+            path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+
+    text = (shop / "shop.yaml").read_text().replace("events: {path: log}", f"events: {{path: {name}}}")
+    (shop / "shop.yaml").write_text(text)
+    words = [person, "--config", str(shop / "shop.yaml")]
+    write(rows)
+    before = (shop / name).read_bytes()
+    with pytest.raises(SystemExit) as ended:
+        erase_person.main(words)
+    assert ended.value.code == 1
+    assert name in capsys.readouterr().out.replace("\n", "")
+    assert (shop / name).read_bytes() == before
+    write(rows[1:])
+    erase_person.main(words)
+    assert "nothing is left" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_without_events_it_says_so(shop: Path) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 from features.behaviour import BehaviourConfig, Done, Erased, Places, erase_person, update_behaviour
 from features.behaviour.event_store import EVENT_VIEWS
 from features.errors import InputError
+from features.sources.config import EventsConfig
 from features.sources.events import EventRules, Events
 from features.sources.events.ubi import LOG_FILES
 from features.sources.ledger import Ledger
 from features.sources.load import CatalogueConfig, Collection
+from features.sources.privacy import load_keys, pseudonyms_of
 from features.store import FeatureStore
 from ltr.config.tree import Config
 from ltr.pipeline.prepare import load_collection
@@ -48,25 +50,37 @@ def ingest(config: Config, log: Path | None, until: str | None) -> tuple[Done, L
 def erase(config: Config, identity: str, log: Path | None, also: Sequence[Path] = ()) -> Erased:
     """One person out of the logs, the stores and their versions; caches, runs and `also` are searched, too.
 
-    log: besides `data.events` and whatever servers and loops have logged beside the runs.
+    log: besides `data.events` and whatever servers and loops have logged beside the runs. Where `data.events` is a
+    plain table, it is the shop's own: not changed, but `left` where the person is in it.
     """
-    collection, runs = _without_events(config), Path(config.runs)
+    table, runs = _table_of(config), Path(config.runs)
+    collection = load_collection(config) if table else _without_events(config)
     logs = {path.parent for pattern in LOG_FILES for path in runs.rglob(pattern)} if runs.is_dir() else set()
     searched = [Path(config.cache.folder), runs, *also]
     store, behaviour = FeatureStore(config.store.address, config.store.options), behaviour_of(config)
     carried = any(store.exists(view) for view in EVENT_VIEWS) and store.folder != Path(behaviour.store)
-    return erase_person(
+    erased = erase_person(
         identity,
         collection.products,
         behaviour,
         Places(
             logs=sorted(logs | {path for path in (log, _ubi_of(config)) if path is not None}),
             stores=[store] if carried else [],
-            also=[path for path in searched if path.exists()],
+            also=[path for path in (*searched, table) if path is not None and path.exists()],
         ),
         queries=collection.queries,
         rules=_rules(config),
     )
+    # In the bytes of a table a short id is not told from other numbers: read, it is.
+    if table and table not in erased.left and _is_in(collection.events, identity):
+        erased.left.append(table)
+    return erased
+
+
+def _is_in(events: Events | None, identity: str) -> bool:
+    names = {identity, *pseudonyms_of(identity, load_keys())}
+    frames = (events.shown, events.actions) if events else ()
+    return any(frame["shopper"].is_in(names).any() for frame in frames)
 
 
 def behaviour_of(config: Config) -> BehaviourConfig:
@@ -82,14 +96,24 @@ def _without_events(config: Config) -> Collection:
 
 
 def _rules(config: Config) -> EventRules:
-    given = config.data.events if isinstance(config.data, CatalogueConfig) else None
+    given = _events_of(config)
     return given.cleaning if given else EventRules()
 
 
 def _ubi_of(config: Config) -> Path | None:
     """The config's UBI files; None where its events are a plain table."""
-    given = config.data.events if isinstance(config.data, CatalogueConfig) else None
+    given = _events_of(config)
     return config.base / given.path if given and given.is_ubi(config.base) else None
+
+
+def _table_of(config: Config) -> Path | None:
+    """The config's plain table of events; None where they are UBI files."""
+    given = _events_of(config)
+    return None if given is None or given.is_ubi(config.base) else config.base / given.path
+
+
+def _events_of(config: Config) -> EventsConfig | None:
+    return config.data.events if isinstance(config.data, CatalogueConfig) else None
 
 
 def _moment(until: str | None) -> datetime:
