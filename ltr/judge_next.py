@@ -25,11 +25,12 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     arguments.add_argument("--out", type=Path, help="the CSV to write")
     given = command_line.read_words(arguments, argv)[0]
 
+    from features.disk import write_whole
     from ltr.runs.judging import next_to_judge
 
     found = next_to_judge(given.run, given.against, given.count)
     if given.out:
-        found.write_csv(given.out)
+        write_whole(given.out, found.write_csv())
         output.say(f"wrote: {found.height:,} products to {given.out}; fill in their grades")
     elif given.json:
         output.write_json(found.to_dicts())

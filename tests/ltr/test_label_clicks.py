@@ -15,6 +15,7 @@ from features.sources.events import Events, read_ubi, write_ubi
 from ltr import label_clicks
 from ltr.config import command_line
 from ltr.demo.shoppers import Policy, Shoppers, ShopperSettings
+from ltr.pipeline.events.labelling import _judgements
 from tests.ltr.demo.shopper_world import bare_shop
 
 
@@ -49,6 +50,29 @@ def command(
         return status, out + err
 
     return run
+
+
+def test_judgements_given_twice_are_counted_and_ids_met_as_numbers(
+    command: Callable[[str], tuple[int, str]], folder: Path, tmp_path: Path
+) -> None:
+    human = pl.read_csv(
+        folder / "human.csv", schema_overrides={"product_id": pl.String, "query_id": pl.String}
+    )
+    again = human.with_columns(grade=pl.lit(0))[:7]
+    pl.concat([human, again], how="vertical_relaxed").write_csv(tmp_path / "twice.csv")
+    made = []
+    for name in (str(folder / "human.csv"), "twice.csv"):
+        command(f"--events IN/explored --judgements {name} --out made.csv --json record.json")
+        made.append((tmp_path / "made.csv").read_bytes())
+        left_out = json.loads((tmp_path / "record.json").read_text())["figures"]["left_out"]
+        assert left_out.get("judgements of a pair that has one already", 0) == (
+            7 if name == "twice.csv" else 0
+        )
+    assert made[0] == made[1]
+    numbers = pl.DataFrame({"query_id": [1.0, 2.0], "product_id": [1000.0, 7.0], "grade": [1, 2]})
+    numbers.write_parquet(tmp_path / "numbers.parquet")
+    read, _ = _judgements(tmp_path / "numbers.parquet")
+    assert read.rows() == [("1", "1000", 1.0), ("2", "7", 2.0)]
 
 
 def test_judgements_page_and_figures(command: Callable[[str], tuple[int, str]], tmp_path: Path) -> None:

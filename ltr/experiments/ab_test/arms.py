@@ -15,6 +15,8 @@ from ltr.experiments.metrics import Metric, UnitValues, unit_values
 from ltr.experiments.outcome import Check
 
 MIXED = "several"  # the segment of a unit whose rows are of more than one
+# Numbers below the first are plain; then those of seconds, milli-, micro- and nanoseconds since 1970, from 1973 on.
+_EPOCHS = ((1e8, None), (1e11, 1e6), (1e14, 1e3), (1e17, 1.0), (np.inf, 1e-3))
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,15 @@ def _earlier(table: Columns, times: Sequence[str]) -> tuple[npt.NDArray[np.bool_
     """Rows from before their unit's exposure (rows,)."""
     if not times:
         return np.zeros(len(table), dtype=bool), []
-    at, exposed = (_instants(table, name) for name in times)
+    (at, of_rows), (exposed, of_units) = (_instants(table, name) for name in times)
+    if of_rows != of_units:
+        names, told = list(times), {True: "moments", False: "plain numbers"}
+        raise InputError(
+            where=f"{table.where}, columns {names[0]!r} and {names[1]!r}",
+            expected="times of one kind, to tell before from after",
+            got=f"{told[of_rows]} and {told[of_units]}",
+            cure="write both as dates with times, or both as seconds since 1970",
+        )
     before = at < exposed
     evidence = (
         f"{int(before.sum()):,} of {len(table):,} rows are from before exposure and count only as covariates"
@@ -149,16 +159,20 @@ def _earlier(table: Columns, times: Sequence[str]) -> tuple[npt.NDArray[np.bool_
     return before, [Check("exposure", "PASS", evidence)]
 
 
-def _instants(table: Columns, name: str) -> FloatArray:
-    """Times as microseconds, from dates, ISO texts or plain numbers (rows,)."""
+def _instants(table: Columns, name: str) -> tuple[FloatArray, bool]:
+    """Times (rows,), and whether they are moments, in microseconds since 1970, or plain numbers, such as a test's days.
+
+    Moments are dates, ISO texts, and numbers as large as seconds, or parts of them, since 1970 are.
+    """
     given = table.series(name)
     if given.dtype == pl.String:
         parsed = given.str.to_datetime(time_zone="UTC", time_unit="us", strict=False)
         if parsed.null_count() == given.null_count():
-            return Columns(parsed.to_frame(name).select(pl.col(name).to_physical()), table.where).complete(
-                name
-            )
+            given = parsed
     if given.dtype.is_temporal():
         moment = given.cast(pl.Datetime("us")) if given.dtype == pl.Date else given.dt.cast_time_unit("us")
-        return Columns(moment.to_physical().to_frame(name), table.where).complete(name)
-    return table.complete(name)
+        return Columns(moment.to_physical().to_frame(name), table.where).complete(name), True
+    numbers = table.complete(name)
+    size = float(np.median(np.abs(numbers))) if len(numbers) else 0.0
+    unit = next((unit for largest, unit in _EPOCHS if size < largest), _EPOCHS[-1][1])
+    return (numbers, False) if unit is None else (numbers * unit, True)

@@ -14,6 +14,7 @@ from features.sources.events import EventRules, Events, clean_events, read_ubi
 from features.sources.events.bots import person
 from features.sources.formats.readers import read_table
 from features.sources.ledger import Ledger
+from features.sources.parsing.ids import read_ids
 from features.sources.privacy.counts import texts_of_few
 from ltr.clicks import (
     Agreement,
@@ -105,7 +106,8 @@ def _gathered(
     settings: LabelSettings, config: Config | None
 ) -> tuple[Events, pl.DataFrame | None, pl.DataFrame | None, dict[str, int]]:
     """Clean events, human judgements, products, and what cleaning left out."""
-    human = _judgements(settings.judgements) if settings.judgements else None
+    human, twice = _judgements(settings.judgements) if settings.judgements else (None, 0)
+    again = {"judgements of a pair that has one already": twice}
     if config is None:
         if settings.events is None:
             raise InputError(
@@ -115,7 +117,7 @@ def _gathered(
         raw = read_ubi(settings.events, ledger)
         events = clean_events(raw, EventRules(attribution_days=settings.window_days), ledger)
         dropped = [step for step in ledger.steps if step.action == "rejected" and step.affected]
-        return events, human, None, {f"{step.table}: {step.step}": step.affected for step in dropped}
+        return events, human, None, again | {f"{step.table}: {step.step}": step.affected for step in dropped}
     collection = load_collection(config)
     if collection.events is None:
         raise InputError(
@@ -126,11 +128,14 @@ def _gathered(
         )
     if human is None:
         human = collection.judgements
-    return collection.events, human, collection.products, {}
+    return collection.events, human, collection.products, again
 
 
-def _judgements(path: Path) -> pl.DataFrame:
-    """query_id, product_id and grade of a file; InputError where a column is missing, or a grade is no number."""
+def _judgements(path: Path) -> tuple[pl.DataFrame, int]:
+    """query_id, product_id and grade of a file, the first of each pair, and how many more there were.
+
+    InputError where a column is missing, or a grade is no number.
+    """
     table = read_table(path)
     absent = [name for name in (*PAIR, "grade") if name not in table.columns]
     if absent:
@@ -140,7 +145,8 @@ def _judgements(path: Path) -> pl.DataFrame:
             got=f"the columns {', '.join(table.columns[:8])}",
             cure=f"rename or add {absent[0]}",
         )
-    found = table.select(pl.col(PAIR).cast(pl.String), pl.col("grade").cast(pl.Float64, strict=False))
+    ids = [read_ids(table[name], f"{path}, column {name!r}").values.alias(name) for name in PAIR]
+    found = table.select(*ids, pl.col("grade").cast(pl.Float64, strict=False))
     bad = found.filter(pl.any_horizontal(pl.all().is_null() | pl.col("grade").is_nan()))
     if bad.height:
         raise InputError(
@@ -149,7 +155,8 @@ def _judgements(path: Path) -> pl.DataFrame:
             got=f"{bad.height:,} rows without",
             cure="mend or drop them",
         )
-    return found.unique(PAIR, keep="first", maintain_order=True)
+    distinct = found.unique(PAIR, keep="first", maintain_order=True)
+    return distinct, found.height - distinct.height
 
 
 def _write(judgements: pl.DataFrame, path: Path) -> None:

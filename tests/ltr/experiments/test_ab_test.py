@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,43 @@ def test_rows_from_before_exposure_count_only_as_covariates() -> None:
     assert mine["raw"]["difference"] == pytest.approx(bare["difference"])
     assert mine["cuped"]["variance_fell"] > 0.3
     assert mine["error"] < 0.85 * bare["error"]
+
+
+FORMS = {
+    "text": pl.col("t").dt.to_string("iso"),
+    "moment": pl.col("t"),
+    "seconds": pl.col("t").dt.epoch("s"),
+    "parts of seconds": pl.col("t").dt.epoch("us") / 1e6,
+    "milliseconds": pl.col("t").dt.epoch("ms"),
+    "microseconds": pl.col("t").dt.epoch("us"),
+    "nanoseconds": pl.col("t").dt.epoch("ns"),
+}
+
+
+@pytest.mark.parametrize("exposed", FORMS)
+@pytest.mark.parametrize("at", FORMS)
+def test_times_in_whatever_unit_tell_before_from_after(at: str, exposed: str) -> None:
+    frame = searches(300, lift=0.2, seed=13).with_row_index("row")
+    noon = datetime(2026, 3, 1, 12)
+    times = frame.select(t=noon + pl.duration(minutes=pl.col("row").cast(pl.Int64) % 7 - 3))
+    seen = frame.select(pl.repeat(noon, pl.len()).alias("t"))
+    timed = frame.with_columns(
+        at=times.select(FORMS[at]).to_series(), seen=seen.select(FORMS[exposed]).to_series()
+    )
+    before = int((times["t"] < noon).sum())
+    checks = {check.name: check for check in judge(timed, metric=("gmv",), at="at", exposed_at="seen").checks}
+    assert checks["exposure"].evidence.startswith(f"{before:,} of {frame.height:,} rows")
+
+
+def test_days_of_a_test_are_times_but_not_beside_moments() -> None:
+    frame = searches(300, lift=0.2, seed=13).with_columns(day=pl.lit(3), seen=pl.lit(2))
+    checks = {
+        check.name: check for check in judge(frame, metric=("gmv",), at="day", exposed_at="seen").checks
+    }
+    assert checks["exposure"].evidence.startswith("0 of")
+    for odd in (pl.lit("2026-03-01T10:00:00"), pl.lit(1_772_000_000)):
+        with pytest.raises(InputError, match="times of one kind"):
+            judge(frame.with_columns(day=odd), metric=("gmv",), at="day", exposed_at="seen")
 
 
 def test_a_look_before_the_end_goes_on_unless_the_bound_is_passed() -> None:
