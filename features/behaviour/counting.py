@@ -13,6 +13,7 @@ import polars as pl
 
 from features.behaviour.settings import BehaviourConfig
 from features.sources.events.bots import person
+from features.sources.events.cleaning import query_key
 from features.sources.events.event_log import Events
 
 KINDS = ("shown", "clicks", "carts", "purchases")
@@ -24,11 +25,6 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     "brand": ("brand",),
 }
 _OF_ACTIONS = {"click": "clicks", "cart": "carts", "purchase": "purchases", "return": "purchases"}
-
-
-def query_key(text: pl.Expr) -> pl.Expr:
-    """What a query is known by: its text in small letters, blanks tidied."""
-    return text.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
 
 
 def happened(events: Events, products: pl.DataFrame, config: BehaviourConfig) -> pl.DataFrame:

@@ -92,7 +92,9 @@ class EventStore:
 
         queries: of the shop, whose ids are found by their text.
         """
-        events = self.settled(ledger).known_at(moment)
+        settled = self.settled(ledger)
+        _note_later(settled, moment, ledger)
+        events = settled.known_at(moment)
         if queries is not None:
             events = with_known_queries(events, queries)
         return clean_events(events, rules, ledger)
@@ -129,6 +131,17 @@ class EventStore:
             if size and _grows(path) and path.stat().st_size >= int(size) and head == _head(path):
                 found[path.name] = int(size)
         return found
+
+
+def _note_later(events: Events, moment: datetime, ledger: Ledger) -> None:
+    """A clock that is wrong, or stamps in another unit, put all of a log into the future."""
+    step = f"after {moment:%Y-%m-%d %H:%M}, up to which is counted: not yet"
+    for what, frame, known in (
+        ("shown", events.shown, "shown_at"),
+        ("actions", events.actions, "available_at"),
+    ):
+        later = frame.filter(pl.col(known) > moment).select("product_id", known)
+        ledger.note("events", f"{what} {step}", frame, later, "reported")
 
 
 def _head(path: Path) -> str:

@@ -18,7 +18,7 @@ from features.behaviour.event_store import ACTIONS_VIEW, EventStore
 from features.behaviour.settings import BehaviourConfig
 from features.behaviour.together import together
 from features.behaviour.views import COUNTED, TOGETHER, WRITTEN, write_counts
-from features.sources.events.cleaning import EventRules
+from features.sources.events.cleaning import EventRules, note_unknown
 from features.sources.events.event_log import Events
 from features.sources.events.logged import Logged
 from features.sources.ledger import Ledger
@@ -62,6 +62,8 @@ def update_behaviour(
         else:
             read = log.read_log(source, ledger)
         events = log.events(now, rules or EventRules(), ledger, queries)
+        if not isinstance(source, Events):
+            note_unknown(events, products["product_id"], ledger)
         counts = _count(log, events, products, config, now)
         changes = note_changes(log.store, products, now)
         oldest = now - timedelta(days=config.retention_days)

@@ -18,13 +18,14 @@ import polars as pl
 
 from features.batch import PairBatch, QueryBatch
 from features.behaviour.catalogue_changes import CHANGING, view_of
-from features.behaviour.counting import LEVELS, MEASURES, query_key
+from features.behaviour.counting import LEVELS, MEASURES
 from features.behaviour.settings import BehaviourConfig
 from features.behaviour.views import COUNTED, read_moment, settled, versions
 from features.errors import InputError
 from features.feature_schema import Feature
 from features.groups.protocol import Arrays, Group
 from features.index import CatalogueIndex
+from features.sources.events.cleaning import query_key
 from features.store import FeatureStore
 from features.words.packed_strings import PackedStrings
 

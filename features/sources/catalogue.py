@@ -19,7 +19,7 @@ from features.sources.config import (
     ProductsConfig,
     QueriesConfig,
 )
-from features.sources.events.cleaning import clean_events, with_known_queries
+from features.sources.events.cleaning import clean_events, note_unknown, with_known_queries
 from features.sources.events.event_log import Events
 from features.sources.events.history import with_history
 from features.sources.events.tables import WHO, pseudonymous, read_events, read_people
@@ -45,7 +45,6 @@ from features.sources.remarks import Said
 from features.sources.schema import Judgements, Products, Queries, completed
 
 _DATE = "date (ISO, as 2024-05-31)"
-_AS_TEXT = "export both tables by one program, with the ids as text"
 
 
 def read_judgements(config: JudgementsConfig, inputs: Inputs) -> pl.DataFrame:
@@ -223,7 +222,7 @@ def match_judgements(
     frame = cleaning.reject_broken(frame, "judgements", Judgements, ledger)
     for key, known in (("product_id", products["product_id"]), ("query_id", queries["query_id"])):
         kept = cleaning.reject_unknown(frame, "judgements", key, known, ledger)
-        _remark_nearly_known(frame[key], known, key, ledger)
+        cleaning.remark_nearly_known(frame[key], known, "judgements", key, ledger)
         if frame.height and not kept.height:
             _, way = nearly_known(frame[key], known)
             mapped = f"map {key} to the matching column under data.judgements.columns"
@@ -231,7 +230,7 @@ def match_judgements(
                 where=path,
                 expected=f"values of {key} as in the other tables ({_some(known)})",
                 got=_some(frame[key]),
-                cure=f"they are alike {way}: {_AS_TEXT}" if way else mapped,
+                cure=f"they are alike {way}: {cleaning.AS_TEXT}" if way else mapped,
             )
         frame = kept
     if not frame.height:
@@ -242,17 +241,6 @@ def match_judgements(
             cure="check data.judgements.columns",
         )
     return cleaning.resolve_judgements(frame, ledger)
-
-
-def _remark_nearly_known(ids: pl.Series, known: pl.Series, key: str, ledger: Ledger) -> None:
-    """Say where ids are unknown only for the way they are written."""
-    unknown = ids.unique(maintain_order=True)
-    unknown = unknown.filter(~unknown.is_in(known.implode()))
-    count, way = nearly_known(unknown, known) if len(unknown) else (0, "")
-    if count:
-        share = f"{count:,} of {len(unknown):,} unknown values of {key}"
-        evidence = f"{share} would be known {way} (such as {unknown[0]!r})"
-        ledger.remark([Said("WARN", evidence, _AS_TEXT)], f"judgements: {key}", "data.judgements")
 
 
 def load_events(
@@ -267,9 +255,7 @@ def load_events(
     else:
         events = read_events(inputs.source("events", config, config.columns), config)
     events = clean_events(with_known_queries(events, queries), config.cleaning, inputs.ledger)
-    for what, frame in (("shown", events.shown), ("actions", events.actions)):
-        unknown = frame.join(products, on="product_id", how="anti").select("product_id")
-        inputs.ledger.note("events", f"{what}: product_id not among the products", frame, unknown, "reported")
+    note_unknown(events, products["product_id"], inputs.ledger)
     return events
 
 

@@ -14,6 +14,8 @@ import polars as pl
 
 from features.media.files import hashes_of
 from features.sources.ledger import Ledger
+from features.sources.parsing.ids import nearly_known
+from features.sources.remarks import Said
 from features.sources.schema import Schema, separate
 
 # Tags by name, so that "size <b" or "<large>" in plain text stays.
@@ -37,6 +39,7 @@ _CONTROLS = (
 ABSURD_FACTOR = 1000
 _ENOUGH_PRICES = 20
 _NAMES = ("title", "brand")
+AS_TEXT = "export both tables by one program, with the ids as text"
 
 
 LONGEST_TEXT = 50_000  # characters, HTML included: some 8,000 words, more than an encoder or a searcher reads
@@ -146,6 +149,21 @@ def resolve_judgements(judgements: pl.DataFrame, ledger: Ledger) -> pl.DataFrame
     return judgements.group_by(pair, maintain_order=True).agg(
         grade, pl.col("^weight$").mean(), pl.col("^source$").first()
     )
+
+
+def remark_nearly_known(ids: pl.Series, known: pl.Series, table: str, key: str, ledger: Ledger) -> str:
+    """Say where ids are unknown only for the way they are written; the same in few words, "" where they are not."""
+    unknown = ids.drop_nulls().unique(maintain_order=True)
+    unknown = unknown.filter(~unknown.is_in(known.implode()))
+    count, way = nearly_known(unknown, known) if len(unknown) else (0, "")
+    if not count:
+        return ""
+    share = f"{count:,} of {len(unknown):,} unknown values of {key}"
+    evidence = f"{share} would be known {way} (such as {unknown[0]!r})"
+    said = Said("WARN", evidence, AS_TEXT)
+    if said.of(f"{table}: {key}", f"data.{table}") not in ledger.remarks:
+        ledger.remark([said], f"{table}: {key}", f"data.{table}")
+    return f"{count:,} of {len(unknown):,} such ids would be {way}"
 
 
 def reject_unknown(

@@ -11,6 +11,7 @@ import polars as pl
 
 from features.errors import InputError
 from features.sources.events import Events
+from features.sources.events.cleaning import query_key
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -123,7 +124,7 @@ class ShownLists:
 
 def words_asked() -> pl.Expr:
     """What a query without a query_id is called by: its words in small letters; null for none."""
-    words = pl.col("text").str.strip_chars().str.to_lowercase()
+    words = query_key(pl.col("text"))
     return pl.when(words != "").then(words)
 
 

@@ -104,6 +104,16 @@ def test_serving_knows_what_is_known_now(shop: Path, caplog: pytest.LogCaptureFi
     assert "run ingest_events again" in caplog.text
 
 
+def test_what_lies_after_the_moment_is_counted(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    early = (START - timedelta(days=1)).isoformat()
+    ingest_events.main(["--config", str(shop / "shop.yaml"), "--until", early])
+    said = " ".join(capsys.readouterr().out.split())
+    events = make_events()
+    assert f"actions after {early[:10]}" in said
+    assert f"shown after {early[:10]}" in said
+    assert f"{events.shown.height:,}" in said
+
+
 def test_a_person_is_erased_by_the_command(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--config", str(shop / "shop.yaml")]
     ingest_events.main([*words, "--until", END])

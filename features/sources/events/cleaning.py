@@ -11,6 +11,7 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from features.sources.cleaning import remark_nearly_known
 from features.sources.events.bots import bots_of, person
 from features.sources.events.event_log import OF_PEOPLE, Events, set_apart
 from features.sources.ledger import Ledger
@@ -51,17 +52,39 @@ class EventRules(BaseModel):
     bot_shown: int = Field(default=40, ge=1, description="products shown, from which that share is looked at")
 
 
+def query_key(text: pl.Expr) -> pl.Expr:
+    """What a query is known by: its text in small letters, blanks tidied."""
+    return text.str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+
+
 def with_known_queries(events: Events, queries: pl.DataFrame) -> Events:
-    """The shop's query_id by a list's text, and the text by the query_id, where the list has one of them alone."""
+    """The shop's query_id by a list's text, and the text by the query_id, where the list has one of them alone.
+
+    A text is known as it is written, else by its `query_key`: shoppers type capitals where the shop's table has none.
+    """
     known = queries.select("query_id", "text").drop_nulls()
     by_text = known.unique("text", keep="first", maintain_order=True).rename({"query_id": "its_id"})
+    by_key = known.with_columns(key=query_key(pl.col("text"))).unique(
+        "key", keep="first", maintain_order=True
+    )
     by_id = known.unique("query_id", keep="first", maintain_order=True).rename({"text": "its_text"})
-    shown = events.shown.join(by_text, on="text", how="left", maintain_order="left")
+    shown = events.shown.with_columns(key=query_key(pl.col("text")))
+    shown = shown.join(by_text, on="text", how="left", maintain_order="left")
+    shown = shown.join(by_key.select("key", nearly="query_id"), on="key", how="left", maintain_order="left")
     shown = shown.join(by_id, on="query_id", how="left", maintain_order="left")
     both = shown.with_columns(
-        query_id=pl.coalesce("query_id", "its_id"), text=pl.coalesce("text", "its_text")
+        query_id=pl.coalesce("query_id", "its_id", "nearly"), text=pl.coalesce("text", "its_text")
     )
-    return Events(both.drop("its_id", "its_text"), events.actions)
+    return Events(both.drop("its_id", "nearly", "key", "its_text"), events.actions)
+
+
+def note_unknown(events: Events, products: pl.Series, ledger: Ledger) -> None:
+    """Count what is of no product of the catalogue (an old log has much), and say how its ids would meet the others."""
+    for what, frame in (("shown", events.shown), ("actions", events.actions)):
+        unknown = frame.filter(~pl.col("product_id").is_in(products.implode())).select("product_id")
+        near = remark_nearly_known(unknown["product_id"], products, "events", "product_id", ledger)
+        step = f"{what}: product_id not among the products{'; ' * bool(near)}{near}"
+        ledger.note("events", step, frame, unknown, "reported")
 
 
 def clean_events(events: Events, rules: EventRules, ledger: Ledger) -> Events:

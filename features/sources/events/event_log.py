@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
@@ -10,19 +11,47 @@ from typing import Literal, get_args
 import polars as pl
 
 from features.errors import InputError
-from features.sources.ledger import Ledger
+from features.sources.ledger import Ledger, shorten
 
+_SIGNS = r"[\s_\-.:/]"
 Action = Literal["click", "cart", "purchase", "return", "like"]
 ACTION_NAMES: tuple[str, ...] = get_args(Action)
-ACTION_WORDS: dict[str, str] = {  # as sources call them, in small letters
+_WORDS: dict[str, str] = {  # as sources call them, in small letters without signs
     **{name: name for name in (*ACTION_NAMES, "shown")},
-    **dict.fromkeys(("impression", "view", "product_view"), "shown"),
-    **dict.fromkeys(("clicked", "item_click", "product_click", "view_product", "click_through"), "click"),
-    **dict.fromkeys(("add_to_cart", "addtocart", "add-to-cart", "add to cart", "basket"), "cart"),
-    **dict.fromkeys(("bought", "buy", "order", "ordered", "checkout", "buy_item", "transaction"), "purchase"),
-    **dict.fromkeys(("returned", "refund"), "return"),
-    **dict.fromkeys(("favourite", "favorite", "wishlist", "add_to_wishlist"), "like"),
+    **dict.fromkeys(("impression", "impressions", "view", "productview", "viewitemlist"), "shown"),
+    **dict.fromkeys(("clicked", "itemclick", "productclick", "productclicked", "clickthrough"), "click"),
+    **dict.fromkeys(("viewproduct", "selectitem", "searchresultclicked"), "click"),
+    **dict.fromkeys(("addtocart", "addedtocart", "productadded", "productaddedtocart", "basket"), "cart"),
+    **dict.fromkeys(("addtobasket", "addtobag"), "cart"),
+    **dict.fromkeys(("bought", "buy", "order", "ordered", "checkout", "buyitem", "transaction"), "purchase"),
+    **dict.fromkeys(("purchased", "ordercompleted", "checkoutcompleted"), "purchase"),
+    **dict.fromkeys(("returned", "refund", "refunded", "orderrefunded"), "return"),
+    **dict.fromkeys(("favourite", "favorite", "wishlist", "addtowishlist", "productaddedtowishlist"), "like"),
 }
+_NAMED = 5  # kinds of actions that a step names
+
+
+def named_actions(names: pl.Expr, more: Mapping[str, str] | None = None) -> pl.Expr:
+    """Actions by our names, whatever capitals and signs the source writes; null for those of other kinds.
+
+    more: what a source's own names stand for, beside the usual ones.
+    """
+    words = _WORDS | {_plain(name): action for name, action in (more or {}).items()}
+    folded = names.str.to_lowercase().str.replace_all(_SIGNS, "")
+    return folded.replace_strict(words, default=None, return_dtype=pl.String)
+
+
+def note_other_actions(rows: pl.DataFrame, others: pl.DataFrame, ledger: Ledger) -> None:
+    """others: the rows of other kinds, which are left out, with their `action`."""
+    kinds = others["action"].drop_nulls().value_counts(sort=True)["action"].to_list()
+    more = ", …" if len(kinds) > _NAMED else ""
+    told = f" ({', '.join(shorten(kind) for kind in kinds[:_NAMED])}{more})" if kinds else ""
+    ledger.note("events", f"action of another kind{told}: left out", rows, others, "reported")
+
+
+def _plain(name: str) -> str:
+    return re.sub(_SIGNS, "", name.lower())
+
 
 MOMENT = pl.Datetime("us", "UTC")
 SHOWN = pl.Schema(

@@ -14,7 +14,15 @@ from features.errors import InputError
 from features.sources import cleaning
 from features.sources.columns import Source
 from features.sources.config import EventsConfig
-from features.sources.events.event_log import ACTION_WORDS, ACTIONS, SHOWN, Events, set_apart, with_chances
+from features.sources.events.event_log import (
+    ACTIONS,
+    SHOWN,
+    Events,
+    named_actions,
+    note_other_actions,
+    set_apart,
+    with_chances,
+)
 from features.sources.ledger import Ledger
 from features.sources.parsing import values
 from features.sources.parsing.dates import read_dates
@@ -164,11 +172,9 @@ def _known_actions(rows: pl.DataFrame, config: EventsConfig, source: Source) -> 
         )
     if config.action is not None and not rows["action"].count():
         return rows.with_columns(action=pl.lit(config.action))
-    words = ACTION_WORDS | {name.lower(): action for name, action in config.actions.items()}
-    named = pl.col("action").str.to_lowercase().replace_strict(words, default=None, return_dtype=pl.String)
-    rows = rows.with_columns(named=named)
+    rows = rows.with_columns(named=named_actions(pl.col("action"), config.actions))
     others = rows.filter(pl.col("named").is_null()).select("action", "at")
-    source.ledger.note("events", "action of another kind: left out", rows, others, "reported")
+    note_other_actions(rows, others, source.ledger)
     return rows.drop_nulls("named").with_columns(action="named").drop("named")
 
 

@@ -20,7 +20,13 @@ import polars as pl
 
 from features.disk import whole_file
 from features.errors import InputError
-from features.sources.events.event_log import ACTION_WORDS, ACTIONS, Events, set_apart
+from features.sources.events.event_log import (
+    ACTIONS,
+    Events,
+    named_actions,
+    note_other_actions,
+    set_apart,
+)
 from features.sources.events.logged import LISTED, QUERY_ITSELF, Logged
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.ledger import Ledger
@@ -33,6 +39,7 @@ LOG_FILES = ("ubi_*.ndjson", "ubi_*.jsonl", "ubi_*.ndjson.gz", "ubi_*.jsonl.gz")
 _BULK = {"index", "create", "update"}
 _OF_RANK = ("run", "arm", "propensity")
 _RANKED = ("position", *_OF_RANK)
+_WHOLE_BELOW = 2.0**63  # larger floats stay as they are written
 
 
 def shown_line(rows: pl.DataFrame) -> str:
@@ -204,11 +211,9 @@ class _Lines:
 
     def _sorted(self, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Impressions, and actions by our names."""
-        named = pl.col("action").str.to_lowercase()
-        named = named.replace_strict(ACTION_WORDS, default=None, return_dtype=pl.String)
-        events = events.with_columns(named=named)
+        events = events.with_columns(named=named_actions(pl.col("action")))
         others = events.filter(pl.col("named").is_null()).select("action")
-        self.ledger.note("events", "action of another kind: left out", events, others, "reported")
+        note_other_actions(events, others, self.ledger)
         events = events.drop_nulls("named").with_columns(action="named")
         events = self._reject(events, pl.col("product_id").is_null(), "no product")
         seen = events.filter(pl.col("action") == "shown")
@@ -279,10 +284,11 @@ def _dict(value: object) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str | None:
-    """Of a text or a number; null for an empty one."""
+    """Of a text or a number (7.0 as 7: a gap makes programs write whole numbers so); null for an empty one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    return str(value) or None
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE_BELOW
+    return str(int(value) if whole else value) or None
 
 
 def _whole(value: object) -> int | None:

@@ -25,9 +25,10 @@ def ingest(config: Config, log: Path | None, until: str | None) -> tuple[Done, L
 
     until: an ISO time, for a log of the past; none: now. Raises InputError where there are no events to read.
     """
-    collection = _without_events(config) if log else load_collection(config)
+    files = log or _ubi_of(config)
+    collection = _without_events(config) if files else load_collection(config)
     ledger = Ledger(steps=[step for step in collection.steps if step.table == "events"])
-    source: Path | Events | None = log or _ubi_of(config) or collection.events
+    source: Path | Events | None = files or collection.events
     if source is None:
         raise InputError(
             where="data.events",

@@ -11,6 +11,7 @@ import pytest
 from features import Shop
 from features.errors import InputError
 from features.sources.events import Events
+from features.sources.parsing.ids import nearly_known
 from features.sources.privacy import are_pseudonyms
 from tests.features.sources.test_real_sets import SHARED
 
@@ -63,6 +64,66 @@ def test_lists_in_one_cell(shown: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "action"),
+    [
+        *(("select_item", "click"), ("Product Clicked", "click"), ("itemClick", "click"), ("CLICK", "click")),
+        *(("add_to_cart", "cart"), ("Product Added", "cart"), ("addToCart", "cart"), ("add-to-cart", "cart")),
+        *(("Order Completed", "purchase"), ("checkout_completed", "purchase"), ("Purchase", "purchase")),
+        *(("refund", "return"), ("Order Refunded", "return"), ("add_to_wishlist", "like")),
+    ],
+)
+def test_actions_as_programs_name_them(written: str, action: str) -> None:
+    row = {"product_id": "a", "action": written, "at": NOON, "session": "s"}
+    events, _, _ = read([row, row | {"product_id": "b", "action": "page_scroll"}])
+    assert events.actions["action"].to_list() == [action]
+
+
+def test_kinds_of_actions_that_are_left_out_are_named_the_most_frequent_first() -> None:
+    kinds = ["scroll"] * 3 + [f"kind {number}" for number in range(7)] + ["click"]
+    rows = [{"product_id": "a", "action": kind, "at": NOON, "session": "s"} for kind in kinds]
+    _, steps, _ = read(rows)
+    (told,) = (step for step in steps if step.startswith("action of another kind"))
+    assert told.startswith("action of another kind ('scroll', 'kind ")
+    assert told.endswith(", …): left out")
+    assert steps[told] == 10
+
+
+@pytest.mark.parametrize(
+    ("known", "written", "way"),
+    [
+        (["1000", "1001"], "SKU-{}", "before their last number"),
+        (["SKU-1000", "SKU-1001"], "{0[4]}{0[5]}{0[6]}{0[7]}", "before their last number"),
+        (["ab-1", "ab-2"], "AB-{0[3]}", ""),
+        (["1000", "1001"], "00{}", ""),
+    ],
+)
+def test_ids_of_events_that_nearly_join_are_told(known: list[str], written: str, way: str) -> None:
+    rows = [
+        {"product_id": written.format(one), "action": "click", "at": NOON, "session": "s"} for one in known
+    ]
+    shop = Shop.from_frames(
+        products=pl.DataFrame({"product_id": known, "title": ["hat", "cap"]}),
+        queries=QUERIES,
+        events=pl.DataFrame(rows),
+    )
+    (step,) = (step.step for step in shop.steps if "not among the products" in step.step and step.affected)
+    assert "2 of 2 such ids would be" in step
+    assert way in step
+
+
+def test_ids_that_share_a_number_are_not_taken_for_each_other() -> None:
+    known = pl.Series(["hat-12", "shoe-12", "shoe-13"])
+    assert nearly_known(pl.Series(["bag-12"]), known) == (0, "")
+
+
+@pytest.mark.parametrize("text", ["Warm Hat", "WARM  HAT", " warm hat "])
+def test_queries_join_by_their_words_whatever_their_capitals_and_blanks(text: str) -> None:
+    row = {"request_id": "r", "query": text, "product_id": "a", "position": 1, "action": "shown", "at": NOON}
+    events, _, _ = read([row, row | {"request_id": "s", "query": "cold hat"}])
+    assert dict(events.shown.select("request_id", "query_id").rows()) == {"r": "q1", "s": None}
+
+
+@pytest.mark.parametrize(
     ("shown", "ids"),
     [
         ("7.0|8.0", ["7", "8"]),
@@ -106,7 +167,8 @@ def test_one_row_a_shown_product_and_one_an_action() -> None:
     ]
     assert events.actions.select("request_id", "product_id", "action").rows() == [("r1", "b", "purchase")]
     assert steps["positions from 0 raised by one"] == 2
-    assert steps["action of another kind: left out"] == 1
+    (other,) = (step for step in steps if step.startswith("action of another kind ("))
+    assert steps[other] == 1
 
 
 def test_purchases_alone_on_days_are_known_when_the_day_has_ended() -> None:

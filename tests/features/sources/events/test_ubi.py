@@ -166,8 +166,20 @@ def test_every_line_that_is_no_use_is_counted(tmp_path: Path) -> None:
         "no product": 1,
         "impression without a query_id": 1,
         "position missing": 1,
-        "action of another kind: left out": 1,
+        "action of another kind ('scroll'): left out": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(1000, "1000"), (1000.0, "1000"), (1000.5, "1000.5"), ("1000.0", "1000.0"), (-0.0, "0")],
+)
+def test_ids_that_are_numbers_are_read_as_whole_ones_are_written(
+    tmp_path: Path, written: object, read: str
+) -> None:
+    line = event(event_attributes={"object": {"object_id": written}})
+    events = read_ubi(write(tmp_path, line), key=KEY)
+    assert events.actions["product_id"].to_list() == [read]
 
 
 @pytest.mark.parametrize(
