@@ -10,9 +10,8 @@ import numpy as np
 def token_batches(counts: np.ndarray, budget: int, padding: bool = False) -> Iterator[np.ndarray]:
     """Positions grouped from the longest down, each group at most `budget` tokens once padded.
 
-    counts: (n,) tokens of each text. A text longer than the budget makes a batch of its own. Without padding the texts
-    of a group have the same number of tokens: then hardly a last bit of a text's vector hangs on its neighbours. It
-    is for devices that want to be filled.
+    counts: (n,) tokens of each text. A text longer than the budget makes a batch of its own. padding: whether a
+    group may mix numbers of tokens, which fills a GPU; without, hardly a last bit of a vector hangs on its neighbours.
     """
     order = np.argsort(-counts, kind="stable")
     start = 0

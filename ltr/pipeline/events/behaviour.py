@@ -9,8 +9,10 @@ from pathlib import Path
 from features.behaviour import BehaviourConfig, Done, Erased, Places, erase_person, update_behaviour
 from features.behaviour.event_store import EVENT_VIEWS
 from features.errors import InputError
+from features.sources.columns import Inputs
 from features.sources.config import EventsConfig
 from features.sources.events import EventRules, Events
+from features.sources.events.tables import read_people
 from features.sources.events.ubi import LOG_FILES
 from features.sources.ledger import Ledger
 from features.sources.load import CatalogueConfig, Collection
@@ -55,7 +57,7 @@ def erase(config: Config, identity: str, log: Path | None, also: Sequence[Path] 
     plain table, it is the shop's own: not changed, but `left` where the person is in it.
     """
     table, runs = _table_of(config), Path(config.runs)
-    collection = load_collection(config) if table else _without_events(config)
+    collection = _without_events(config)
     logs = {path.parent for pattern in LOG_FILES for path in runs.rglob(pattern)} if runs.is_dir() else set()
     searched = [Path(config.cache.folder), runs, *also]
     store, behaviour = FeatureStore(config.store.address, config.store.options), behaviour_of(config)
@@ -72,16 +74,21 @@ def erase(config: Config, identity: str, log: Path | None, also: Sequence[Path] 
         queries=collection.queries,
         rules=_rules(config),
     )
-    # In the bytes of a table a short id is not told from other numbers: read, it is.
-    if table and table not in erased.left and _is_in(collection.events, identity):
+    # In the bytes of a table a short id is not told from other numbers, nor a raw id by its pseudonym: read, it is.
+    if table and table not in erased.left and _in_table(config, identity):
         erased.left.append(table)
     return erased
 
 
-def _is_in(events: Events | None, identity: str) -> bool:
-    names = {identity, *pseudonyms_of(identity, load_keys())}
-    frames = (events.shown, events.actions) if events else ()
-    return any(frame["shopper"].is_in(names).any() for frame in frames)
+def _in_table(config: Config, identity: str) -> bool:
+    """Whether any row of the plain table is the person's, also of those that cleaning would leave out."""
+    given, keys = _events_of(config), load_keys()
+    if given is None:
+        return False
+    names = {identity, *pseudonyms_of(identity, keys)}
+    people = read_people(Inputs(config.base).source("events", given, given.columns), "shopper")
+    written = [] if people is None else people.drop_nulls().unique().to_list()
+    return any(one in names or not names.isdisjoint(pseudonyms_of(one, keys)) for one in written)
 
 
 def behaviour_of(config: Config) -> BehaviourConfig:

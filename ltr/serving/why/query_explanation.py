@@ -13,7 +13,7 @@ from features.batch import QueryBatch, has_values
 from features.build import FeatureBuilder
 from features.errors import InputError
 from features.feature_schema import KEYS
-from features.groups.word_by_word.word_pairs import PairShare
+from features.groups.word_by_word.word_pairs import PairShare, WordPairs
 from features.progress import progress
 from features.sources.load import Collection
 from ltr.data.embedded import EmbeddedDataset
@@ -36,10 +36,6 @@ from ltr.serving.ranking import in_order, looks_like_an_id, one_query, read_as, 
 _PAIRS_TOLD = 5  # of words
 
 
-def _no_pairs(product: str) -> list[PairShare]:  # noqa: ARG001 - of any product
-    return []
-
-
 @dataclass(frozen=True)
 class Explained:
     """One query's candidates, best first, with what their scores are made of.
@@ -54,7 +50,7 @@ class Explained:
     products: pl.DataFrame
     shelf: Shelf | None
     read_as: Mapping[str, str]
-    word_pairs: Callable[[str], list[PairShare]] = field(default=_no_pairs)
+    word_pairs: Callable[[str], list[PairShare]] = field(default=lambda _: [])
 
     def row(self, product: str) -> int:
         return int(self.ranked.filter(product_id=product)["row"][0])
@@ -110,10 +106,8 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
 
 def pairs_of(run: SavedRun, builder: FeatureBuilder, query: pl.DataFrame) -> Callable[[str], list[PairShare]]:
     """See `Explained.word_pairs`."""
-    learnt = run.model.word_pairs
-    return (
-        _no_pairs if learnt is None else lambda product: learnt.shares(*builder.words_of_pair(query, product))
-    )
+    learnt = run.model.word_pairs or WordPairs.none()
+    return lambda product: learnt.shares(*builder.words_of_pair(query, product))
 
 
 def _explained(
