@@ -40,7 +40,7 @@ from features.sources.grades import by_rater, read_grades
 from features.sources.ledger import Ledger
 from features.sources.parsing import values as derive
 from features.sources.parsing.histories import HISTORY
-from features.sources.parsing.ids import nearly_known
+from features.sources.parsing.ids import BARE_NUMBER, nearly_known
 from features.sources.remarks import Said
 from features.sources.schema import Judgements, Products, Queries, completed
 
@@ -226,11 +226,13 @@ def match_judgements(
         if frame.height and not kept.height:
             _, way = nearly_known(frame[key], known)
             mapped = f"map {key} to the matching column under data.judgements.columns"
+            alike = f"they are alike {way}: {cleaning.AS_TEXT}"
             raise InputError(
                 where=path,
                 expected=f"values of {key} as in the other tables ({_some(known)})",
                 got=_some(frame[key]),
-                cure=f"they are alike {way}: {cleaning.AS_TEXT}" if way else mapped,
+                # Numbers alone are alike in a wrong column, too.
+                cure={"": mapped, BARE_NUMBER: f"{mapped}, or {alike}"}.get(way, alike),
             )
         frame = kept
     if not frame.height:

@@ -155,14 +155,14 @@ def joint_ids(columns: Sequence[pl.Series], where: str) -> pl.Series:
     return joint
 
 
-_BARE = "without what stands before their last number"
+BARE_NUMBER = "without what stands before their last number"
 FOLDS = {
     "in other capitals": lambda ids: ids.str.to_lowercase(),
     "without leading zeros": lambda ids: ids.str.strip_chars_start("0"),
     "without '.0'": lambda ids: ids.str.strip_suffix(".0"),
     "without blanks and dashes": lambda ids: ids.str.replace_all(r"[^\p{L}\p{N}]", ""),
     "by their first 15 digits, which spreadsheets keep": lambda ids: ids.str.replace(r"^(\d{15})\d+$", "$1…"),
-    _BARE: lambda ids: ids.str.replace(r"^.*?(\d+)$", "$1"),
+    BARE_NUMBER: lambda ids: ids.str.replace(r"^.*?(\d+)$", "$1"),
 }
 """Ways in which one program's ids come to differ from another's."""
 
@@ -172,7 +172,7 @@ def nearly_known(ids: pl.Series, known: pl.Series) -> tuple[int, str]:
     best = (0, "")
     for way, fold in FOLDS.items():
         folded = fold(known)
-        if way == _BARE and folded.n_unique() < known.n_unique():  # hat-12 and shoe-12 are two
+        if way == BARE_NUMBER and folded.n_unique() < known.n_unique():  # hat-12 and shoe-12 are two
             continue
         alike = int(fold(ids).is_in(folded.implode()).sum())
         best = (alike, way) if alike > best[0] else best
