@@ -11,14 +11,14 @@ const POOL = 10; // of each order
 const known = (name) => { try { return localStorage.getItem(name) ?? ""; } catch { return ""; } };
 const keep = (name, value) => { try { localStorage.setItem(name, value); } catch { /* for this page only, then */ } };
 
-let me = known("judge"), cards = [], at = 0, given = {}, query = {};
+let me = known("judge"), cards = [], at = 0, given = {}, query = {}, latest = 0;
 
 export async function showJudge(main, signal) {
   const { params } = here();
   const words = params.get("q") ?? "";
   document.title = "Judge";
   query = { ...(words ? { text: words } : {}), ...(asked.photo ? { photo: asked.photo.data } : {}) };
-  const progress = h("section", { class: "progress", "aria-labelledby": "progress" });
+  const progress = h("section", { class: "progress", "aria-labelledby": "progress", hidden: true }, h("div", { class: "figures" }), useOfGrades());
   const desk = h("section", { "aria-labelledby": "desk" });
   fill(main, h("div", { class: "heading" }, h("h1", {}, "Judge"), whoBox()), h("div", { class: "judging" }, desk, progress));
   const [summary] = await Promise.all([judged(), showDesk(desk, words, signal)]);
@@ -90,8 +90,7 @@ async function grade(place, value, onwards) {
   try {
     await judge({ ...query, judge: me, grades: { [product]: value } });
     element.classList.remove("lost");
-    const place = byId("progress")?.parentElement;
-    if (place) showProgress(place, await judged());
+    await refresh();
   } catch (error) {
     if (before === undefined) delete given[product]; else given[product] = before;
     choose();
@@ -99,6 +98,13 @@ async function grade(place, value, onwards) {
     element.classList.add("lost");
     say(`Not kept: ${error.message}`);
   }
+}
+
+/** The figures anew; an answer that a later one has overtaken is dropped, and one that fails loses no grade. */
+async function refresh() {
+  const place = document.querySelector(".progress"), turn = ++latest;
+  const summary = await judged().catch(() => null);
+  if (place && summary && turn === latest) showProgress(place, summary);
 }
 
 function left() {
@@ -142,9 +148,16 @@ function queue() {
     h("label", { for: "queue", class: "soft" }, "One a line, such as the most frequent of your shop’s log"), box, h("button", { type: "button", onclick: next }, "Next query"));
 }
 
+/** What the grades are for. It stays as it is while figures change: a button made anew loses a click or the focus. */
+function useOfGrades() {
+  return h("div", { class: "kept", hidden: true }, h("div", { class: "deeds" }, download("judgements.csv"), download("queries.csv")),
+    h("details", {}, h("summary", {}, "Learn from them"), h("p", {}, "They lie in the server’s folder ", h("code", { class: "folder" }), ". In the config:"), h("pre", {}, h("code", {}))));
+}
+
 function showProgress(place, summary) {
-  const agree = summary.agreement, open = place.querySelector("details")?.open; // what somebody reads stays open
-  fill(place, h("h2", { id: "progress" }, "Progress"),
+  const agree = summary.agreement, kept = place.querySelector(".kept");
+  place.hidden = false;
+  fill(place.querySelector(".figures"), h("h2", { id: "progress" }, "Progress"),
     h("p", {}, `${plural(summary.grades, "grade", "grades")} of ${plural(summary.pairs, "pair", "pairs")}, ${plural(summary.queries.length, "query", "queries")}`),
     summary.judges.length > 0 && h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Judge"), h("th", { scope: "col", class: "n" }, "Grades"), h("th", { scope: "col", class: "n" }, "Queries"))),
       h("tbody", {}, summary.judges.map((one) => h("tr", {}, h("th", { scope: "row" }, one.judge), h("td", { class: "n" }, count(one.grades)), h("td", { class: "n" }, count(one.queries)))))),
@@ -152,9 +165,10 @@ function showProgress(place, summary) {
       ? `${plural(agree.pairs, "pair", "pairs")} graded by two or more: ${Math.round(agree.alike * 100)} % alike, Krippendorff’s alpha ${agree.alpha.toFixed(2)}${agree.alpha < 0.667 ? ": settle what each grade means, and grade again what you differ on" : ""}.`
       : "No pair has two judges yet: without, nobody knows how far the grades can be trusted."),
     summary.queries.length > 0 && h("ul", { class: "asked" }, summary.queries.slice(-12).reverse().map((one) => h("li", {},
-      one.text && !one.photo ? h("a", { href: `#/judge?q=${encodeURIComponent(one.text)}` }, one.text) : h("span", {}, `${one.text ?? ""} (with a photo)`), " ", h("small", { class: "soft" }, `${count(one.products)} by ${one.judges.join(", ")}`)))),
-    summary.pairs > 0 && [h("div", { class: "deeds" }, download("judgements.csv"), download("queries.csv")),
-      h("details", { open: Boolean(open) }, h("summary", {}, "Learn from them"), h("p", {}, "They lie in the server’s folder ", h("code", {}, summary.folder), ". In the config:"), h("pre", {}, h("code", {}, yaml(summary.config))))]);
+      one.text && !one.photo ? h("a", { href: `#/judge?q=${encodeURIComponent(one.text)}` }, one.text) : h("span", {}, `${one.text ?? ""} (with a photo)`), " ", h("small", { class: "soft" }, `${count(one.products)} by ${one.judges.join(", ")}`)))));
+  kept.hidden = summary.pairs === 0;
+  kept.querySelector(".folder").textContent = summary.folder;
+  kept.querySelector("pre code").textContent = yaml(summary.config);
 }
 
 const yaml = (config) => `data:\n  kind: catalogue\n  products: …  # as they are\n  queries: {path: ${quoted(config.queries.path)}}\n  judgements:\n    path: ${quoted(config.judgements.path)}\n    columns: {grade: [${config.judgements.columns.grade.map(quoted).join(", ")}]}`;

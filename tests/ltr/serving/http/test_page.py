@@ -278,8 +278,11 @@ def test_two_judges_by_keys(page: Any, shop: Shop) -> None:
             assert page.locator(".grades :checked").count() == number
         assert f"{page.locator('.judged').count() - 3} of" in page.locator("#left").inner_text()
     page.wait_for_selector(".progress:has-text('6 grades')")
-    with page.expect_response(lambda one: one.request.method == "POST"):
+    table = page.get_by_role("button", name="judgements.csv").element_handle()
+    with page.expect_response(lambda one: one.url.endswith("/judgements") and one.request.method == "GET"):
         page.keyboard.press("Backspace")  # of one that has none: nothing is lost
+    page.wait_for_timeout(100)
+    assert table.evaluate("one => one.isConnected")  # figures made anew take no button from under the pointer
     with page.expect_download() as saved:
         page.click("text=judgements.csv")
     lines = Path(saved.value.path()).read_text("utf-8").splitlines()
