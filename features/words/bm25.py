@@ -163,7 +163,7 @@ class _Contenders:
     def __init__(self, size: int, n: int) -> None:
         self.scores = np.zeros(size, dtype=np.float32)  # untouched pages cost nothing
         self.documents, self.closed = np.zeros(0, dtype=np.int64), False
-        self._n, self._listed, self._most = n, True, 0.0
+        self._n, self._listed, self._most, self._least = n, True, 0.0, 0.0
 
     def close(self, documents: np.ndarray) -> None:
         self.documents, self.closed, self._listed = documents, True, True
@@ -193,19 +193,22 @@ class _Contenders:
 
     def _reaching(self, least: float) -> np.ndarray:
         """Those, rising, with a score of at least that much (any score at all, if it is 0)."""
-        if not self._listed:
-            return np.flatnonzero(self.scores >= max(np.float32(least), _LEAST))
+        if not self._listed or (not self.closed and _EVERY * len(self.documents) > len(self.scores)):
+            return np.flatnonzero(self.scores >= max(np.float32(least), _LEAST))  # quicker than sorting many
         found = self.documents[self.scores[self.documents] >= np.float32(least)]
         return found if self.closed else np.sort(found)
 
     def _nth(self) -> float:
-        """The n-th best score, or less where they are too many to be looked at; 0 where there are fewer."""
-        if self._listed:
-            scores, place = self.scores[self.documents], self._n
-        else:  # of every 16th, the score that some more than n have, if they do
-            scores, place = self.scores[::_EVERY].copy(), 2 * self._n // _EVERY + _EVERY
-        if len(scores) < place:
+        """The n-th best score, to rounding; 0 where there are fewer. Of many only those near it are sorted."""
+        scores = self.scores[self.documents] if self._listed else self.scores
+        if len(scores) > _EVERY * self._n:
+            # What some more than n should reach, by every 16th; the count below says whether they do.
+            place = 2 * self._n // _EVERY + _EVERY
+            some = scores[::_EVERY].copy()
+            guess = np.partition(some, -place)[-place] if len(some) >= place else np.float32(0)
+            some = scores[scores >= max(guess, np.float32(self._least))]
+            scores = some if len(some) >= self._n else scores
+        if len(scores) < self._n:
             return 0.0
-        nth = np.partition(scores, -place)[-place]
-        enough = self._listed or np.count_nonzero(self.scores >= nth) >= self._n
-        return float(nth) * (1 - _ROUNDING) if enough else 0.0
+        self._least = float(np.partition(scores, -self._n)[-self._n]) * (1 - _ROUNDING)
+        return self._least
