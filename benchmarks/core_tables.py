@@ -10,8 +10,9 @@ def request(found: dict[str, Any]) -> Iterator[str]:
     shares = " / ".join(map(str, found["milliseconds_at"]))
     yield "\n## One request\n"
     yield (
-        f"Warm, one core, some 100 candidates; milliseconds at p{shares} of the requests by the clock, and in brackets "
-        f"the p50 of processor time, which other work on the machine (load {found['load']:.0f}) does not lengthen. "
+        f"Warm, one core, some 100 candidates; milliseconds at p{shares} of the requests by the clock, each the median "
+        f"of three turns, and in brackets the p50 of processor time (load of the machine {found['load']:.0f}). “Every "
+        "turn” is the whole request as it was clocked each time, whatever else the machine did. "
         "The floor is the query through `SentenceTransformer.encode` and the booster's own `predict` on the same "
         "matrix.\n"
     )

@@ -2,9 +2,11 @@
 
 A warm request on one core, stage by stage: encode the query, retrieve, each group of features, score; and the whole of
 it, from words to the ranked list, as `ltr.rank` and a server run it, over 100 candidates. Beside it, in the same run,
-the floor: the query through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix. Every
-stage by the clock and by processor time, which other work on the machine does not lengthen. By the float32 encoder
-(torch) and by two quick ones: onnx-int8, and static, token vectors made of the same encoder for each shop.
+the floor: the query through `SentenceTransformer.encode` and the booster's own `predict` on the same matrix. Whole
+requests follow one another as a server's do, and so do the floor's, in three turns of all queries; a request's figure
+is the median of its turns, and beside it stands the whole request in every turn, with what else the machine did. Every
+stage by the clock and by processor time. By the float32 encoder (torch) and by two quick ones: onnx-int8, and static,
+token vectors made of the same encoder for each shop.
 
 demo: the demo shop as it is. fashion: the real catalogue's texts and columns; made: 200,000 products whose titles are
 drawn from fashion's words. Of these two the vectors of products and queries are drawn so that they lie as a text
@@ -50,8 +52,8 @@ from ltr.training.fused_ranker import FusedRanker
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 CANDIDATES, MADE, JUDGED = 100, 200_000, 3000
-SHARES = (50, 95, 99)
-WHOLE = "whole request"
+SHARES, TURNS = (50, 95, 99), 3
+WHOLE, EVERY = "whole request", "whole request, every turn"
 
 
 class Drawn:
@@ -130,11 +132,19 @@ def measure(
     texts = [text for text in queries["text"].drop_nulls().unique().sort() if text.strip()]
     asked = [texts[place % len(texts)] for place in range(requests + 20)]
     found = [len(builder.retrieve(QueryBatch(one_query(text, None)), CANDIDATES)[1]) for text in texts[:50]]
-    watches = [_watch(run, builder, _floor(), text) for text in asked][20:]  # warm
+    watches, whole, floor = [], [], []
+    for _ in range(TURNS):
+        steps = [_stages(run, builder, text) for text in asked]
+        whole += [_whole(run, builder, text) for text in asked][20:]  # warm
+        floor += [_floor()(run, text, matrix) for text, (_, matrix) in zip(asked, steps, strict=True)][20:]
+        watches += [watch for watch, _ in steps][20:]
+    for rows in zip(watches, whole, floor, strict=True):
+        _sum_up(*rows)
     sizes = {"products": products.height, "features": len(builder.schema.features), "requests": requests}
     sizes |= {"candidates": round(float(np.mean(found)), 1)}
     shown = {
-        clock: _shares([getattr(watch, clock) for watch in watches]) for clock in ("stages", "processor")
+        clock: _shares([getattr(watch, clock) for watch in watches], requests)
+        for clock in ("stages", "processor")
     }
     for stage, values in shown["stages"].items():
         print(f"  {stage:<36}" + "".join(f"{v:>9.2f}" for v in (*values, *shown["processor"][stage])))
@@ -158,12 +168,15 @@ def _text_encoder(runtime: str, products: pl.DataFrame, scratch: Path) -> Encode
     return StaticEncoder(StaticConfig(folder=str(folder)), Path())
 
 
-def _shares(requests: Sequence[dict[str, float]]) -> dict[str, list[float]]:
-    """Milliseconds of each stage at SHARES of the requests."""
-    return {
-        stage: [round(1000 * float(p), 3) for p in np.percentile([one[stage] for one in requests], SHARES)]
-        for stage in requests[0]
-    }
+def _shares(turns: Sequence[dict[str, float]], requests: int) -> dict[str, list[float]]:
+    """Milliseconds of each stage at SHARES of the requests: of the median of each one's turns, and of every turn."""
+    found = {}
+    for stage in turns[0]:
+        seconds = np.array([one[stage] for one in turns])
+        found[stage] = np.percentile(np.median(seconds.reshape(-1, requests), axis=0), SHARES)
+        if stage == WHOLE:
+            found[EVERY] = np.percentile(seconds, SHARES)
+    return {stage: [round(1000 * float(share), 3) for share in shares] for stage, shares in found.items()}
 
 
 def tables(shop: str, scratch: Path) -> tuple[Config, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -224,18 +237,19 @@ class Watch:
         )
         return made
 
-    def sum_up(self) -> None:
-        """The floor, and what is ours: all of the stages but the encoder's work and the booster's own."""
-        for clock in (self.stages, self.processor):
-            clock["floor"] = sum(seconds for stage, seconds in clock.items() if stage.startswith("floor: "))
-            parts = {
-                s: t for s, t in clock.items() if not s.startswith("floor") and s not in ("encode", WHOLE)
-            }
-            clock["ours (stages but encode and predict)"] = sum(parts.values()) - clock["floor: predict"]
+
+def _sum_up(stages: Watch, whole: Watch, floor: Watch) -> None:
+    """Into the stages: the whole, the floor, and what is ours: all stages but the encoder's work and the booster's."""
+    for clock in ("stages", "processor"):
+        known, below = getattr(stages, clock), getattr(floor, clock)
+        predict = known.pop("predict")
+        ours = sum(known.values()) - known["encode"] - predict
+        known |= getattr(whole, clock) | below | {"floor": sum(below.values())}
+        known["ours (stages but encode and predict)"] = ours
 
 
-def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], text: str) -> Watch:
-    """The stages of one request; the whole request, as served, by itself; and the floor."""
+def _stages(run: SavedRun, builder: FeatureBuilder, text: str) -> tuple[Watch, np.ndarray]:
+    """The stages of one request, and the booster's own part of the last; the features of its candidates."""
     watch = Watch()
     vectors = builder.catalogue.vectors
     query = watch.timed("query", lambda: QueryBatch(one_query(text, None)))
@@ -248,15 +262,26 @@ def _watch(run: SavedRun, builder: FeatureBuilder, floor: Callable[..., None], t
     block = builder.block(batch)
     keys = pl.DataFrame({"query_id": "query", "product_id": builder.catalogue.product_ids[rows]})
     scores = watch.timed("score", lambda: run.score_dataset(Dataset.of_list(keys, block)))
+    matrix = np.ascontiguousarray(block.matrix)
+    watch.timed("predict", lambda: _booster(run).predict(matrix, num_threads=1))
     watch.timed("list", lambda: listed(builder, rows, scores))
+    return watch, matrix
+
+
+def _whole(run: SavedRun, builder: FeatureBuilder, text: str) -> Watch:
+    """One request as it is served."""
+    watch = Watch()
     watch.timed(WHOLE, lambda: rank(run, builder, QueryBatch(one_query(text, None)), CANDIDATES))
-    floor(watch, run, text, np.ascontiguousarray(block.matrix))
-    watch.sum_up()
     return watch
 
 
+def _booster(run: SavedRun) -> Any:
+    (booster,) = run.model.ranker._boosters
+    return booster
+
+
 @lru_cache(maxsize=1)
-def _floor() -> Callable[[Watch, SavedRun, str, np.ndarray], None]:
+def _floor() -> Callable[[SavedRun, str, np.ndarray], Watch]:
     import torch  # noqa: PLC0415
     from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
@@ -264,12 +289,13 @@ def _floor() -> Callable[[Watch, SavedRun, str, np.ndarray], None]:
     model = SentenceTransformer(str(_float32()._folder), device="cpu")
     model.max_seq_length = 64
 
-    def floor(watch: Watch, run: SavedRun, text: str, X: np.ndarray) -> None:
-        (booster,) = run.model.ranker._boosters
+    def floor(run: SavedRun, text: str, X: np.ndarray) -> Watch:
+        watch = Watch()
         watch.timed(
             "floor: SentenceTransformer.encode", lambda: model.encode([text], show_progress_bar=False)
         )
-        watch.timed("floor: predict", lambda: booster.predict(X, num_threads=1))
+        watch.timed("floor: predict", lambda: _booster(run).predict(X, num_threads=1))
+        return watch
 
     return floor
 

@@ -62,22 +62,30 @@ class Cells:
         means.train(sample)
         index = _empty(means.centroids)
         index.train(sample)
-        return cls._filled(index, means.centroids, _assigned(vectors, means.centroids), vectors, len(vectors))
+        cell, every = _assigned(vectors, means.centroids), np.arange(len(vectors))
+        return cls._filled(index, means.centroids, cell, vectors, every, len(vectors))
 
     def changed(self, vectors: np.ndarray, same: np.ndarray) -> Self:
         """Of other vectors; same: (u,) the row here that each is the vector of, -1 for new ones.
 
-        Only new ones are dealt to cells, by the centroids there are, unless there are by now so many more or fewer.
+        Only new ones are dealt to cells, by the centroids there are, unless there are by now so many more or fewer;
+        the bytes of the others stay.
         """
         if not 1 / _GROWN <= len(vectors) / max(self.fitted, 1) <= _GROWN:
             return type(self).of(vectors)
         cell = np.where(same >= 0, self.cell[np.maximum(same, 0)], -1).astype(np.int32)
-        new = np.flatnonzero(same < 0)
-        cell[new] = _assigned(vectors[new], self.centroids)
+        unlike = np.flatnonzero(same < 0)
+        cell[unlike] = _assigned(vectors[unlike], self.centroids)
+        earlier, kept = np.unique(same, return_index=True)  # of equal vectors, one has the bytes
+        kept = kept[earlier >= 0]
+        now = np.full(len(self.cell), -1)
+        now[same[kept]] = kept
         index = self._opened
-        index.reset()
         del self.__dict__["_opened"]
-        return type(self)._filled(index, self.centroids, cell, vectors, self.fitted)
+        _renumber(index, now)
+        new = np.ones(len(vectors), dtype=bool)
+        new[kept] = False
+        return type(self)._filled(index, self.centroids, cell, vectors, np.flatnonzero(new), self.fitted)
 
     def near(self, query: np.ndarray, n: int, passing: np.ndarray | None, allowed: Any = None) -> np.ndarray:
         """Rows, rising, of vectors among which the n nearest of those passing are, as good as always.
@@ -124,15 +132,38 @@ class Cells:
 
     @classmethod
     def _filled(
-        cls, index: Any, centroids: np.ndarray, cell: np.ndarray, vectors: np.ndarray, fitted: int
+        cls,
+        index: Any,
+        centroids: np.ndarray,
+        cell: np.ndarray,
+        vectors: np.ndarray,
+        new: np.ndarray,
+        fitted: int,
     ) -> Self:
+        """new: (m,) rows of vectors that the index does not hold yet."""
         faiss = _faiss()
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            part = np.ascontiguousarray(vectors[start : start + _ROWS_AT_ONCE], dtype=np.float32)
-            rows = np.arange(start, start + len(part), dtype=np.int64)
+        for start in range(0, len(new), _ROWS_AT_ONCE):
+            rows = new[start : start + _ROWS_AT_ONCE].astype(np.int64)
+            part = np.ascontiguousarray(vectors[rows], dtype=np.float32)
             cells = cell[rows].astype(np.int64)
             index.add_core(len(part), *(faiss.swig_ptr(array) for array in (part, rows, cells)))
         return cls(np.ascontiguousarray(centroids), cell, faiss.serialize_index(index), fitted)
+
+
+def _renumber(index: Any, now: np.ndarray) -> None:
+    """In faiss's lists, the row that each vector has now; those of -1 go."""
+    faiss, lists = _faiss(), index.invlists
+    for place in range(lists.nlist):
+        size = lists.list_size(place)
+        if not size:
+            continue
+        rows = faiss.rev_swig_ptr(lists.get_ids(place), size)
+        codes = faiss.rev_swig_ptr(lists.get_codes(place), size * lists.code_size).reshape(size, -1)
+        left = np.flatnonzero(now[rows] >= 0)
+        rows[: len(left)] = now[rows[left]]
+        codes[: len(left)] = codes[left]
+        lists.resize(place, len(left))
+    index.ntotal = int(np.count_nonzero(now >= 0))
 
 
 def _empty(centroids: np.ndarray) -> Any:

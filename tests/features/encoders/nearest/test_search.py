@@ -148,6 +148,38 @@ def test_after_changes_cells_find_as_well_as_made_anew(gone: int, new: int) -> N
     assert recall(first, RowVectors(before, np.arange(2000)), queries, None) > 0.95, "the old one is whole"
 
 
+@pytest.mark.parametrize(("gone", "new", "twice"), [(0, 0, 0), (0, 0, 3), (7, 0, 0), (0, 7, 0), (50, 30, 5)])
+def test_after_changes_cells_hold_the_bytes_that_filled_anew_they_hold(
+    gone: int, new: int, twice: int
+) -> None:
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(gone + new)
+    before = drawn(500, 0)
+    kept = rng.permutation(500)[gone:]
+    same = rng.permutation(np.concatenate([kept, kept[:twice], np.full(new, -1)]))
+    after = np.where(same[:, np.newaxis] >= 0, before[np.maximum(same, 0)], drawn(len(same), 1))
+    first = cells.Cells.of(before)
+    changed = first.changed(after, same)
+    index = cells._faiss().deserialize_index(first.packed)
+    index.reset()
+    anew = cells.Cells._filled(index, first.centroids, changed.cell, after, np.arange(len(after)), 500)
+    assert changed._opened.ntotal == len(after)
+    assert held(changed) == held(anew)
+
+
+def held(made: cells.Cells) -> dict[int, tuple[int, bytes]]:
+    """By row, the cell it lies in and its bytes."""
+    faiss, lists = cells._faiss(), made._opened.invlists
+    found: dict[int, tuple[int, bytes]] = {}
+    for cell in range(lists.nlist):
+        if size := lists.list_size(cell):
+            rows = faiss.rev_swig_ptr(lists.get_ids(cell), size).tolist()
+            codes = faiss.rev_swig_ptr(lists.get_codes(cell), size * lists.code_size).reshape(size, -1)
+            assert not found.keys() & set(rows)
+            found |= {row: (cell, code.tobytes()) for row, code in zip(rows, codes, strict=True)}
+    return found
+
+
 @pytest.mark.usefixtures("in_cells")
 @pytest.mark.parametrize("moved", [0.0, 0.05, 0.3])
 def test_cells_hold_other_vectors_that_lie_much_alike(moved: float) -> None:
