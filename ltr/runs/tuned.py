@@ -27,12 +27,12 @@ from ltr.runs.record import RunRecord
 from ltr.runs.sources import made_of, read_transfer
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import cross_fit
-from ltr.tuning.candidates import Candidate, CandidateSpace
+from ltr.tuning.candidates import ADAPTED, Candidate, CandidateSpace
 from ltr.tuning.search import Search
 from ltr.tuning.study import digest, open_study
 from ltr.tuning.study_storage import open_storage, shown
 from ltr.tuning.summary import complete_trials, tuning_section
-from ltr.tuning.trials import CrossValidation, chosen_groups, inner_folds
+from ltr.tuning.trials import CrossValidation, chosen_embeddings, chosen_groups, inner_folds
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,8 @@ def make_task(config: Config, examined: Examined) -> Task:
     prepared, outer = examined.prepared, examined.folds[0]
     data = prepared.dataset
     check_settings(config, data)
-    space = CandidateSpace(config.ranker, config.tuning, data.schema.groups)
+    adapted = [ADAPTED] if config.embeddings and config.embeddings.adapted else []
+    space = CandidateSpace(config.ranker, config.tuning, [*data.schema.groups, *adapted])
     if isinstance(config.ranker, BoostedConfig):
         _check_stoppable(config.ranker, outer)
     share = getattr(config.split, "validation_share", 0.15) if outer.validation else 0.0
@@ -140,14 +141,17 @@ def candidate_of(space: CandidateSpace, trial: FrozenTrial) -> Candidate:
 
 def measure_winner(task: Task, winner: Candidate, command: str) -> RunRecord:
     """The winner and the default, both fitted on the training part, on the test part; config: the winner's."""
-    config, folds = task.config.model_copy(update={"ranker": winner.ranker}), [task.outer]
+    embeddings, folds = chosen_embeddings(task.config.embeddings, winner.groups), [task.outer]
+    config = task.config.model_copy(update={"ranker": winner.ranker, "embeddings": embeddings})
     config._base = task.config.base
     rows, thinned = (chosen_groups(known, winner.groups) for known in (task.rows, task.thinned))
     transfer = task.transfer and task.transfer.within(rows.data.schema)
     before = cross_fit(
-        task.rows, folds, task.config.ranker, config.embeddings, transfer=task.transfer, thinned=task.thinned
+        *(task.rows, folds, task.config.ranker, task.config.embeddings),
+        transfer=task.transfer,
+        thinned=task.thinned,
     )
-    fitted = cross_fit(rows, folds, winner.ranker, config.embeddings, transfer=transfer, thinned=thinned)
+    fitted = cross_fit(rows, folds, winner.ranker, embeddings, transfer=transfer, thinned=thinned)
     baselines = held_out_baselines(task.rows.data, folds, config.evaluation)
     scores = baselines | {DEFAULTS: before.scores, TUNED: fitted.scores}
     queries = task.examined.prepared.collection.queries

@@ -20,6 +20,7 @@ Pick = Callable[[str, Range], Any]
 GAINS = Choice(("exp", "linear"))
 ON_OFF = Choice((True, False))
 GROUP, PARAMS = "group.", "params."
+ADAPTED = "adapted"  # the group of features that `embeddings.adapted` makes while a trial trains
 
 
 class TuningConfig(BaseModel):
@@ -33,7 +34,10 @@ class TuningConfig(BaseModel):
     space: dict[str, tuple[int | float | str, ...]] = Field(
         {}, description="[low, high], [low, high, log] or names, by setting (`params.x`: the library's own)"
     )
-    groups: bool = Field(default=False, description="whether feature groups may be left out")
+    groups: bool = Field(
+        default=False,
+        description="whether feature groups may be left out, and what `embeddings.adapted` learns",
+    )
     gain: bool = Field(default=False, description="whether training's gain may be exp or linear")
     second: Literal["latency", "features"] | None = Field(
         None, description="a second thing to make small: µs per document scored, or number of features"
@@ -93,7 +97,8 @@ class CandidateSpace:
         if "gain" in chosen:
             values["gain"] = chosen["gain"]
         groups = tuple(group for group in self._groups if chosen.get(GROUP + group, True))
-        return Candidate(_with(self._bases[kind], values), groups)
+        # Adapted cosines stand beside features; alone they are no table to train on.
+        return Candidate(_with(self._bases[kind], values), () if groups == (ADAPTED,) else groups)
 
     def default(self) -> Candidate:
         """The config as it stands."""

@@ -17,7 +17,7 @@ from ltr.evaluation.per_query import EvaluationConfig, evaluate, headline_metric
 from ltr.rankers import OnTree, Ranker, Watchable, make_ranker
 from ltr.training.anchoring import Transfer
 from ltr.training.fused_ranker import FusedRanker
-from ltr.tuning.candidates import Candidate, TuningConfig
+from ltr.tuning.candidates import ADAPTED, Candidate, TuningConfig
 
 REPEATS = 3  # timings of one scoring, of which the shortest says what the work takes
 
@@ -72,7 +72,7 @@ class CrossValidation:
         booster, ranker = self._unfitted(candidate, rows)
         if isinstance(booster, Watchable):
             booster.on_tree = on_tree
-        model = FusedRanker(ranker, self._embeddings)
+        model = FusedRanker(ranker, chosen_embeddings(self._embeddings, candidate.groups))
         model.fit(thinned.take(fold.train), rows.take(fold.validation) if fold.validation else None)
         held_out = rows.take(fold.test)
         scores, seconds = _timed_scores(model, held_out)
@@ -111,6 +111,15 @@ class CrossValidation:
 def chosen_groups(rows: EmbeddedDataset, groups: Sequence[str]) -> EmbeddedDataset:
     """The same pairs with the features of these groups only."""
     return EmbeddedDataset(rows.data.select(rows.data.schema.select(groups)), rows.vectors)
+
+
+def chosen_embeddings(
+    embeddings: EmbeddingFusionConfig | None, groups: Sequence[str]
+) -> EmbeddingFusionConfig | None:
+    """Without adapted cosines where they are none of the groups; None where nothing is left to learn."""
+    if embeddings is None or not embeddings.adapted or ADAPTED in groups:
+        return embeddings
+    return embeddings.model_copy(update={"adapted": ()}) if embeddings.fields else None
 
 
 def mean_result(results: Sequence[FoldResult]) -> FoldResult:

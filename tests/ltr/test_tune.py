@@ -26,8 +26,10 @@ from ltr.runs.tuned import make_task
 from ltr.serving.ranking import one_query, rank
 from ltr.tuning.candidates import CandidateSpace, TuningConfig
 from ltr.tuning.pruning import EqualFoldsPruner
+from ltr.tuning.study_storage import open_storage
 from ltr.tuning.summary import (
     choose_winner,
+    complete_trials,
     importances,
     nested_estimate,
     summarise_search,
@@ -255,6 +257,38 @@ def test_a_tuned_run_can_be_evaluated_and_asked(tuned: Path) -> None:
     assert evaluate.main(["--run", str(tuned)]).model == "tuned"
     builder = run.builder(load_collection(run.config).products)
     assert rank(run, builder, QueryBatch(one_query("red tee", None))).height
+
+
+def test_what_is_adapted_may_be_left_out_and_the_winner_is_kept_with_or_without(
+    trained: Trained, tmp_path: Path
+) -> None:
+    words = trained.words("--ranker.trees", "5", "--tuning.folds", "2", "--study", "adapted", "--trials", "8")
+    words += ["--tuning.groups", "true", "--embeddings.adapted", "[words]"]
+    tune.main([*words, "--search-only"])
+    storage = open_storage(None, trained.work / "runs" / "studies" / "adapted")
+    study = optuna.load_study(study_name="adapted", storage=storage)
+    by_choice = {trial.params.get("group.adapted", True): trial.number for trial in complete_trials(study)}
+    assert set(by_choice) == {True, False}
+    for adapted, number in by_choice.items():
+        made = tune.main([*words, "--winner", str(number), "--run", str(tmp_path / str(number))])
+        assert made is not None
+        run = SavedRun.open(made)
+        assert ("adapted" in tuning_section(made)["groups"]) is adapted  # type: ignore[index]
+        assert (run.config.embeddings is not None) is adapted
+        assert any(name.startswith("adapted.") for name in run.model.ranker.schema.names) is adapted
+        builder = run.builder(load_collection(run.config).products)
+        assert rank(run, builder, QueryBatch(one_query("red tee", None))).height
+
+
+@pytest.mark.parametrize("kept", [("lexical", "adapted"), ("lexical",), ("adapted",), ()])
+def test_adapted_cosines_alone_are_no_candidate(kept: tuple[str, ...]) -> None:
+    made = CandidateSpace(RANKER, TuningConfig(groups=True), ["lexical", "adapted"])
+
+    def pick(name: str, span: Range) -> Any:
+        group = name.removeprefix("group.")
+        return group in kept if group != name else RANKER.model_dump().get(name, getattr(span, "low", 1))
+
+    assert made.candidate(pick).groups == (kept if "lexical" in kept else ())
 
 
 def test_test_queries_are_seen_by_no_trial_and_measured_once(
