@@ -20,11 +20,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     given, config = command_line.read_settings(arguments, argv)
 
     from ltr.pipeline.events.behaviour import behaviour_of, ingest
+    from ltr.reporting.console import print_event_steps
 
     done, ledger = ingest(config, given.log, given.until)
-    steps = [(s.step, s.rows, s.affected, s.action) for s in ledger.steps if s.affected]
-    if steps:
-        output.show("cleaning of events", ["step", "rows", "affected", "action"], steps)
+    print_event_steps(ledger)
     output.say(f"read {done.read:,} new rows; {done.events!r} count")
     output.say(
         f"wrote to {behaviour_of(config).store}: "

@@ -26,14 +26,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     from ltr.config import output
     from ltr.config.tree import read_config
     from ltr.pipeline.events.recommending import recommend, try_recommenders
+    from ltr.reporting.console import print_event_steps
 
     config = read_config(given.config) if given.config else None
     if settings.trial:
-        trial = try_recommenders(settings, config)
+        trial, ledger = try_recommenders(settings, config)
         table, title, words = trial.table(), "Next products of the last days", trial.in_words
     else:
-        found = recommend(settings, config)
+        found, ledger = recommend(settings, config)
         table, title, words = found.products, "Recommended", found.in_words
+    print_event_steps(ledger)
     output.show(title, table.columns, table.rows())
     output.say(words)
 

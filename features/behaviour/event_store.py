@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features.sources.events.cleaning import EventRules, clean_events, with_known_queries
+from features.sources.events.cleaning import EventRules, clean_events, known_until, with_known_queries
 from features.sources.events.event_log import Events
 from features.sources.events.logged import Logged
 from features.sources.events.ubi import read_logged, ubi_files
@@ -92,9 +92,7 @@ class EventStore:
 
         queries: of the shop, whose ids are found by their text.
         """
-        settled = self.settled(ledger)
-        _note_later(settled, moment, ledger)
-        events = settled.known_at(moment)
+        events = known_until(self.settled(ledger), moment, ledger)
         if queries is not None:
             events = with_known_queries(events, queries)
         return clean_events(events, rules, ledger)
@@ -131,17 +129,6 @@ class EventStore:
             if size and _grows(path) and path.stat().st_size >= int(size) and head == _head(path):
                 found[path.name] = int(size)
         return found
-
-
-def _note_later(events: Events, moment: datetime, ledger: Ledger) -> None:
-    """A clock that is wrong, or stamps in another unit, put all of a log into the future."""
-    step = f"after {moment:%Y-%m-%d %H:%M}, up to which is counted: not yet"
-    for what, frame, known in (
-        ("shown", events.shown, "shown_at"),
-        ("actions", events.actions, "available_at"),
-    ):
-        later = frame.filter(pl.col(known) > moment).select("product_id", known)
-        ledger.note("events", f"{what} {step}", frame, later, "reported")
 
 
 def _head(path: Path) -> str:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from features.errors import InputError
 from features.media.columns import hash_column
 from features.sources.events.cleaning import EventRules
 
@@ -250,7 +251,10 @@ def _known_zone(name: str) -> str:
 
 
 class EventsConfig(TableConfig):
-    """A table of events; or UBI files: `path` is their folder, or a file whose name begins with `ubi_`."""
+    """A table of events; or UBI files: `path` is their folder, or a file whose name begins with `ubi_`.
+
+    UBI files name all by themselves: what says how a table is read is refused beside them.
+    """
 
     columns: EventColumns = EventColumns()
     actions: dict[str, Literal["shown", "click", "cart", "purchase", "return", "like"]] = Field(
@@ -265,8 +269,19 @@ class EventsConfig(TableConfig):
     cleaning: EventRules = EventRules()
 
     def is_ubi(self, base: Path) -> bool:
-        """Whether these are UBI files, from this folder on."""
-        return (base / self.path).is_dir() or self.path.name.startswith("ubi_")
+        """Whether these are UBI files, from this folder on; InputError for settings of which they heed none."""
+        if not ((base / self.path).is_dir() or self.path.name.startswith("ubi_")):
+            return False
+        usual = EventsConfig(path=self.path, cleaning=self.cleaning)
+        unread = [name for name in type(self).model_fields if getattr(self, name) != getattr(usual, name)]
+        if unread:
+            raise InputError(
+                where=f"data.events.{unread[0]}",
+                expected="a plain table of events",
+                got=f"UBI files ({self.path}), which are read by their own names",
+                cure="leave the setting out, or name a table",
+            )
+        return True
 
 
 class CatalogueConfig(_Strict):

@@ -11,12 +11,15 @@ import polars as pl
 
 from features.sources.remarks import Remark, Said
 
-Action = Literal["rejected", "changed", "reported"]
+Action = Literal["rejected", "left out", "changed", "reported"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One check of one table: of `rows` rows, `affected` were rejected, changed or only reported."""
+    """One check of one table: of `rows` rows, `affected` were rejected, changed or only reported.
+
+    left out: nothing is wrong with them, but they are of no use here.
+    """
 
     table: str
     step: str
@@ -24,6 +27,11 @@ class Step:
     affected: int
     action: Action
     example: str = ""
+
+    @property
+    def lost(self) -> int:
+        """Rows that are not used."""
+        return self.affected if self.action in ("rejected", "left out") else 0
 
 
 @dataclass

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class RecommendSettings(BaseModel):
@@ -33,3 +33,11 @@ class RecommendSettings(BaseModel):
     )
     trial_days: float = Field(default=7.0, gt=0, description="of the end of the log, that are held out")
     seed: int = Field(default=0, ge=0, description="of the steps that are drawn to learn from")
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.who is not None and self.product:
+            raise ValueError("give --who or --product: one names a history, the other is one")
+        if self.trial and (self.who is not None or self.product):
+            raise ValueError("leave --who and --product out: --trial measures on the histories of everybody")
+        return self

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import polars as pl
 
 from features.feature_schema import Feature
-from features.sources.ledger import shorten
+from features.sources.ledger import Ledger, shorten
 from features.sources.load import Collection
 from ltr.config.output import say, show
 from ltr.data.doctor import Finding, to_text, worst
@@ -31,6 +31,13 @@ def print_cleaning(collection: Collection) -> None:
     ]
     if steps:
         show("cleaning", ["table", "step", "rows", "affected", "action", "example"], steps)
+
+
+def print_event_steps(ledger: Ledger) -> None:
+    """The same of a log of events, without examples: they are of people."""
+    steps = [(s.step, s.rows, s.affected, s.action) for s in ledger.steps if s.affected]
+    if steps:
+        show("cleaning of events", ["step", "rows", "affected", "action"], steps)
 
 
 def print_findings(findings: list[Finding], *, passed: bool = False) -> None:

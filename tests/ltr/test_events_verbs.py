@@ -6,6 +6,7 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -168,6 +169,79 @@ def test_a_table_of_events_that_holds_the_person_is_named(
     write(rows[1:])
     erase_person.main(words)
     assert "nothing is left" in capsys.readouterr().out.replace("\n", " ")
+
+
+def _table(shop: Path, rows: list[dict[str, Any]]) -> list[str]:
+    pl.DataFrame(rows).write_csv(shop / "events.csv")
+    text = (shop / "shop.yaml").read_text().replace("events: {path: log}", "events: {path: events.csv}")
+    (shop / "shop.yaml").write_text(text)
+    return ["--config", str(shop / "shop.yaml"), "--until", END]
+
+
+LOST: dict[str, dict[str, Any]] = {
+    "at missing": {"at": None},
+    "product_id missing": {"product_id": None},
+    "('hover'): left out": {"action": "hover"},
+    "not yet": {"at": "2999-01-01T10:00:00"},
+    "not among the products": {"product_id": "gone"},
+}
+
+
+@pytest.mark.parametrize("step", LOST)
+@pytest.mark.parametrize("count", [4, 5, 6])
+def test_more_than_half_of_the_rows_left_out_is_a_warning(
+    shop: Path, step: str, count: int, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {
+            "action": "click",
+            "product_id": "p1",
+            "at": f"2024-03-0{1 + day % 9}T1{day % 9}:00:00",
+            "session": f"s{day}",
+        }
+        for day in range(10)
+    ]
+    lost = [row | LOST[step] for row in rows[:count]]
+    ingest_events.main(_table(shop, [*lost, *rows[count:]]))
+    assert f"{step} " in " ".join(capsys.readouterr().out.split())
+    warned = [record.message for record in caplog.records if step in record.message]
+    assert warned == [] if count <= 5 else f"{count} of 10 rows: " in warned[0]
+
+
+def test_reasons_that_are_more_than_half_together_are_a_warning(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = {"action": "click", "product_id": "p1", "at": "2024-03-01T10:00:00"}
+    rows = [row | {"session": f"s{number}"} for number in range(10)]
+    lost = [
+        rows[number] | LOST[step] for number, step in enumerate(["at missing", "('hover'): left out"] * 3)
+    ]
+    ingest_events.main(_table(shop, [*lost, *rows[6:]]))
+    assert "6 of 10 rows are left out: 3 " in caplog.text
+
+
+def test_a_log_of_other_kinds_alone_is_refused_and_leaves_nothing(shop: Path) -> None:
+    words = _table(
+        shop, [{"action": "klick", "product_id": "p1", "at": "2024-03-01T10:00:00", "session": "s"}]
+    )
+    for _ in range(2):
+        with pytest.raises(
+            InputError, match=r"1 of other kinds alone: 'klick'; say under data\.events\.actions"
+        ):
+            ingest_events.main(words)
+
+
+def test_a_later_part_of_a_log_may_be_of_other_kinds_alone(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["--config", str(shop / "shop.yaml"), "--until", END]
+    ingest_events.main(words)
+    with (shop / "log" / "ubi_events.ndjson").open("a") as file:
+        thing = {"object": {"object_id": "p1"}}
+        line = {"action_name": "hover", "timestamp": "2024-03-09T10:00:00Z", "event_attributes": thing}
+        file.write(json.dumps(line) + "\n")
+    ingest_events.main(words)
+    assert "1 of 1 rows: action of another kind ('hover')" in caplog.text
 
 
 def test_without_events_it_says_so(shop: Path) -> None:

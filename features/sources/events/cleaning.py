@@ -5,7 +5,7 @@ Nothing is used before it could be known: an action belongs to a list that was s
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 import polars as pl
@@ -85,6 +85,18 @@ def note_unknown(events: Events, products: pl.Series, ledger: Ledger) -> None:
         near = remark_nearly_known(unknown["product_id"], products, "events", "product_id", ledger)
         step = f"{what}: product_id not among the products{'; ' * bool(near)}{near}"
         ledger.note("events", step, frame, unknown, "reported")
+
+
+def known_until(events: Events, moment: datetime, ledger: Ledger) -> Events:
+    """What could be known at a moment. A clock that is wrong, or stamps in another unit, put all into the future."""
+    step = f"after {moment:%Y-%m-%d %H:%M}, up to which is counted: not yet"
+    for what, frame, known in (
+        ("shown", events.shown, "shown_at"),
+        ("actions", events.actions, "available_at"),
+    ):
+        later = frame.filter(pl.col(known) > moment).select("product_id", known)
+        ledger.note("events", f"{what} {step}", frame, later, "left out")
+    return events.known_at(moment)
 
 
 def clean_events(events: Events, rules: EventRules, ledger: Ledger) -> Events:

@@ -41,12 +41,34 @@ def named_actions(names: pl.Expr, more: Mapping[str, str] | None = None) -> pl.E
     return folded.replace_strict(words, default=None, return_dtype=pl.String)
 
 
-def note_other_actions(rows: pl.DataFrame, others: pl.DataFrame, ledger: Ledger) -> None:
-    """others: the rows of other kinds, which are left out, with their `action`."""
-    kinds = others["action"].drop_nulls().value_counts(sort=True)["action"].to_list()
-    more = ", …" if len(kinds) > _NAMED else ""
-    told = f" ({', '.join(shorten(kind) for kind in kinds[:_NAMED])}{more})" if kinds else ""
-    ledger.note("events", f"action of another kind{told}: left out", rows, others, "reported")
+def known_actions(
+    rows: pl.DataFrame,
+    ledger: Ledger,
+    cure: str,
+    *,
+    more: Mapping[str, str] | None = None,
+    refused_as: object = None,
+) -> pl.DataFrame:
+    """Rows of the kinds we know, `action` by our names; the others are left out, and counted.
+
+    refused_as: where the rows are from, if they are all that there are. InputError, with the cure, where people acted
+    and every action is of another kind: as if nobody had clicked, each rate would be 0.
+    """
+    named = rows.with_columns(named=named_actions(pl.col("action"), more))
+    others = named.filter(pl.col("named").is_null()).select("action", "at")
+    kinds = others["action"].drop_nulls().value_counts(sort=True, name="count")
+    told = ", ".join(shorten(kind) for kind in kinds["action"].head(_NAMED)) + ", …" * (kinds.height > _NAMED)
+    acted = named.filter(pl.col("named") != "shown").height
+    if refused_as is not None and others.height and not acted:
+        raise InputError(
+            where=str(refused_as),
+            expected=f"actions of the kinds {', '.join(ACTION_NAMES)}",
+            got=f"{others.height:,} of other kinds alone: {told or 'without a name'}",
+            cure=cure,
+        )
+    step = f"action of another kind{f' ({told})' * bool(told)}: left out"
+    ledger.note("events", step, rows, others, "left out")
+    return named.drop_nulls("named").with_columns(action="named").drop("named")
 
 
 def _plain(name: str) -> str:

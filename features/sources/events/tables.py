@@ -18,8 +18,7 @@ from features.sources.events.event_log import (
     ACTIONS,
     SHOWN,
     Events,
-    named_actions,
-    note_other_actions,
+    known_actions,
     set_apart,
     with_chances,
 )
@@ -172,10 +171,8 @@ def _known_actions(rows: pl.DataFrame, config: EventsConfig, source: Source) -> 
         )
     if config.action is not None and not rows["action"].count():
         return rows.with_columns(action=pl.lit(config.action))
-    rows = rows.with_columns(named=named_actions(pl.col("action"), config.actions))
-    others = rows.filter(pl.col("named").is_null()).select("action", "at")
-    note_other_actions(rows, others, source.ledger)
-    return rows.drop_nulls("named").with_columns(action="named").drop("named")
+    cure = "say under data.events.actions which of ours each stands for"
+    return known_actions(rows, source.ledger, cure, more=config.actions, refused_as=source.path)
 
 
 def _single(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

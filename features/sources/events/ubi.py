@@ -20,13 +20,7 @@ import polars as pl
 
 from features.disk import whole_file
 from features.errors import InputError
-from features.sources.events.event_log import (
-    ACTIONS,
-    Events,
-    named_actions,
-    note_other_actions,
-    set_apart,
-)
+from features.sources.events.event_log import ACTIONS, Events, known_actions, set_apart
 from features.sources.events.logged import LISTED, QUERY_ITSELF, Logged
 from features.sources.formats.readers import decode, read_bytes
 from features.sources.ledger import Ledger
@@ -134,17 +128,18 @@ def read_logged(
     after, until: by a file's name, the bytes of it (unpacked) between which lines are read; without, all.
     """
     read = _Lines(ledger)
+    place = files[0] if len(files) == 1 else files[0].parent
     for path in files:
         read.file(path, (after or {}).get(path.name, 0), (until or {}).get(path.name))
     if read.count and not (read.queries or read.events) and not after:
         raise InputError(
-            where=files[0] if len(files) == 1 else files[0].parent,
+            where=place,
             expected="lines of UBI queries or events",
             got=f"none among {read.count:,} lines",
             cure="each line is a JSON object with user_query or action_name; of another table of events name the "
             "columns in a config's data.events",
         )
-    return read.together(key)
+    return read.together(key, None if after else place)
 
 
 def ubi_files(place: Path) -> list[Path]:
@@ -192,14 +187,15 @@ class _Lines:
             return bool(_BULK & value.keys())
         return True
 
-    def together(self, key: Key | None) -> Logged:
+    def together(self, key: Key | None, whole: Path | None) -> Logged:
+        """whole: where the lines are from, if they are all of a log."""
         queries = pl.DataFrame(self.queries, schema=_QUERY, orient="row")
         events = pl.DataFrame(self.events, schema=_EVENT, orient="row")
         queries, events = (self._dated(_pseudonymous(rows, key)) for rows in (queries, events))
         queries = self._reject(queries, pl.col("request_id").is_null(), "query without a query_id")
         hits = queries.explode("product_id", *_RANKED).drop_nulls("product_id")
         itself = queries.with_columns(product_id=pl.lit(QUERY_ITSELF), **dict.fromkeys(_RANKED, pl.lit(None)))
-        seen, acted = self._sorted(events)
+        seen, acted = self._sorted(events, whole)
         absent = pl.lit(None, dtype=pl.String)
         parts = [
             itself.with_columns(seen=pl.lit(value=False)),
@@ -209,12 +205,11 @@ class _Lines:
         listed = [part.select(pl.col(name).cast(dtype) for name, dtype in LISTED.items()) for part in parts]
         return Logged(pl.concat(listed), acted)
 
-    def _sorted(self, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _sorted(self, events: pl.DataFrame, whole: Path | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Impressions, and actions by our names."""
-        events = events.with_columns(named=named_actions(pl.col("action")))
-        others = events.filter(pl.col("named").is_null()).select("action")
-        note_other_actions(events, others, self.ledger)
-        events = events.drop_nulls("named").with_columns(action="named")
+        events = known_actions(
+            events, self.ledger, "give each line one of them as its action_name", refused_as=whole
+        )
         events = self._reject(events, pl.col("product_id").is_null(), "no product")
         seen = events.filter(pl.col("action") == "shown")
         seen = self._reject(seen, pl.col("request_id").is_null(), "impression without a query_id")

@@ -167,6 +167,18 @@ FOLDS = {
 """Ways in which one program's ids come to differ from another's."""
 
 
+def written_near(one: str, known: pl.Series) -> str:
+    """The first known id that would be this one if both were written alike, and how; "" where there is none."""
+    for way, fold in FOLDS.items():
+        folded = fold(known)
+        if way == BARE_NUMBER and folded.n_unique() < known.n_unique():
+            continue
+        alike = known.filter(folded == fold(pl.Series([one], dtype=pl.String))[0])
+        if len(alike):
+            return f"{alike[0]!r} is alike {way}"
+    return ""
+
+
 def nearly_known(ids: pl.Series, known: pl.Series) -> tuple[int, str]:
     """How many ids would be among the known if both were written alike, and how: the way that finds most."""
     best = (0, "")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
+from features.sources.ledger import Step
 from features.sources.load import Collection
 from features.words.tokens import BLANKLESS
 from ltr.data.doctor import NOTABLE, Finding, Findings, Level, finding
 
 LOST = 0.5  # share of a table's rows without which the rest may stand for something else
 FIRST_YEAR = 1990
-_HARMLESS = ("identical row", "the same grade")
+_HARMLESS = ("identical row", "the same grade", "a later line of the same query")
 _TABLES = ("products", "queries", "judgements", "events")
 
 
@@ -23,12 +24,45 @@ def examine_reading(collection: Collection) -> Findings:
         [
             *(finding(one.level, one.check, one.evidence, one.cure) for one in collection.remarks),
             *_check_rejected(collection),
+            *_check_left_out(collection),
             *_check_unreadable(collection),
             *_check_titles(collection),
             *_check_dates(collection),
             *_check_scripts(collection),
         ]
     )
+
+
+def mostly_lost(steps: Sequence[Step]) -> list[str]:
+    """What concerns more than half of the rows that it looked at, all that is left out together or a step by itself."""
+    lost = [step for step in steps if step.lost and not step.step.startswith(_HARMLESS)]
+    count, rows = sum(step.lost for step in lost), max((step.rows for step in steps), default=0)
+    if len(lost) > 1 and count > LOST * rows:
+        named = "; ".join(_reasons(lost))
+        return [f"{count:,} of {rows:,} rows are left out: {named}"]
+    noted = [step for step in steps if step.action == "reported"]
+    return [
+        f"{step.affected:,} of {step.rows:,} rows: {step.step}"
+        for step in (*lost, *noted)
+        if step.affected > LOST * step.rows
+    ]
+
+
+def _reasons(lost: Sequence[Step]) -> list[str]:
+    """The three that cost most."""
+    return [f"{step.affected:,} {step.step}" for step in sorted(lost, key=lambda s: -s.affected)[:3]]
+
+
+def _check_left_out(collection: Collection) -> Iterator[Finding]:
+    """Rows with which nothing is wrong, and which are of no use."""
+    for step in collection.steps:
+        if step.action == "left out" and step.affected > LOST * step.rows:
+            yield finding(
+                "WARN",
+                f"most rows of {step.table} are of no use",
+                f"{step.affected:,} of {step.rows:,}: {step.step}",
+                f"if they are, name them under data.{step.table}; else leave them out of the file",
+            )
 
 
 def _check_rejected(collection: Collection) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,10 @@ from features.sources.load import CatalogueConfig, Collection
 from features.sources.privacy import load_keys, pseudonyms_of
 from features.store import FeatureStore
 from ltr.config.tree import Config
+from ltr.data.checks.reading import mostly_lost
 from ltr.pipeline.prepare import load_collection
+
+log = logging.getLogger(__name__)
 
 
 def ingest(config: Config, log: Path | None, until: str | None) -> tuple[Done, Ledger]:
@@ -29,7 +33,7 @@ def ingest(config: Config, log: Path | None, until: str | None) -> tuple[Done, L
     """
     files = log or _ubi_of(config)
     collection = _without_events(config) if files else load_collection(config)
-    ledger = Ledger(steps=[step for step in collection.steps if step.table == "events"])
+    ledger = events_ledger(collection)
     source: Path | Events | None = files or collection.events
     if source is None:
         raise InputError(
@@ -47,7 +51,19 @@ def ingest(config: Config, log: Path | None, until: str | None) -> tuple[Done, L
         rules=_rules(config),
         ledger=ledger,
     )
+    warn_of_lost(ledger)
     return done, ledger
+
+
+def events_ledger(collection: Collection) -> Ledger:
+    """What was done with the events when the collection was loaded."""
+    return Ledger(steps=[step for step in collection.steps if step.table == "events"])
+
+
+def warn_of_lost(ledger: Ledger) -> None:
+    """Say what leaves out, or concerns, more than half of the events."""
+    for told in mostly_lost(ledger.steps):
+        log.warning("events: %s; what is made of the others may stand for something else", told)
 
 
 def erase(config: Config, identity: str, log: Path | None, also: Sequence[Path] = ()) -> Erased:

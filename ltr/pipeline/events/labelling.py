@@ -32,6 +32,7 @@ from ltr.clicks import (
 from ltr.clicks.lists import PAIR, words_asked
 from ltr.clicks.settings import WORTH
 from ltr.config.tree import Config
+from ltr.pipeline.events.behaviour import events_ledger, warn_of_lost
 from ltr.pipeline.prepare import load_collection
 
 
@@ -116,8 +117,7 @@ def _gathered(
         ledger = Ledger()
         raw = read_ubi(settings.events, ledger)
         events = clean_events(raw, EventRules(attribution_days=settings.window_days), ledger)
-        dropped = [step for step in ledger.steps if step.action == "rejected" and step.affected]
-        return events, human, None, again | {f"{step.table}: {step.step}": step.affected for step in dropped}
+        return events, human, None, again | _left_out(ledger)
     collection = load_collection(config)
     if collection.events is None:
         raise InputError(
@@ -128,7 +128,12 @@ def _gathered(
         )
     if human is None:
         human = collection.judgements
-    return collection.events, human, collection.products, again
+    return collection.events, human, collection.products, again | _left_out(events_ledger(collection))
+
+
+def _left_out(ledger: Ledger) -> dict[str, int]:
+    warn_of_lost(ledger)
+    return {f"{step.table}: {step.step}": step.lost for step in ledger.steps if step.lost}
 
 
 def _judgements(path: Path) -> tuple[pl.DataFrame, int]:

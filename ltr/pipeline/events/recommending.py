@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from features.errors import InputError
-from features.sources.events import Events, read_ubi
+from features.sources.events import EventRules, Events, clean_events, read_ubi
+from features.sources.events.cleaning import known_until
+from features.sources.ledger import Ledger
 from features.sources.load import Collection
+from features.sources.parsing.ids import written_near
 from ltr.config.tree import Config
+from ltr.pipeline.events.behaviour import events_ledger, warn_of_lost
 from ltr.pipeline.prepare import load_collection, make_builder
 from ltr.recommendation import (
     Histories,
@@ -26,6 +33,10 @@ from ltr.recommendation import (
 )
 
 SHOWN = ("title", "brand", "category", "price")
+
+_NAMED = 5  # unknown products
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,9 +61,21 @@ class Recommended:
         return f"{after}: in an order learnt from {self.learned_from:,} next products"
 
 
-def recommend(settings: RecommendSettings, config: Config | None) -> Recommended:
-    """What comes next; InputError for somebody whom the log does not know, and for products that nobody met."""
-    histories, rules, collection = _read(settings, config)
+@dataclass(frozen=True)
+class _Read:
+    histories: Histories
+    rules: list[Recommender]
+    ledger: Ledger
+    collection: Collection | None = None
+
+
+def recommend(settings: RecommendSettings, config: Config | None) -> tuple[Recommended, Ledger]:
+    """What comes next, and what was left out of the log.
+
+    InputError for somebody whom the log does not know, and for products of which nobody met any.
+    """
+    read = _read(settings, config)
+    histories, rules, collection = read.histories, read.rules, read.collection
     asked = _history(settings, histories)
     if not len(asked):
         rules = rules[::-1]  # nobody is named: what is popular stands first
@@ -77,15 +100,15 @@ def recommend(settings: RecommendSettings, config: Config | None) -> Recommended
         shown = [name for name in SHOWN if name in collection.products.columns]
         found = found.join(collection.products.select("product_id", *shown), on="product_id", how="left")
     learned = ranked.learned_from if len(asked) and ranked.learned else 0
-    return Recommended(found, histories.products.gather(asked).to_list(), learned, ranked.leading.name)
+    history = histories.products.gather(asked).to_list()
+    return Recommended(found, history, learned, ranked.leading.name), read.ledger
 
 
-def try_recommenders(settings: RecommendSettings, config: Config | None) -> Trial:
-    """Every rule and the ranker on the last days of the log."""
-    histories, rules, _ = _read(settings, config)
-    return compare_recommenders(
-        histories, rules, settings.trial_days, settings.candidates, settings.learn_days, seed=settings.seed
-    )
+def try_recommenders(settings: RecommendSettings, config: Config | None) -> tuple[Trial, Ledger]:
+    """Every rule and the ranker on the last days of the log, and what was left out of it."""
+    read = _read(settings, config)
+    days = settings.trial_days, settings.candidates, settings.learn_days
+    return compare_recommenders(read.histories, read.rules, *days, seed=settings.seed), read.ledger
 
 
 def _places(scores: np.ndarray) -> np.ndarray:
@@ -96,9 +119,7 @@ def _places(scores: np.ndarray) -> np.ndarray:
     return places
 
 
-def _read(
-    settings: RecommendSettings, config: Config | None
-) -> tuple[Histories, list[Recommender], Collection | None]:
+def _read(settings: RecommendSettings, config: Config | None) -> _Read:
     if (settings.events is None) == (config is None):
         raise InputError(
             where="command line",
@@ -107,15 +128,41 @@ def _read(
             cure="name a folder of UBI files, or a config with data.events",
         )
     if settings.events is not None or config is None:
-        return Histories.of_events(read_ubi(settings.events or Path()), settings.by), all_rules(), None
+        ledger = Ledger()
+        events = clean_events(read_ubi(settings.events or Path(), ledger), EventRules(), ledger)
+        return _Read(_histories(events, settings, ledger), all_rules(), ledger)
     collection = load_collection(config)
-    events: Events | None = collection.events
-    if events is None:
+    if collection.events is None:
         raise InputError(
             where="data.events", expected="a table of events", got="none", cure="set data.events.path"
         )
-    histories = Histories.of_events(events, settings.by, products=collection.products["product_id"])
-    return histories, [*all_rules(), *_likeness(config, collection, histories)], collection
+    ledger = events_ledger(collection)
+    histories = _histories(collection.events, settings, ledger, collection.products["product_id"])
+    rules = [*all_rules(), *_likeness(config, collection, histories)]
+    return _Read(histories, rules, ledger, collection)
+
+
+def _histories(
+    events: Events, settings: RecommendSettings, ledger: Ledger, products: pl.Series | None = None
+) -> Histories:
+    """Of what was done until now; what is in no history is counted."""
+    known = known_until(events, datetime.now(UTC), ledger)
+    actions = known.actions
+    for step, unused in (
+        ("what was sent back: in no history", pl.col("action") == "return"),
+        (f"without a {settings.by}: in no history", pl.col(settings.by).is_null()),
+    ):
+        hits = actions.filter(unused).select("action", "product_id")
+        ledger.note("events", step, actions, hits, "left out")
+    if actions.height and not actions[settings.by].count():
+        raise InputError(
+            where="--by",
+            expected=f"actions with a {settings.by}",
+            got=f"none of {actions.height:,}",
+            cure=f"give --by {'shopper' if settings.by == 'session' else 'session'}, or log the {settings.by}",
+        )
+    warn_of_lost(ledger)
+    return Histories.of_events(known, settings.by, products=products)
 
 
 def _likeness(config: Config, collection: Collection, histories: Histories) -> list[Recommender]:
@@ -135,15 +182,7 @@ def _likeness(config: Config, collection: Collection, histories: Histories) -> l
 
 def _history(settings: RecommendSettings, histories: Histories) -> np.ndarray:
     if settings.product:
-        found = histories.rows_of(list(settings.product))
-        if not len(found):
-            raise InputError(
-                where="--product",
-                expected="products of the log",
-                got=", ".join(settings.product[:5]),
-                cure="name one that somebody met",
-            )
-        return found
+        return _rows_of(settings.product, histories)
     if settings.who is None:
         return np.zeros(0, dtype=np.int64)
     place = histories.sessions.index_of(settings.who)
@@ -155,3 +194,23 @@ def _history(settings: RecommendSettings, histories: Histories) -> np.ndarray:
             cure="name another, or give --product",
         )
     return histories.product[histories.starts[place] : histories.starts[place + 1]]
+
+
+def _rows_of(products: Sequence[str], histories: Histories) -> np.ndarray:
+    """The known ones in order; which are unknown is said, and how a known one is written that may be meant."""
+    found = histories.rows_of(list(products))
+    known = set(histories.products.gather(found))
+    unknown = [one for one in dict.fromkeys(products) if one not in known]
+    near = {one: written_near(one, histories.products) for one in unknown[:_NAMED]}
+    told = ", ".join(f"{one!r}{f' ({alike})' * bool(alike)}" for one, alike in near.items())
+    told += f" and {len(unknown) - _NAMED:,} more" * (len(unknown) > _NAMED)
+    if not len(found):
+        raise InputError(
+            where="--product",
+            expected="known products",
+            got=told,
+            cure="name one that somebody met, written as there",
+        )
+    if unknown:
+        log.warning("--product: no such product is known, left out: %s", told)
+    return found

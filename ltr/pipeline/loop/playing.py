@@ -114,9 +114,7 @@ def _judged_table(world: World) -> Table:
 def _log_table(settings: LoopSettings, events: Events, lists: ShownLists, ledger: Ledger) -> Table:
     clicks = float(lists.clicked.sum()) / len(lists)
     row = [settings.sessions, len(lists), events.actions.height, clicks, f"{settings.exploration:.0%}"]
-    left_out = [
-        f"{one.step} {one.affected:,}" for one in ledger.steps if one.action == "rejected" and one.affected
-    ]
+    left_out = [f"{one.step} {one.affected:,}" for one in ledger.steps if one.lost]
     words = "Left out in cleaning: " + ("; ".join(left_out) or "nothing") + "."
     columns = ["sessions", "lists", "actions", "clicks a list", "lists with exploration"]
     return Table("2 Shoppers at the first ranker", columns, [row], words)

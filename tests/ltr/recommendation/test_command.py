@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +57,77 @@ def test_a_trial_names_the_best_rule(log: Path, capsys: pytest.CaptureFixture[st
 def test_whom_the_log_does_not_know(log: Path, words: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         main(["--events", str(log), *words])
+
+
+@pytest.mark.parametrize(
+    ("written", "way"),
+    [
+        ("P000004", "'p000004' is alike in other capitals"),
+        ("p-000 004", "'p000004' is alike without blanks and dashes"),
+        ("p000004.0", "'p000004' is alike without '.0'"),
+        ("sku-000004", "'p000004' is alike without what stands before their last number"),
+        ("nothing alike", ""),
+    ],
+)
+def test_unknown_products_are_said_with_what_is_written_nearly_so(
+    log: Path, written: str, way: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--events", str(log), "--by", "shopper", "--count", "3", "--product"]
+    with pytest.raises(InputError) as refused:
+        main([*words, written])
+    main([*words, "p000003", written, written])
+    for told in (str(refused.value), caplog.text):
+        assert told.count(repr(written)) == 1
+        assert way in told
+    assert "after p000003:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [["--product", "p000003"], ["--trial"]])
+def test_who_and_products_and_a_trial_are_not_asked_together(log: Path, more: list[str]) -> None:
+    with pytest.raises(InputError, match="options that go together"):
+        main(["--events", str(log), "--who", "somebody", *more])
+
+
+def _line(product: str, at: str, action: str = "click", **more: Any) -> str:
+    thing = {"event_attributes": {"object": {"object_id": product}}}
+    return json.dumps({"action_name": action, "timestamp": at, "session_id": "v", **thing, **more}) + "\n"
+
+
+LEFT_OUT = {
+    "no line of UBI": "{broken\n",
+    "timestamp missing or unreadable": _line("p000003", "last week"),
+    "action of another kind ('hover'): left out": _line("p000003", "2024-11-05T10:00:00Z", "hover"),
+    "actions after": _line("p000003", "2999-01-01T00:00:00Z"),
+    "without a session: in no history": _line("p000003", "2024-11-05T10:00:00Z", session_id=None),
+    "what was sent back: in no history": _line("p000003", "2024-11-05T10:00:00Z", "return"),
+    "the same action again, to the microsecond": 2 * _line("p000003", "2024-11-05T10:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("step", LEFT_OUT)
+@pytest.mark.parametrize("more", [[], ["--trial"]])
+def test_what_is_left_out_of_the_log_is_counted(
+    log: Path, tmp_path: Path, step: str, more: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(log, tmp_path / "log")
+    main(["--events", str(tmp_path / "log"), *more])
+    before = _affected(capsys.readouterr().out, step)
+    with (tmp_path / "log" / "ubi_events.ndjson").open("a") as file:
+        file.write(LEFT_OUT[step])
+    main(["--events", str(tmp_path / "log"), *more])
+    assert _affected(capsys.readouterr().out, step) == before + 1
+
+
+def _affected(told: str, step: str) -> int:
+    lines = [line for line in told.splitlines() if step in line]
+    return int(lines[0].split("  ")[-2].replace(",", "").split()[-1]) if lines else 0
+
+
+def test_a_log_without_sessions_is_refused(tmp_path: Path) -> None:
+    line = _line("a", "2024-11-05T10:00:00Z", session_id=None, client_id="ann")
+    (tmp_path / "ubi_events.ndjson").write_text(line)
+    with pytest.raises(InputError, match="expected actions with a session, got none of 1; give --by shopper"):
+        main(["--events", str(tmp_path)])
 
 
 def test_one_of_events_and_config() -> None:

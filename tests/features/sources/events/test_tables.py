@@ -88,6 +88,28 @@ def test_kinds_of_actions_that_are_left_out_are_named_the_most_frequent_first() 
     assert steps[told] == 10
 
 
+@pytest.mark.parametrize("shown", [0, 40])
+@pytest.mark.parametrize("kinds", [["klick"], ["scroll", "hover", "scroll"], [f"kind {n}" for n in range(9)]])
+def test_a_table_whose_actions_are_all_of_other_kinds_is_refused(kinds: list[str], shown: int) -> None:
+    row = {"product_id": "a", "at": NOON, "request_id": "r"}
+    rows = [row | {"action": "impression", "position": place + 1} for place in range(shown)]
+    rows += [
+        row | {"action": kind, "position": None, "request_id": f"r{number}"}
+        for number, kind in enumerate(kinds)
+    ]
+    with pytest.raises(InputError) as refused:
+        read(rows)
+    told = str(refused.value)
+    assert "click, cart, purchase, return, like" in told
+    assert f"{len(kinds)} of other kinds alone: '{kinds[0]}'" in told
+    assert "events.actions" in told
+    events, steps, _ = read(rows, actions={kinds[0]: "click"})
+    assert events.actions.height == kinds.count(kinds[0])
+    assert sum(count for step, count in steps.items() if "another kind" in step) == len(kinds) - kinds.count(
+        kinds[0]
+    )
+
+
 @pytest.mark.parametrize(
     ("known", "written", "way"),
     [

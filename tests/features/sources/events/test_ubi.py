@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from features.errors import InputError
+from features.sources.config import EventsConfig
 from features.sources.events import Events, read_ubi, write_ubi
 from features.sources.events.event_log import ACTION_NAMES
 from features.sources.ledger import Ledger
@@ -210,3 +211,44 @@ def test_the_shared_sample() -> None:
     assert events.actions.filter(pl.col("action") == "cart").height == carts
     assert events.shown.height >= impressions
     assert events.shown["position"].min() == 1
+
+
+@pytest.mark.parametrize("kinds", [["klick"], ["hover", "scroll", "hover"], ["", None, 7]])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_log_whose_actions_are_all_of_other_kinds_is_refused(
+    tmp_path: Path, kinds: list[Any], asked: bool
+) -> None:
+    at = "2026-03-01T12:00:00Z"
+    lines: list[dict[str, Any]] = [
+        {"action_name": kind, "timestamp": at, "event_attributes": {"object": {"object_id": "a"}}}
+        for kind in kinds
+    ]
+    if asked:
+        lines.append({"query_id": "r", "user_query": "hat", "timestamp": at, "query_response_hit_ids": ["a"]})
+    path = tmp_path / "ubi_events.ndjson"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(InputError, match=r"return, like, got \d of other kinds alone"):
+        read_ubi(tmp_path, key=KEY)
+    clicked = json.dumps(lines[0] | {"action_name": "click"})
+    path.write_text(path.read_text() + clicked + "\n")
+    assert read_ubi(tmp_path, key=KEY).actions.height == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("actions", {"klick": "click"}),
+        ("action", "click"),
+        ("columns", {"product_id": "sku"}),
+        ("time_zone", "Europe/Berlin"),
+        ("separator", ";"),
+        ("encoding", "cp1252"),
+        ("decimal", ","),
+    ],
+)
+def test_settings_of_a_table_are_refused_beside_ubi_files(tmp_path: Path, setting: str, value: Any) -> None:
+    (tmp_path / "log").mkdir()
+    for path in ("log", "ubi_events.ndjson"):
+        with pytest.raises(InputError, match=f"data.events.{setting}"):
+            EventsConfig(path=Path(path), **{setting: value}).is_ubi(tmp_path)
+    assert not EventsConfig(path=Path("events.csv"), **{setting: value}).is_ubi(tmp_path)
