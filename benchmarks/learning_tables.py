@@ -246,14 +246,14 @@ def shown_lists(found: dict[str, Any]) -> Iterator[str]:
         means = {(row["system"], row["segment"]): row for row in run["shown"]}
         for system in dict.fromkeys(row["system"] for row in run["shown"]):
             rows = [means[system, segment] for segment in ("text", "photo", "mixed")]
-            name = f"**LightGBM, trained on {kind} lists**" if system == "lightgbm" else system
+            name = f"**LightGBM, trained on {kind}**" if system == "lightgbm" else system
             if kind == next(iter(found["trained_on"])) or system == "lightgbm":
                 cells = (with_interval(row["mean"], row["low"], row["high"]) for row in rows)
                 yield f"| {name} | {' | '.join(cells)} |"
         for figures, told in (("judged lists", "judged_lists"), ("true, held out", "held out: true nDCG@10")):
             if told in run:
                 cells = (figure(run[told][part]) for part in ("words", "photo", "words and photo"))
-                yield f"| its own figure, trained on {kind} lists: {figures} | {' | '.join(cells)} |"
+                yield f"| its own figure, trained on {kind}: {figures} | {' | '.join(cells)} |"
 
 
 def pooled_judgements(found: dict[str, Any]) -> Iterator[str]:
