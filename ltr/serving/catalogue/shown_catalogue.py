@@ -6,6 +6,7 @@ Everything is made of the index's own products once, as arrays; a request copies
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,7 +30,7 @@ _SHOWN_VALUES = 50
 class Range(BaseModel):
     """From `min` to `max`, both included; what has no value is left out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
     min: float | None = None
     max: float | None = None
@@ -38,6 +39,8 @@ class Range(BaseModel):
     def _in_order(self) -> Range:
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError("min not above max")
+        if self.min is None and self.max is None:
+            raise ValueError("min, max or both")
         return self
 
 
@@ -68,6 +71,14 @@ class _Words:
         among = np.zeros(len(self.values) + 1, dtype=bool)  # the last place is that of -1
         among[kept] = True
         return among[self.codes]
+
+    def has(self, value: str, *, path: bool) -> bool:
+        """Whether any row has it; path: or one below it."""
+        place = bisect_left(self.values, value)
+        found = self.values[place : place + 1] == [value]
+        below = f"{value}{LEVEL}"
+        place = bisect_left(self.values, below)
+        return found or (path and any(one.startswith(below) for one in self.values[place : place + 1]))
 
     def counts(self, rows: np.ndarray) -> list[tuple[str, int]]:
         """How often each value stands in these rows, the most frequent first."""
@@ -126,6 +137,24 @@ class ShownCatalogue:
             got=repr(product_id),
             cure=f"near it: {', '.join(near)}",
         )
+
+    def unknown(self, product_ids: Sequence[str]) -> list[str]:
+        """Ids that no product has, each once."""
+        ids = self.products["product_id"]
+        places = zip(product_ids, ids.search_sorted(pl.Series(product_ids, dtype=pl.String)), strict=True)
+        absent = (one for one, place in places if place == len(ids) or ids[place] != one)
+        return list(dict.fromkeys(absent))
+
+    def unmet(self, filters: Mapping[str, Filter]) -> dict[str, list[str]]:
+        """By the filter's place in a request, the values that no product has."""
+        absent = {
+            f"filters.{name}": [
+                one for one in wanted if not self._words_of(name).has(one, path=name == "category")
+            ]
+            for name, wanted in filters.items()
+            if not isinstance(wanted, Range)
+        }
+        return {place: values for place, values in absent.items() if values}
 
     def cards(self, rows: list[int]) -> list[dict[str, Any]]:
         """What a list shows of these products."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import re
+import unicodedata
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -23,16 +26,18 @@ from ltr.serving.catalogue.shown_catalogue import Range
 MOST_SIZE = 100
 _MOST_VALUES = 200  # of a filter
 _MOST_EVENTS = 1000  # of one request
-_FIRST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FIRST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)  # what counts minutes or days since 1970 lies before
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
 class Body(BaseModel):
     """Of a field that stands twice in a body the last one counts, as most readers of JSON have it.
 
+    Values are of the kind that JSON has for them: true is no 1, and "3" no 3.
     most_commas: of the whole body, as a bound of the values in it that costs nothing to check.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
     most_commas: ClassVar[int] = 20_000
 
 
@@ -107,7 +112,6 @@ class RerankBody(Query):
     candidates: tuple[Candidate | Id, ...] = Field(
         min_length=1, max_length=10_000, fail_fast=True, description="ids, or ids with features"
     )
-    reasons: int = Field(0, ge=0, le=3)
 
 
 class CompareBody(Body):
@@ -139,7 +143,19 @@ class BesideBody(Query):
     size: int = Field(10, ge=1, le=MOST_SIZE)
 
 
-Judge = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$")]
+def _one_name(judge: str) -> str:
+    """One judge however the name is typed: else two would seem to agree."""
+    name = " ".join(_UNSEEN.sub("", unicodedata.normalize("NFC", judge)).split())
+    if not name:
+        raise ValueError("a name")
+    return name
+
+
+Judge = Annotated[
+    str,
+    Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"),
+    AfterValidator(_one_name),
+]
 
 
 class GivenBody(Query):
@@ -162,13 +178,17 @@ class Act(Body):
     request_id: str | None = Field(
         None, pattern="^[0-9a-f]{32}$", description="of the answer that showed it; none: from elsewhere"
     )
-    value: float | None = Field(None, description="the price paid")
-    at: AwareDatetime | None = Field(None, description="when, with its zone; none: now")
+    value: float | None = Field(None, ge=0, description="the price paid")
+    at: AwareDatetime | None = Field(
+        None,
+        strict=False,
+        description="when: with its zone, or seconds or milliseconds since 1970; none: now",
+    )
 
     @model_validator(mode="after")
     def _not_to_come(self) -> Self:
         if self.at is not None and not _FIRST < self.at < dt.datetime.now(dt.UTC) + dt.timedelta(minutes=5):
-            raise ValueError("a time after 1970 that is not to come")
+            raise ValueError("a time after 1990 that is not to come")
         return self
 
 

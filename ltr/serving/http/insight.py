@@ -27,7 +27,7 @@ async def explain_path(request: Request, server: Server) -> Response:
     if body.over == body.product_id:
         raise RequestError(422, where="over", expected="another product", got="the same", cure="name two")
     with server.runs.use() as live:
-        await check_query(body, server)
+        await check_query(body, server, live)
         for product in filter(None, (body.product_id, body.over)):
             row_of(live, product)
         asked = Asked(request.scope["request_id"], server.candidates(live), text, body.photo, body.filters)
@@ -35,7 +35,8 @@ async def explain_path(request: Request, server: Server) -> Response:
         future = server.workers.start(lambda: _explained(live, asked, body.product_id, body.over), seconds)
         if not await in_time(future, seconds):
             raise too_slow(seconds)
-        return in_json(request, {"run": live.about(), **future.result()})
+        ignored = live.catalogue.unmet(asked.filters)
+        return in_json(request, {"run": live.about(), "ignored": ignored, **future.result()})
 
 
 def _explained(live: LiveRun, asked: Asked, product: str, over: str | None) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from ltr.serving.lists.beside import OpenedRun
 
 
 async def events_path(request: Request, server: Server) -> Response:
-    """Answered when they are synced to the disk: what was acknowledged is not lost."""
+    """Answered when they are synced to the disk: what was acknowledged is not lost.
+
+    unknown: ids that the catalogue does not have: of old products, or written in another way.
+    """
     body = await read(request, server, EventsBody)
     if server.log is None:
         raise RequestError(
@@ -52,7 +55,8 @@ async def events_path(request: Request, server: Server) -> Response:
         ) from error
     for act in body.events:
         server.metrics.events.labels(act.action).inc()
-    return in_json(request, {"logged": len(records)}, 202)
+    unknown = server.runs.now.catalogue.unknown([act.product_id for act in body.events])
+    return in_json(request, {"logged": len(records), "unknown": unknown}, 202)
 
 
 async def health_path(request: Request, server: Server) -> Response:
@@ -77,6 +81,7 @@ async def ready_path(request: Request, server: Server) -> Response:
         "filters": now.catalogue.columns,
         "facets": now.catalogue.facet_columns,
         "photos": now.reads_photos,
+        "history": now.reads_history,
         "counted_until": None if now.counted_until is None else now.counted_until.isoformat(),
     }
     return in_json(request, answer)

@@ -85,7 +85,8 @@ def of_validation(error: ValidationError, model: type[BaseModel]) -> RequestErro
     first = beside[0] if beside and faults[0]["type"] == "missing" else faults[0]
     # Of what may be one of several things the deepest fault is of the one that was meant.
     near = [one for one in faults if one["loc"][:2] == first["loc"][:2]]
-    fault = max(near, key=lambda one: (len(one["loc"]), one is first))
+    # And of two as deep not that of the one that takes another kind of value.
+    fault = max(near, key=lambda one: (len(one["loc"]), not one["type"].endswith("_type"), one is first))
     where, known = _place(fault["loc"], model)
     if fault["type"] == "json_invalid":
         got = fault["msg"].removeprefix("Invalid JSON: ")
@@ -96,6 +97,7 @@ def of_validation(error: ValidationError, model: type[BaseModel]) -> RequestErro
         return RequestError(422, where=where, expected=expected, got=repr(where), cure=cure)
     missing = fault["type"] == "missing"
     expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = expected.removeprefix("Input should have ")
     expected = "a value" if missing else expected[:1].lower() + expected[1:]
     got = "nothing" if missing else _short(fault["input"])
     return RequestError(

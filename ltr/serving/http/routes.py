@@ -43,7 +43,7 @@ async def search_path(request: Request, server: Server) -> Response:
     arm = server.arm(people)
     with server.runs.use() as now:
         live = server.live_for(now, arm)
-        await check_query(body, server)
+        await check_query(body, server, live)
         asked = _asked(body, list_id, server.candidates(live))
         found, exploring = Found(), server.exploring()
         future = server.workers.start(
@@ -62,6 +62,7 @@ async def search_path(request: Request, server: Server) -> Response:
             "arm": arm,
             "degraded": degraded,
             "read_as": _read_as(live, found.query),
+            "ignored": found.ignored,
             "sort": body.sort,
             "total": total,
             "page": body.page,
@@ -122,14 +123,25 @@ def _count(server: Server, found: Found, degraded: bool) -> None:
         server.metrics.explored.labels("swaps").inc()
 
 
-async def check_query(body: Query, server: Server) -> None:
-    """Raise a RequestError or InputError for too many words, or a photo that is too large or none."""
+async def check_query(body: Query, server: Server, *readers: LiveRun) -> None:
+    """Raise a RequestError or InputError for too many words, or a photo that is too large or none.
+
+    readers: the runs that are to answer, if any; of them one must read photos where there is one.
+    """
     settings = server.settings
     if body.text and len(body.text) > settings.query_characters:
         expected, got = f"at most {settings.query_characters} characters", f"{len(body.text):,}"
         raise RequestError(422, where="text", expected=expected, got=got, cure="ask in fewer words")
     if body.photo is not None:
         photo = body.photo
+        if readers and not any(one.reads_photos for one in readers):
+            raise RequestError(
+                422,
+                where="photo",
+                expected="words",
+                got=f"a photo, which no encoder of {' or '.join(one.name for one in readers)} reads",
+                cure="leave it out, or serve a run trained with encoders.image",
+            )
         work = server.photo_workers.start(
             lambda: check_photo(photo, settings.photo_bytes, settings.photo_pixels)
         )
@@ -208,7 +220,7 @@ async def rerank_path(request: Request, server: Server) -> Response:
     arm = server.arm(people)
     with server.runs.use() as now:
         live = server.live_for(now, arm)
-        await check_query(body, server)
+        await check_query(body, server, live)
         given = {
             (one if isinstance(one, str) else one.product_id): ({} if isinstance(one, str) else one.features)
             for one in body.candidates

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
@@ -20,20 +22,21 @@ async def beside_path(request: Request, server: Server) -> Response:
     body = await read(request, server, BesideBody)
     text = _words(body)
     with server.runs.use() as live:
-        await check_query(body, server)
         other = None
         if body.against != BM25:
             opening = server.run_workers.start(lambda: server.beside.of(server.runs, body.against))
             if not await in_time(opening, _OPENING):
                 raise too_slow(_OPENING)
             other = opening.result()
+        await check_query(body, server, *filter(None, (live, other)))
         asked = Asked(request.scope["request_id"], server.candidates(live), text, body.photo, body.filters)
         seconds = 5 * server.settings.timeout
         future = server.workers.start(lambda: side_by_side(live, other, asked, body.size), seconds)
         if not await in_time(future, seconds):
             raise too_slow(seconds)
         against = {"name": BM25, "version": None} if other is None else other.about()
-        return in_json(request, {"run": live.about(), "against": against, **future.result()})
+        answer = {"run": live.about(), "against": against, "ignored": live.catalogue.unmet(asked.filters)}
+        return in_json(request, {**answer, **future.result()})
 
 
 async def judge_path(request: Request, server: Server) -> Response:
@@ -86,7 +89,8 @@ async def table_path(request: Request, server: Server) -> Response:
 
 
 def _words(body: Query) -> str | None:
-    text = (body.text or "").strip() or None
+    # In one form: a query that is typed in two would be two, each judged in part.
+    text = " ".join(unicodedata.normalize("NFC", body.text or "").split()) or None
     if text is None and body.photo is None:
         raise RequestError(
             422, where="text", expected="words or a photo", got="neither", cure="send the query"

@@ -53,7 +53,8 @@ class Found:
     """A list under way: what is known of it so far is what a request that ran out of time answers.
 
     candidates: (n,) rows of the index, rising; scores: (n,) beside them, None where nothing was scored; shown: the
-    list in the order to show, of as many rows or more (interleaving adds the other runs').
+    list in the order to show, of as many rows or more (interleaving adds the other runs'); ignored: by their place in
+    the request, values that changed nothing.
     """
 
     query: QueryBatch | None = None
@@ -61,6 +62,7 @@ class Found:
     candidates: np.ndarray | None = None
     scores: np.ndarray | None = None
     shown: Arranged | None = None
+    ignored: dict[str, list[str]] = field(default_factory=dict)
     facets: dict[str, Any] = field(default_factory=dict)
 
     def so_far(self) -> Found:
@@ -82,6 +84,9 @@ def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> F
     """Fill `found` in, step by step. Raises InputError for filters or a sort that the catalogue does not have."""
     live.catalogue.check(asked.filters)
     found.within = live.catalogue.within(asked.filters)
+    found.ignored = live.catalogue.unmet(asked.filters)
+    if unread := _unread(live, asked):
+        found.ignored["history"] = unread
     if asked.text is None and asked.photo is None:
         found.candidates = _all(live, found.within)
     else:
@@ -96,6 +101,13 @@ def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> F
     if asked.facets:
         found.facets = facets_of(live, asked, found)
     return found
+
+
+def _unread(live: LiveRun, asked: Asked) -> list[str]:
+    """What of the history no feature takes: what the catalogue does not have, or all of it."""
+    if not live.reads_history or asked.sort != "relevance":
+        return list(dict.fromkeys(asked.history))
+    return live.catalogue.unknown(asked.history)
 
 
 def _ranked(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> Arranged:

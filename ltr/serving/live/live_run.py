@@ -105,6 +105,11 @@ class LiveRun:
         return any(one.query.modality == "image" for one in self.builder.catalogue.vectors.compared)
 
     @property
+    def reads_history(self) -> bool:
+        """Whether a feature knows what a shopper met before."""
+        return "history" in self.builder.groups
+
+    @property
     def label(self) -> str:
         """What the log calls it."""
         return f"{self.name}@{self.version}"

@@ -63,7 +63,7 @@ GOOD = {  # of every route: what is added to its path and address, and a body th
     "GET /suggest": ("?q=blu&size=3", None),
     "GET /product/{id}": (A, None),
     "GET /photo/{id}": (f"{A}?size=small", None),
-    "POST /rerank": ("", {**QUERY, "candidates": [A, {"product_id": B, "features": {}}], "reasons": 0}),
+    "POST /rerank": ("", {**QUERY, "candidates": [A, {"product_id": B, "features": {}}]}),
     "POST /explain": ("", {**QUERY, "product_id": A, "filters": {}}),
     "POST /compare": ("", {"products": [A, B]}),
     "POST /events": ("", {"shopper": "s", "events": [{"product_id": A, "action": "click", "value": 2.5}]}),
