@@ -16,9 +16,10 @@ from features.sources.ledger import Ledger, shorten
 _SIGNS = r"[\s_\-.:/]"
 Action = Literal["click", "cart", "purchase", "return", "like"]
 ACTION_NAMES: tuple[str, ...] = get_args(Action)
+_VIEWS = ("view", "productview")  # of a place in a list or of a product's page: the rest of the row tells
 _WORDS: dict[str, str] = {  # as sources call them, in small letters without signs
     **{name: name for name in (*ACTION_NAMES, "shown")},
-    **dict.fromkeys(("impression", "impressions", "view", "productview", "viewitemlist"), "shown"),
+    **dict.fromkeys(("impression", "impressions", "viewitemlist", *_VIEWS), "shown"),
     **dict.fromkeys(("clicked", "itemclick", "productclick", "productclicked", "clickthrough"), "click"),
     **dict.fromkeys(("viewproduct", "selectitem", "searchresultclicked"), "click"),
     **dict.fromkeys(("addtocart", "addedtocart", "productadded", "productaddedtocart", "basket"), "cart"),
@@ -37,8 +38,11 @@ def named_actions(names: pl.Expr, more: Mapping[str, str] | None = None) -> pl.E
     more: what a source's own names stand for, beside the usual ones.
     """
     words = _WORDS | {_plain(name): action for name, action in (more or {}).items()}
-    folded = names.str.to_lowercase().str.replace_all(_SIGNS, "")
-    return folded.replace_strict(words, default=None, return_dtype=pl.String)
+    return _folded(names).replace_strict(words, default=None, return_dtype=pl.String)
+
+
+def _folded(names: pl.Expr) -> pl.Expr:
+    return names.str.to_lowercase().str.replace_all(_SIGNS, "")
 
 
 def known_actions(
@@ -46,15 +50,24 @@ def known_actions(
     ledger: Ledger,
     cure: str,
     *,
+    placed: pl.Expr,
     more: Mapping[str, str] | None = None,
     refused_as: object = None,
 ) -> pl.DataFrame:
     """Rows of the kinds we know, `action` by our names; the others are left out, and counted.
 
+    placed: whether a row tells of a list that was shown; a view without one is of the product's page, which people come
+    to by a click.
     refused_as: where the rows are from, if they are all that there are. InputError, with the cure, where people acted
     and every action is of another kind: as if nobody had clicked, each rate would be 0.
     """
     named = rows.with_columns(named=named_actions(pl.col("action"), more))
+    views = [view for view in _VIEWS if view not in {_plain(name) for name in more or ()}]
+    of_page = _folded(pl.col("action")).is_in(views) & ~placed & pl.col("product_id").is_not_null()
+    pages = named.filter(of_page).select("action", "product_id")
+    step = "view outside any list: read as a click, which opened the product's page"
+    ledger.note("events", step, rows, pages, "changed")
+    named = named.with_columns(named=pl.when(of_page).then(pl.lit("click")).otherwise("named"))
     others = named.filter(pl.col("named").is_null()).select("action", "at")
     kinds = others["action"].drop_nulls().value_counts(sort=True, name="count")
     told = ", ".join(shorten(kind) for kind in kinds["action"].head(_NAMED)) + ", …" * (kinds.height > _NAMED)

@@ -172,7 +172,10 @@ def _known_actions(rows: pl.DataFrame, config: EventsConfig, source: Source) -> 
     if config.action is not None and not rows["action"].count():
         return rows.with_columns(action=pl.lit(config.action))
     cure = "say under data.events.actions which of ours each stands for"
-    return known_actions(rows, source.ledger, cure, more=config.actions, refused_as=source.path)
+    placed = pl.col("request_id").is_not_null() | pl.col("position").is_not_null()
+    return known_actions(
+        rows, source.ledger, cure, placed=placed, more=config.actions, refused_as=source.path
+    )
 
 
 def _single(rows: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:

@@ -208,7 +208,9 @@ class _Lines:
     def _sorted(self, events: pl.DataFrame, whole: Path | None) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Impressions, and actions by our names."""
         events = known_actions(
-            events, self.ledger, "give each line one of them as its action_name", refused_as=whole
+            *(events, self.ledger, "give each line one of them as its action_name"),
+            placed=pl.col("request_id").is_not_null(),
+            refused_as=whole,
         )
         events = self._reject(events, pl.col("product_id").is_null(), "no product")
         seen = events.filter(pl.col("action") == "shown")

@@ -78,6 +78,29 @@ def test_actions_as_programs_name_them(written: str, action: str) -> None:
     assert events.actions["action"].to_list() == [action]
 
 
+@pytest.mark.parametrize("written", ["view", "View", "product_view", "Product View"])
+@pytest.mark.parametrize("more", [{}, {"session": "s1"}, {"shopper": 7}])
+def test_a_view_outside_any_list_opened_the_products_page(written: str, more: dict[str, Any]) -> None:
+    rows = [{"product_id": one, "action": written, "at": NOON, **more} for one in "abc"]
+    rows.append({"product_id": "a", "action": "addtocart", "at": NOON, **more})
+    events, steps, _ = read(rows)
+    assert events.actions["action"].to_list() == ["click", "click", "click", "cart"]
+    assert events.shown.is_empty()
+    assert [count for step, count in steps.items() if step.startswith("view outside any list")] == [3]
+    said_otherwise, steps, _ = read(rows, actions={written: "shown"})
+    assert said_otherwise.actions["action"].to_list() == ["cart"]
+    assert steps["shown without a request_id"] == 3
+
+
+@pytest.mark.parametrize("place", [{"request_id": "r"}, {"position": 2}, {"request_id": "r", "position": 2}])
+def test_a_view_of_a_list_is_no_click(place: dict[str, Any]) -> None:
+    rows = [{"product_id": "a", "action": "view", "at": NOON, **place}]
+    rows.append({"product_id": "a", "action": "click", "at": NOON, "request_id": None, "position": None})
+    events, _, _ = read(rows)
+    assert events.actions["action"].to_list() == ["click"]
+    assert events.shown.height == (len(place) == 2)
+
+
 def test_kinds_of_actions_that_are_left_out_are_named_the_most_frequent_first() -> None:
     kinds = ["scroll"] * 3 + [f"kind {number}" for number in range(7)] + ["click"]
     rows = [{"product_id": "a", "action": kind, "at": NOON, "session": "s"} for kind in kinds]
