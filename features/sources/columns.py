@@ -31,6 +31,7 @@ from features.sources.remarks import Said
 Convert = Callable[[pl.Series], "pl.Series | Reading"]
 
 _SHOWN = 20  # columns named in an error
+_LEAST_OF_A_CENT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class Source:
         raw = self._no_objects(found, self._setting(name))
         read = values.prices(raw, decimal=self.decimal, cents=rules.cents)
         self.remark(read.said, found)
+        self.remark(_parts_of_a_cent(raw, read.values) if rules.cents else (), found)
         price = self.readable(found, lambda _: read.values, "price", self._setting(name))
         rows = self.frame.select(found)
         self.ledger.note(
@@ -263,6 +265,16 @@ def _folded(name: str) -> str:
     """ "Product-ID", "productId" and "*product.id:" alike; "price (EUR)" as "price"."""
     plain = unicodedata.normalize("NFKC", name).casefold()
     return re.sub(r"[\W_]+", "", re.sub(r"(?<=\w)\s*[(\[][^()\[\]]*[)\]]\s*$", "", plain)) or name
+
+
+def _parts_of_a_cent(raw: pl.Series, price: pl.Series) -> list[Said]:
+    """Prices said to be in cents that cannot be: "49.99", "€9.99"."""
+    cents = price * 100
+    parted = ((cents - cents.round()).abs() > _LEAST_OF_A_CENT).fill_null(value=False)
+    if not parted.any():
+        return []
+    evidence = f"{int(parted.sum()):,} prices have parts of a cent, such as {shorten(raw.filter(parted)[0])}"
+    return [Said("WARN", evidence, "set {section}.price_unit to units, if they are in whole units")]
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ _WRITTEN = {
     "ILS": "₪|שח|nis",
     "INR": "₹|inr.|रु|रु.|रुपये|रुपए",
     "IQD": "د.ع",
+    "IRR": "ریال|rial|rials",
     "JOD": "jd|jd.|د.ا",
     "JPY": "jp¥|円|yen",
     "KES": "ksh|kshs|ksh.",
@@ -70,6 +71,7 @@ _WRITTEN = {
     "THB": "฿|baht|บาท",
     "TND": "dt|د.ت",
     "TRY": "₺|tl",
+    "toman": "toman|tomans|تومان",
     "TWD": "nt$",
     "UAH": "₴|грн|грн.|гривень",
     "USD": "us$|us $|usd$|美元|달러|ドル",
@@ -94,8 +96,22 @@ MINOR = (
     "paise",
     "paisa",
     "centimes",
+    "céntimos",
+    "cêntimos",
+    "centavo",
+    "centavos",
+    "centesimi",
+    "rappen",
+    "groszy",
+    "haléřů",
+    "öre",
+    "øre",
+    "kuruş",
+    "bani",
+    "sen",
     "коп",
     "коп.",
+    "копеек",
 )
 """A hundredth of a currency."""
 
@@ -112,6 +128,10 @@ FACTORS = {
 
 # Iraq's dinar has three by law and none in any price.
 THREE_DECIMALS = frozenset(("BHD", "JOD", "KWD", "LYD", "OMR", "TND", "dinar"))
+
+# Of these, too, no price in a shop has decimals, whatever the law knows.
+_WHOLE = "clp cop huf idr iqd irr isk jpy khr krw lak lbp mmk pyg rwf tzs ugx uzs vnd xaf xof xpf"
+NO_DECIMALS = frozenset(("toman", *_WHOLE.upper().split()))
 
 FAMILIES = {
     "$": ("USD", "AUD", "CAD", "NZD", "HKD", "SGD", "TWD", "MXN", "CLP", "COP", "ARS", "UYU", "BRL", "JMD"),

@@ -26,12 +26,21 @@ _REPAIRS = (
     (r"^(\S{10})[Tt ](\d):", "$1 0$2:"),
 )
 _DAY = "%Y%m%d"
-_CALENDARS = (  # as numbers, from 1900 to 2199
-    (_DAY, 19_000_101, 21_991_231),
-    ("%Y%m%d%H%M%S", 19_000_101_000000, 21_991_231_235959),
-    ("%Y%m%d%H%M", 19_000_101_0000, 21_991_231_2359),
+_CALENDARS = (  # as numbers, from 1900 to 2199, and what makes them such as the form reads
+    (_DAY, 19_000_101, 21_991_231, ""),
+    ("%Y%m%d%H%M%S", 19_000_101_000000, 21_991_231_235959, ""),
+    ("%Y%m%d%H%M", 19_000_101_0000, 21_991_231_2359, ""),
+    ("%Y%m%d%H%M", 19_000_101_00, 21_991_231_23, "00"),
+    ("%Y%m%d%H%M%S%3f", 19_000_101_000000_000, 21_991_231_235959_999, ""),
 )
 _FIRST_YEAR = 1000
+# No product and no event is of another: 0001-01-01 and 9999-12-31 stand for none, 2567 is of Thailand's calendar.
+_YEARS = (1900, 2199)
+# Windows' and .NET's counts of 100 ns, which as nanoseconds since 1970 would be of early 1974 and 1990.
+_WINDOWS = (  # from 2000 to 2039; seconds from their own beginning to 1970
+    (125_911_584_000_000_000, 138_534_624_000_000_000, 11_644_473_600),
+    (630_822_816_000_000_000, 643_445_856_000_000_000, 62_135_596_800),
+)
 _SPREADSHEET = (30_000, 80_000)  # days, 1982 to 2119
 _A_DAY = 86_400_000_000  # in µs
 _SPREADSHEET_ZERO = -25_569 * _A_DAY  # 1899-12-30
@@ -39,7 +48,22 @@ _FIRST_STAMP = 1e8  # in 1973; smaller numbers are years or nothing
 
 
 def read_dates(column: pl.Series) -> Reading:
-    """Datetime of dates, ISO text, or numbers; null for what is neither."""
+    """Datetime of dates, ISO text, or numbers; null for what is neither, and for years that nothing sold is of."""
+    read = _read(column)
+    at = read.values
+    odd = (~at.dt.year().is_between(*_YEARS)).fill_null(value=False)
+    if not odd.any():
+        return read
+    first, last = _YEARS
+    shown = column.filter(odd)[0]
+    evidence = f"{int(odd.sum()):,} dates are of no year from {first} to {last}, such as {shown}: set to null"
+    said = Said(
+        "WARN", evidence, "write dates as 2024-05-31, of the usual calendar, and none where there is none"
+    )
+    return Reading(at.set(odd, None), (*read.said, said))
+
+
+def _read(column: pl.Series) -> Reading:
     if isinstance(column.dtype, pl.Date | pl.Datetime):
         if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
@@ -117,15 +141,24 @@ def _numeric(column: pl.Series) -> Reading:
     number = column.cast(pl.Float64, strict=False).fill_nan(None)
     said: list[Said] = []
     found = []
-    for form, first, last in _CALENDARS:
+    for form, first, last, end in _CALENDARS:
         inside = (number.is_between(first, last) & (number % 1 == 0)).fill_null(value=False)
         if not inside.any():
             continue
-        digits = number.set(~inside, None).cast(pl.Int64).cast(pl.String)
+        digits = number.set(~inside, None).cast(pl.Int64).cast(pl.String) + end
         days = digits.str.to_datetime(form, strict=False, time_unit="us")
         # Twenty million seconds after 1970 is August 1970, so eight digits are a day or nothing.
-        if form == _DAY or days.count() == inside.sum():
+        # Ten digits are seconds after 2030, too: a day and an hour only where all of the column is.
+        if form == _DAY or days.count() == (number.count() if end else inside.sum()):
             said += _said(number, days, "it is a year, a month and a day", "PASS")
+            found.append(days)
+            number = number.set(inside, None)
+    for first, last, to_1970 in _WINDOWS:
+        inside = number.is_between(first, last).fill_null(value=False)
+        if inside.any() and inside.sum() == number.count():
+            micros = (number.set(~inside, None) / 10).cast(pl.Int64) - to_1970 * 1_000_000
+            days = micros.cast(pl.Datetime("us"))
+            said += _said(number, days, "Windows counts time so", "WARN")
             found.append(days)
             number = number.set(inside, None)
     sheet = number.is_between(*_SPREADSHEET).fill_null(value=False)

@@ -6,6 +6,7 @@ one is missing; a Mac writes "é" as two characters. What can be undone is; wher
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import cast
@@ -17,7 +18,6 @@ from features.sources.parsing import values
 from features.sources.parsing.numerals import Reading
 from features.sources.remarks import Said
 
-_EXACT = 2.0**53  # from here on floats skip whole numbers
 _FEW = 0.01
 _SCIENTIFIC = r"^[+-]?\d(?:[.,]\d+[Ee]\+?|[Ee]\+)\d{1,3}$"
 _PLACEHOLDER = r"^##+$|^=.*\("  # a narrow column, a formula
@@ -42,6 +42,7 @@ def read_ids(column: pl.Series, where: str) -> Reading:
     if column.dtype.is_float():
         _refuse_inexact(column, where)
         return Reading(values.identifiers(column))
+    column = _one_each(column, where)
     ids = values.identifiers(column)
     if not isinstance(column.dtype, pl.String | pl.Categorical | pl.Enum):
         return Reading(ids)
@@ -80,14 +81,33 @@ def _rounded(ids: pl.Series) -> list[Said]:
     return [Said("WARN", evidence, "export the table again with this column as text")]
 
 
+def _one_each(column: pl.Series, where: str) -> pl.Series:
+    """Lists of one id as that id, decimals of whole numbers as these; InputError for lists of several."""
+    if isinstance(column.dtype, pl.List | pl.Array):
+        lists = column.cast(pl.List(column.dtype.inner))
+        several = (lists.list.len() > 1).fill_null(value=False)
+        if several.any():
+            raise InputError(
+                where=where,
+                expected="one id a row",
+                got=f"a list of {lists.filter(several).list.len()[0]}",
+                cure="write a row for each",
+            )
+        column = lists.list.get(0, null_on_oob=True)
+    if isinstance(column.dtype, pl.Decimal) and ((column % 1) == 0).all():
+        column = column.cast(pl.Int128)
+    return column
+
+
 def _refuse_inexact(column: pl.Series, where: str) -> None:
-    large = column.filter(column.is_finite() & (column.abs() >= _EXACT)).drop_nulls()
+    exact = 2.0 ** (24 if column.dtype == pl.Float32 else 53)  # from here on floats skip whole numbers
+    large = column.filter(column.is_finite() & (column.abs() >= exact)).drop_nulls()
     if len(large):
         raise InputError(
             where=where,
             expected="ids as text or whole numbers",
-            got=f"{large[0]:.0f} in a column of floats, which hold no exact whole number from 2^53 on "
-            f"({len(large):,} such ids have lost digits)",
+            got=f"{large[0]:.0f} in a column of floats, which hold no exact whole number from 2^{math.log2(exact):.0f} "
+            f"on ({len(large):,} such ids have lost digits)",
             cure="write the column as text where it is made (in pandas: dtype=str, or Int64)",
         )
 

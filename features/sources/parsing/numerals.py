@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from features.sources.remarks import Level, Said
-from features.words.currencies import THREE_DECIMALS
+from features.words.currencies import NO_DECIMALS, THREE_DECIMALS
 
 Mark = Literal[".", ","]
 
@@ -141,6 +141,8 @@ def _marks(
         example = rows["digits"][0]
         if decimal:
             decided = _Decision(decimal, f"the setting says that {decimal!r} is decimal")
+        elif currency in NO_DECIMALS:
+            decided = _Decision("." if "," in example else ",", f"{currency} has no decimals")
         else:
             decided = _by_others(point, comma) or _by_itself(str(currency), rows["digits"], kind, whole=whole)
         marks[str(currency)] = decided.mark

@@ -55,6 +55,7 @@ _RANGE = (
     "^(?:between |from |zwischen |von |de |entre |van )?([^0-9]*[0-9](?:[^–—~〜～…]*?(?:[^-–.,/ ]|/-))??) ?"
     rf"(?:{_TO}) ?([^0-9]*[0-9].*)$"
 )
+_EURO_BETWEEN = r"^([0-9][0-9. ]*?) ?€ ?([0-9]{2})$"  # as French labels have it: "12€99"
 _RUPEES = ("INR", "rs")
 _LETTERS = ("m", "mn", "b")  # without a currency, metres
 
@@ -100,7 +101,7 @@ def read_prices(
 def _read_distinct(
     odd: pl.Series, others: Printed, decimal: Mark | None, share: float
 ) -> tuple[pl.Series, pl.Series, pl.Series, tuple[Said, ...]]:
-    tidy = plain_digits(_unescaped(odd))
+    tidy = plain_digits(_unescaped(odd)).str.replace(_EURO_BETWEEN, "$1,$2 €")
     one = _parts(tidy)
     halves = tidy.set(one["digits"].is_not_null(), None).str.extract_groups(_RANGE).struct.unnest()
     is_range = halves["1"].is_not_null()

@@ -76,6 +76,7 @@ _SCALE_FIRST = (
     rf" ?(?:{_STARS}|개)?$"
 )
 _SIGNS = r"^(?<full>[★⭐🌟⭑✭]*)(?<half>[½⯨⯪]?)(?<none>[☆✩⭒]*)$"
+_THIRDS = r"^[0-9]{1,2}[.,][0-9]{3}$"
 _USUAL = (1, 5, 10)  # where scales end
 _CLEARLY = 9  # times as many ratings
 _CURE = "write all ratings of a column on one scale"
@@ -119,8 +120,16 @@ def read_counts(column: pl.Series, printed: pl.Series, *, decimal: Mark | None =
 
 def read_ratings(column: pl.Series | None, printed: pl.Series, *, decimal: Mark | None = None) -> Reading:
     """Float64 of ratings, all on one scale; `printed`: what a program's form gives already; no column: nothing else."""
-    read = Reading(printed) if column is None else _read_text(column, printed, decimal)
-    return Reading(read.values, (*read.said, *_above_the_others(read.values)))
+    read = Reading(printed) if column is None else _read_text(*_with_thirds(column, printed), decimal)
+    rating = read.values.set((read.values < 0).fill_null(value=False), None)  # -1: of what nobody rated
+    return Reading(rating, (*read.said, *_above_the_others(rating)))
+
+
+def _with_thirds(column: pl.Series, printed: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """ "4,667" and "4.667" as programs print them, out of the column: no rating has thousands."""
+    thirds = column.str.contains(_THIRDS).fill_null(value=False)
+    number = column.set(~thirds, None).str.replace(",", ".").cast(pl.Float64)
+    return column.set(thirds, None), printed.zip_with(~thirds, number)
 
 
 def _above_the_others(rating: pl.Series) -> list[Said]:

@@ -14,6 +14,7 @@ from features.sources.parsing.dates import read_dates
 from features.sources.parsing.numerals import Mark, Reading, numbers_in
 from features.sources.parsing.prices import Prices, read_prices
 from features.sources.parsing.ratings import read_counts, read_ratings
+from features.sources.remarks import Said
 from features.words.currencies import CURRENCY_OF
 
 _MISSING = r"(?i)^\s*(?:na|n/a|nan|null|none|nil|-|\\n)?\s*$"
@@ -92,14 +93,16 @@ def numbers(column: pl.Series, *, decimal: Mark | None = None, whole: bool = Fal
 
 
 def counts(column: pl.Series, *, decimal: Mark | None = None) -> Reading:
-    """Float64 of counts, plain or as people write them, null where negative; see `read_counts`."""
+    """Float64 of counts, plain or as people write them, null where negative or no whole number; see `read_counts`."""
     column = _as_words(column)
     printed = _printed(column)
-    printed = printed.set((printed < 0).fill_null(value=False), None)
-    return (
-        read_counts(_present(column), printed, decimal=decimal)
-        if column.dtype == pl.String
-        else Reading(printed)
+    broken = (printed % 1 != 0).fill_null(value=False) & printed.is_finite()
+    whole = printed.set((printed < 0).fill_null(value=False) | broken, None)
+    if column.dtype == pl.String:
+        return read_counts(_present(column), whole, decimal=decimal)
+    evidence = f"{int(broken.sum()):,} counts have a fraction: were thousands read as decimals?"
+    return Reading(
+        whole, (Said("WARN", evidence, "write the column as text, or as whole numbers"),) * broken.any()
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from features.sources.parsing.dates import read_dates
@@ -99,6 +99,7 @@ def test_a_number_of_eight_digits_is_a_day(dtype: type[pl.DataType], days: list[
 @pytest.mark.parametrize("per_second", [1, 1_000, 1_000_000, 1_000_000_000])
 @given(at=MOMENTS)
 def test_stamps_are_told_by_their_size(per_second: int, at: datetime) -> None:
+    assume(at.year > 1990 or per_second < 1_000_000_000)  # as .NET's ticks they are of our days
     stamp = int(at.replace(tzinfo=UTC).timestamp()) * per_second
     found = read_dates(pl.Series([stamp])).values[0]
     assert abs(found - at) < timedelta(milliseconds=1)
@@ -107,3 +108,38 @@ def test_stamps_are_told_by_their_size(per_second: int, at: datetime) -> None:
 @pytest.mark.parametrize("number", [0, -5, 2024, 12, 20241301, 99_999_999])
 def test_other_numbers_are_no_dates(number: int) -> None:
     assert read_dates(pl.Series([number])).values.to_list() == [None]
+
+
+OUR_DAYS = st.datetimes(datetime(2000, 1, 1), datetime(2038, 12, 31)).map(
+    lambda at: at.replace(microsecond=0)
+)
+
+
+@pytest.mark.parametrize("began", [datetime(1, 1, 1), datetime(1601, 1, 1)])
+@given(days=st.lists(OUR_DAYS, min_size=1, max_size=9))
+def test_windows_counts_are_told_from_nanoseconds(began: datetime, days: list[datetime]) -> None:
+    ticks = [(day - began) // timedelta(microseconds=1) * 10 for day in days]
+    read = read_dates(pl.Series(ticks))
+    assert all(
+        abs(found - day) < timedelta(milliseconds=1) for found, day in zip(read.values, days, strict=True)
+    )
+    assert [said.level for said in read.said] == ["WARN"]
+
+
+@pytest.mark.parametrize(("form", "exact"), [("%Y%m%d%H", 3600), ("%Y%m%d%H%M%S000", 1)])
+@given(days=st.lists(OUR_DAYS, min_size=1, max_size=9))
+def test_calendar_numbers_of_other_lengths(form: str, exact: int, days: list[datetime]) -> None:
+    read = read_dates(pl.Series([int(day.strftime(form)) for day in days]))
+    assert all(
+        timedelta(milliseconds=-9) < day - found < timedelta(seconds=exact)
+        for found, day in zip(read.values, days, strict=True)
+    )
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@given(year=st.integers(1, 1899) | st.integers(2200, 9999), other=OUR_DAYS)
+def test_years_that_nothing_sold_is_of_are_none(year: int, other: datetime, as_text: bool) -> None:
+    days = [date(year, 1, 2), other.date()]
+    read = read_dates(pl.Series(list(map(str, days)) if as_text else days))
+    assert read.values.is_null().to_list() == [True, False]
+    assert read.said[-1].level == "WARN"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -161,3 +162,29 @@ def test_several_columns_are_one_id() -> None:
 )
 def test_the_way_to_make_ids_meet_is_found(ids: list[str], known: list[str], way: str) -> None:
     assert nearly_known(pl.Series(ids), pl.Series(known)) == (len(ids) if way else 0, way)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [(pl.Float32, 24), (pl.Float64, 53)])
+def test_each_kind_of_float_is_exact_up_to_its_own_bits(kind: type[pl.DataType], bits: int) -> None:
+    assert read_ids(pl.Series([2.0**bits - 1], dtype=kind), "here").values.to_list() == [str(2**bits - 1)]
+    with pytest.raises(InputError, match=f"2\\^{bits}"):
+        read_ids(pl.Series([2.0**bits], dtype=kind), "here")
+
+
+@pytest.mark.parametrize("scale", [0, 2, 5])
+@given(ids=st.lists(st.integers(0, 10**20) | st.none(), min_size=1))
+def test_decimals_of_whole_numbers_are_these(scale: int, ids: list[int | None]) -> None:
+    column = pl.Series([None if i is None else Decimal(i) for i in ids], dtype=pl.Decimal(38, scale))
+    assert read_ids(column, "here").values.to_list() == [None if i is None else str(i) for i in ids]
+
+
+@given(
+    ids=st.lists(st.integers() | st.text("ab", min_size=1), min_size=2, max_size=2).map(
+        lambda two: [str(i) for i in two]
+    )
+)
+def test_a_list_of_one_id_is_that_id_and_of_several_none(ids: list[str]) -> None:
+    column = pl.Series([[ids[0]], [ids[1]], [], None])
+    assert read_ids(column, "here").values.to_list() == [*ids, None, None]
+    with pytest.raises(InputError, match="one id a row"):
+        read_ids(pl.Series([ids, [ids[0]]]), "here")

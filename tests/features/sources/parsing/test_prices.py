@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from features.sources.parsing import values
 from features.sources.parsing.prices import Prices, one_currency
-from features.words.currencies import CURRENCY_OF, FACTORS, THREE_DECIMALS
+from features.words.currencies import CURRENCY_OF, FACTORS, NO_DECIMALS, THREE_DECIMALS
 
 
 def _read(*texts: str | None, **rules: object) -> Prices:
@@ -59,7 +59,7 @@ def _read(*texts: str | None, **rules: object) -> Prices:
         ("was $20 now $15", None),
         ("$12 (20% off)", None),
         ("12⁹⁹", None),
-        ("12€99", None),
+        ("12€999", None),
         ("€ 12 USD", None),
         ("12 m", None),
         ("15-12", None),
@@ -225,3 +225,26 @@ def test_what_exports_leave_around_a_price(text: str) -> None:
 @pytest.mark.parametrize("text", ["12⁹⁹", "$12 ⁹⁹", "12.⁹⁹", "*12.99", "12*99", "'", '""', "&euro;"])
 def test_such_marks_elsewhere_are_no_price(text: str) -> None:
     assert values.prices(pl.Series([text])).values.to_list() == [None]
+
+
+@pytest.mark.parametrize("currency", sorted(NO_DECIMALS))
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("other", ["12.50", "12,50", "7"])
+@given(thousand=st.integers(1, 999), rest=st.integers(0, 999))
+def test_a_currency_without_decimals_has_thousands(
+    currency: str, mark: str, other: str, thousand: int, rest: int
+) -> None:
+    read = _read(f"{thousand}{mark}{rest:03} {currency}", other)
+    assert read.values[0] == thousand * 1000 + rest
+
+
+@given(euros=st.integers(0, 99_999), cents=st.integers(0, 99), blank=st.sampled_from(["", " "]))
+def test_a_sign_in_place_of_the_mark(euros: int, cents: int, blank: str) -> None:
+    assert _read(f"{euros}{blank}€{blank}{cents:02}").values[0] == pytest.approx(euros + cents / 100)
+
+
+@pytest.mark.parametrize(
+    "coin", ["centavos", "céntimos", "rappen", "groszy", "öre", "øre", "копеек", "haléřů", "kuruş"]
+)
+def test_small_coins_of_other_languages(coin: str) -> None:
+    assert _read(f"75 {coin}").values.to_list() == [0.75]

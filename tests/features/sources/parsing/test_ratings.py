@@ -233,3 +233,16 @@ def test_numbers_are_read_as_ever() -> None:
     assert values.ratings(pl.Series([4.5, None, 3.0])).values.to_list() == [4.5, None, 3.0]
     assert values.counts(pl.Series([24, None])).values.to_list() == [24, None]
     assert ratings("4,5", "3,333", "2").values.to_list() == [4.5, 3.333, 2]
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("others", [[], ["3"], ["5", "4"], ["4,5"], ["4.5"]])
+def test_no_rating_has_thousands(mark: str, others: list[str]) -> None:
+    thirds = [f"4{mark}667", f"3{mark}333"]
+    assert ratings(*thirds, *others).values.to_list()[:2] == [4.667, 3.333]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_negative_ratings_are_none(as_text: bool) -> None:
+    column = pl.Series([-1.0, 4.0, 4.5])
+    assert values.ratings(column.cast(pl.String) if as_text else column).values.to_list() == [None, 4, 4.5]

@@ -182,3 +182,12 @@ def test_counts_are_whole(texts: list[str], counts: list[float | None]) -> None:
 @pytest.mark.parametrize("mark", [".", ","])
 def test_ratings_by_either_mark(mark: str) -> None:
     assert values.numbers(pl.Series([f"4{mark}5", "3", f"0{mark}25"])).values.to_list() == [4.5, 3, 0.25]
+
+
+@pytest.mark.parametrize("share", [0.269, 0.5])
+def test_counts_with_a_fraction_are_none(share: float) -> None:
+    read = values.counts(pl.Series([24 + share, 7.0, None, float("nan")]))
+    assert read.values.to_list()[:3] == [None, 7, None]
+    assert [said.level for said in read.said] == ["WARN"]
+    assert values.counts(pl.Series([f"{24 + share:.1f}", "7"])).values[1] == 7
+    assert values.counts(pl.Series(["24.5", "7"])).values.to_list() == [None, 7]
