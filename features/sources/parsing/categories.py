@@ -12,6 +12,7 @@ import json
 import re
 import tokenize
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise, product
 
 import polars as pl
@@ -22,8 +23,16 @@ from features.sources.remarks import Said
 
 _LONGEST_LIST = 10_000  # characters of a list written as text
 _BETWEEN_PATHS = ("|", ";", ",", "\n", "^", "::")
-_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|::|;|\^|~|•) ?\S|\S - \S"
-_NO_NAME_HOLDS = ("|||", "||", ";;", "::", "^")
+_OTHER_SEPARATORS = r"\S ?(?:/|\||\\|:|;|\^|~|•|·|<|、|，|،) ?\S|\S - \S"
+_BLOCK, _INLINE = (  # tags
+    rf"(?i)</?(?:{names})(?:\s[^<>]*)?/?>"
+    for names in ("br|div|li|ol|p|ul", "a|b|em|font|i|nav|span|strong|u")
+)
+_CALL = (
+    r"(?s)^[A-Za-z]+\((\[.*\]|\{.*\}|\(.*\)|['\"].*['\"])(?:, ?dtype=\w+)?\)$"  # as Python and R print lists
+)
+_A_LEVEL = re.compile(r"(?:lvl|level|cat|category|hierarchy)[ _.-]?\d+", re.IGNORECASE)
+_NO_NAME_HOLDS = ("\n", "\t", "//", "|||", "||", ";;", "::", "^")
 _NAMES_MAY_HOLD = (" / ", "/", "|", "\\", ";", "~", "•", " - ")
 _KEPT_COMMA = "\ue000"
 _MOST = 0.5
@@ -58,15 +67,24 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
 
 def _with_separator(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
     """ ">" in its other forms as itself, and what else parts a tree's levels; where that is in doubt, it is said."""
+    text = text.str.replace_all(_INLINE, "").str.replace_all(_BLOCK, "\n").str.strip_chars()
+    text = text.str.replace_all(rf"\s*\n\s*({re.escape(separator)})\s*\n?", " $1 ")
     if separator == ">":
-        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→▸▶►❯➔⟩⟶▹‣]|->|=>", ">")
+        text = text.str.replace_all(r"(?i)&(?:gt|raquo|rsaquo);|[»›＞→▸▶►❯➔⟩⟶▹‣≫⇒➤➜➝⮞ᐳ]|[-=]+>", ">")
         text = text.str.replace_many(["｜", "／"], ["|", "/"])
         mark = None if text.str.contains(">", literal=True).any() else _mark_of_levels(text)
         if mark:
             example = text.filter(text.str.contains(mark, literal=True))[0][:60]
             why = f"{mark!r} parts the levels of most categories, and what stands before it is shared by several"
             cure = "set {section}.category_separator, if it is a part of names"
-            text = text.str.strip_chars(mark + " ").str.replace_all(mark, " > ", literal=True)
+            first = _first_paths(text, mark)
+            many = (first != text).fill_null(value=False)
+            if many.any():
+                shown = f"{text.filter(many)[0][:60]!r} ({int(many.sum()):,} products) as {first.filter(many)[0]!r}"
+                said.append(
+                    Said("PASS", f"read {shown}: ',' parts several paths, of which the first is taken")
+                )
+            text = first.str.strip_chars(mark + " ").str.replace_all(mark, " > ", literal=True)
             said.append(Said("PASS", f"read {example!r} as a path: {why}", cure))
             return text
     many = (text.str.contains(_OTHER_SEPARATORS) & ~text.str.contains("^[\\[({]")).fill_null(value=False)
@@ -83,9 +101,17 @@ def _mark_of_levels(text: pl.Series) -> str | None:
     plain = plain.filter(~plain.str.contains(r"^[\[({]|://"))
     for mark in (*_NO_NAME_HOLDS, *_NAMES_MAY_HOLD):
         held = plain.filter(plain.str.contains(mark, literal=True))
-        if len(held) > _MOST * len(plain) and _is_tree(held, mark):
+        if len(held) > _MOST * len(plain) and _is_tree(_first_paths(held, mark).unique(), mark):
             return mark
     return None
+
+
+def _first_paths(text: pl.Series, mark: str) -> pl.Series:
+    """The first of several paths parted by commas, as Magento writes them: behind the comma begins a path again."""
+    pieces = text.str.split(",")
+    first, second = (pieces.list.get(at, null_on_oob=True).str.strip_chars() for at in (0, 1))
+    again = _root(second, mark).is_in(_root(first, mark).unique().implode())
+    return text.zip_with(~(again & first.str.contains(mark, literal=True)).fill_null(value=False), first)
 
 
 def _is_tree(texts: pl.Series, mark: str) -> bool:
@@ -112,17 +138,20 @@ def _is_tree(texts: pl.Series, mark: str) -> bool:
 
 def _split(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
     text = text.str.replace_all("\\,", _KEPT_COMMA, literal=True)  # WooCommerce's comma within a name
-    text = text.str.replace_all(r'^"(.*)"$', "$1").str.replace_all(r'"\s*[,;|]\s*"', "\n")
+    quoted = text.str.replace_all(r'^"(.*)"$', "$1").str.replace_all(r'"\s*[,;|]\s*"', "\n")
+    text = quoted.zip_with(~text.str.contains(r"^[\[({]").fill_null(value=False), text)
     for between in _BETWEEN_PATHS:
         many = text.str.contains(between, literal=True).fill_null(value=False)
         if between in separator or not many.any():
             continue
-        example, first = text.filter(many)[0], text.str.split(between).list.first().str.strip_chars()
+        example = text.filter(many)[0].replace(_KEPT_COMMA, ",")
+        first = text.str.split(between).list.first().str.strip_chars()
         shown = f"{example[:60]!r} ({int(many.sum()):,} products)"
         several, doubt = _parts_paths(text, many, separator, between)
         if several:
             why = f"{between!r} parts several paths, of which the first is taken"
-            said.append(Said("PASS", f"read {shown} as {first.filter(many)[0]!r}: {why}"))
+            one = first.filter(many)[0].replace(_KEPT_COMMA, ",")
+            said.append(Said("PASS", f"read {shown} as {one!r}: {why}"))
             text = first
         elif doubt:
             cure = "put one path in a field, or a list"
@@ -157,7 +186,8 @@ def _root(path: pl.Series, separator: str) -> pl.Series:
 
 def _unlisted(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
     """Lists written as text → text parted by the separator."""
-    written = text.str.contains(r"(?s)^\[.*\]$|^\(['\"].*\)$|^\{[^:]*\}$").fill_null(value=False)
+    text = text.str.replace(_CALL, "($1)")
+    written = text.str.contains(r"(?s)^\[.*\]$|^\([\[({'\"].*\)$|^\{.*\}$").fill_null(value=False)
     if not written.any():
         return text
     odd = text.filter(written).unique(maintain_order=True)
@@ -166,7 +196,9 @@ def _unlisted(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
     if read.any():
         example, path = odd.filter(read)[0], plain.filter(read)[0]
         said.append(Said("PASS", f"read {example[:60]!r} as {path[:60]!r}: a list written as text"))
-    # A text that only looks like a list stays as it is.
+    if not read.all():
+        evidence = f"{odd.filter(~read)[0][:60]!r} looks like a list or an object, and is read as one level"
+        said.append(Said("WARN", evidence, "write categories as paths, or as lists of names"))
     return text.replace(odd.filter(read), plain.filter(read))
 
 
@@ -195,8 +227,8 @@ def _parsed(value: str) -> list[object] | None:
     if len(value) > _LONGEST_LIST:
         return None
     straight = re.sub("[“”]", '"', value).replace('\\"', '"')
-    if value.startswith("{"):  # PostgreSQL's
-        return list(next(csv.reader([straight[1:-1]], skipinitialspace=True), []))
+    if value.startswith("{"):
+        return _of_braces(straight)
     for parse, text in product(
         (json.loads, lambda text: ast.literal_eval(_with_commas(text))), (value, straight)
     ):
@@ -212,6 +244,31 @@ def _parsed(value: str) -> list[object] | None:
         if re.search(r"['\"\[\](){}]", bare) or "," not in bare
         else [part.strip() for part in bare.split(",")]
     )
+
+
+def _of_braces(value: str) -> list[object] | None:
+    """An object's name or levels; else PostgreSQL's list, or Python's set in the order in which it is written."""
+    inner = value[1:-1]
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            found = parse(value)
+            if isinstance(found, dict):
+                return _levels_of(found)
+    if re.search(r"[\[{]|\w['\"]?\s*:", inner):
+        return None
+    quote = "'" if inner.lstrip().startswith("'") else '"'
+    return list(next(csv.reader([inner], skipinitialspace=True, quotechar=quote), []))
+
+
+def _levels_of(found: dict[object, object]) -> list[object] | None:
+    """Of an object that names its levels (lvl0, lvl1 as Algolia's), these, or the last where it holds the others."""
+    if isinstance(_name(found), str):
+        return [found]
+    levels = [found[key] for key in found if _A_LEVEL.fullmatch(str(key))]
+    names = [name[0] if isinstance(name, list) and name else name for name in levels]
+    if len(names) < max(len(found), 1) or not all(isinstance(name, str) for name in names):
+        return None if found else []
+    return names[-1:] if str(names[0]) in str(names[-1]) else names
 
 
 def _with_commas(value: str) -> str:

@@ -184,3 +184,85 @@ def test_such_marks_may_part_whole_paths(between: str) -> None:
 @pytest.mark.parametrize("text", [r"Garden > Nuts\, Bolts, Garden", '"Garden > Nuts, Bolts","Garden > Sale"'])
 def test_a_comma_within_a_name_of_several_paths(text: str) -> None:
     assert category_paths([pl.Series([text, "Garden > Tools"])], ">").values[0] == "Garden > Nuts, Bolts"
+
+
+PATHS = [
+    ["Garden", "Tools", "Rakes"],
+    ["Garden", "Tools", "Hoes"],
+    ["Garden", "Pots", "Clay"],
+    ["Pets", "Dogs", "Beds"],
+]
+
+
+@pytest.mark.parametrize("mark", ["/", " / ", "|", "//", "::"])
+@pytest.mark.parametrize("behind", ["parent", "root", "other"])
+def test_several_paths_parted_by_commas_whatever_parts_their_levels(mark: str, behind: str) -> None:
+    others = {"parent": lambda path: path[:2], "root": lambda path: path[:1], "other": lambda _: PATHS[0]}
+    texts = [f"{mark.join(path)},{mark.join(others[behind](path))}" for path in PATHS]
+    texts[2] = mark.join(PATHS[2])
+    read = category_paths([pl.Series(texts)], ">")
+    assert read.values.to_list() == [" > ".join(path) for path in PATHS]
+    assert "several paths" in read.said[0].evidence
+
+
+@pytest.mark.parametrize(
+    "mark", ["\n", "\t", "<br>", "<br/>", "<BR />", "</li><li>", "≫", "⇒", " ➤ ", " --> ", "==>"]
+)
+def test_marks_that_pages_and_labels_put_between_levels(mark: str) -> None:
+    read = category_paths([pl.Series([mark.join(path) for path in PATHS])], ">")
+    assert read.values.to_list() == [" > ".join(path) for path in PATHS]
+
+
+@pytest.mark.parametrize("mark", [">", "&gt;", "»"])
+@pytest.mark.parametrize("tag", ["a href='/c'", "b", "span class=x"])
+def test_a_tag_parts_nothing(mark: str, tag: str) -> None:
+    texts = [
+        f" {mark} ".join(f"<{tag}>{name}</{tag.split(maxsplit=1)[0]}>" for name in path) for path in PATHS
+    ]
+    assert category_paths([pl.Series(texts)], ">").values.to_list() == [" > ".join(path) for path in PATHS]
+
+
+@pytest.mark.parametrize(
+    "form", ["array({})", "array({}, dtype=object)", "list({})", "set({})", "frozenset({})"]
+)
+@pytest.mark.parametrize("brackets", ["[]", "()"])
+def test_lists_in_a_call(form: str, brackets: str) -> None:
+    lists = [brackets[0] + ", ".join(map(repr, path)) + brackets[1] for path in PATHS]
+    read = category_paths([pl.Series([form.format(written) for written in lists])], ">")
+    assert read.values.to_list() == [" > ".join(path) for path in PATHS]
+
+
+def test_a_set_keeps_the_order_in_which_it_is_written() -> None:
+    sets = ["{" + ", ".join(map(repr, path)) + "}" for path in PATHS]
+    assert category_paths([pl.Series(sets)], ">").values.to_list() == [" > ".join(path) for path in PATHS]
+
+
+@pytest.mark.parametrize("write", [repr, json.dumps])
+@pytest.mark.parametrize("whole", [True, False])
+def test_objects_that_name_their_levels(write: Callable[[dict[str, str]], str], whole: bool) -> None:
+    texts = [
+        write({f"lvl{at}": " > ".join(path[: at + 1]) if whole else name for at, name in enumerate(path)})
+        for path in PATHS
+    ]
+    assert category_paths([pl.Series(texts)], ">").values.to_list() == [" > ".join(path) for path in PATHS]
+
+
+@pytest.mark.parametrize("key", ["name", "title", "label"])
+def test_an_object_is_called_by_its_name(key: str) -> None:
+    texts = [json.dumps({"id": 3, key: path[-1], "parent": {key: path[0]}}) for path in PATHS]
+    assert category_paths([pl.Series(texts)], ">").values.to_list() == [path[-1] for path in PATHS]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"slug": "a", "id": 4}', '[{"slug": "a"}, {"slug": "b"}]', '{"a": ["b", "c"]}']
+)
+def test_other_objects_stay_and_are_said(text: str) -> None:
+    read = category_paths([pl.Series([text] * 3)], ">")
+    assert read.values.to_list() == [text] * 3
+    assert [said.level for said in read.said] == ["WARN"]
+
+
+@pytest.mark.parametrize("mark", [":", " < ", " · ", "、", "，", "، "])
+def test_other_marks_in_most_names_are_said(mark: str) -> None:
+    read = category_paths([pl.Series([mark.join(path[:2]) for path in PATHS])], ">")
+    assert [said.level for said in read.said] == ["WARN"]
