@@ -5,6 +5,7 @@ files                  Files of photos, sound, video: regular files of a stated 
                        hashed, and nothing else
 folder                 What a table names → files in a folder: several names in one field, names in
                        other forms, never outside
+picture_alone          JPEG and PNG files without what does not make the picture
 photos                 Bytes or a path → an upright RGB photo on white; each photo read once, decoded
                        for a check once for each content, ever
 """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from pathlib import Path
+from urllib.parse import unquote
 
 OUTSIDE = "outside its folder"
 WEB = "a web address, not a file"
@@ -12,8 +14,9 @@ WEB = "a web address, not a file"
 _SUFFIX = r"\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif)"
 _BETWEEN = re.compile(r"[,;|\n\t，；、]+|<br ?/?>", re.IGNORECASE)
 _BEHIND_SUFFIX = re.compile(rf"({_SUFFIX})(?:\s*(?:::|//|[&+#^~!>]|and\b)\s*|\s+)(?=\S)", re.IGNORECASE)
-_QUOTED_NAME = re.compile(rf'"([^"]+{_SUFFIX})"', re.IGNORECASE)
-_AROUND = " \r[]\"'\u00a0\u200b\ufeff"
+_QUOTED_NAME = re.compile(rf"""(?<=["'])[^"']+{_SUFFIX}(?=["'])""", re.IGNORECASE)
+_AROUND = " \r[](){}\"'\u00a0\u200b\ufeff"
+_BEHIND_NAME = re.compile(rf"({_SUFFIX})[?#].*$", re.IGNORECASE | re.DOTALL)  # of a web address
 
 
 class Folder:
@@ -41,7 +44,23 @@ class Folder:
 
     def _path_of(self, name: str) -> Path:
         path = self._path / name
-        return path if _is_there(path) else self._in_other_form(Path(name)) or path
+        if _is_there(path):
+            return path
+        found = self._in_other_form(Path(name))
+        if found is not None and _is_there(found):
+            return found
+        return self._as_in_addresses(name) or found or path
+
+    def _as_in_addresses(self, name: str) -> Path | None:
+        """A file named as pages do: "my%20photo.jpg?v=2", "x&amp;y.jpg", "/m/h/mh01.jpg", "shots/a.jpg"."""
+        plain = unquote(html.unescape(_BEHIND_NAME.sub(r"\1", name))).lstrip("/\\")
+        if "\0" in plain or "://" in plain:
+            return None
+        for one in (plain, plain.removeprefix(f"{self._root.name}/")):
+            found = self._in_other_form(Path(one))
+            if found is not None and _is_there(found):
+                return found
+        return None
 
     def _in_other_form(self, name: Path) -> Path | None:
         """The same name to whoever reads it: "é" is two signs on macOS; Windows heeds no capitals, and parts by a
@@ -77,9 +96,10 @@ class Folder:
 def names_in(field: str) -> list[str]:
     """The names in a field, parted as feeds and shop exports do, also as a list in brackets and quotes, or of objects.
 
-    By commas, semicolons, bars, tabs or line ends; behind a photo's suffix also by blanks and other marks.
+    By commas, semicolons, bars, tabs or line ends; behind a photo's suffix also by blanks and other marks; in
+    brackets or a tag also by quotes.
     """
-    if field.lstrip().startswith(("{", "[{")) and (quoted := _QUOTED_NAME.findall(field)):
+    if field.lstrip().startswith(("{", "[", "(", "<")) and (quoted := _QUOTED_NAME.findall(field)):
         return quoted
     parts = (part.strip(_AROUND) for part in _BETWEEN.split(_BEHIND_SUFFIX.sub("\\1\n", field)))
     return [part for part in parts if part] or [field]

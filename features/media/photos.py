@@ -21,6 +21,7 @@ import polars as pl
 from PIL import ExifTags, Image
 
 from features.media.files import EMPTY, LOOK, THREADS, MediaError, content_hash, each, read_bytes
+from features.media.picture_alone import picture_alone
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # JPEG takes in MPO, a phone's several in one
 MOST_PIXELS = 50_000_000  # a quarter of a GB as RGBA; of more than that no encoder sees anything
@@ -50,7 +51,8 @@ _LEFT_OUT = {
 _HEIC = tuple(
     b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 )
-_RECIPE = 2  # to be raised when `decode` calls other photos broken than before
+_SURE = (EMPTY, "too large", "truncated")  # whatever else the file holds
+_RECIPE = 3  # to be raised when `decode` calls other photos broken than before
 
 
 class ImageError(MediaError):
@@ -63,6 +65,18 @@ def decode(data: bytes) -> Image.Image:
     Raises ImageError: "empty", "not an image", "format EPS is not read", "truncated", "damaged" or "too large"
     (above MOST_PIXELS).
     """
+    try:
+        return _decoded(data)
+    except ImageError as error:
+        if error.reason in _SURE or (plain := picture_alone(data)) == data:
+            raise
+        try:
+            return _decoded(plain)
+        except ImageError:
+            raise error from None
+
+
+def _decoded(data: bytes) -> Image.Image:
     if not data:
         raise ImageError(EMPTY)
     _check_canvas(data)
@@ -184,7 +198,9 @@ def _not_read(data: bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """As the EXIF says; what else it says, however oddly, has no bearing on the picture."""
+    """As the EXIF says; what else it says, however oddly, has no bearing on the picture, and browsers heed no XMP."""
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(name, None)
     with suppress(Exception):
         found = image.getexif().get(ExifTags.Base.Orientation)
         return found if isinstance(found, int) else None

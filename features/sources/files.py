@@ -22,6 +22,7 @@ from features.sources.remarks import Said
 _PLACE = re.compile(r"\{(\w+)\}")
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".JPG", ".PNG")
 _Candidate = tuple[bytes | str, str | None]
+_NO_FILE = r"(?i)^\s*no[_ ](?:selection|image|photo|picture)\s*$"  # as Magento says
 _TRIED = 20  # products whose id may name a photo
 
 
@@ -280,7 +281,10 @@ def no_photo(config: ImagesConfig, inputs: Inputs) -> InputError:
 def _as_named(column: pl.Series) -> pl.Series:
     """Bytes, and lists of them or of names, as they are; anything else as text."""
     kinds = (pl.Binary, pl.List(pl.Binary), pl.List(pl.String))
-    return column if column.dtype in kinds else values.joined_text([column])
+    if column.dtype in kinds:
+        return column
+    names = values.joined_text([column])
+    return names.set(values.missing(names) | names.str.contains(_NO_FILE).fill_null(value=False), None)
 
 
 def _by_pattern(source: Source, pattern: str) -> pl.Series:

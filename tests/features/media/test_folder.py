@@ -160,3 +160,55 @@ def test_no_field_breaks_it(field: str) -> None:
     for path, problem in Folder(Path("/nowhere/at/all")).find(field):
         assert isinstance(path, str)
         assert problem in {None, OUTSIDE, WEB}
+
+
+@given(
+    names=NAMES,
+    form=st.sampled_from(["{{{}}}", "({})", "[{}]", "[[{}]]"]),
+    quote=st.sampled_from(["", "'", '"']),
+)
+def test_names_in_any_brackets(names: list[str], form: str, quote: str) -> None:
+    assert names_in(form.format(", ".join(f"{quote}{name}{quote}" for name in names))) == names
+
+
+@given(names=NAMES)
+def test_names_as_python_and_numpy_print_them(names: list[str]) -> None:
+    assert names_in(repr([{"src": name} for name in names])) == names
+    assert names_in("[" + " ".join(map(repr, names)) + "]") == names
+    assert names_in("".join(f"<img src='{name}' alt='red'>" for name in names)) == names
+
+
+@pytest.mark.parametrize(
+    ("there", "written"),
+    [
+        ("my photo.jpg", ["my%20photo.jpg", "/my%20photo.jpg", "my photo.jpg?v=12", "shots/my photo.jpg"]),
+        ("x&y.jpg", ["x&amp;y.jpg", "x%26y.jpg", "/x&y.jpg"]),
+        (
+            "m/h/mh01.jpg",
+            ["/m/h/mh01.jpg", "m/h/mh01.jpg?w=200&h=3", "\\m\\h\\mh01.jpg", "/shots/m/h/mh01.jpg"],
+        ),
+        ("é.jpg", ["%C3%A9.jpg", "e%CC%81.jpg", "&eacute;.jpg", "/É.JPG#1"]),
+    ],
+)
+def test_names_as_pages_write_them(tmp_path: Path, there: str, written: list[str]) -> None:
+    (tmp_path / "shots" / there).parent.mkdir(parents=True)
+    (tmp_path / "shots" / there).touch()
+    for name in written:
+        ((path, problem),) = Folder(tmp_path / "shots").find(name)
+        assert (Path(path), problem) == (tmp_path / "shots" / there, None)
+
+
+@pytest.mark.parametrize("there", ["a?v=1.jpg", "a#1.jpg", "100%25.jpg", "a&amp;b.jpg"])
+def test_a_file_of_just_that_name_comes_first(tmp_path: Path, there: str) -> None:
+    for name in (there, "a.jpg", "100%.jpg", "a&b.jpg"):
+        (tmp_path / name).touch()
+    assert Folder(tmp_path).find(there) == [(str(tmp_path / there), None)]
+
+
+@pytest.mark.parametrize(
+    "name", ["%2e%2e/secret.jpg", "/%2e%2e/secret.jpg", "&period;&period;/secret.jpg", "a%00.jpg"]
+)
+def test_no_other_writing_leads_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret.jpg").touch()
+    (tmp_path / "shots").mkdir()
+    assert all(not Path(path).is_file() or problem for path, problem in Folder(tmp_path / "shots").find(name))
