@@ -13,9 +13,9 @@ as they were in training (PSI and KS, corrected for their number), missing as of
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ltr.config import command_line, output
 
@@ -52,10 +52,15 @@ def main(argv: Sequence[str] | None = None) -> list[Finding]:
     return _told(given, findings, f"python -m ltr.train{command_line.config_words(given)}")
 
 
-def _check(given: argparse.Namespace) -> None:
+def _check(given: argparse.Namespace, settings: Mapping[str, Any]) -> None:
     command_line.require(given, "against_log", "run")
     command_line.require(given, "run", "against_log")
-    command_line.refuse_both(given, "against_log", "features")
+    command_line.refuse_both(given, "against_log", "features", "folds")
+    if given.against_log is not None and (settings or given.config != command_line.DEMO_CONFIG):
+        other = f"--{next(iter(settings))}" if settings else "--config"
+        raise command_line.misuse(
+            "--against-log or settings", f"both ({other})", "the run has its own: drop them"
+        )
 
 
 def _told(given: argparse.Namespace, findings: list[Finding], following: str) -> list[Finding]:

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     if given.like is not None:
         weighed = read_weights(weights)
         products = load_collection(config).products
-        found = like_by_weights(config, products, given.like, weighed).head(given.top)
+        found = like_by_weights(config, products, given.like, weighed).head(given.top or 20)
         output.show(f"like {given.like}", found.columns, found.rows())
         beside = f"python -m ltr.compare {given.like} B{command_line.config_words(given)}"
     else:

@@ -23,7 +23,12 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     arguments.add_argument("--against", type=Path, help="another run over the same queries")
     arguments.add_argument("--count", type=int, default=50, help="how many products; default: 50")
     arguments.add_argument("--out", type=Path, help="the CSV to write")
-    given = command_line.read_words(arguments, argv)[0]
+    given = command_line.read_given(arguments, argv)
+    if given.against and given.against.resolve() == given.run.resolve():
+        cure = "name another, or leave it out for the run's own figure"
+        raise command_line.misuse("another run than --run, for --against", "the same", cure)
+    if given.out and given.out.suffix != ".csv":
+        raise command_line.misuse("a name that ends in .csv, for --out", repr(given.out.name), "rename it")
 
     from features.disk import write_whole
     from ltr.runs.judging import next_to_judge
@@ -32,10 +37,15 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     if given.out:
         write_whole(given.out, found.write_csv())
         output.say(f"wrote: {found.height:,} products to {given.out}; fill in their grades")
-    elif given.json:
+    if given.json:
         output.write_json(found.to_dicts())
-    else:
+    elif not given.out and found.height:
         output.show("to judge next", found.columns, found.rows())
+    if found.height < given.count:
+        told = "what they show alike" if given.against else "what stands too low"
+        output.say(
+            f"{found.height:,} products are all whose grades would tell: the others are judged, or {told}"
+        )
     return found
 
 

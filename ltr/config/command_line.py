@@ -214,14 +214,15 @@ def read_settings_and(
     made: argparse.ArgumentParser,
     argv: Sequence[str] | None,
     *sections: str,
-    check: Callable[[argparse.Namespace], None] = lambda _: None,
+    check: Callable[[argparse.Namespace, Mapping[str, Any]], None] = lambda *_: None,
 ) -> tuple[argparse.Namespace, Config, dict[str, Any]]:
     """As `read_settings`; third, `--section.key VALUE` of sections that are the command's own, by key.
 
-    check: raises InputError for arguments that cannot be used, before the settings are read.
+    check: raises InputError for arguments that cannot be used, alone or beside the pairs that were given, before the
+    settings are read.
     """
     given, overrides = read_words(made, argv)
-    check(given)
+    check(given, overrides)
 
     from ltr.config.yaml_files import parse_yaml, read_yaml
 

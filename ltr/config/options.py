@@ -15,7 +15,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def add_options(arguments: argparse.ArgumentParser, model: type[BaseModel]) -> None:
-    """`--some-field VALUE` for each field; a tuple takes several values, a boolean none."""
+    """`--some-field VALUE` for each field; a tuple takes several values, at once or one by one, a boolean none."""
     for name, field in model.model_fields.items():
         arguments.add_argument(
             f"--{name.replace('_', '-')}",
@@ -33,7 +33,7 @@ def _shape(field: FieldInfo) -> dict[str, Any]:
     if isinstance(kind, types.UnionType):
         kind = next(part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is tuple:
-        return {"nargs": "+", "metavar": "VALUE"}
+        return {"nargs": "+", "metavar": "VALUE", "action": "extend"}
     return {"metavar": "VALUE"}
 
 

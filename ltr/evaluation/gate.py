@@ -227,6 +227,11 @@ def _metric_lines(title: str, tests: Sequence[Comparison]) -> Iterator[str]:
 
 def power_in_words(verdict: Verdict) -> str:
     """How much these queries can show."""
+    if not verdict.queries_needed:
+        return (
+            f"The two differ by the same in every query, so that {verdict.overall.metric} shows no noise to judge by, "
+            "nor how many queries would show a difference."
+        )
     return (
         f"With these {verdict.overall.queries:,} queries, a true difference of {figure(verdict.smallest_seen)} in "
         f"{verdict.overall.metric} would show four times in five, a smaller one less often; to show one of "

@@ -40,4 +40,8 @@ class RecommendSettings(BaseModel):
             raise ValueError("give --who or --product: one names a history, the other is one")
         if self.trial and (self.who is not None or self.product):
             raise ValueError("leave --who and --product out: --trial measures on the histories of everybody")
+        if self.trial and "count" in self.model_fields_set:
+            raise ValueError("leave --count out: --trial looks at the first 20")
+        if not self.trial and "trial_days" in self.model_fields_set:
+            raise ValueError("add --trial, or leave --trial-days out")
         return self

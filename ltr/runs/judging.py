@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import polars as pl
 
 from features.errors import InputError
+from features.sources.load import Collection
 from ltr.evaluation.per_query import headline_metric
 from ltr.pipeline.judging import judge_next
 from ltr.pipeline.prepare import load_collection
 from ltr.runs.record import SHOWN
 from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import SUMS, read_about
+
+log = logging.getLogger(__name__)
 
 
 def next_to_judge(
@@ -27,11 +31,10 @@ def next_to_judge(
     if count < 1:
         raise InputError(where="--count", expected="1 or more", got=str(count), cure="raise it")
     run = SavedRun.open(folder)
-    shown, other = _shown(run), None if against is None else _shown(SavedRun.open(against))
-    if other is not None and shown.join(other, on="query_id", how="semi").is_empty():
-        got, cure = "none in common", "compare runs over the same queries"
-        raise InputError(where=f"{folder}, {against}", expected="queries of both runs", got=got, cure=cure)
-    collection = load_collection(run.config)
+    shown, other, collection = _shown(run), None, load_collection(run.config)
+    if against is not None:
+        theirs = SavedRun.open(against)
+        shown, other = _of_both(run, shown, theirs, _shown(theirs), collection)
     judged = collection.judgements.select("query_id", "product_id", "grade")
     if judgements is not None:
         judged = pl.concat([judgements.select(judged.columns).cast(judged.schema), judged])
@@ -44,6 +47,37 @@ def next_to_judge(
         if column in table.columns:
             found = found.join(table.select(key, column), on=key, how="left", maintain_order="left")
     return found
+
+
+def _of_both(
+    run: SavedRun, shown: pl.DataFrame, theirs: SavedRun, other: pl.DataFrame, collection: Collection
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What both show of the queries that are the same in both, not by their ids alone: another shop's may be alike."""
+    both = shown.join(other, on="query_id", how="semi")["query_id"].unique()
+    same = both
+    if theirs.config.data != run.config.data:
+        ours, others = collection.queries, load_collection(theirs.config).queries
+        asked = [
+            name
+            for name in ("query_id", "text", "image_hash")
+            if name in ours.columns and name in others.columns
+        ]
+        same = ours.join(others, on=asked, how="semi", nulls_equal=True)["query_id"]
+    same = both.filter(both.is_in(same.implode()))
+    if same.is_empty():
+        got = (
+            f"none in common{f', but {len(both):,} ids of queries that ask something else' * bool(len(both))}"
+        )
+        cure = "compare runs over the same queries"
+        where = f"{run.folder}, {theirs.folder}"
+        raise InputError(where=where, expected="queries of both runs", got=got, cure=cure)
+    if len(same) < len(both):
+        log.warning(
+            "left out %s of %s queries, which ask something else in the two runs",
+            *(f"{count:,}" for count in (len(both) - len(same), len(both))),
+        )
+    kept = pl.DataFrame({"query_id": same})
+    return shown.join(kept, on="query_id", how="semi"), other.join(kept, on="query_id", how="semi")
 
 
 def _shown(run: SavedRun) -> pl.DataFrame:

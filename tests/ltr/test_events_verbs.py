@@ -182,7 +182,7 @@ LOST: dict[str, dict[str, Any]] = {
     "at missing": {"at": None},
     "product_id missing": {"product_id": None},
     "('hover'): left out": {"action": "hover"},
-    "not yet": {"at": "2999-01-01T10:00:00"},
+    "not yet": {"at": "2030-01-01T10:00:00"},
     "not among the products": {"product_id": "gone"},
 }
 

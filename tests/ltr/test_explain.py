@@ -118,7 +118,7 @@ def test_why_one_stands_above_the_other_and_what_would_swap_them(run: Path) -> N
     ("words", "told"),
     [
         (["--query", "zzzz"], "--query: expected a query with candidates, got 'zzzz'"),
-        (["--query", " "], "expected --query or --image, got neither"),
+        (["--query", " "], "expected words, or the id of a query, got --query without any"),
         (["--product", "p"], "expected --query beside --product, got none"),
         (["--query", "tee", "--over", "p"], "expected --product beside --over, got none"),
         (["--query", "tee", "--change", "price"], "expected --over beside --change, got none"),
@@ -142,6 +142,37 @@ def test_a_product_that_is_no_candidate_is_told_apart_from_one_that_is_unknown(t
         few.check_candidate("--over", products[0])
     with pytest.raises(InputError, match="not in the catalogue"):
         explain.main(["--run", str(trained.run), "--query", query, "--product", products[0], "--over", "nix"])
+
+
+@pytest.mark.parametrize(
+    ("odd", "way"),
+    [
+        (str.upper, "in other capitals"),
+        (lambda one: f"{one}.0", "without '.0'"),
+        (lambda one: f" {one}", "blanks"),
+    ],
+)
+def test_an_unknown_product_is_told_with_the_one_that_may_be_meant(
+    trained: Trained, odd: Callable[[str], str], way: str
+) -> None:
+    query, products = judged_query(trained.run)
+    with pytest.raises(InputError) as error:
+        explain.main(["--run", str(trained.run), "--query", query, "--product", odd(products[0])])
+    assert f"{products[0]!r} is alike " in str(error.value)
+    assert way in str(error.value)
+
+
+@pytest.mark.parametrize("query", ["", "  ", "\u00a0"])
+def test_a_query_that_says_nothing_is_refused(trained: Trained, query: str) -> None:
+    with pytest.raises(InputError, match="--query without any"):
+        explain.main(["--run", str(trained.run), "--query", query])
+
+
+def test_columns_to_change_may_be_named_one_by_one(trained: Trained) -> None:
+    query, products = judged_query(trained.run)
+    words = ["--run", str(trained.run), "--query", query, "--product", products[0], "--over", products[1]]
+    together = explain.main([*words, "--change", "price", "rating"])
+    assert explain.main([*words, "--change", "price", "--change", "rating"]) == together
 
 
 def test_only_numbers_can_be_changed(trained: Trained) -> None:

@@ -54,14 +54,22 @@ class LoopSettings(BaseModel):
 
     @classmethod
     def read(cls, given: Mapping[str, object]) -> LoopSettings:
-        """From `--loop.key VALUE`; InputError for what is refused."""
+        """From `--loop.key VALUE`; InputError for what is refused, or would go unheard."""
+        if "clients" in given and given.get("shop_at") != "server":
+            raise InputError(
+                where="--loop.clients",
+                expected="--loop.shop_at server beside it",
+                got=repr(given.get("shop_at", "memory")),
+                cure="add it, or leave the clients out: they ask a server",
+            )
         try:
             return cls.model_validate(dict(given))
         except ValidationError as error:
             problem = error.errors()[0]
+            said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             raise InputError(
                 where=".".join(("--loop", *map(str, problem["loc"]))),
-                expected=problem["msg"][:1].lower() + problem["msg"][1:],
+                expected=said[:1].lower() + said[1:],
                 got=repr(problem["input"]),
                 cure=f"the keys are {', '.join(cls.model_fields)}",
             ) from error

@@ -43,7 +43,7 @@ async def search_path(request: Request, server: Server) -> Response:
     arm = server.arm(people)
     with server.runs.use() as now:
         live = server.live_for(now, arm)
-        await check_query(body, server, live)
+        await check_query(body, server)
         asked = _asked(body, list_id, server.candidates(live))
         found, exploring = Found(), server.exploring()
         future = server.workers.start(

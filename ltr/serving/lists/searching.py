@@ -87,6 +87,8 @@ def search(live: LiveRun, asked: Asked, exploring: Exploring, found: Found) -> F
     found.ignored = live.catalogue.unmet(asked.filters)
     if unread := _unread(live, asked):
         found.ignored["history"] = unread
+    if asked.photo is not None and not live.reads_photos:
+        found.ignored["photo"] = [f"no encoder of {live.name} reads photos"]
     if asked.text is None and asked.photo is None:
         found.candidates = _all(live, found.within)
     else:

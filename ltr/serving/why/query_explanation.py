@@ -16,6 +16,7 @@ from features.feature_schema import KEYS
 from features.groups.word_by_word.word_pairs import PairShare, WordPairs
 from features.progress import progress
 from features.sources.load import Collection
+from features.sources.parsing.ids import written_near
 from ltr.data.embedded import EmbeddedDataset
 from ltr.explanation.contributions import (
     Explanation,
@@ -65,13 +66,15 @@ class Explained:
         """Raise InputError, which names `where`, for a product that the query does not rank."""
         if product is None or product in self.ranked["product_id"]:
             return
-        in_shop = product in self.products["product_id"]
+        ids = self.products["product_id"]
+        in_shop = product in ids
+        near = "" if in_shop else written_near(product, ids)
         first = ", ".join(self.ranked["product_id"].head(3))
         raise InputError(
             where=where,
             expected=f"one of the query's {self.ranked.height:,} candidates",
             got=f"{product!r}, which is {'none of them' if in_shop else 'not in the catalogue'}",
-            cure=f"choose among {first}, …",
+            cure=f"{near}; " * bool(near) + f"choose among {first}, …",
         )
 
 

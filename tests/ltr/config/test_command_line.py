@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError
+from ltr import check, loop
 from ltr.config import command_line
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -94,6 +95,7 @@ def test_commands_start_without_torch(command: str) -> None:
 
 TWICE = """
 import os, signal, sys
+from ltr import check, loop
 from ltr.config import command_line
 
 class Interrupted:
@@ -119,3 +121,19 @@ def test_ctrl_c_that_comes_twice_is_told_once() -> None:
     )
     assert ended.returncode == 130
     assert ended.stderr == "stopped; what was finished is kept, run the same command to go on\n"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["--data.products", "5"], ["--evaluation.gain", "linear"], ["--config", "other.yaml"], ["--folds", "3"]],
+    ids=lambda more: more[0],
+)
+def test_what_a_run_has_of_its_own_is_not_set_beside_its_log(more: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--against-log or .*got both"):
+        check.main(["--run", "run", "--against-log", "log", *more])
+
+
+@pytest.mark.parametrize("shop_at", [[], ["--loop.shop_at", "memory"]])
+def test_clients_are_not_asked_for_without_a_server(shop_at: list[str]) -> None:
+    with pytest.raises(InputError, match=r"--loop.clients: expected --loop.shop_at server beside it"):
+        loop.main(["--loop.clients", "3", *shop_at])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.stats import norm
 
 from features.errors import InputError
 from ltr import evaluate
-from ltr.evaluation.gate import judge, same_judgements, to_markdown
+from ltr.evaluation.gate import judge, power_in_words, same_judgements, to_markdown
 from ltr.evaluation.per_query import EvaluationConfig
 from ltr.evaluation.significance import BootstrapConfig, queries_needed, smallest_seen
 from ltr.runs.sums import seal
@@ -106,6 +107,16 @@ def test_a_fall_within_noise_is_pointed_at_but_does_not_fail(base: np.ndarray) -
 def test_segments_that_share_too_few_queries_are_not_tested(base: np.ndarray) -> None:
     few = pl.DataFrame({"query_id": QUERIES[:9], "family": "rare", "segment": "nine"})
     assert not judge(("a", values(base)), ("b", values(base)), few, CONFIG).segments.height
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.125])
+def test_where_all_queries_differ_alike_no_number_of_queries_is_named(base: np.ndarray, gain: float) -> None:
+    exact = np.round(base * 16) / 16
+    verdict = judge(("a", values(exact + gain)), ("b", values(exact)), HALVES, CONFIG)
+    told = power_in_words(verdict)
+    assert "the same in every query" in told
+    assert told in to_markdown(verdict)
+    assert "takes about 2 judged queries" in power_in_words(replace(verdict, queries_needed=2))
 
 
 def test_the_price_of_a_difference_is_that_of_the_z_test() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,28 @@ def test_who_and_products_and_a_trial_are_not_asked_together(log: Path, more: li
         main(["--events", str(log), "--who", "somebody", *more])
 
 
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        (["--trial", "--count", "3"], "leave --count out"),
+        (["--trial", "--count", "20"], "leave --count out"),
+        (["--trial-days", "3"], "add --trial"),
+    ],
+)
+def test_options_that_would_go_unheard_are_refused(log: Path, words: list[str], cure: str) -> None:
+    with pytest.raises(InputError, match=cure):
+        main(["--events", str(log), *words])
+
+
+def test_products_may_be_named_one_by_one(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--events", str(log), "--by", "shopper", "--product", "p000003"]
+    main([*words, "p000004"])
+    together = capsys.readouterr().out
+    main([*words, "--product", "p000004"])
+    assert capsys.readouterr().out == together
+    assert "after p000003, p000004:" in together
+
+
 def _line(product: str, at: str, action: str = "click", **more: Any) -> str:
     thing = {"event_attributes": {"object": {"object_id": product}}}
     return json.dumps({"action_name": action, "timestamp": at, "session_id": "v", **thing, **more}) + "\n"
@@ -97,7 +120,7 @@ LEFT_OUT = {
     "no line of UBI": "{broken\n",
     "timestamp missing or unreadable": _line("p000003", "last week"),
     "action of another kind ('hover'): left out": _line("p000003", "2024-11-05T10:00:00Z", "hover"),
-    "actions after": _line("p000003", "2999-01-01T00:00:00Z"),
+    "actions after": _line("p000003", (datetime.now(UTC) + timedelta(days=30)).isoformat()),
     "without a session: in no history": _line("p000003", "2024-11-05T10:00:00Z", session_id=None),
     "what was sent back: in no history": _line("p000003", "2024-11-05T10:00:00Z", "return"),
     "the same action again, to the microsecond": 2 * _line("p000003", "2024-11-05T10:00:00Z"),

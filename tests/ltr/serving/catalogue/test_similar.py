@@ -98,6 +98,8 @@ def test_what_differs_is_marked_and_what_nobody_has_is_left_out() -> None:
     ("line", "problem"),
     [
         ("compare --like p01 --weights.photos 1", "photos: expected a number"),
+        ("compare p01 p02 --weights.photo 2", "expected --like beside --weights.photo"),
+        ("compare p01 p02 --top 3", "expected --like beside --top"),
         ("compare --like p01 --weights.photo -1", "photo: expected a number"),
         ("compare --like nope", "the id of a product"),
         ("rank --like p01 --query boots", "expected --like or --query, got both"),

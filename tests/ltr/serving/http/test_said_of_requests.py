@@ -160,7 +160,20 @@ def test_a_history_that_changes_nothing_is_said(
     assert client.get("/ready").json()["history"]
 
 
-@pytest.mark.parametrize("route", ["POST /search", "POST /rerank", "POST /explain", "POST /beside"])
+@pytest.mark.parametrize("text", ["red shoe", None])
+@pytest.mark.parametrize("sort", ["relevance", "price"])
+def test_a_photo_that_a_run_does_not_read_is_said(
+    clients: Clients, changing: Path, text: str | None, sort: str
+) -> None:
+    client = clients(LiveRuns(LiveRun(changing / "runs" / "renewed-xgboost")), no_log=True)
+    answer = found(client, text=text, photo=photo(), sort=sort)
+    assert answer["ignored"] == {"photo": ["no encoder of renewed-xgboost reads photos"]}
+    assert [one["product_id"] for one in answer["products"]] == (
+        [one["product_id"] for one in found(client, text=text, sort=sort)["products"]] if text else []
+    )
+
+
+@pytest.mark.parametrize("route", ["POST /rerank", "POST /explain", "POST /beside"])
 @pytest.mark.parametrize("text", ["red shoe", None])
 def test_a_photo_is_not_asked_of_a_run_that_reads_none(
     clients: Clients, changing: Path, route: str, text: str | None
