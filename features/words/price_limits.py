@@ -61,7 +61,10 @@ _ANY_CURRENCY = re.compile(rf"{_BY_WORD}|{_BY_SIGN}|{_BEHIND}|{_COIN}|{_DASH}", 
 _COUNTED = (
     r"p|c|adults?|books?|calories|cards?|carats?|colou?rs?|cubic|cups?|floors?|games?|gen|grit|holes?|karats?|kids|"
     r"layers?|lights?|miles?|mph|pages?|people|persons?|players?|ply|points?|ports?|seats?|sheets?|sizes?|speeds?|"
-    r"square|stars?|steps?|stud(?:s|ded)?|threads?|tiers?|times|tons?|weeks?|wheels?|x"
+    r"square|stars?|steps?|stud(?:s|ded)?|threads?|tiers?|times|tons?|weeks?|wheels?|x|"
+    r"k?cals?|carbs?|celsius|db|decibels?|fahrenheit|fps|[kmg]b(?:ps|it)s?|k?joules?|kelvin|km(?:/?h)?|kilomet(?:er|re)s?|"
+    r"kph|knots?|lux|mpg|nits|nm|ohms?|ppi|[kmg]?pa|bars?|rounds?|grams?|episodes?|films?|movies?|songs?|words?|"
+    r"ingredients?|questions?|minutes?|seconds?|secs?|reps?|watts?|volts?|°[cf]?|lm|ah|wh|kwh|dpi|inches"
 )
 _NAMES_A_NUMBER = r"(?:age[ds]?|air|grade|level|model|no|number|rated|sizes?|version|windows)"
 _HAS_AN_AGE = (

@@ -33,6 +33,15 @@ _ONE_LETTER = {
     "ŋ": "n", "ĳ": "ij", "ς": "σ",
 }  # fmt: skip
 
+# Spellings of one word that its writers mix, as Lucene's normalisers for Arabic, Persian and Hindi take them together:
+# alef with a hamza or without, final yeh without dots, Persian letters; a nasal as a letter or as a dot; no nukta.
+_ARABIC = {
+    **dict.fromkeys("أإآٱ", "ا"), **dict.fromkeys("ىی", "ي"), "ک": "ك", **dict.fromkeys("ةہۀە", "ه"),
+}  # fmt: skip
+_DEVANAGARI = Rewriting((("\u093c", ""), ("[ङञणनम]\u094d([क-ह])", "\u0902${1}"), ("\u0901", "\u0902")))
+# Thai's am, which NFKC takes apart, behind its tone or before it.
+_THAI = Rewriting((("([\u0e48-\u0e4b])\u0e4d\u0e32", "\u0e4d${1}\u0e32"),))
+
 # Where the digits of other scripts begin: Arabic, Persian, and from Devanagari to Khmer.
 _ZEROS = "\u0660\u06f0\u0966\u09e6\u0a66\u0ae6\u0b66\u0be6\u0c66\u0ce6\u0d66\u0e50\u0ed0\u0f20\u1040\u17e0"
 # What programs set in place of the keyboard's hyphens and apostrophes; other scripts' digits and marks in numbers.
@@ -42,6 +51,7 @@ _KEYBOARD = {
     **{chr(ord(zero) + digit): str(digit) for zero in _ZEROS for digit in range(10)},
     "\u066b": ".",
     "\u066c": ",",
+    "×": "x",
 }
 # What nobody types: soft hyphens, zero-width spaces and joiners, marks of direction and an emoji's style, trade marks,
 # the vowel points of Hebrew and Arabic, and what stretches Arabic letters.
@@ -54,7 +64,7 @@ _NOT_TYPED = f"[{_UNSEEN}{''.join(_KEYBOARD)}]"
 
 # Chinese, Japanese, Thai, Lao, Khmer and Burmese put no blank between words.
 _BLANKLESS = (
-    "\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
+    "\u2e80-\u2fdf\u3005-\u3007\u3041-\u309a\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e80-\u0ecd\u0edc-\u0edf\u1780-\u17d3\u1000-\u109f\uaa60-\uaa7f"
 )
 BLANKLESS = f"[{_BLANKLESS}]"
@@ -76,6 +86,16 @@ def as_typed(texts: pl.Series) -> pl.Series:
     return seen.str.replace_many(list(_KEYBOARD), list(_KEYBOARD.values()))
 
 
+def _one_spelling(texts: pl.Series) -> pl.Series:
+    """Words of Arabic's, Devanagari's and Thai's script in one spelling; most columns have none."""
+    if texts.str.contains(r"\p{Arabic}").any():
+        texts = texts.str.replace_many(list(_ARABIC), list(_ARABIC.values()))
+    for script, rules in ((r"\p{Devanagari}", _DEVANAGARI), (r"\p{Thai}", _THAI)):
+        if texts.str.contains(script).any():
+            texts = pl.select(rules.of_column(pl.lit(texts))).to_series().alias(texts.name)
+    return texts
+
+
 def fold(text: pl.Expr) -> pl.Expr:
     """Lower-case text as typed, in Unicode's NFKC, without accents and other Latin marks: "Café 7½″ Straße" →
     "cafe 7 1/2′′ strasse"."""
@@ -88,6 +108,7 @@ def fold(text: pl.Expr) -> pl.Expr:
         .str.to_lowercase()
         .str.replace_all("⁄", "/", literal=True)
         .str.replace_many(list(_ONE_LETTER), list(_ONE_LETTER.values()))
+        .map_batches(_one_spelling, return_dtype=pl.String)
     )
 
 

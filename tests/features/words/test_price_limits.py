@@ -288,3 +288,31 @@ def test_any_text_is_read_without_error(text: str) -> None:
 def test_ten_thousand_characters_are_read(part: str) -> None:
     text = part * (10_000 // len(part))
     assert len(split_price_limit(text).rest) <= len(text)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "kcal",
+        "km",
+        "km/h",
+        "mbps",
+        "dB",
+        "celsius",
+        "°c",
+        "lux",
+        "ohm",
+        "mpg",
+        "fps",
+        "nits",
+        "ingredients",
+        "movies",
+        "kwh",
+    ],
+)
+@pytest.mark.parametrize("limit", ["under", "up to", "over", "less than"])
+@pytest.mark.parametrize("blank", ["", " "])
+@given(number=st.integers(2, 2000))
+def test_what_else_numbers_measure_is_no_price(unit: str, limit: str, blank: str, number: int) -> None:
+    text = f"snack {limit} {number}{blank}{unit}"
+    assert split_price_limit(text) == PricedText(text)

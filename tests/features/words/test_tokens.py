@@ -140,3 +140,46 @@ def test_digits_of_all_scripts_are_one(digits: str, number: int) -> None:
 )
 def test_other_signs_meet_the_plain_ones(one: str, other: str) -> None:
     assert _meet(one, other)
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        *((alef, "ا") for alef in "أإآٱ"),
+        *((yeh, "ي") for yeh in "ىی"),
+        ("ک", "ك"),
+        *((heh, "ه") for heh in "ةہ"),
+    ],
+)
+@given(before=st.text("بتجدرسعملن", max_size=4), behind=st.text("بتجدرسعملن", max_size=4))
+def test_arabic_letters_that_writers_mix_are_one(written: str, plain: str, before: str, behind: str) -> None:
+    assert _meet(before + written + behind, before + plain + behind)
+    assert not _meet(before + "ب" + behind, before + plain + behind)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("हिन्दी", "हिंदी"),
+        ("चम्पा", "चंपा"),
+        ("अङ्गूठी", "अंगूठी"),
+        ("चाँद", "चांद"),
+        ("ज़री", "जरी"),
+        ("क़लम", "कलम"),
+        ("न\u0e49ำหอม".replace("न", "น"), "น\u0e4d\u0e49าหอม"),
+        ("10×15", "10x15"),
+        ("10 × 15", "10 x 15"),
+    ],
+)
+def test_two_spellings_are_one(one: str, other: str) -> None:
+    assert _meet(one, other)
+
+
+@pytest.mark.parametrize(("one", "other"), [("कल", "कर"), ("मन", "मं"), ("นำ", "นา")])
+def test_other_letters_stay_apart(one: str, other: str) -> None:
+    assert not _meet(one, other)
+
+
+@given(words=st.lists(st.text("カキクケコサシスセソ", min_size=2, max_size=5), min_size=2, max_size=4))
+def test_a_middle_dot_parts_words_as_a_blank_does(words: list[str]) -> None:
+    assert _meet("・".join(words), " ".join(words))
