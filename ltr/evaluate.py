@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
 
     from features.disk import write_whole
     from ltr.evaluation.gate import to_markdown
+    from ltr.reporting.console import print_gate
     from ltr.reporting.measured_run import measure_files, measure_saved_run
     from ltr.runs.measuring import NewFiles
 
@@ -40,14 +41,9 @@ def main(argv: Sequence[str] | None = None) -> Measurement:
         files = NewFiles(given.judgements, given.queries, given.products, given.without)
         found = measure_saved_run(given.run, given.baseline, files, conventions)
     verdict = found.verdict
-    failures = verdict.failures_beyond(given.tolerance) if verdict and given.fail_if_worse else []
+    failures = print_gate(verdict, given.tolerance) if verdict and given.fail_if_worse else []
     if verdict and given.markdown:
         write_whole(given.markdown, to_markdown(verdict))
-    if verdict and failures:
-        output.say(f"FAIL: worse than {verdict.baseline} beyond noise: {', '.join(failures)}")
-    elif verdict and given.fail_if_worse and verdict.failures:
-        let_pass = ", ".join(verdict.failures)
-        output.say(f"worse beyond noise, but by no more than {given.tolerance:g}, which passes: {let_pass}")
     if given.per_query:
         write_whole(given.per_query, found.measured.per_query.write_csv())
     if given.json:

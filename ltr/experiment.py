@@ -15,33 +15,14 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from ltr.config import command_line
-from ltr.config.options import add_options, from_options
+from ltr.config.options import from_options
 from ltr.experiments import KINDS, Columns, OffPolicySettings, Planned, decision_record, kept_to_plan
 from ltr.reporting.experiments import publish
+from ltr.runs.arguments import of_experiment
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    arguments = command_line.parser(__doc__, config=False)
-    kinds = arguments.add_subparsers(dest="kind", required=True, metavar="KIND")
-    for name, kind in KINDS.items():
-        one = kinds.add_parser(name, help=kind.help, description=kind.help, allow_abbrev=False)
-        add_options(one, kind.settings)
-        one.add_argument("--html", type=Path, help="the page to write")
-        one.add_argument(
-            "--json", nargs="?", const="-", help="the record to write; with no FILE: to stdout alone"
-        )
-        one.add_argument(
-            "--run",
-            type=Path,
-            help="the run this is about: keeps the decision record in it; off-policy of a server's log: the new one",
-        )
-        one.add_argument("--planned", type=Path, help="what `plan --json FILE` wrote")
-        one.add_argument("--tried", default="", help="what was tried, in a sentence, for the record")
-        one.add_argument(
-            "--decide", choices=("go", "stay", "nothing"), help="where the team decides otherwise"
-        )
-        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    given = arguments.parse_args(argv)
+    given = of_experiment(__doc__).parse_args(argv)
     kind = KINDS[given.kind]
     settings = from_options(kind.settings, given)
     plan = Planned.read(given.planned) if given.planned else None

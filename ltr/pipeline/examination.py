@@ -29,7 +29,7 @@ from ltr.data.doctor import (
 from ltr.data.splits import Fold, make_folds
 from ltr.evaluation.tracking import check_tracking
 from ltr.pipeline.events.click_lists import check_clicks
-from ltr.pipeline.prepare import Prepared, make_config_encoder, prepare
+from ltr.pipeline.prepare import Prepared, make_config_encoder, prepare, read_collection
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.rankers.devices import check_lightgbm, check_xgboost
 from ltr.training.click_strategies import settings_for
@@ -72,6 +72,17 @@ def read_data(config: Config, *, last_fold: bool = False) -> Examined:
     findings += examine_features(prepared.judged)
     findings += examine_leaking_features(prepared.judged)
     return Examined(prepared, folds, findings)
+
+
+def examine(config: Config, *, features: bool) -> tuple[Collection, list[Finding]]:
+    """The data, and what the doctor says of it: at once, or with the features made (which may take long) too."""
+    if features:
+        examined = read_data(config)
+        collection, findings = examined.prepared.collection, examined.findings
+    else:
+        collection = read_collection(config)
+        findings = check_collection(config, collection)
+    return collection, [*findings, *check_query_words(config, collection)]
 
 
 def check_collection(config: Config, collection: Collection, folds: Sequence[Fold] | None = None) -> Findings:

@@ -138,6 +138,17 @@ def _measure_line(test: Comparison) -> tuple[str, ...]:
     return (test.metric, *means, difference(asdict(test)), figure(test.p_value, 4))
 
 
+def print_gate(verdict: Verdict, tolerance: float) -> list[str]:
+    """What fell by more than the tolerance, and what by less."""
+    failures = verdict.failures_beyond(tolerance)
+    if failures:
+        say(f"FAIL: worse than {verdict.baseline} beyond noise: {', '.join(failures)}")
+    elif verdict.failures:
+        passed = f"worse beyond noise, but by no more than {tolerance:g}, which passes"
+        say(f"{passed}: {', '.join(verdict.failures)}")
+    return failures
+
+
 def print_robustness(found: Robustness) -> None:
     """One table a part that was dropped: the model's mean at each share, and both its tests."""
     tests = {

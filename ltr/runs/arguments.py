@@ -1,13 +1,63 @@
-"""What the commands that measure and search take on their command lines: ltr.evaluate, ltr.tune."""
+"""What the commands that look, measure and search take: ltr.check, ltr.evaluate, ltr.tune, ltr.experiment."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ltr.config import command_line
+from ltr.config.options import add_options
 
 TUNE_SHORTCUTS = ("objective", "ranker", "threads", "seed")
+
+
+def of_check(doc: str | None) -> argparse.ArgumentParser:
+    made = command_line.parser(doc, json=True)
+    command_line.add_shortcuts(made, ("folds",))
+    made.add_argument("--features", action="store_true", help="make the features too, and check them")
+    made.add_argument("--against-log", type=Path, metavar="FOLDER", help="a log that ltr.serve wrote")
+    made.add_argument("--run", type=Path, help="the run that served it")
+    return made
+
+
+def check_check(given: argparse.Namespace, settings: Mapping[str, Any]) -> None:
+    """Raise InputError for arguments of ltr.check that need another, or do not go together."""
+    command_line.require(given, "against_log", "run")
+    command_line.require(given, "run", "against_log")
+    command_line.refuse_both(given, "against_log", "features", "folds")
+    if given.against_log is not None and (settings or given.config != command_line.DEMO_CONFIG):
+        other = f"--{next(iter(settings))}" if settings else "--config"
+        got, cure = f"both ({other})", "the run has its own: drop them"
+        raise command_line.misuse("--against-log or settings", got, cure)
+
+
+def of_experiment(doc: str | None) -> argparse.ArgumentParser:
+    """A command for each kind of experiment, with its own settings and what all of them take."""
+    from ltr.experiments import KINDS  # noqa: PLC0415 - the other commands need none of it
+
+    made = command_line.parser(doc, config=False)
+    kinds = made.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for name, kind in KINDS.items():
+        one = kinds.add_parser(name, help=kind.help, description=kind.help, allow_abbrev=False)
+        add_options(one, kind.settings)
+        one.add_argument("--html", type=Path, help="the page to write")
+        one.add_argument(
+            "--json", nargs="?", const="-", help="the record to write; with no FILE: to stdout alone"
+        )
+        one.add_argument(
+            "--run",
+            type=Path,
+            help="the run this is about: keeps the decision record in it; off-policy of a server's log: the new one",
+        )
+        one.add_argument("--planned", type=Path, help="what `plan --json FILE` wrote")
+        one.add_argument("--tried", default="", help="what was tried, in a sentence, for the record")
+        one.add_argument(
+            "--decide", choices=("go", "stay", "nothing"), help="where the team decides otherwise"
+        )
+        one.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return made
 
 
 def of_evaluate(doc: str | None) -> argparse.ArgumentParser:
