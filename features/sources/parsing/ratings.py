@@ -121,7 +121,8 @@ def read_counts(column: pl.Series, printed: pl.Series, *, decimal: Mark | None =
 def read_ratings(column: pl.Series | None, printed: pl.Series, *, decimal: Mark | None = None) -> Reading:
     """Float64 of ratings, all on one scale; `printed`: what a program's form gives already; no column: nothing else."""
     read = Reading(printed) if column is None else _read_text(*_with_thirds(column, printed), decimal)
-    rating = read.values.set((read.values < 0).fill_null(value=False), None)  # -1: of what nobody rated
+    below = (read.values < 0) & read.values.is_finite()  # -1: of what nobody rated
+    rating = read.values.set(below.fill_null(value=False), None)
     return Reading(rating, (*read.said, *_above_the_others(rating)))
 
 
