@@ -14,7 +14,7 @@ from features.installed import require
 class KindSettings(BaseModel):
     """The parent of a family's parent; a kind's own class narrows `kind` to one literal word, its default."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     packages: ClassVar[tuple[str, ...]] = ()
     """As imported: what this kind cannot do without; `extra` of the installation brings them."""

@@ -55,7 +55,7 @@ def _dump_others(others: Mapping[str, BaseModel]) -> dict[str, Any]:
 class FeaturesConfig(BaseModel):
     """Groups of features: a section of settings, or `false` to leave the group out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     lexical: LexicalConfig | None = LexicalConfig()
     similarity: SimilarityConfig | None = SimilarityConfig()

@@ -36,6 +36,10 @@ _CONTROLS = (
     r"|ï»¿"
 )
 
+_BY_WINDOWS = frozenset(bytes(byte for byte in range(0x80, 0xA0)).decode("cp1252", errors="ignore"))
+_SECOND = rf"[\x80-¿{''.join(sorted(_BY_WINDOWS))}]"  # any but the first byte of a sign in UTF-8
+# What no language writes: "ß“" and "é–" are written.
+_TWICE = rf"[ÃÂ]{_SECOND}|â[€‚„\x80\x82\x84]|(?:[ÄÅÐÑ]{_SECOND}.*){{2}}|(?:[ä-í]{_SECOND}{{2}}){{2}}"
 ABSURD_FACTOR = 1000
 _ENOUGH_PRICES = 20
 _NAMES = ("title", "brand")
@@ -51,6 +55,7 @@ def clean_text(frame: pl.DataFrame, table: str, columns: Sequence[str], ledger: 
         return frame
     stages = (
         (f"text cut at {LONGEST_TEXT:,} characters", _cut),
+        ("UTF-8 read as Latin-1 and written again, mended", _read_again),
         ("HTML tags and entities removed", _without_html),
         ("control characters removed", lambda column: column.str.replace_all(_CONTROLS, "")),
         ("white space tidied", lambda column: column.str.replace_all(r"\s+", " ").str.strip_chars()),
@@ -61,6 +66,19 @@ def clean_text(frame: pl.DataFrame, table: str, columns: Sequence[str], ledger: 
         after = ledger.note_changes(table, step, before, pl.DataFrame([stage(column) for column in before]))
         frame = frame.with_columns(after)
     return frame
+
+
+def _read_again(column: pl.Series) -> pl.Series:
+    """ "CafÃ©" → "Café", where all of a text's bytes are UTF-8 once they are taken back."""
+    odd = column.filter(column.str.contains(_TWICE)).unique()
+    return column.replace(odd, pl.Series(map(_once, odd), dtype=pl.String)) if len(odd) else column
+
+
+def _once(text: str) -> str:
+    try:
+        return b"".join(sign.encode("cp1252" if sign in _BY_WINDOWS else "latin-1") for sign in text).decode()
+    except UnicodeError:
+        return text
 
 
 def _cut(column: pl.Series) -> pl.Series:

@@ -6,7 +6,6 @@ A canonical column is taken from the column named for it, else from one of its o
 
 from __future__ import annotations
 
-import codecs
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -49,8 +48,8 @@ class _Strict(BaseModel):
 
 def _known_encoding(name: str) -> str:
     try:
-        codecs.lookup(name)
-    except LookupError as error:
+        "".encode(name)  # some codecs are of no text, such as base64
+    except (LookupError, UnicodeError) as error:
         raise ValueError(f"an encoding that Python knows, such as cp1252 or utf-16 (not {name!r})") from error
     return name
 

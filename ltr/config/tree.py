@@ -71,7 +71,7 @@ class StoreConfig(BaseModel):
     `${NAME}` stands for a variable of the environment. Of what is given otherwise, secrets are not written down.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     root: str = "store"
     storage_options: dict[str, SecretStr] = {}
@@ -127,7 +127,7 @@ def _as_text(option: Any) -> Any:
 class Config(BaseModel):
     """Everything that decides a run's result; its resolved form is saved in the run folder."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(description="names the feature table and the run folder")
     data: Annotated[DemoShopConfig | CatalogueConfig | SvmlightConfig, Field(discriminator="kind")]

@@ -15,7 +15,7 @@ from features.errors import InputError
 from features.sources.formats.other_rows import AROUND, other_rows
 from features.sources.remarks import Said
 
-_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATORS = (",", ";", "\t", "|", "^", "~", "\x01", "\x1f", "§", "¦")
 _SEP_LINE = re.compile(r'^"?sep= ?(\\t|\t|[^\s"])[";,|\t ]*\r?\n', re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _ESCAPED_QUOTE = r'\\"(?=[^"\r\n{}])'  # not the end of a field that ends in a backslash
@@ -88,7 +88,7 @@ def _from_header(text: str, separator: str | None, said: list[Said]) -> str:
 
 
 def sniff_separator(text: str) -> str:
-    """What parts the header into most fields: comma, semicolon, tab or bar; the comma where nothing does."""
+    """What parts the header into most fields: comma, semicolon, tab, bar or a rarer mark; the comma if nothing."""
     header = _QUOTED.sub("", text.partition("\n")[0])
     return max(_SEPARATORS, key=header.count)
 
@@ -111,7 +111,7 @@ def _parsed(text: str, separator: str, path: Path) -> pl.DataFrame:
     # With a blank before it, polars takes a quote for one of the field's letters.
     blanks = separator != " " and f'{separator} "' in text
     try:
-        if not blanks:
+        if not blanks and separator.isascii():  # polars parts by one byte
             return pl.read_csv(text.encode(), separator=separator, infer_schema=False)
     except pl.exceptions.PolarsError:
         pass  # stricter than people are: a lone quote within a field (5" nail) is one of its letters

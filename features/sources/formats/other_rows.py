@@ -46,7 +46,7 @@ _MADE = (
     r"(?:this (?:file|report) was )?(?:generated|created|exported|printed|erstellt|exportiert|gedruckt|généré|exporté|"
     r"generado|exportado|creato|esportato)(?: (?:on|at|by|am|um|von|mit|le|par|el|por|il|da)\b| ?:).*"
 )
-_FRAME = r"[-=*#_/<>~.\s\[\]()]"
+_FRAME = r"[-=*#_/<>~.+|\s\[\]()]"
 _FOOTER = (
     rf"(?i)^{_FRAME}*(?:{_SUM}|{_END}|{_COUNT}|{_MADE}){_FRAME}*$|^{_FRAME}{{3,}}$|^(?:#+|//|--+) .* .*$"
 )

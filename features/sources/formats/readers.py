@@ -41,6 +41,11 @@ _MARKS = (  # the longer first: UTF-32's begins as UTF-16's
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ZEROS = (  # of Latin letters in two bytes each
+    (re.compile(rb"(?:[^\0]\0){4}"), "utf-16-le"),
+    (re.compile(rb"(?:\0[^\0]){4}"), "utf-16-be"),
+)
+_PAGE = re.compile(r"\s*<(?:\?xml|!doctype|html|head|body|rss|feed|catalog|products|items)\b", re.IGNORECASE)
 # What is packed tighter than this, and large, is made to fill the memory of who unpacks it.
 _TIGHTEST = 200
 _UNPACKED_FREELY = 2**28
@@ -164,7 +169,6 @@ def decode(content: bytes, path: Path, encoding: str | None = None) -> str:
     chosen = encoding or marked_encoding(content) or "utf-8"
     try:
         text = content.decode(chosen).lstrip("\ufeff").removeprefix(MOJIBAKE_MARK)
-        return text.rstrip("\x1a")  # by which DOS ended a file
     except UnicodeError as error:
         start = error.start if isinstance(error, UnicodeDecodeError) else 0
         raise InputError(
@@ -173,11 +177,16 @@ def decode(content: bytes, path: Path, encoding: str | None = None) -> str:
             got=f"the byte 0x{content[start]:02x}",
             cure="save the file as UTF-8, or set the table's encoding (such as cp1252, in which Excel writes)",
         ) from error
+    if _PAGE.match(text):
+        cure = "export the table as CSV, TSV, JSON lines or Parquet"
+        raise InputError(where=path, expected="a table", got="XML or HTML", cure=cure)
+    return text.rstrip("\x1a")  # by which DOS ended a file
 
 
 def marked_encoding(content: bytes) -> str | None:
-    """The encoding that a file's first bytes name (a byte-order mark); None where they name none."""
-    return next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
+    """The encoding that a file's first bytes show: by a mark, or as letters of two bytes; None where they do not."""
+    marked = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
+    return marked or next((encoding for zeros, encoding in _ZEROS if zeros.match(content)), None)
 
 
 def _parse_parquet(content: bytes, path: Path) -> pl.DataFrame:

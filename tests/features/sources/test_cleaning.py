@@ -167,3 +167,51 @@ def test_steps_as_a_frame() -> None:
     step = Step("products", "checked", 3, 1, "reported", "a")
     assert steps_frame([step]).rows() == [("products", "checked", 3, 1, "reported", "a")]
     assert steps_frame([]).columns == steps_frame([step]).columns
+
+
+WORDS = [
+    "Café crème",
+    "Größe – weiß",
+    "l’été",
+    "красный чайник",
+    "红色鞋子",
+    "kırmızı ışık",
+    "100 €",
+    "żółty",
+    "ñandú",
+]
+
+
+@pytest.mark.parametrize("text", WORDS)
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("table", ["latin-1", "cp1252"])
+def test_text_that_was_read_as_latin_and_written_again_is_mended(text: str, times: int, table: str) -> None:
+    wrong = text
+    for _ in range(times):  # Windows has no sign for five bytes, which programs keep as they are
+        wrong = "".join(
+            bytes([byte]).decode(table, "replace").replace("\ufffd", chr(byte)) for byte in wrong.encode()
+        )
+    column = pl.Series([wrong, *WORDS])
+    for _ in range(times):
+        column = cleaning._read_again(column)
+    assert column.to_list() == [text, *WORDS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IRMÃ",
+        "Ã ",
+        "â la carte",
+        "ÄÖÜ",
+        "Café Ã© é",
+        "„weiß“",
+        "weiß“",
+        "Maß–Tabelle",
+        "MAÇÃ – VERDE",
+        "café–crème",
+        "“LÔ",
+    ],
+)
+def test_such_signs_that_people_write_stay(text: str) -> None:
+    assert cleaning._read_again(pl.Series([text])).to_list() == [text]

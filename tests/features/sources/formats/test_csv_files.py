@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.errors import InputError
+from features.sources.formats.csv_files import read_csv
 from features.sources.formats.readers import read_rows
 from tests.features.sources.test_load import load_shop
 
@@ -265,3 +266,17 @@ def test_a_first_column_with_commas_alone_stays(tmp_path: Path) -> None:
 def test_a_separator_behind_the_last_field(tmp_path: Path, behind: str) -> None:
     (tmp_path / "t.csv").write_text(f"id,title\n1,a{behind}\n2,b\n")
     assert read_rows(tmp_path / "t.csv").frame.rows() == [("1", "a"), ("2", "b")]
+
+
+@pytest.mark.parametrize("mark", ["^", "~", "§", "¦", "\x01", "\x1f"])
+def test_rarer_separators_are_seen_in_the_header(mark: str) -> None:
+    rows = [["product_id", "title", "price"], ["p1", "red, big; new", "1.5"], ["p2", "blue|x", "2.5"]]
+    read = read_csv("\n".join(map(mark.join, rows)), Path("a.csv"))
+    assert [list(row) for row in read.frame.rows()] == rows[1:]
+    assert read.frame.columns == rows[0]
+
+
+@pytest.mark.parametrize("mark", ["é", "·", "→", "，"])
+def test_any_sign_may_be_set_as_the_separator(mark: str) -> None:
+    read = read_csv(f"a{mark}b\n1{mark}2\n", Path("a.csv"), mark)
+    assert read.frame.to_dict(as_series=False) == {"a": ["1"], "b": ["2"]}

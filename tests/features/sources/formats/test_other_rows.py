@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import InputError
+from features.sources.formats.csv_files import read_csv
 from features.sources.formats.readers import read_rows
 
 ROWS = [
@@ -232,3 +233,11 @@ def test_pythons_nan_in_json_lines_is_nothing(tmp_path: Path) -> None:
         '{"id": "1", "title": "a"}\n{"id": "2", "title": NaN}\n', encoding="utf-8"
     )
     assert read_rows(tmp_path / "t.jsonl").frame["title"].to_list() == ["a", None]
+
+
+@pytest.mark.parametrize("dashes", ["----+----+----", "+----+----+----+", "====|====|====", "-----------"])
+def test_a_line_that_a_database_draws_is_no_row(dashes: str) -> None:
+    table = f"id | title | price\n{dashes}\n" + "".join(f"p{i} | red | {i}.5\n" for i in range(6))
+    read = read_csv(table, Path("a.csv"), "|")
+    assert read.frame.height == 6
+    assert read.others.height == 1

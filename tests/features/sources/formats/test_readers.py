@@ -146,3 +146,22 @@ def test_sha256_is_that_of_the_content(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
     (tmp_path / "x").write_bytes(content)
     assert sha256(tmp_path / "x") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("title", ["red", "rød", "红色鞋"])
+def test_two_bytes_a_letter_are_seen_without_a_mark(tmp_path: Path, encoding: str, title: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"product_id,title\np1,{title}\n".encode(encoding))
+    assert read_table(path).rows() == [("p1", title)]
+
+
+@pytest.mark.parametrize(
+    "start", ['<?xml version="1.0"?><rss>', "<!DOCTYPE html><html>", "\n<html>", "<catalog a='b'>", "<rss>"]
+)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".jsonl"])
+def test_pages_and_feeds_are_told_as_such(tmp_path: Path, start: str, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_text(f"{start}\n<item>a, b</item>\n")
+    with pytest.raises(InputError, match="XML or HTML"):
+        read_table(path)
