@@ -8,9 +8,12 @@ deleted. Killed and run again, or run twice at once, it ends in the same state. 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ltr.config import command_line, output
+
+_TOLD = ("step", "rows", "affected", "action")  # of a step of cleaning; its example is of people
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         + f"; {done.changes:,} changes of price or stock; {done.deleted:,} old rows deleted"
     )
     if given.json:
-        output.write_json(
-            {"read": done.read, "counts": done.counts, "changes": done.changes, "deleted": done.deleted}
-        )
+        counted = {"read": done.read, "counts": done.counts, "changes": done.changes, "deleted": done.deleted}
+        steps = [asdict(step) for step in ledger.steps if step.affected]
+        output.write_json(counted | {"steps": [{name: one[name] for name in _TOLD} for one in steps]})
     if config.features.behaviour is None:
         output.say("next: set features.behaviour to true, give the queries a time (at), and train")
 

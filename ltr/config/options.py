@@ -44,7 +44,7 @@ def from_options(model: type[Settings], given: argparse.Namespace) -> Settings:
         return model.model_validate(chosen)
     except ValidationError as error:
         problem = error.errors()[0]
-        said = problem["msg"].removeprefix("Value error, ")
+        said = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         if not problem["loc"]:  # of the options together: the model says in a sentence what is missing
             raise InputError(
                 where="command line", expected="options that go together", got="others", cure=said

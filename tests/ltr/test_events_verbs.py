@@ -231,6 +231,33 @@ def test_a_log_of_other_kinds_alone_is_refused_and_leaves_nothing(shop: Path) ->
             ingest_events.main(words)
 
 
+@pytest.mark.parametrize(
+    "until",
+    [
+        "0001-01-01",
+        "1969-12-31",
+        "9999-12-31",
+        (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
+        "2126-03-01",
+    ],
+)
+def test_a_time_that_is_none_to_count_up_to_deletes_nothing(shop: Path, until: str) -> None:
+    words = ["--config", str(shop / "shop.yaml"), "--until"]
+    ingest_events.main([*words, END])
+    files = {path: path.read_bytes() for path in (shop / "store").rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="a time from 1990 until now"):
+        ingest_events.main([*words, until])
+    assert files == {path: path.read_bytes() for path in (shop / "store").rglob("*") if path.is_file()}
+
+
+def test_json_says_what_was_left_out(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"action": "click", "product_id": "p1", "at": "2024-03-01T10:00:00", "session": "s"}
+    ingest_events.main([*_table(shop, [row, row | {"action": "hover"}]), "--json"])
+    (step,) = json.loads(capsys.readouterr().out)["steps"]
+    assert (step["rows"], step["affected"], step["action"]) == (2, 1, "left out")
+    assert "hover" in step["step"]
+
+
 def test_a_later_part_of_a_log_may_be_of_other_kinds_alone(
     shop: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

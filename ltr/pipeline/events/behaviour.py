@@ -23,6 +23,8 @@ from ltr.config.tree import Config
 from ltr.data.checks.reading import mostly_lost
 from ltr.pipeline.prepare import load_collection
 
+_FIRST = datetime(1990, 1, 1, tzinfo=UTC)
+
 log = logging.getLogger(__name__)
 
 
@@ -152,4 +154,12 @@ def _moment(until: str | None) -> datetime:
             got=repr(until),
             cure="write it so (UTC, unless it names a zone)",
         ) from error
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
+    moment, now = given if given.tzinfo else given.replace(tzinfo=UTC), datetime.now(UTC)
+    if not _FIRST < moment <= now:
+        raise InputError(
+            where="command line, --until",
+            expected=f"a time from {_FIRST.year} until now ({now:%Y-%m-%dT%H:%M} UTC)",
+            got=repr(until),
+            cure="mend it: what is too old at a time to come would be deleted now",
+        )
+    return moment
