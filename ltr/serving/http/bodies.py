@@ -53,7 +53,7 @@ def _decoded(value: object) -> object:
 
 
 Photo = Annotated[bytes, BeforeValidator(_decoded, json_schema_input_type=str)]
-Id = Annotated[str, Field(min_length=1, max_length=500)]
+Id = Annotated[str, Field(max_length=500, pattern=r"\S")]  # of blanks alone nobody and nothing is called
 Value = Annotated[str, Field(max_length=500)]
 Values = Annotated[tuple[Value, ...], Field(min_length=1, max_length=_MOST_VALUES, fail_fast=True)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,11 @@ MEDIA_TYPE = "application/problem+json"
 _MOST = 500  # characters of each part: what a stranger wrote is not sent back by the megabyte
 _MOST_FAULTS = 1000  # of one body that are looked at
 _UNKNOWN = "extra_forbidden"  # pydantic's name of it
+# What pydantic says around what was expected, in words of Python.
+_PYTHONS = re.compile(
+    r"^(?:Value error, |Input should (?:be|have) |(?:Tuple|Dictionary|String) should (?:have |match ))"
+    r"| after validation, not \d+$"
+)
 # What other search APIs call a field of ours.
 _ELSEWHERE = (
     {"query": "text", "q": "text", "words": "text", "image": "photo", "img": "photo"}
@@ -96,8 +102,7 @@ def of_validation(error: ValidationError, model: type[BaseModel]) -> RequestErro
         expected = f"a known field ({', '.join(known)})"
         return RequestError(422, where=where, expected=expected, got=repr(where), cure=cure)
     missing = fault["type"] == "missing"
-    expected = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    expected = expected.removeprefix("Input should have ")
+    expected = _PYTHONS.sub("", fault["msg"])
     expected = "a value" if missing else expected[:1].lower() + expected[1:]
     got = "nothing" if missing else _short(fault["input"])
     return RequestError(

@@ -17,6 +17,7 @@ from ltr.serving.live.live_run import LiveRun
 from ltr.serving.ranking import best_first
 
 Features = Mapping[str, float | str | None]
+_MOST = float(np.finfo(np.float32).max)  # of 64 bits: compared as 32 bits, what is larger overflows
 
 
 @dataclass
@@ -124,7 +125,7 @@ def _number(feature: Feature, value: float | str | None, where: str) -> float:
     if value is None:
         return float("nan")
     if feature.kind == "numeric":
-        if isinstance(value, str) or abs(value) > np.finfo(np.float32).max:
+        if isinstance(value, str) or abs(value) > _MOST:
             raise InputError(where=where, expected="a 32-bit number", got=repr(value), cure="send a number")
         return float(value)
     if not isinstance(value, str):

@@ -109,7 +109,7 @@ def test_times_in_a_unit_that_nobody_meant_are_refused(audited: Audited, at: obj
     assert ask(audited.client, one).status_code == (202 if right else 422)
 
 
-@pytest.mark.parametrize("written", [f" {A}", A.upper(), f"{A}.0", "  ", "\u200b" + A, "gone"])
+@pytest.mark.parametrize("written", [f" {A}", A.upper(), f"{A}.0", "\u200b" + A, "gone"])
 def test_events_of_products_that_the_catalogue_does_not_have_are_logged_and_said(
     audited: Audited, written: str
 ) -> None:
@@ -117,6 +117,43 @@ def test_events_of_products_that_the_catalogue_does_not_have_are_logged_and_said
     one.body["events"] = [{"product_id": name, "action": "click"} for name in (A, written, B, written)]
     answer = ask(audited.client, one).json()
     assert (answer["logged"], answer["unknown"]) == (4, [written])
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0"])
+def test_an_id_of_blanks_alone_is_nobody_s(audited: Audited, blank: str) -> None:
+    for route, place in (
+        *(("POST /events", ("shopper",)), ("POST /events", ("events", 0, "product_id"))),
+        *(("POST /search", ("shopper",)), ("POST /search", ("session",)), ("POST /search", ("history", 0))),
+        *(("POST /rerank", ("candidates", 0)), ("POST /compare", ("products", 0))),
+    ):
+        one = good(route)
+        _put(one.body, place, blank)
+        assert str(place[-1]) in check_problem(ask(audited.client, one), 422)["where"]
+
+
+@pytest.mark.parametrize("value", [1e39, -3.5e38, 1e308, 10**300])
+def test_a_feature_beyond_32_bits_is_refused(audited: Audited, value: float) -> None:
+    one = good("POST /rerank")
+    one.body["candidates"][1]["features"] = {"structured.price": value}
+    assert check_problem(ask(audited.client, one), 422)["expected"] == "a 32-bit number"
+
+
+@pytest.mark.parametrize(
+    ("route", "name", "value", "expected"),
+    [
+        ("POST /events", "events", [], "at least 1 item"),
+        ("POST /compare", "products", [A], "at least 2 items"),
+        ("POST /judgements", "grades", {}, "at least 1 item"),
+        ("POST /search", "history", [A] * 201, "at most 200 items"),
+        ("POST /search", "size", 0, "greater than or equal to 1"),
+    ],
+)
+def test_what_was_expected_is_told_without_words_of_python(
+    audited: Audited, route: str, name: str, value: object, expected: str
+) -> None:
+    one = good(route)
+    one.body[name] = value
+    assert check_problem(ask(audited.client, one), 422)["expected"] == expected
 
 
 def test_a_price_paid_is_not_below_nothing(audited: Audited) -> None:
