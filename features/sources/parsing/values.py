@@ -152,8 +152,15 @@ def prices(column: pl.Series, *, decimal: Mark | None = None, cents: bool = Fals
 
 
 def currencies(column: pl.Series) -> pl.Series:
-    """The currency of each row, from a column that names it by code, sign or word; null where none is known."""
-    return text(column).str.to_lowercase().replace_strict(CURRENCY_OF, default=None, return_dtype=pl.String)
+    """The currency of each row, from a column that names it by code, sign or word ("EUR", "€", "Euro (EUR)").
+
+    What is none of these is a currency of its own, such as 840: it is not the others'.
+    """
+    named = _as_words(column).set(missing(column), None) if column.dtype == pl.String else column
+    lower = text(named).str.to_lowercase()
+    within = lower.str.extract(r"(?:^|\P{L})(\p{L}{3})(?:\P{L}|$)")
+    known = (one.replace_strict(CURRENCY_OF, default=None, return_dtype=pl.String) for one in (lower, within))
+    return pl.select(pl.coalesce(*known, lower.str.to_uppercase().replace("", None))).to_series()
 
 
 def datetimes(column: pl.Series) -> Reading:

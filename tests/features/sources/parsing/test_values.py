@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from features.sources.parsing import values
 from features.sources.parsing.categories import category_paths
+from features.sources.parsing.prices import one_currency
 
 
 @pytest.mark.parametrize(
@@ -191,3 +192,23 @@ def test_counts_with_a_fraction_are_none(share: float) -> None:
     assert [said.level for said in read.said] == ["WARN"]
     assert values.counts(pl.Series([f"{24 + share:.1f}", "7"])).values[1] == 7
     assert values.counts(pl.Series(["24.5", "7"])).values.to_list() == [None, 7]
+
+
+@pytest.mark.parametrize(
+    ("written", "currency"),
+    [
+        *((text, "EUR") for text in ("EUR", "eur", " €", "Euro", "Euro (EUR)", "EUR €", "EUR - Euro")),
+        *((text, "RSD") for text in ("RSD", "дин.", "Dinar (RSD)")),
+        *((text, text.upper()) for text in ("840", "978", "Bitcoin", "points")),
+        *((text, None) for text in ("", "n/a", None)),
+    ],
+)
+def test_a_column_of_currencies(written: str | None, currency: str | None) -> None:
+    assert values.currencies(pl.Series([written], dtype=pl.String)).to_list() == [currency]
+
+
+@pytest.mark.parametrize("codes", [["840", "392"], ["Bitcoin", "USD"], ["points", "EUR"]])
+def test_prices_of_currencies_that_nobody_knows_are_not_mixed(codes: list[str]) -> None:
+    found = one_currency(values.currencies(pl.Series([codes[0], codes[0], codes[1], None])))
+    assert found.others.to_list() == [False, False, True, False]
+    assert [said.level for said in found.said] == ["WARN"]
