@@ -31,6 +31,7 @@ _BLOCK, _INLINE = (  # tags
 _CALL = (
     r"(?s)^[A-Za-z]+\((\[.*\]|\{.*\}|\(.*\)|['\"].*['\"])(?:, ?dtype=\w+)?\)$"  # as Python and R print lists
 )
+_NAMED_BY = ("name", "title", "label", "value")
 _A_LEVEL = re.compile(r"(?:lvl|level|cat|category|hierarchy)[ _.-]?\d+", re.IGNORECASE)
 _NO_NAME_HOLDS = ("\n", "\t", "//", "|||", "||", ";;", "::", "^")
 _NAMES_MAY_HOLD = (" / ", "/", "|", "\\", ";", "~", "•", " - ")
@@ -56,6 +57,8 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
         if isinstance(inner, pl.List | pl.Array) and not inner.inner.is_nested():
             said.append(Said("PASS", "read the first of several paths of a product"))
             column = column.cast(pl.List(pl.List(pl.String))).list.first()
+        elif isinstance(inner, pl.Struct):
+            column = _of_objects(column, inner)
         elif not inner.is_nested():
             column = column.cast(pl.List(pl.String))
     if column.dtype != pl.List(pl.String):
@@ -63,6 +66,16 @@ def _levels(column: pl.Series, separator: str, said: list[Said]) -> pl.Series:
         column = _split(_unlisted(text, separator, said), separator, said)
     none = pl.lit([], dtype=pl.List(pl.String))
     return pl.select(pl.lit(column).fill_null(none)).to_series()
+
+
+def _of_objects(column: pl.Series, kind: pl.Struct) -> pl.Series:
+    """Lists of objects, as JSON holds them, as lists of what these are called; as JSON text where they have no name."""
+    fields = [field.name for field in kind.fields]
+    named = next((name for name in _NAMED_BY if name in fields), None)
+    if named is None:
+        written = (None if value is None else json.dumps(value.to_list(), default=str) for value in column)
+        return pl.Series(column.name, written, dtype=pl.String)
+    return column.list.eval(pl.element().struct.field(named).cast(pl.String))
 
 
 def _with_separator(text: pl.Series, separator: str, said: list[Said]) -> pl.Series:
@@ -220,7 +233,7 @@ def _name(item: object) -> object:
     """Of an object as shops' APIs give it, what it is called."""
     if not isinstance(item, dict):
         return item
-    return next((item[key] for key in ("name", "title", "label", "value") if key in item), item)
+    return next((item[key] for key in _NAMED_BY if key in item), item)
 
 
 def _parsed(value: str) -> list[object] | None:

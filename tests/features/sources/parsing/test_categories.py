@@ -266,3 +266,15 @@ def test_other_objects_stay_and_are_said(text: str) -> None:
 def test_other_marks_in_most_names_are_said(mark: str) -> None:
     read = category_paths([pl.Series([mark.join(path[:2]) for path in PATHS])], ">")
     assert [said.level for said in read.said] == ["WARN"]
+
+
+@pytest.mark.parametrize("key", ["name", "title", "label", "value"])
+def test_lists_of_objects_are_lists_of_their_names(key: str) -> None:
+    column = pl.Series([[{"id": at, key: name} for at, name in enumerate(path)] for path in PATHS])
+    assert category_paths([column], ">").values.to_list() == [" > ".join(path) for path in PATHS]
+
+
+def test_lists_of_objects_without_a_name_are_said() -> None:
+    read = category_paths([pl.Series([[{"id": 9, "slug": "a"}], None])], ">")
+    assert read.values.to_list() == ['[{"id": 9, "slug": "a"}]', None]
+    assert [said.level for said in read.said] == ["WARN"]
