@@ -24,6 +24,13 @@ _MAX_INDEX = 10_000
 # What stays of a plain text when only blanks and colons are left of it: see `_plain`.
 _NO_SEPARATORS = bytes(set(range(256)) - set(b" \t\n\v\f\r:#"))
 
+# As in docid = p1, doc_id:p1 and {"docid": "p1"}.
+_NAMED_ID = r"""(?i)\b(?:doc|product|item)_?id["']?\s*[=:]\s*["']?([^\s"',}]+)"""
+_FIRST_WORD, _IN_QUOTES = (
+    r"""^\s*([^\s"'{]\S*)""",
+    r"""^\s*["']([^\s"']+)["'](?:\s|$)""",
+)  # no title in quotes
+
 
 def read_svmlight(path: Path, prefix: str = "", said: list[Said] | None = None) -> pl.DataFrame:
     """Rows in file order: query_id, product_id, grade, then `given.f1`, `given.f2`, … (Float64).
@@ -92,8 +99,8 @@ def _lines(text: str, first: int) -> pl.DataFrame:
     """Lines that hold data: their number, what comes before `#`, and the docid after it."""
     parts = pl.Series("text", text.split("\n")).str.splitn("#", 2).struct.unnest()
     # LETOR writes "docid = X", RankLib and Quepid the id alone, and what they like behind it.
-    docid = parts["field_1"].str.extract(r"docid\s*=\s*(\S+)")
-    docid = docid.fill_null(parts["field_1"].str.extract(r"^\s*(\S+)"))
+    ways = (parts["field_1"].str.extract(way) for way in (_NAMED_ID, _FIRST_WORD, _IN_QUOTES))
+    docid = pl.select(pl.coalesce(*ways)).to_series().str.normalize("NFC")
     body = parts["field_0"].str.strip_chars()
     line = pl.Series("line", np.arange(first, first + len(body)))
     return pl.DataFrame([line, docid.alias("docid"), body.alias("body")]).filter(pl.col("body") != "")

@@ -84,6 +84,12 @@ def _rounded(ids: pl.Series) -> list[Said]:
 def _one_each(column: pl.Series, where: str) -> pl.Series:
     """Lists of one id as that id, decimals of whole numbers as these; InputError for lists of several."""
     if isinstance(column.dtype, pl.List | pl.Array):
+        if isinstance(column.dtype.inner, pl.Struct):
+            fields = ", ".join(field.name for field in column.dtype.inner.fields)
+            cure = "write a row for each, with its id in a column"
+            raise InputError(
+                where=where, expected="one id a row", got=f"lists of objects ({fields})", cure=cure
+            )
         lists = column.cast(pl.List(column.dtype.inner))
         several = (lists.list.len() > 1).fill_null(value=False)
         if several.any():

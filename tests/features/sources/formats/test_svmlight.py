@@ -1,4 +1,5 @@
 import gzip
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from features.errors import InputError
 from features.sources.formats import svmlight
 from features.sources.formats.svmlight import read_svmlight
 from features.sources.load import Collection, SvmlightConfig, load
+from features.sources.remarks import Said
 
 VALUES = st.floats(allow_nan=False, allow_infinity=False, width=32)
 ROWS = st.lists(
@@ -253,3 +255,25 @@ def test_svmlight_files_that_number_their_queries_alike(tmp_path: Path) -> None:
     assert [(s.step, s.affected) for s in sets.steps if s.affected] == [
         ("qid in several files, taken as different queries", 2)
     ]
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "{}", " {} red shoe", " docid = {} inc = 1", "docid={}", " docid:{}", " doc_id: {} red",
+        ' {{"docid": "{}"}}', " '{}'", " product_id={}", ' "{}"',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ids", [["p1", "p2"], ["GX000-1", "GX000-2"], ["caf\u00e9", "cafe\u0301-2"]])
+def test_ids_in_comments_however_they_are_named(tmp_path: Path, comment: str, ids: list[str]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"1 qid:1 1:0.5 #{comment.format(one)}\n" for one in ids))
+    found = read_svmlight(path)["product_id"].to_list()
+    assert found == [unicodedata.normalize("NFC", one) for one in ids]
+
+
+def test_the_first_word_of_a_title_in_quotes_is_no_id(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text('1 qid:1 1:0.5 # "red shoe"\n0 qid:1 1:0.4 # "blue shoe"\n')
+    said: list[Said] = []
+    assert read_svmlight(path, said=said)["product_id"].to_list() == ["r1", "r2"]

@@ -188,3 +188,9 @@ def test_a_list_of_one_id_is_that_id_and_of_several_none(ids: list[str]) -> None
     assert read_ids(column, "here").values.to_list() == [*ids, None, None]
     with pytest.raises(InputError, match="one id a row"):
         read_ids(pl.Series([ids, [ids[0]]]), "here")
+
+
+@pytest.mark.parametrize("items", [[{"item_id": "p1", "price": 5.0}], [{"item_id": "p1", "price": 5.0}] * 2])
+def test_lists_of_objects_are_no_ids(items: list[dict[str, object]]) -> None:
+    with pytest.raises(InputError, match=r"lists of objects \(item_id, price\)"):
+        read_ids(pl.Series([items, None]), "here")
