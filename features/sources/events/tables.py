@@ -12,7 +12,7 @@ import polars as pl
 
 from features.errors import InputError
 from features.sources import cleaning
-from features.sources.columns import Source
+from features.sources.columns import PriceRules, Source
 from features.sources.config import EventsConfig
 from features.sources.events.event_log import (
     ACTIONS,
@@ -65,7 +65,8 @@ def _rows(source: Source, config: EventsConfig) -> pl.DataFrame:
         *(source.ids(name) for name in ("request_id", "query_id", "product_id")),
         source.values("position", values.whole_numbers, "whole number"),
         *(source.text(name) for name in ("query", "action", "run", "arm")),
-        *(source.number(name) for name in ("value", "propensity")),
+        source.price("value", PriceRules()),
+        source.number("propensity"),
         *(read_people(source, name) for name in WHO),
         source.lists("shown"),
         at,

@@ -333,3 +333,35 @@ def test_a_real_session_log_of_lists_and_click_outs() -> None:
     seen = shop.events.shown["position"].value_counts().sort("position")["count"].head(4)
     rates = (by_place / seen).to_list()
     assert [rate / rates[0] for rate in rates] == pytest.approx([1, 0.34, 0.25, 0.19], abs=0.01)
+
+
+@pytest.mark.parametrize("form", ["{},50 €", "€{}.50", "{}.50 EUR", "{},50", "{}.5"])
+def test_what_was_paid_is_read_as_prices_are(form: str) -> None:
+    rows = [
+        {
+            "product_id": "p1",
+            "action": "purchase",
+            "at": "2024-05-01T10:00",
+            "session": f"s{paid}",
+            "value": form.format(paid),
+        }
+        for paid in (9, 12, 31)
+    ]
+    events, *_ = read(rows)
+    assert sorted(events.actions["value"]) == [9.5, 12.5, 31.5]
+
+
+def test_payments_in_another_currency_are_counted_not_mixed() -> None:
+    rows = [
+        {
+            "product_id": "p1",
+            "action": "purchase",
+            "at": "2024-05-01T10:00",
+            "session": f"s{at}",
+            "value": value,
+        }
+        for at, value in enumerate(["€9.50", "€12.50", "1500 JPY"])
+    ]
+    events, counts, _ = read(rows)
+    assert sorted(events.actions["value"].drop_nulls()) == [9.5, 12.5]
+    assert any("another currency" in step for step in counts)
