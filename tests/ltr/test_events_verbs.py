@@ -240,6 +240,7 @@ def test_a_log_of_other_kinds_alone_is_refused_and_leaves_nothing(shop: Path) ->
         (datetime.now(UTC) + timedelta(hours=1)).isoformat(),
         "2126-03-01",
     ],
+    ids=("year 1", "before 1970", "year 9999", "in an hour", "in a century"),
 )
 def test_a_time_that_is_none_to_count_up_to_deletes_nothing(shop: Path, until: str) -> None:
     words = ["--config", str(shop / "shop.yaml"), "--until"]

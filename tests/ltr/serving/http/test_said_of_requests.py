@@ -102,6 +102,7 @@ NOW = dt.datetime.now(dt.UTC).timestamp()
             ("2026-01-01T00:00:00", False),
         ),
     ],
+    ids=lambda value: type(value).__name__,  # a clock's own words would name another test in each process
 )
 def test_times_in_a_unit_that_nobody_meant_are_refused(audited: Audited, at: object, right: bool) -> None:
     one = good("POST /events")
