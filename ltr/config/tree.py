@@ -207,8 +207,28 @@ def parse_config(tree: Mapping[str, Any], base: Path, where: str) -> Config:
         config = Config.model_validate(tree)
     except ValidationError as error:
         raise _explain(error, tree, where) from error
+    _refuse_truths(tree, config.model_dump(), where)
     config._base = base
     return config
+
+
+def _refuse_truths(given: Any, read: Any, where: str, path: str = "") -> None:
+    """InputError for true or false where a number stands: `trees: true` would be one tree."""
+    if isinstance(given, bool) and isinstance(read, int | float) and not isinstance(read, bool):
+        raise InputError(
+            where=f"{where}, key {path!r}", expected="a number", got=str(given).lower(), cure="write a number"
+        )
+    if isinstance(given, Mapping) and isinstance(read, Mapping):
+        pairs = [(f"{path}.{key}".lstrip("."), value, read.get(key)) for key, value in given.items()]
+    elif isinstance(given, list | tuple) and isinstance(read, list | tuple):
+        # What was read may be sorted, and each once.
+        like = read if len(read) == len(given) else [*read[:1]] * len(given)
+        several = zip(given, like, strict=False)
+        pairs = [(f"{path}.{at}", *both) for at, both in enumerate(several)]
+    else:
+        return
+    for place, value, as_read in pairs:
+        _refuse_truths(value, as_read, where, place)
 
 
 def _with_kind(name: str, section: Any) -> Any:
@@ -321,10 +341,13 @@ def _expected(problem: ErrorDetails) -> str:
 def _locate(loc: tuple[int | str, ...], tree: Any, *, absent: bool) -> tuple[list[str], bool]:
     """The keys of an error's location as the file spells them (union tags are not keys), and if it has the last."""
     path: list[str] = []
-    here = tree
+    here, tagged = tree, False
     for step, part in enumerate(loc):
+        if isinstance(here, Mapping) and not tagged and part == here.get("kind"):
+            tagged = True  # the tag, though a key may have the same name: split.folds of kind folds
+            continue
         if _has(here, part):
-            here = here[part]
+            here, tagged = here[part], False
         elif absent and step == len(loc) - 1:
             return [*path, str(part)], False
         else:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -26,6 +31,29 @@ def test_every_shipped_config_is_valid_and_round_trips(path: Path) -> None:
     config = read_config(path)
     again = parse_config(yaml.safe_load(dump_config(config)), config.base, "dump")
     assert again == config
+
+
+def numbers(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where numbers stand in settings."""
+    if isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from numbers(value, (*path, key))
+    elif isinstance(tree, int | float) and not isinstance(tree, bool):
+        yield path
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("word", [True, False])
+def test_true_and_false_are_no_numbers(path: Path, word: bool) -> None:
+    config = read_config(path)
+    places = list(numbers(yaml.safe_load(dump_config(config))))
+    assert len(places) > 20
+    for place in places:
+        tree = yaml.safe_load(dump_config(config))
+        reduce(getitem, place[:-1], tree)[place[-1]] = word
+        named = ".".join(map(str, place))
+        with pytest.raises(InputError, match=re.escape(f"key {named!r}")):
+            parse_config(tree, config.base, "shop.yaml")
 
 
 @pytest.mark.parametrize(
