@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ltr.config import command_line
-from ltr.config.options import add_options
 
 TUNE_SHORTCUTS = ("objective", "ranker", "threads", "seed")
 
@@ -35,7 +34,9 @@ def check_check(given: argparse.Namespace, settings: Mapping[str, Any]) -> None:
 
 def of_experiment(doc: str | None) -> argparse.ArgumentParser:
     """A command for each kind of experiment, with its own settings and what all of them take."""
-    from ltr.experiments import KINDS  # noqa: PLC0415 - the other commands need none of it
+    # The other commands need none of it, and their help is quick.
+    from ltr.config.options import add_options  # noqa: PLC0415
+    from ltr.experiments import KINDS  # noqa: PLC0415
 
     made = command_line.parser(doc, config=False)
     kinds = made.add_subparsers(dest="kind", required=True, metavar="KIND")
