@@ -132,14 +132,7 @@ def measure(
     texts = [text for text in queries["text"].drop_nulls().unique().sort() if text.strip()]
     asked = [texts[place % len(texts)] for place in range(requests + 20)]
     found = [len(builder.retrieve(QueryBatch(one_query(text, None)), CANDIDATES)[1]) for text in texts[:50]]
-    watches, whole, floor = [], [], []
-    for _ in range(TURNS):
-        steps = [_stages(run, builder, text) for text in asked]
-        whole += [_whole(run, builder, text) for text in asked][20:]  # warm
-        floor += [_floor()(run, text, matrix) for text, (_, matrix) in zip(asked, steps, strict=True)][20:]
-        watches += [watch for watch, _ in steps][20:]
-    for rows in zip(watches, whole, floor, strict=True):
-        _sum_up(*rows)
+    watches = _in_turns(run, builder, asked)
     sizes = {"products": products.height, "features": len(builder.schema.features), "requests": requests}
     sizes |= {"candidates": round(float(np.mean(found)), 1)}
     shown = {
@@ -236,6 +229,19 @@ class Watch:
             time.perf_counter() - started,
         )
         return made
+
+
+def _in_turns(run: SavedRun, builder: FeatureBuilder, asked: Sequence[str]) -> list[Watch]:
+    """Every request but the first 20, which warm up, in each turn."""
+    watches, whole, floor = [], [], []
+    for _ in range(TURNS):
+        steps = [_stages(run, builder, text) for text in asked]
+        whole += [_whole(run, builder, text) for text in asked][20:]
+        floor += [_floor()(run, text, matrix) for text, (_, matrix) in zip(asked, steps, strict=True)][20:]
+        watches += [watch for watch, _ in steps][20:]
+    for rows in zip(watches, whole, floor, strict=True):
+        _sum_up(*rows)
+    return watches
 
 
 def _sum_up(stages: Watch, whole: Watch, floor: Watch) -> None:
