@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 # To be raised with every change of what a feature of an unchanged name says: kept indexes and tables are then made
 # anew, and a run of another number is refused where features are made for it.
-DEFINITIONS = 8
+DEFINITIONS = 9
 _INDEXES = "index"
 
 

@@ -94,8 +94,8 @@ class AskedWordsGroup(Group):
         says = said.matrix[:, common]
         for by in media_of(catalogue):
             photos = catalogue.vectors.of_products(by.product)
-            examples, scatter = examples_of(catalogue, by, present)
-            visible[by.group] = VisibleWords.fit(photos, examples, scatter, says, common, size)
+            examples = examples_of(catalogue, by, present)
+            visible[by.group] = VisibleWords.fit(photos, *examples, says, common, size)
         return cls(catalogue, said, meaning, visible, texts=texts is not None)
 
     @property

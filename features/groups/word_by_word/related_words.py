@@ -125,19 +125,18 @@ class VisibleWords:
         photos: RowVectors,
         examples: np.ndarray,
         scatter: Scatter,
+        leverages: np.ndarray,
         says: sparse.csr_array,
         words: np.ndarray,
         size: int,
     ) -> VisibleWords:
-        """photos: of each product; examples: products with photo and text, in an order that does not hang on chance.
+        """photos: of each product; examples: products with photo and text; scatter: of their photos; leverages: of all.
 
-        scatter: of their photos; says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there
-        are `size`.
+        says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there are `size`.
         """
         here = photos.take(examples)
         told = says[examples]
-        probes = WordProbes.fit(photos.vectors, here.rows, told, scatter)
-        leverages = probes.leverages(photos.vectors)
+        probes = WordProbes.fit(scatter, photos.vectors, here.rows, told)
         typical, counts = _typical(probes, here, told, leverages)
         clear = np.flatnonzero((typical >= _STANDS_OUT) & (typical * np.sqrt(counts) >= _SURE))
         kept = np.sort(clear[np.argsort(-typical[clear] * np.sqrt(counts[clear]), kind="stable")[:_VISIBLE]])

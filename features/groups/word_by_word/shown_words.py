@@ -85,7 +85,7 @@ class _Texts:
 class _Seen:
     """A modality of the catalogue: the probes read off its vectors, and what they say of each vector.
 
-    leverages: (u, penalties), profiles: (u, k) of the vectors, see `WordProbes`; search: among them.
+    leverages: (u, penalties), see `Scatter`, profiles: (u, k), see `WordProbes`, of the vectors; search: among them.
     """
 
     by: Comparison
@@ -148,12 +148,12 @@ class ShownWordsGroup(Group):
         seen = []
         for by in media_of(catalogue):
             found, rows = catalogue.vectors.of_products(by.product)
-            examples, scatter = examples_of(catalogue, by, texts.present)
-            probes = WordProbes.fit(found, rows[examples], says[examples], scatter)
+            examples, scatter, leverages = examples_of(catalogue, by, texts.present)
+            probes = WordProbes.fit(scatter, found, rows[examples], says[examples])
             profiles = RowVectors(probes.profiles(found), rows)
             known = searches.get(by.group)
             search = VectorSearch.of(profiles) if known is None else known.refilled(profiles)
-            seen.append(_Seen(by, probes, probes.leverages(found), profiles.vectors, search))
+            seen.append(_Seen(by, probes, leverages, profiles.vectors, search))
         return cls(catalogue, texts, seen)
 
     @property
@@ -318,13 +318,15 @@ def media_of(catalogue: CatalogueIndex) -> list[Comparison]:
     return [by for group, by in catalogue.vectors.searched.items() if group != "text"]
 
 
-def examples_of(catalogue: CatalogueIndex, by: Comparison, present: np.ndarray) -> tuple[np.ndarray, Scatter]:
-    """Products with a photo that are `present` (n,) bool, in the catalogue's own order; and how the photos spread.
-
-    In that order, since a part of the examples is drawn by their places.
-    """
+def examples_of(
+    catalogue: CatalogueIndex, by: Comparison, present: np.ndarray
+) -> tuple[np.ndarray, Scatter, np.ndarray]:
+    """Products with a photo that are `present` (n,) bool, rising; how the photos spread, and the leverages of all."""
     photos = catalogue.vectors.of_products(by.product)
-    own_order = np.argsort(catalogue.catalogue_rows)
-    examples = own_order[(photos.rows >= 0)[own_order] & present[own_order]]
-    what = ("scatter", by.product, examples.tobytes())
-    return examples, catalogue.once(what, lambda: Scatter.of(photos.vectors, photos.rows[examples]))
+    examples = np.flatnonzero((photos.rows >= 0) & present)
+
+    def read() -> tuple[Scatter, np.ndarray]:
+        scatter = Scatter.of(photos.vectors, photos.rows[examples])
+        return scatter, scatter.leverages(photos.vectors)
+
+    return examples, *catalogue.once(("scatter", by.product, examples.tobytes()), read)

@@ -15,9 +15,6 @@ _STRENGTHS = 10.0 ** np.arange(-3, 3.5, 0.5)  # of a penalty, as shares of the m
 _LEVERAGE = 1 - 1e-6  # at most: an example that alone sets its own estimate says nothing when left out
 _ROUNDING = 1e-6  # a spread of chances below this is rounding
 _ROWS_AT_ONCE = 8192
-_ARRAYS = (
-    *("weights", "offset", "share", "spread", "mean", "strength", "penalties", "axes", "eigenvalues", "root"),
-)
 _TRIED = 8192  # examples at most by which penalties and directions are chosen
 _DIRECTIONS = 1024  # words at most whose answers make directions: those that vectors tell best
 
@@ -28,9 +25,8 @@ class WordProbes:
 
     weights: (w, d); offset: (w,), so that vector · weights + offset estimates the chance of the word;
     share: (w,) of the examples that have the word; spread: (w,) standard deviation of the estimates
-    over the examples; mean: (d,) of the examples; penalties: (s,) on the squared weights; strength: (w,) which of them
-    is each word's; axes: (d, d), eigenvalues: (d,) of the scatter; root: (d, k), see `profiles`; examples: how many
-    there were, 1 if none.
+    over the examples; mean: (d,) of the examples; strength: (w,) which of the scatter's penalties is each word's;
+    root: (d, k), see `profiles`.
     """
 
     weights: np.ndarray
@@ -39,32 +35,27 @@ class WordProbes:
     spread: np.ndarray
     mean: np.ndarray
     strength: np.ndarray
-    penalties: np.ndarray
-    axes: np.ndarray
-    eigenvalues: np.ndarray
     root: np.ndarray
-    examples: int
 
     @classmethod
     def fit(
-        cls, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array, scatter: Scatter | None = None
+        cls, scatter: Scatter, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array
     ) -> WordProbes:
         """Least squares with a penalty (Hoerl and Kennard, 1970), each word's the one of its least leave-one-out error.
 
         A penalty for all is too strong for the words that vectors tell plainly, and too weak for the others.
-        vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0, sparse; scatter: of the
-        examples, where it is at hand.
+        scatter: of the examples; vectors: (u, d) float32; rows: (n,) the vector of each example; words: (n, w) 1 or 0,
+        sparse.
         """
-        scatter = Scatter.of(vectors, rows) if scatter is None else scatter
         moments = _Moments.of(scatter, vectors, rows, words)
-        penalties = _STRENGTHS * (scatter.eigenvalues.mean() or 1.0)
         tried = _Tried.of(moments, vectors, rows, words)
-        errors = tried.errors(penalties)
+        errors = tried.errors()
         strength = np.argmin(errors, axis=0)
-        along = (moments.cross @ scatter.axes) / (scatter.eigenvalues + penalties[strength][:, np.newaxis])
+        along = moments.along / (scatter.eigenvalues + scatter.penalties[strength][:, np.newaxis])
         weights = (along @ scatter.axes.T).astype(np.float32)
         best = np.argsort(np.min(errors, axis=0), kind="stable")[:_DIRECTIONS]
-        standard = weights[best] / tried.deviation[best, np.newaxis]
+        standard = weights[best] / moments.deviation[best, np.newaxis]
+        directions = tried.directions(best, strength[best])
         return cls(
             weights,
             offset=moments.share - weights @ scatter.mean,
@@ -72,11 +63,7 @@ class WordProbes:
             spread=np.sqrt(along**2 @ scatter.eigenvalues / scatter.examples),
             mean=scatter.mean,
             strength=strength,
-            penalties=penalties,
-            axes=scatter.axes,
-            eigenvalues=scatter.eigenvalues,
-            root=(standard.T @ tried.directions(best, penalties[strength])).astype(np.float32),
-            examples=scatter.examples,
+            root=(standard.T @ directions).astype(np.float32),
         )
 
     @property
@@ -90,9 +77,9 @@ class WordProbes:
         """Estimated chance of a word in each item, (m,), not held to 0 … 1; NaN without a vector.
 
         at, words: (m,) each entry's vector and row of the probes; said: whether the item has the word;
-        leverages: (m,) of the item's vector for the word's penalty (`of_words`) where it was an example, else 0. An
-        example has no say in its own estimate, which is that of probes fitted without it: by the closed form of ridge
-        regression, (estimate - h · said) / (1 - h), h its leverage.
+        leverages: (m,) of the item's vector for the word's penalty, from `Scatter.leverages`, where it was an example,
+        else 0. An example has no say in its own estimate, which is that of probes fitted without it: by the closed form
+        of ridge regression, (estimate - h · said) / (1 - h), h its leverage.
         """
         estimate = self.offset[words] + vectors.dots(at, RowVectors(self.weights, words))
         return (estimate - leverages * said) / (1 - leverages)
@@ -141,28 +128,16 @@ class WordProbes:
         """As `profiles`, each by itself: a query's is the same to the bit, alone and among others."""
         return units(each_times(vectors - self.mean.astype(np.float32), self.root))
 
-    def leverages(self, vectors: np.ndarray) -> np.ndarray:
-        """(u, s) of each vector, were it an example, by penalty; below 1."""
-        found = np.empty((len(vectors), len(self.penalties)))
-        for start, centred in _centred(vectors, self.mean):
-            along = centred @ self.axes
-            found[start : start + _ROWS_AT_ONCE] = _leverages(
-                along, self.eigenvalues, self.penalties, self.examples
-            )
-        return found
-
     def of_words(self, leverages: np.ndarray, rows: np.ndarray, words: np.ndarray) -> np.ndarray:
         """(m,) of these vectors and words, from the `leverages` of all vectors."""
         return leverages[rows, self.strength[words]]
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
-        found = {f"{name}.{part}": getattr(self, part) for part in _ARRAYS}
-        return found | {f"{name}.examples": np.array([self.examples])}
+        return {f"{name}.{part}": getattr(self, part) for part in self.__dataclass_fields__}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], name: str) -> WordProbes:
-        parts = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
-        return cls(**parts, examples=int(arrays[f"{name}.examples"][0]))
+        return cls(**{part: arrays[f"{name}.{part}"] for part in cls.__dataclass_fields__})
 
 
 def units(values: np.ndarray) -> np.ndarray:
@@ -207,6 +182,20 @@ class Scatter:
         eigenvalues, axes = np.linalg.eigh(scatter * np.outer(scale, scale))
         return cls(mean, np.maximum(eigenvalues, 0), axes * scale[:, np.newaxis], examples)
 
+    @property
+    def penalties(self) -> np.ndarray:
+        """(s,) on the squared weights, those that probes choose from."""
+        return _STRENGTHS * (self.eigenvalues.mean() or 1.0)
+
+    def leverages(self, vectors: np.ndarray) -> np.ndarray:
+        """(u, s) of each vector, were it an example, by penalty; below 1."""
+        found = np.empty((len(vectors), len(_STRENGTHS)))
+        shrunk = 1 / (self.eigenvalues[:, np.newaxis] + self.penalties)
+        for start, centred in _centred(vectors, self.mean):
+            along = (centred @ self.axes) ** 2 @ shrunk
+            found[start : start + _ROWS_AT_ONCE] = np.minimum(along + 1 / self.examples, _LEVERAGE)
+        return found
+
 
 def _centred(vectors: np.ndarray, mean: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Where each block begins, and its vectors less the mean, float32."""
@@ -217,75 +206,76 @@ def _centred(vectors: np.ndarray, mean: np.ndarray) -> Iterator[tuple[int, np.nd
 
 @dataclass(frozen=True)
 class _Moments:
-    """Products of the examples' vectors with words. cross: (w, d), of centred vectors; share: (w,)."""
+    """Products of the examples' vectors with words: all that probes are made of.
+
+    along: (w, d) products of the words with the centred vectors, in the axes of the scatter; share: (w,) of the
+    examples that have the word; deviation: (w,) of the word among them.
+    """
 
     scatter: Scatter
-    cross: np.ndarray
+    along: np.ndarray
     share: np.ndarray
+    deviation: np.ndarray
 
     @classmethod
     def of(cls, scatter: Scatter, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Moments:
         said = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
         cross = (words.T @ vectors[rows]) - np.outer(said, scatter.mean)
-        return cls(scatter, cross, said / scatter.examples)
+        share = said / scatter.examples
+        # One that all or none of the examples have counts as had by a single one.
+        deviation = np.sqrt(np.maximum(share * (1 - share), 1 / scatter.examples))
+        return cls(scatter, cross @ scatter.axes, share, deviation)
 
 
 @dataclass(frozen=True)
 class _Tried:
     """Examples drawn evenly, by which choices are made: each is estimated by probes that were fitted without it.
 
-    along: (n, d) their vectors in the axes; words: (n, w) 1 or 0, sparse; share, deviation: (w,) of each word, in whose
-    units answers are; targets: (d, w), the products of all examples with the words, in these units.
+    along: (n, d) float32, their vectors in the axes of the scatter; leverages: (n, s) by penalty; words: (n, w) 1 or 0,
+    sparse.
     """
 
+    moments: _Moments
     along: np.ndarray
+    leverages: np.ndarray
     words: sparse.csr_array
-    share: np.ndarray
-    deviation: np.ndarray
-    targets: np.ndarray
-    eigenvalues: np.ndarray
-    examples: int
 
     @classmethod
     def of(cls, moments: _Moments, vectors: np.ndarray, rows: np.ndarray, words: sparse.csr_array) -> _Tried:
         part = np.linspace(0, len(rows) - 1, min(len(rows), _TRIED)).astype(np.int64)
-        scatter, share = moments.scatter, moments.share
-        along = (vectors[rows[part]] - scatter.mean) @ scatter.axes
-        # Of words that a share of the examples has; one that all or none has counts as had by a single one.
-        deviation = np.sqrt(np.maximum(share * (1 - share), 1 / scatter.examples))
-        targets = (scatter.axes.T @ moments.cross.T) / deviation
-        said = words[part].astype(np.float64)
-        return cls(along, said, share, deviation, targets, scatter.eigenvalues, scatter.examples)
+        scatter, drawn = moments.scatter, vectors[rows[part]]
+        along = ((drawn - scatter.mean) @ scatter.axes).astype(np.float32)
+        return cls(moments, along, scatter.leverages(drawn), words[part])
 
-    def errors(self, penalties: np.ndarray) -> np.ndarray:
-        """(s, w) the mean squared error of each word at each penalty.
+    def errors(self) -> np.ndarray:
+        """(s, w) the mean squared error of each word at each penalty, in its variance.
 
         An example left out misses by (m - a · b) / (1 - h): a its vector, h its leverage, b the probe, m what it has
         of the word above its share. With c = 1 / (1 - h)² the squares sum to Σ c m² - 2 b · Σ c m a + b · Σ c a aᵀ · b:
-        nothing as large as examples times words is made.
+        nothing as large as examples times words is made. Products of matrices are in 32 bits, twice as fast.
         """
-        found = np.zeros((len(penalties), len(self.share)))
-        leverages = _leverages(self.along, self.eigenvalues, penalties, self.examples)
-        for place, counted in enumerate((1 - leverages.T) ** -2):
-            weighted = self.along * counted[:, np.newaxis]
-            squares = (self.words.T @ counted) * (1 - 2 * self.share) + self.share**2 * counted.sum()
-            crossed = self.words.T @ weighted - np.outer(self.share, weighted.sum(axis=0))
-            probes = self.targets / (self.eigenvalues[:, np.newaxis] + penalties[place])
-            found[place] = squares / self.deviation**2
-            found[place] -= 2 * np.einsum("wd,dw->w", crossed, probes) / self.deviation
-            found[place] += np.einsum("dw,dw->w", probes, (weighted.T @ self.along) @ probes)
-        return found / max(len(self.along), 1)
+        scatter, share, said = self.moments.scatter, self.moments.share, self.words.T.tocsr()
+        targets = self.moments.along.astype(np.float32)
+        found = np.zeros((len(scatter.penalties), len(share)))
+        for place, counted in enumerate((1 - self.leverages.T) ** -2):
+            weighted = self.along * counted[:, np.newaxis].astype(np.float32)
+            probes = targets / (scatter.eigenvalues + scatter.penalties[place]).astype(np.float32)
+            found[place] = (said @ counted) * (1 - 2 * share) + share**2 * counted.sum()
+            found[place] += 2 * share * (probes @ weighted.sum(axis=0))
+            found[place] -= 2 * np.einsum("wd,wd->w", said @ weighted, probes)
+            found[place] += np.einsum("wd,wd->w", probes @ (weighted.T @ self.along), probes)
+        return np.maximum(found, 0) / self.moments.deviation**2 / max(len(self.along), 1)
 
-    def directions(self, words: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+    def directions(self, words: np.ndarray, strength: np.ndarray) -> np.ndarray:
         """(words, k) of answers: those in which they and the words go together, scaled by how closely.
 
-        penalties: of all words.
+        words: (m,) which; strength: (m,) which penalty is each one's. Words and answers count in the word's deviation.
         """
         if not len(self.along) or not len(words):
             return np.zeros((len(words), 0))
-        missed = (self.words[:, words].toarray() - self.share[words]) / self.deviation[words]
-        said = missed.astype(np.float32)
-        answers = self._estimates(words, penalties[words], said)
+        share, deviation = self.moments.share[words], self.moments.deviation[words]
+        said = ((self.words[:, words].toarray() - share) / deviation).astype(np.float32)
+        answers = self._answers(words, strength, said)
         together = (answers.T @ said).astype(np.float64)
         shared, directions = np.linalg.eigh(together + together.T)
         directions = directions[:, shared > _ROUNDING * len(said)][:, ::-1]
@@ -295,18 +285,12 @@ class _Tried:
         scale = np.maximum(close, 0) / np.maximum(np.sqrt((ours**2).mean(axis=0)), _ROUNDING)
         return directions * scale
 
-    def _estimates(self, words: np.ndarray, penalties: np.ndarray, missed: np.ndarray) -> np.ndarray:
-        """(n, words) float32 of these words, each example left out; penalties, missed: of these words."""
-        used, at = np.unique(penalties, return_inverse=True)
-        leverage = _leverages(self.along, self.eigenvalues, used, self.examples).astype(np.float32)[:, at]
-        shrunk = self.targets[:, words] / (self.eigenvalues[:, np.newaxis] + penalties)
-        estimate = self.along.astype(np.float32) @ shrunk.astype(np.float32)
-        return (estimate - leverage * missed) / (1 - leverage)
-
-
-def _leverages(
-    along: np.ndarray, eigenvalues: np.ndarray, penalties: np.ndarray, examples: int
-) -> np.ndarray:
-    """(n, s) of vectors in the axes (n, d), by penalty."""
-    found = along**2 @ (1 / (eigenvalues[:, np.newaxis] + penalties)) + 1 / examples
-    return np.minimum(found, _LEVERAGE)
+    def _answers(self, words: np.ndarray, strength: np.ndarray, said: np.ndarray) -> np.ndarray:
+        """(n, m) float32 of these words, in their deviations, each example left out; said: (n, m) of the words."""
+        scatter = self.moments.scatter
+        leverage = self.leverages.astype(np.float32)[:, strength]
+        shrunk = self.moments.along[words] / (
+            scatter.eigenvalues + scatter.penalties[strength][:, np.newaxis]
+        )
+        shrunk /= self.moments.deviation[words, np.newaxis]
+        return (self.along @ shrunk.T.astype(np.float32) - leverage * said) / (1 - leverage)

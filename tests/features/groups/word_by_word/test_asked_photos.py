@@ -41,8 +41,10 @@ class World:
             rng.random((count, 1)) < 0.5
         )
         says = sparse.csr_array(np.column_stack([told, rng.random((count, 20)) < 0.1]).astype(np.float32))
+        scatter = Scatter.of(photos.vectors, photos.rows)
+        leverages = scatter.leverages(photos.vectors)
         visible = VisibleWords.fit(
-            photos, np.arange(count), Scatter.of(photos.vectors, photos.rows), says, np.arange(WORDS), WORDS
+            photos, np.arange(count), scatter, leverages, says, np.arange(WORDS), WORDS
         )
         return cls(kinds, colours, photos, visible, turn, rng)
 

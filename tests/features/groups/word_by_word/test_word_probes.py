@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.linear_model import Ridge
 
 from features.encoders.vectors import RowVectors
-from features.groups.word_by_word.word_probes import WordProbes
+from features.groups.word_by_word.word_probes import Scatter, WordProbes
 
 Example = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -23,9 +23,9 @@ def examples(draw: st.DrawFn) -> Example:
     return vectors, rows, (rng.random((n, w)) < rng.random(w)).astype(np.float32)
 
 
-def fitted(example: Example) -> WordProbes:
-    vectors, rows, words = example
-    return WordProbes.fit(vectors, rows, sparse.csr_array(words))
+def fitted(vectors: np.ndarray, rows: np.ndarray, words: np.ndarray) -> tuple[WordProbes, Scatter]:
+    scatter = Scatter.of(vectors, rows)
+    return WordProbes.fit(scatter, vectors, rows, sparse.csr_array(words)), scatter
 
 
 def standardised(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -56,9 +56,9 @@ def entries(example: Example) -> tuple[RowVectors, np.ndarray, np.ndarray]:
 @given(examples())
 def test_estimates_are_those_of_ridge_regression(example: Example) -> None:
     vectors, rows, words = example
-    probes = fitted(example)
+    probes, scatter = fitted(*example)
     X = standardised(vectors, rows)
-    reference = Ridge(alpha=probes.penalties[probes.strength]).fit(X, words)
+    reference = Ridge(alpha=scatter.penalties[probes.strength]).fit(X, words)
     at, word, said = entries(example)
     found = probes.chances(at, word, said, np.zeros(len(word))).reshape(words.shape)
     expected = reference.predict(X).reshape(words.shape)
@@ -70,11 +70,11 @@ def test_estimates_are_those_of_ridge_regression(example: Example) -> None:
 @given(examples())
 def test_an_example_has_no_say_in_its_own_estimate(example: Example) -> None:
     vectors, rows, words = example
-    probes = fitted(example)
+    probes, scatter = fitted(*example)
     at, word, said = entries(example)
-    leverages = probes.of_words(probes.leverages(vectors), at.rows, word)
+    leverages = probes.of_words(scatter.leverages(vectors), at.rows, word)
     found = probes.chances(at, word, said, leverages).reshape(words.shape)
-    expected = answers_left_out(standardised(vectors, rows), words, probes.penalties[probes.strength])
+    expected = answers_left_out(standardised(vectors, rows), words, scatter.penalties[probes.strength])
     # Some vectors span too little for the weakest penalties: both ways then lose digits.
     np.testing.assert_allclose(found, expected, atol=2e-3, rtol=2e-3)
 
@@ -84,8 +84,8 @@ def test_the_penalty_is_weak_where_vectors_tell_the_word_and_strong_where_they_a
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(400, 40)).astype(np.float32)
     told, noise = vectors[:, 0] > 0, rng.random(400) < 0.5
-    words = sparse.csr_array(np.column_stack([told, noise]).astype(np.float32))
-    probes = WordProbes.fit(vectors, np.arange(400), words)
+    words = np.column_stack([told, noise]).astype(np.float32)
+    probes, _ = fitted(vectors, np.arange(400), words)
     assert probes.strength[0] < probes.strength[1]
 
 
@@ -94,9 +94,9 @@ def test_the_penalty_is_weak_where_vectors_tell_the_word_and_strong_where_they_a
 def test_each_words_penalty_is_that_of_its_least_error_on_examples_left_out(example: Example) -> None:
     """Every penalty tried by scikit-learn, fitted without each example in turn."""
     vectors, rows, words = example
-    probes = fitted(example)
+    probes, scatter = fitted(*example)
     X = standardised(vectors, rows)
-    missed = [answers_left_out(X, words, np.full(words.shape[1], one)) - words for one in probes.penalties]
+    missed = [answers_left_out(X, words, np.full(words.shape[1], one)) - words for one in scatter.penalties]
     errors = np.array([(one**2).sum(axis=0) for one in missed])
     chosen = errors[probes.strength, np.arange(words.shape[1])]
     np.testing.assert_allclose(chosen, errors.min(axis=0), rtol=1e-3, atol=1e-6)
@@ -107,9 +107,9 @@ def test_each_words_penalty_is_that_of_its_least_error_on_examples_left_out(exam
 def test_profiles_weigh_directions_by_how_far_held_out_answers_go_with_the_words(example: Example) -> None:
     """Against the same written plainly: every example's answers by scikit-learn, fitted without it."""
     vectors, rows, words = example
-    probes = fitted(example)
+    probes, scatter = fitted(*example)
     X = standardised(vectors, rows)
-    share, penalties = words.mean(axis=0), probes.penalties[probes.strength]
+    share, penalties = words.mean(axis=0), scatter.penalties[probes.strength]
     deviation = np.sqrt(np.maximum(share * (1 - share), 1 / len(words)))
     answers = (answers_left_out(X, words, penalties) - share) / deviation
     said = (words - share) / deviation
@@ -138,7 +138,7 @@ def test_words_by_chance_do_not_blur_what_photos_show(seed: int) -> None:
     vectors = np.column_stack([seen, 0.1 * rng.normal(size=(500, 60))]).astype(np.float32)
     shown = np.column_stack([np.eye(4)[aspect] for aspect in aspects.T]) * (rng.random((500, 8)) < 0.4)
     words = np.column_stack([shown, rng.random((500, 60)) < 0.1]).astype(np.float32)
-    profiles = WordProbes.fit(vectors, np.arange(500), sparse.csr_array(words)).profiles(vectors)
+    profiles = fitted(vectors, np.arange(500), words)[0].profiles(vectors)
     alike = profiles @ profiles.T
     shared = (aspects[:, np.newaxis] == aspects).sum(axis=2)
     means = [alike[shared == count].mean() for count in range(3)]
@@ -148,9 +148,9 @@ def test_words_by_chance_do_not_blur_what_photos_show(seed: int) -> None:
 
 def test_what_has_no_vector_has_no_estimate() -> None:
     vectors = np.eye(4, dtype=np.float32)
-    probes = WordProbes.fit(vectors, np.arange(4), sparse.csr_array(np.eye(4, 2, dtype=np.float32)))
+    probes, scatter = fitted(vectors, np.arange(4), np.eye(4, 2, dtype=np.float32))
     at = RowVectors(vectors, np.array([0, -1]))
-    leverages = probes.of_words(probes.leverages(vectors), at.rows, np.array([0, 0]))
+    leverages = probes.of_words(scatter.leverages(vectors), at.rows, np.array([0, 0]))
     found = probes.chances(at, np.array([0, 0]), np.array([1.0, 0.0]), leverages)
     assert np.isfinite(found[0])
     assert np.isnan(found[1])
@@ -159,18 +159,16 @@ def test_what_has_no_vector_has_no_estimate() -> None:
 @pytest.mark.parametrize("has", [0.0, 1.0])
 def test_a_word_that_none_or_all_have_is_known_of_all(has: float) -> None:
     vectors = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
-    probes = WordProbes.fit(vectors, np.arange(9), sparse.csr_array(np.full((9, 1), has, dtype=np.float32)))
+    probes, scatter = fitted(vectors, np.arange(9), np.full((9, 1), has, dtype=np.float32))
     at, none = RowVectors(vectors, np.arange(9)), np.zeros(9, dtype=np.int64)
-    chances = probes.chances(at, none, np.full(9, has), probes.leverages(vectors)[:, 0])
+    chances = probes.chances(at, none, np.full(9, has), scatter.leverages(vectors)[:, 0])
     np.testing.assert_allclose(chances, has, atol=1e-6)
     np.testing.assert_allclose(probes.standing(chances, none), 0, atol=1e-6)
 
 
 def test_without_examples_nothing_is_known() -> None:
     vectors = np.eye(3, dtype=np.float32)
-    probes = WordProbes.fit(
-        vectors, np.zeros(0, dtype=np.int64), sparse.csr_array(np.zeros((0, 2), np.float32))
-    )
+    probes, _ = fitted(vectors, np.zeros(0, dtype=np.int64), np.zeros((0, 2), np.float32))
     at = RowVectors(vectors, np.arange(3))
     zeros = np.zeros(3, dtype=np.int64)
     assert probes.chances(at, zeros, np.zeros(3), np.zeros(3)).tolist() == [0, 0, 0]
