@@ -238,6 +238,14 @@ HEADINGS = {  # id, title, brand, category, price; query, id, grade
         ("productId", "titleEn", "brandName", "categoryPath", "priceUSD"),
         ("searchTerm", "productId", "label"),
     ),
+    "namespace": (
+        ("g:id", "g:title", "g:brand", "g:product_type", "g:price"),
+        ("query", "product_id", "grade"),
+    ),
+    "one namespace among others": (
+        ("s:sku", "s:name", "s:brand", "category", "s:price (EUR)"),
+        ("query", "sku", "grade"),
+    ),
     "nested": (("sku", "name.en", "brand.name", "category", "price.amount"), ("query", "sku", "grade")),
 }
 

@@ -6,6 +6,7 @@ A guess is for a first config, which a person reads: the loader itself takes onl
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -58,8 +59,10 @@ def guess_columns(columns: Sequence[str], names: Names) -> Guess:
     """Each canonical name's likeliest column; no column stands for two, save where only it could.
 
     First by whole headings, then by what is left of them without units, taxes and languages ("Preis in €", "title_en").
+    A namespace's prefix that most headings have ("g:title" in Google's feeds) is none of their words.
     """
-    known = {fold(column): column for column in reversed(columns)}
+    space = _namespace(columns)
+    known = {fold(column.removeprefix(space)): column for column in reversed(columns)}
     found: dict[str, str] = {}
     for canonical, likely in names.items():
         taken = set(found.values())
@@ -68,18 +71,31 @@ def guess_columns(columns: Sequence[str], names: Names) -> Guess:
                 found[canonical] = known[word]
                 break
     raters = () if "grade" in found or "grade" not in names else _raters(columns, names["grade"], found)
-    rivals = _by_stems([column for column in columns if column not in raters], names, found)
+    rest = {column: column.removeprefix(space) for column in columns if column not in raters}
+    rivals = _by_stems(rest, names, found)
     looks = next((name for name, signs in FORMATS.items() if signs <= known.keys()), None)
     used = {*found.values(), *raters}
     return Guess(found, looks, tuple(column for column in columns if column not in used), raters, rivals)
 
 
-def _by_stems(columns: Sequence[str], names: Names, found: dict[str, str]) -> dict[str, tuple[str, ...]]:
-    """Add to `found` what the stems of headings tell; the columns that would do as well, by the one taken."""
+def _namespace(columns: Sequence[str]) -> str:
+    """What stands before a colon in most of several headings, with the colon; "" for none."""
+    prefixes = Counter(
+        found[0] for column in columns if (found := re.match(r"[A-Za-z_][\w-]*:(?=\S)", column))
+    )
+    prefix, count = next(iter(prefixes.most_common(1)), ("", 0))
+    return prefix if count > 1 and 2 * count > len(columns) else ""
+
+
+def _by_stems(columns: Mapping[str, str], names: Names, found: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Add to `found` what the stems of headings tell; the columns that would do as well, by the one taken.
+
+    columns: what to read of each heading, without its namespace.
+    """
     stems: dict[str, list[str]] = {}
-    for column in columns:
+    for column, heading in columns.items():
         if column not in found.values():
-            stems.setdefault(stem(column), []).append(column)
+            stems.setdefault(stem(heading), []).append(column)
     rivals: dict[str, tuple[str, ...]] = {}
     spoken: set[str] = set()  # a name that two canonical ones share is the first one's
     for canonical, likely in names.items():

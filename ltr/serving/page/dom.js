@@ -35,6 +35,9 @@ export function say(text) {
 /** A line for each word that no product has: what it was read as. */
 export const readAs = (words) => Object.entries(words ?? {}).map(([word, read]) => h("p", { class: "note" }, `No product has “${word}”: searched for “${read}”.`));
 
+/** What of the request changed nothing, by its place there. */
+export const unheard = (ignored) => Object.entries(ignored ?? {}).map(([place, values]) => h("p", { class: "note" }, place === "photo" ? `Your photo changes nothing: ${values.join(", ")}.` : `Filter ${place.replace("filters.", "")}: no product has ${values.map((value) => `“${value}”`).join(", ")}.`));
+
 export function icon(name) {
   const paths = {
     search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM15.5 15.5 21 21",

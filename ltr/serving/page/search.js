@@ -2,7 +2,7 @@
 
 import { search, similar, visit } from "./api.js";
 import { grid } from "./cards.js";
-import { count, fill, h, plural, readAs, say } from "./dom.js";
+import { count, fill, h, plural, readAs, say, unheard } from "./dom.js";
 import { chosen, clear, facets, filters } from "./facets.js";
 import { address, asked, go, here, remember } from "./state.js";
 
@@ -32,6 +32,7 @@ export async function showSearch(main, signal) {
           sortChoice(found.sort, looking, params)),
         found.degraded && h("p", { class: "note", role: "alert" }, "The server is busy: these are not in their best order."),
         readAs(found.read_as),
+        unheard(found.ignored),
         chosen(params),
         h("h2", { class: "sr" }, "Products"), found.products.length ? grid(found.products) : nothing(params),
         pages(found.page, found.pages, params))));

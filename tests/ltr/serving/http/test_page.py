@@ -159,6 +159,12 @@ def test_filters_sorting_and_what_is_taken_away(page: Any) -> None:
     assert prices == sorted(prices)
 
 
+def test_a_filter_that_no_product_has_is_told(page: Any) -> None:
+    go(page, "#/?q=dress&brand=Nobody+%3Cb%3E")
+    assert page.locator("main .note").inner_text() == "Filter brand: no product has “Nobody <b>”."
+    assert not page.locator("main .card").count()
+
+
 def test_by_a_photo_with_and_without_words(page: Any) -> None:
     go(page, "#/")
     with page.expect_request("**/search") as sent:
