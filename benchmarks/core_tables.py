@@ -65,7 +65,7 @@ def index_changes(found: dict[str, Any]) -> Iterator[str]:
     yield (
         "1 % of the products changed (a third gone, a third with another title and photo, a third new): processor "
         "seconds of the index of what is there now, anew / changed, median of each stage; vectors come from the cache. "
-        f"Machine loaded by other work (load {found['load']:.0f}). What hangs on one product alone is read of what "
+        f"Load of the machine: {found['load']:.1f}, this one counted. What hangs on one product alone is read of what "
         "changed; frequencies, probes and searches are of the whole catalogue. The arrays are equal to the bit; "
         "searches among more than 100,000 vectors keep their cells.\n"
     )
