@@ -55,6 +55,23 @@ def test_agrees_with_a_loop_over_candidates(rows: list[tuple[str, float | None]]
             assert found["x_z"] == pytest.approx(loop_z(value, peers), rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@settings(max_examples=60)
+@given(st.integers(0, 10_000), st.integers(1, 420), st.floats(-8, 8), st.sampled_from([0.0, 0.3, 1.0]))
+def test_a_list_alone_stands_as_among_others_to_the_last_bit(
+    kind: type[np.floating], seed: int, size: int, scale: float, missing: float
+) -> None:
+    """As a request asks for it, and as training does."""
+    rng = np.random.default_rng(seed)
+    values = (rng.normal(size=size) * 10**scale + rng.normal()).astype(kind)
+    values[rng.random(size) < missing] = np.nan
+    several = np.concatenate([values, rng.normal(size=3).astype(kind)])
+    for standing_of in (rank_share, z_score):
+        alone = standing_of(values, np.array([0, size]))
+        among_others = standing_of(several, np.array([0, size, size + 3]))[:size]
+        np.testing.assert_array_equal(alone, among_others)
+
+
 @pytest.mark.parametrize("values", [[7.0], [7.0, 7.0, 7.0], [1.0, 1.0 + 1e-7]])
 def test_nothing_to_tell_candidates_apart_is_the_middle(values: list[float]) -> None:
     found = standing([("q", value) for value in values])
