@@ -36,7 +36,7 @@ from features.words.tokens import TokenisedColumns
 from features.words.typos import Typos
 
 ABOUT, PRODUCTS = "index.json", "products.arrow"
-_FORMAT = 6
+_FORMAT = 7
 _ROWS_AT_ONCE = 16_384
 _KEPT = 8  # indexes in one folder; those made first go
 _ANY = "[0-9a-f]*"

@@ -71,6 +71,25 @@ def test_heads_are_taken_where_they_rule_most_vectors_out() -> None:
     assert Heads.of(np.zeros((5000, 64), dtype=np.float32)) is None
 
 
+@pytest.mark.parametrize(
+    "kind", ["one bound for all", "the highest between the looked at", "few looked at", "rising"]
+)
+def test_any_bounds_leave_the_nearest_in(kind: str) -> None:
+    rng = np.random.default_rng(2)
+    made = rng.normal(size=(3000, 8)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    query, rows = made[0], np.arange(3000)
+    slack = {
+        "one bound for all": 1 - made @ query,
+        "the highest between the looked at": np.where(rows % 16, 0.5, 0),
+        "few looked at": np.where(rows % 16, 0, 0.5),
+        "rising": rows / 3000,
+    }[kind]
+    last = np.partition(made @ query, -30)[-30]
+    found = heads.contenders((made @ query + slack).astype(np.float32), query, made, None, 30)
+    assert found.tolist() == np.flatnonzero(made @ query >= last - 1e-5).tolist()
+
+
 def test_axes_of_another_catalogue_bound_as_surely() -> None:
     rng = np.random.default_rng(1)
     made = rng.normal(size=(300, 16)).astype(np.float32)
