@@ -52,17 +52,17 @@ def hm_price(found: dict[str, Any]) -> Iterator[str]:
 
 
 def session_history(found: dict[str, Any]) -> Iterator[str]:
-    told = found["history"]
+    history = found["history"]
     yield "\n## Who is asking: a session's history\n"
     yield (
-        f"trivago, hotel searches that ended in a click-out: {told['lists_train']:,} lists train, "
-        f"{told['lists_test']:,} of the {told['sessions_test']:,} sessions that began last test; "
-        f"{told['with_history']:.0%} of these have a history, and in {told['clicked_was_seen']:.0%} the click-out is "
-        "of a hotel in it. MRR, intervals by session:\n"
+        f"trivago, hotel searches that ended in a click-out: {history['lists_train']:,} lists train, "
+        f"{history['lists_test']:,} of the {history['sessions_test']:,} sessions that began last test; "
+        f"{history['with_history']:.0%} of these have a history, and in {history['clicked_was_seen']:.0%} the "
+        "click-out is of a hotel in it. MRR, intervals by session:\n"
     )
     yield "| order | MRR [95 %] | with a history | without | last row better by [95 %] |\n|---|---:|---:|---:|---:|"
-    for name, row in told["mrr"].items():
-        gain = told["gain"].get(name)
+    for name, row in history["mrr"].items():
+        gain = history["gain"].get(name)
         better = with_interval(gain["mean"], *gain["interval"]) if gain else ""
         cells = [with_interval(row["mean"], *row["interval"])]
         cells += [figure(row["with_history"]), figure(row["without_history"]), better]

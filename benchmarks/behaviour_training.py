@@ -94,11 +94,11 @@ def make_shop(folder: Path) -> tuple[pl.DataFrame, Events]:
         shop, PEOPLE.model_copy(update={"shown": LENGTH})
     )  # the same people, before longer lists
     known = events.shown.unique("request_id").select("request_id", "shown_at", "session", "shopper")
-    told = place.join(known, on="request_id", how="inner", maintain_order="left")
+    placed = place.join(known, on="request_id", how="inner", maintain_order="left")
     worth = judge.browse(some, listed, seed=1, request_ids=place["request_id"]).truth
     graded = worth.select("request_id", "product_id", grade=pl.col("worth").cut(CUTS, labels=list("0123")))
     shop.products.drop("image", "image_hash", strict=False).write_parquet(folder / "products.parquet")
-    queries = told.select(
+    queries = placed.select(
         "text",
         "session",
         "shopper",
@@ -107,11 +107,11 @@ def make_shop(folder: Path) -> tuple[pl.DataFrame, Events]:
         at=pl.col("shown_at").dt.replace_time_zone(None),
     )
     queries.write_parquet(folder / "queries.parquet")
-    rows = graded.join(told, on="request_id", how="semi")
+    rows = graded.join(placed, on="request_id", how="semi")
     rows.select("product_id", pl.col("grade").cast(pl.String), query_id="request_id").write_parquet(
         folder / "judgements.parquet"
     )
-    return told.select("request_id", "text", "split", "shown_at"), events
+    return placed.select("request_id", "text", "split", "shown_at"), events
 
 
 def pseudonymous(events: Events) -> Events:

@@ -186,10 +186,10 @@ def real() -> dict[str, Any] | None:
     lists = ShownLists.of(Events(shown, acted))
     rate = lists.clicked.sum(axis=0) / lists.shown.sum(axis=0)
     made = {method: harvest(lists, method) for method in METHODS}  # type: ignore[arg-type]
-    told = overlap(lists, made["all pairs"])
+    overlapping = overlap(lists, made["all pairs"])
     return {
         "lists": len(lists),
-        "rows_at_several_places": told.rows,
+        "rows_at_several_places": overlapping.rows,
         "click_rate": (rate / rate[0])[:6].tolist(),
         "seen": {method: one.seen[:6].tolist() for method, one in made.items()},
         "error": {method: one.error[:6].tolist() for method, one in made.items()},
@@ -207,14 +207,14 @@ def open_bandit() -> dict[str, Any] | None:
         return None
     lists = drawn_evenly(DATA / "open_bandit" / "random")
     seen = harvest(lists, by_lot=True)
-    told = overlap(lists, seen)
+    overlapping = overlap(lists, seen)
     return {
         "rows": len(lists),
-        "rows_at_several_places": told.rows,
-        "by_lot": told.by_lot,
+        "rows_at_several_places": overlapping.rows,
+        "by_lot": overlapping.by_lot,
         "clicks": lists.clicked.sum(axis=0).tolist(),
         "shown": lists.shown.sum(axis=0).tolist(),
-        "problems": told.problems,
+        "problems": overlapping.problems,
         "seen": seen.seen.tolist(),
         "error": seen.error.tolist(),
         "models": {one.name: [one.log_likelihood, one.error] for one in choose(lists)},

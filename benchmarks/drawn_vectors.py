@@ -59,7 +59,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def told(vectors: np.ndarray, queries: np.ndarray) -> dict[str, list[float]]:
+def spread_of(vectors: np.ndarray, queries: np.ndarray) -> dict[str, list[float]]:
     """What a search hangs on, rounded."""
     part = vectors[:: max(len(vectors) // 20_000, 1)]
     values = np.linalg.eigvalsh((part.T @ part).astype(np.float64))[::-1]

@@ -96,9 +96,10 @@ def survey_alarm(sessions: int, rng: np.random.Generator) -> bool:
     _, unit = np.unique(rng.integers(visitors, size=sessions), return_inverse=True)
     mood, arm = rng.normal(size=visitors)[unit], (rng.random(visitors) < 0.5)[unit]
     stars = np.clip(np.round(3.6 + 0.8 * mood + 0.8 * rng.normal(size=sessions)), 1, 5)
-    told = rng.random(sessions) < np.array([0.6, 0.4, 0.2, 0.3, 0.5])[stars.astype(int) - 1]
+    answers = rng.random(sessions) < np.array([0.6, 0.4, 0.2, 0.3, 0.5])[stars.astype(int) - 1]
     sides = [
-        (stars[told & side], np.unique(unit[told & side], return_inverse=True)[1]) for side in (~arm, arm)
+        (stars[answers & side], np.unique(unit[answers & side], return_inverse=True)[1])
+        for side in (~arm, arm)
     ]
     return superiority(sides[0][0], sides[1][0], sides[0][1], sides[1][1]).p_value < 0.05
 

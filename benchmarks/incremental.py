@@ -156,10 +156,12 @@ class Shop:
         begun = time.perf_counter()
         done = subprocess.run(command, cwd=record.ROOT, stdout=subprocess.PIPE, text=True, check=True)
         seconds = time.perf_counter() - begun
-        told = json.loads(done.stdout.splitlines()[-1])
-        stages = {"starting and ending": round(seconds - sum(told["stages"].values()), 2)} | told["stages"]
-        print(f"{seconds:.1f} s, {told['encoded']:,} encoded: {stages}", flush=True)
-        return told | {"seconds": round(seconds, 2), "stages": stages}
+        printed = json.loads(done.stdout.splitlines()[-1])
+        stages = {"starting and ending": round(seconds - sum(printed["stages"].values()), 2)} | printed[
+            "stages"
+        ]
+        print(f"{seconds:.1f} s, {printed['encoded']:,} encoded: {stages}", flush=True)
+        return printed | {"seconds": round(seconds, 2), "stages": stages}
 
     def _write_products(self) -> None:
         self.products.write_parquet(self.folder / "products.parquet")

@@ -21,7 +21,7 @@ def fusion(found: dict[str, Any]) -> Iterator[str]:
         # Recorded as they were told on the day: only the figures' 0 before the point goes.
         yield from ("- " + re.sub(r"(?<![\d.])0(?=\.\d)", "", sentence) for sentence in sentences)
         yield from strategies(found, segment)
-    yield from (f"- Left out: {told}" for told in found["left_out"])
+    yield from (f"- Left out: {left_out}" for left_out in found["left_out"])
     yield f"\n{found['wall_seconds']:g} s in all, peak memory {found['peak_memory_mib']:,} MiB."
 
 
@@ -182,7 +182,7 @@ def few_judgements(found: dict[str, Any]) -> Iterator[str]:
                 f"| {name} | {row['size']} | {figure(row['mean_b'])} | {row['system']} | {figure(row['mean_a'])} "
                 f"| {difference(row)} | {figure(row['p_value'], 4)} |"
             )
-    yield from told(found)
+    yield from notes(found)
 
 
 def adapted(found: dict[str, Any]) -> Iterator[str]:
@@ -195,7 +195,7 @@ def adapted(found: dict[str, Any]) -> Iterator[str]:
         yield f"| {name}, the cosine alone, out of fold | {_compared(row)}"
     for what, row in found["models"].items():
         yield f"| fashion, {what} | {_compared(row)}"
-    yield from told(found)
+    yield from notes(found)
 
 
 def word_pairs(found: dict[str, Any]) -> Iterator[str]:
@@ -212,7 +212,7 @@ def word_pairs(found: dict[str, Any]) -> Iterator[str]:
     for name, rows in found["sets"].items():
         for row in rows:
             yield f"| {name} | {row['of']} | {row['queries_with']} | {row['learnt']} | {_compared(row)}"
-    yield from told(found)
+    yield from notes(found)
 
 
 def _compared(row: dict[str, Any]) -> str:
@@ -220,10 +220,10 @@ def _compared(row: dict[str, Any]) -> str:
     return f"{row['queries']:,} | {means} | {difference(row)} | {figure(row['p_value'], 4)} |"
 
 
-def told(found: dict[str, Any]) -> Iterator[str]:
+def notes(found: dict[str, Any]) -> Iterator[str]:
     """What was done otherwise than the command does it."""
     yield ""
-    yield from (f"- {line}" for line in found.get("told", ()))
+    yield from (f"- {line}" for line in found.get("notes", ()))
 
 
 FUSION = ("fashion_aligned", "esci", "icecat", "demo")
@@ -250,9 +250,9 @@ def shown_lists(found: dict[str, Any]) -> Iterator[str]:
             if kind == next(iter(found["trained_on"])) or system == "lightgbm":
                 cells = (with_interval(row["mean"], row["low"], row["high"]) for row in rows)
                 yield f"| {name} | {' | '.join(cells)} |"
-        for figures, told in (("judged lists", "judged_lists"), ("true, held out", "held out: true nDCG@10")):
-            if told in run:
-                cells = (figure(run[told][part]) for part in ("words", "photo", "words and photo"))
+        for figures, key in (("judged lists", "judged_lists"), ("true, held out", "held out: true nDCG@10")):
+            if key in run:
+                cells = (figure(run[key][part]) for part in ("words", "photo", "words and photo"))
                 yield f"| its own figure, trained on {kind}: {figures} | {' | '.join(cells)} |"
 
 
@@ -274,9 +274,9 @@ def pooled_judgements(found: dict[str, Any]) -> Iterator[str]:
     for name, part in found["judged"].items():
         for row in part["systems"]:
             cells = [row[key] for key in ("Judged@10", "worst", "condensed nDCG@10", "best", "true nDCG@10")]
-            told = " | ".join(figure(value) for value in cells)
+            shown = " | ".join(figure(value) for value in cells)
             end = f"{difference(row['error'])} | {figure(row['tau'])}"
-            yield f"| {name} | {part['judgements']:,} | {row['system']} | {told} | {end} |"
+            yield f"| {name} | {part['judgements']:,} | {row['system']} | {shown} | {end} |"
     yield (
         "\nWhat judging more moves: the estimated difference of LightGBM with and without photos, by which products of "
         f"their first ten are judged next (random: the mean of {found['draws']} draws); settled: all of them judged.\n"
@@ -337,12 +337,12 @@ def retrieval_ways(found: dict[str, Any]) -> Iterator[str]:
     )
     for name, one in found["sets"].items():
         for kind, part in one["kinds"].items():
-            yield f"**{name}, {kind}** ({', '.join(_told_of_recall(one, part))})\n"
+            yield f"**{name}, {kind}** ({', '.join(_recall_in_words(one, part))})\n"
             yield from _recalls(part)
             yield ""
 
 
-def _told_of_recall(one: dict[str, Any], part: dict[str, Any]) -> Iterator[str]:
+def _recall_in_words(one: dict[str, Any], part: dict[str, Any]) -> Iterator[str]:
     yield f"{part['queries']:,} {'training queries' if one['queries_of'] == 'training' else 'queries, all of the set'}"
     if one["products"] == one["judged_products"]:
         yield f"the catalogue is its {one['products']:,} judged products: easier than in a shop"

@@ -144,8 +144,8 @@ def memory_beside(pairs: pl.DataFrame) -> float:
         path = Path(folder) / "pairs.parquet"
         pairs.write_parquet(path)
         command = [sys.executable, "-m", "benchmarks.metrics_speed", "--memory-of", str(path)]
-        told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=record.ROOT)
-    return round(float(told.stdout), 2)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=record.ROOT)
+    return round(float(done.stdout), 2)
 
 
 def measure_memory(path: Path) -> float:

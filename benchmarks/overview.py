@@ -32,11 +32,11 @@ def photos(results: Results) -> str | None:
     found = results("photos")
     if found is None:
         return None
-    told = []
+    gains = []
     for booster, tests in found["text_queries"].items():
         test = tests["all"]
-        told.append(f"{difference(test)} with {booster} (p = {figure(test['p_value'], 4)})")
-    return f"photos on {test['queries']} text queries of a fashion shop, nDCG@10: {'; '.join(told)}"
+        gains.append(f"{difference(test)} with {booster} (p = {figure(test['p_value'], 4)})")
+    return f"photos on {test['queries']} text queries of a fashion shop, nDCG@10: {'; '.join(gains)}"
 
 
 def training(results: Results) -> str | None:

@@ -77,8 +77,8 @@ def gain(config: Config, collection: Collection, ranker: str) -> dict[str, Any]:
         values.append(evaluate(scored.join(worded, on="query_id", how="semi"), config.evaluation))
     judged = pairs.join(values[0], on="query_id", how="semi")
     segments = query_segments(worded, judged, collection.products, config.evaluation.relevant_from)
-    told = segments.filter(pl.col("family") == "names")
-    verdict = judge(("all features", values[0]), ("without photos", values[1]), told, config.evaluation)
+    named = segments.filter(pl.col("family") == "names")
+    verdict = judge(("all features", values[0]), ("without photos", values[1]), named, config.evaluation)
     return {
         "all": asdict(verdict.overall),
         "segments": verdict.segments.select(SHOWN).to_dicts(),
@@ -132,8 +132,8 @@ def out_of_fold(config: Config) -> list[dict[str, Any]]:
             evaluate(judged(rows, scores[name]).join(pairs, on=KEYS, how="semi"), config.evaluation)
             for name in (config.ranker.kind, baseline)
         )
-        told = compare(ours, theirs, headline_metric(config.evaluation), config.evaluation.bootstrap)
-        found.append({"kind": column, "baseline": baseline, **asdict(told)})
+        tested = compare(ours, theirs, headline_metric(config.evaluation), config.evaluation.bootstrap)
+        found.append({"kind": column, "baseline": baseline, **asdict(tested)})
     return found
 
 

@@ -61,11 +61,11 @@ def train(name: str, ranker: str, places: list[str]) -> dict[str, Any]:
     peak = run_measured([sys.executable, "-m", "ltr.train", *words, *places])
     figures = read_json(folder / "metrics.json")
     kept = kept_metrics(figures["headline"])
-    told = ("fit_seconds", "convention", "split", "headline", "model", "tests")
+    kept_names = ("fit_seconds", "convention", "split", "headline", "model", "tests")
     return {
         "wall_seconds": round(time.perf_counter() - started, 1),
         "peak_memory_mib": round(peak),
-        **{name: figures[name] for name in told},
+        **{name: figures[name] for name in kept_names},
         "summary": [row for row in figures["summary"] if row["metric"] in kept],
     }
 

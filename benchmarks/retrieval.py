@@ -51,7 +51,7 @@ def main() -> None:
         "queries": given.queries,
         "load": os.getloadavg()[1],
     }
-    figures["lie"] = drawn_vectors.told(vectors[:43_261], queries)
+    figures["lie"] = drawn_vectors.row(vectors[:43_261], queries)
     made, figures["make_seconds"] = timed(
         lambda: VectorSearch.of(RowVectors(vectors, np.arange(len(vectors))))
     )
@@ -114,16 +114,16 @@ def measured(
         found = made.nearest(asked, FOUND, within)
         ours.append(time.process_time() - started)
         recalls.append(len(np.intersect1d(found.items, best)) / FOUND)
-    told = {
+    row = {
         "filter": name,
         "recall": round(float(np.mean(recalls)), 4),
         "least_recall": round(float(np.min(recalls)), 2),
         "exact_ms": round(1000 * float(np.median(exact)), 2),
         "ms": [round(1000 * float(p), 2) for p in np.percentile(ours, [50, 95])],
     }
-    told["times_quicker"] = round(told["exact_ms"] / told["ms"][0], 1)
-    print(told, flush=True)
-    return told
+    row["times_quicker"] = round(row["exact_ms"] / row["ms"][0], 1)
+    print(row, flush=True)
+    return row
 
 
 def change(

@@ -42,7 +42,7 @@ from ltr.pipeline.prepare import make_builder, read_collection
 
 SETS = {name: name for name in ("icecat", "homedepot", "esci", "fashion")} | {"fashion_aligned": "fashion"}
 CUTS = (100, 200, 400)
-SHIPPED, LEARNT, BM25, TEXT = "all ways", "all ways, weights learnt", "BM25", "text.title"
+SHIPPED, WEIGHED, BM25, TEXT = "all ways", "all ways, weights learnt", "BM25", "text.title"
 WEIGHTS = (0, 1, 2, 4)
 ROUNDS = 2  # of trying each way's weight
 SEED = 0  # of the halves
@@ -113,10 +113,10 @@ def of_kind(
     retrieval = Retrieval(builder.catalogue, builder.groups)
     found = dict(zip(retrieval.names, retrieval.ways(batch, max(CUTS)), strict=True))
     ways = {name: hits for name, hits in found.items() if len(hits.queries)}
-    told: dict[str, Any] = {"queries": queries.height, "ways": list(ways)}
+    figures: dict[str, Any] = {"queries": queries.height, "ways": list(ways)}
     systems = list(subsets(ways))
     if BM25 in ways:
-        variants, told["mended"] = by_words(builder, batch)
+        variants, figures["mended"] = by_words(builder, batch)
         for name, hits in variants.items():
             whole = list((ways | {BM25: hits}).values())
             systems += [
@@ -125,18 +125,18 @@ def of_kind(
             ]
     tables = {SHIPPED: sought.recalls(list(ways.values()))}
     tables |= {name: sought.recalls(hits) for name, _, hits in systems}
-    tables[LEARNT], told["learnt"] = learnt(sought, list(ways.values()))
+    tables[WEIGHED], figures["learnt"] = with_weights(sought, list(ways.values()))
     for name, table in tables.items():
         print(name, *(f"{mean:.4f}" for mean in table.select(sought.measures).mean().row(0)), flush=True)
-    told["rows"] = [
+    figures["rows"] = [
         {
             "system": name,
             "against": other,
             "measures": {m: asdict(compare(tables[name], tables[other], m)) for m in sought.measures},
         }
-        for name, other, _ in [*systems, (LEARNT, SHIPPED, [])]
+        for name, other, _ in [*systems, (WEIGHED, SHIPPED, [])]
     ]
-    return told
+    return figures
 
 
 def subsets(ways: Mapping[str, Hits]) -> Iterator[tuple[str, str, list[Hits]]]:
@@ -195,7 +195,7 @@ class Sought:
         return np.bincount(self.query[rows], minlength=len(self.query_ids))
 
 
-def learnt(sought: Sought, ways: Sequence[Hits]) -> tuple[pl.DataFrame, list[Weighing]]:
+def with_weights(sought: Sought, ways: Sequence[Hits]) -> tuple[pl.DataFrame, list[Weighing]]:
     """Recalls of each half of the queries by the weights that are best on the other, and those weights.
 
     A way of weight 2 counts as two ways do. Best: by the mean of all measures, from equal weights on, a way at a time;

@@ -120,10 +120,10 @@ def keep(found: dict[str, Any], soaked: dict[str, Any] | None) -> None:
     """Lay it over what earlier calls found."""
     known = earlier()
     given = sys.argv[1:]
-    told = (
+    words = (
         "FOLDER" if before == "--work" else word for before, word in zip(["", *given], given, strict=False)
     )
-    command = f"python -m benchmarks.serving {' '.join(told)}".strip()
+    command = f"python -m benchmarks.serving {' '.join(words)}".strip()
     about = {"command": command, "load": round(os.getloadavg()[1], 1)}
     shops = known.get("shops", {}) | {name: one | about for name, one in found.items()}
     figures = {

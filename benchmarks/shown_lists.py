@@ -110,10 +110,10 @@ def means(system: str, table: pl.DataFrame, queries: pl.DataFrame, run: SavedRun
 
 def own_figures(run: SavedRun) -> dict[str, Any]:
     """What the run's report says of itself: nDCG on judged lists, and of what is shown, held out."""
-    told = read_json(run.folder / "metrics.json")
-    found = {"judged_lists": figures(told["summary"], run.name, told["headline"])}
-    if told.get("shown"):
-        summary = told["shown"]["summary"]
+    metrics = read_json(run.folder / "metrics.json")
+    found = {"judged_lists": figures(metrics["summary"], run.name, metrics["headline"])}
+    if metrics.get("shown"):
+        summary = metrics["shown"]["summary"]
         for metric in dict.fromkeys(row["metric"] for row in summary):
             found[f"held out: {metric}"] = figures(summary, run.name, metric)
     return found

@@ -118,11 +118,11 @@ def ladder(segment: str, rankers: dict[str, Any], headline: str) -> Iterator[str
         for row in run["summary"]:
             if row["segment"] != segment or row["metric"] != headline:
                 continue
-            learnt = row["system"] in LEARNT or row["system"] == run["model"]
-            if not learnt and row["system"] in seen:
+            is_ranker = row["system"] in LEARNED or row["system"] == run["model"]
+            if not is_ranker and row["system"] in seen:
                 continue
             seen.add(row["system"])
-            yield line(row, run, ranker if learnt else "")
+            yield line(row, run, ranker if is_ranker else "")
     yield ""
 
 
@@ -131,7 +131,7 @@ def three(value: float | None) -> str:
     return "n/a" if value is None else figure(value)
 
 
-LEARNT = ("lexical", "+ structured", "+ text", "+ image")
+LEARNED = ("lexical", "+ structured", "+ text", "+ image")
 
 
 def line(row: dict[str, Any], run: dict[str, Any], ranker: str) -> str:

@@ -207,10 +207,10 @@ def quality(one: Made) -> dict[str, Any]:
         folds = make_folds(one.config.split, queries, data.frame["query_id"].unique())
         worded = queries.filter(pl.col("text").is_not_null())["query_id"].implode()
         asked = data.frame["query_id"].is_in(worded).to_numpy()
-        learnt = np.where(asked, cross_fit(EmbeddedDataset(data), folds, one.config.ranker).scores, np.nan)
-        systems["LightGBM, all"][step] = learnt
+        ranked = np.where(asked, cross_fit(EmbeddedDataset(data), folds, one.config.ranker).scores, np.nan)
+        systems["LightGBM, all"][step] = ranked
         cosine = baseline_scores(data)["text cosine"]
-        systems["text cosine"][step] = np.where(np.isfinite(learnt), cosine, np.nan)
+        systems["text cosine"][step] = np.where(np.isfinite(ranked), cosine, np.nan)
         print(f"{one.config.name}, {step}: measured", flush=True)
     return {name: differences(data.frame, scores, queries, one.config) for name, scores in systems.items()}
 

@@ -83,19 +83,21 @@ def figures(config: Config, data: Dataset, lists: ShownLists) -> Iterator[dict[s
     metrics = [condensed_metric(config.evaluation), "bpref"]
     metrics += [true_metric(config.evaluation)] * (lists.true_gain is not None)
     for kind, settings in RANKERS.items():
-        tables = {policy: lists.per_query(scored(data, settings, told)) for policy, told in POLICIES.items()}
+        tables = {
+            policy: lists.per_query(scored(data, settings, unjudged)) for policy, unjudged in POLICIES.items()
+        }
         for policy, table in tables.items():
             found = {metric: asdict(compare(table, tables[AGAINST], metric)) for metric in metrics}
             print(f"{kind}, {policy}:", *(f"{m} {found[m]['mean_a']:.4f}" for m in metrics), flush=True)
             yield {"ranker": kind, "policy": policy, "measures": found}
 
 
-def scored(data: Dataset, settings: RankerSettings, told: UnjudgedConfig) -> np.ndarray:
+def scored(data: Dataset, settings: RankerSettings, unjudged: UnjudgedConfig) -> np.ndarray:
     """(n,) each by a ranker that has not seen the query."""
 
     def fit_and_score(kept: Dataset, left_out: Dataset) -> np.ndarray:
         ranker = make_ranker(settings)
-        ranker.fit(replace(kept, unjudged=told).for_training(weighing=settings.weighs_rows))
+        ranker.fit(replace(kept, unjudged=unjudged).for_training(weighing=settings.weighs_rows))
         return ranker.score(left_out)
 
     return out_of_fold(data, FOLDS, 0, fit_and_score)

@@ -28,7 +28,7 @@ from ltr.training.cross_fit import cross_fit
 
 SETS = ("demo", "esci", "icecat", "fashion", "homedepot")
 TITLE, METRIC = "text.title", "nDCG@10"
-LEARNT = {"words": (WORDS,), "title's cosine": (TITLE,), "both": (WORDS, TITLE)}
+LEARNED = {"words": (WORDS,), "title's cosine": (TITLE,), "both": (WORDS, TITLE)}
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def measured(name: str) -> list[dict[str, Any]]:
     prepared = prepare(config)
     queries = prepared.collection.queries
     data = Dataset.from_frame(prepared.table.frame, prepared.schema).judged()
-    both = EmbeddingFusionConfig(adapted=LEARNT["both"])
+    both = EmbeddingFusionConfig(adapted=LEARNED["both"])
     vectors = prepared.builder.embeddings(queries, data.frame) | prepared.builder.words(queries, data.frame)
     rows = EmbeddedDataset(data, choose_vectors(vectors, both))
     if "split" not in queries.columns:
@@ -79,7 +79,7 @@ def compared(
         return evaluate(scored, config.evaluation).select("query_id", METRIC)
 
     without = values(None)
-    for what, adapted in LEARNT.items():
+    for what, adapted in LEARNED.items():
         ours = values(EmbeddingFusionConfig(adapted=adapted))
         for kind, chosen in kinds(queries).items():
             pair = (table.join(chosen, on="query_id", how="semi") for table in (ours, without))

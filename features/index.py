@@ -161,9 +161,9 @@ def products_key(products: pl.DataFrame) -> str:
     files = [name for name in ("image", *media_columns(products.columns)) if name in products.columns]
     digest = hashlib.blake2b(digest_size=16)
     for column in products:
-        told = hashes_of(products, column.name) if column.name in files else column
+        content = hashes_of(products, column.name) if column.name in files else column
         digest.update(f"{column.name} {column.dtype}\n".encode())
-        digest.update(pl.DataFrame([told]).write_ipc(None, compression="uncompressed").getbuffer())
+        digest.update(pl.DataFrame([content]).write_ipc(None, compression="uncompressed").getbuffer())
     return digest.hexdigest()
 
 

@@ -48,15 +48,15 @@ def progress(label: str, total: int, cost: float | None = None) -> Iterator[Call
     """Yields `step(count=1, cost=count)`, to be called after each step; `cost`: of all, where it is not the count."""
     begun = time.monotonic()
     whole = total if cost is None else cost
-    done, spent, moved, told = 0, 0.0, begun, begun - LINES_APART + FIRST_LINE
+    done, spent, moved, printed = 0, 0.0, begun, begun - LINES_APART + FIRST_LINE
 
     def step(count: int = 1, of_cost: float | None = None) -> None:
-        nonlocal done, spent, moved, told
+        nonlocal done, spent, moved, printed
         done, spent = done + count, spent + (count if of_cost is None else of_cost)
         now = time.monotonic()
         at = At(label, done, total, min(spent / whole, 1) if whole else 1, now - begun)
-        if now - told >= LINES_APART:
-            told = now
+        if now - printed >= LINES_APART:
+            printed = now
             log.info("%s", at, extra={"progress": at})
         elif now - moved >= MOVES_APART:
             moved = now

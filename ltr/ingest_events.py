@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ltr.config import command_line, output
 
-_TOLD = ("step", "rows", "affected", "action")  # of a step of cleaning; its example is of people
+_SHOWN = ("step", "rows", "affected", "action")  # of a step of cleaning; its example is of people
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.json:
         counted = {"read": done.read, "counts": done.counts, "changes": done.changes, "deleted": done.deleted}
         steps = [asdict(step) for step in ledger.steps if step.affected]
-        output.write_json(counted | {"steps": [{name: one[name] for name in _TOLD} for one in steps]})
+        output.write_json(counted | {"steps": [{name: one[name] for name in _SHOWN} for one in steps]})
     if config.features.behaviour is None:
         output.say("next: set features.behaviour to true, give the queries a time (at), and train")
 

@@ -42,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     elif not given.out and found.height:
         output.show("to judge next", found.columns, found.rows())
     if found.height < given.count:
-        told = "what they show alike" if given.against else "what stands too low"
+        others = "what they show alike" if given.against else "what stands too low"
         output.say(
-            f"{found.height:,} products are all whose grades would tell: the others are judged, or {told}"
+            f"{found.height:,} products are all whose grades would tell: the others are judged, or {others}"
         )
     return found
 

@@ -37,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> pl.DataFrame:
     if given.json:
         output.write_json(first.to_dicts())
     elif first.height:
-        told = first.select(column for column in first.columns if first[column].count())
-        output.show(" ".join(map(str, filter(None, asked))), told.columns, told.rows())
+        filled = first.select(column for column in first.columns if first[column].count())
+        output.show(" ".join(map(str, filter(None, asked))), filled.columns, filled.rows())
     else:
         output.say("nothing found: no product has a word of the query, or looks or reads like it")
     if given.like is None and given.query and first.height:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from benchmarks.bm25_variants import Bm25As, as_they_are
-from benchmarks.retrieval_ways import CUTS, LEARNT, SHIPPED, Sought, learnt, of_kind, subsets
+from benchmarks.retrieval_ways import CUTS, SHIPPED, WEIGHED, Sought, of_kind, subsets, with_weights
 from features.build import FeatureBuilder
 from features.encoders.vectors import Hits
 from features.groups.lexical import LexicalConfig, LexicalGroup
@@ -66,7 +66,7 @@ def test_weights_are_learnt_on_the_other_half() -> None:
     """One way finds everything and the other nothing: both halves choose the first."""
     wanted = sought(*((query, 500, True) for query in range(4)))
     good, bad = hits(*[[500]] * 4), hits(*[list(range(400))] * 4)
-    table, chosen = learnt(wanted, [bad, good])
+    table, chosen = with_weights(wanted, [bad, good])
     assert table["query_id"].sort().to_list() == wanted.query_ids.to_list()
     assert all(weights[1] > 0 for weights in chosen)
     assert (table.select(f"best grade@{cut}" for cut in CUTS) == 1).to_series().all()
@@ -89,9 +89,9 @@ def test_each_system_is_told_beside_what_it_is_compared_with(builder: FeatureBui
             "grade": [2.0, 1.0, 1.0, 0.0],
         }
     )
-    told = of_kind(builder, queries, judged, 1)
-    rows = {row["system"]: row["measures"] for row in told["rows"]}
-    assert told["mended"] == 1
+    of_words = of_kind(builder, queries, judged, 1)
+    rows = {row["system"]: row["measures"] for row in of_words["rows"]}
+    assert of_words["mended"] == 1
     assert rows["BM25, typos as they are"]["best grade@100"]["mean_a"] == 0.5
     assert rows["BM25, typos as they are"]["best grade@100"]["mean_b"] == 1
-    assert rows[LEARNT]["relevant@400"]["queries"] == 2
+    assert rows[WEIGHED]["relevant@400"]["queries"] == 2

@@ -75,8 +75,8 @@ class EventStore:
             there = self.store.exists(view)
             if there:
                 new = new.join(self.store.read(view), on="row_id", how="anti", maintain_order="left")
-                told = self.store.metadata(view)
-                kept = {name: note for name, note in kept.items() if told.get(name) != note}
+                noted = self.store.metadata(view)
+                kept = {name: note for name, note in kept.items() if noted.get(name) != note}
             if new.height or kept or not there:
                 self.store.write(view, new, mode="append", metadata=kept)
 
@@ -151,8 +151,8 @@ def _grows(path: Path) -> bool:
 
 def _named(rows: pl.DataFrame) -> pl.DataFrame:
     """With `row_id`, a hash of all that a row says; of rows that say the same in one reading, their number too."""
-    told = pl.concat_str(pl.all().cast(pl.String).fill_null(_NOTHING), separator=_FIELDS)
-    texts = rows.select(told=told).with_columns(number=pl.int_range(pl.len()).over("told"))
+    content = pl.concat_str(pl.all().cast(pl.String).fill_null(_NOTHING), separator=_FIELDS)
+    texts = rows.select(content=content).with_columns(number=pl.int_range(pl.len()).over("content"))
     names = [
         hashlib.blake2b(f"{text}{_FIELDS}{number}".encode(), digest_size=16).hexdigest()
         for text, number in texts.iter_rows()

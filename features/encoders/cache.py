@@ -112,8 +112,8 @@ class EmbeddingCache:
         self, work: _Work, shards: ShardFolder, keys: np.ndarray, new: np.ndarray, every: np.ndarray
     ) -> None:
         """Fill the rows `new` of `every`, writing shards on the way."""
-        told = progress(f"encoding {work.label}", len(work.costs), int(work.costs.sum()))
-        with ShardWriter(shards) as writer, told as step:
+        reported = progress(f"encoding {work.label}", len(work.costs), int(work.costs.sum()))
+        with ShardWriter(shards) as writer, reported as step:
             for positions in work.steps():
                 rows = new[positions]
                 every[rows] = work.encode(positions)

@@ -138,9 +138,9 @@ def _categories_alike(left: pl.Series, right: pl.Series) -> pl.Series:
     """Levels that two category paths begin with alike, over the levels of the longer: Wu and Palmer's idea."""
     pairs = pl.DataFrame({"left": left, "right": right}).unique()
     alike = [_shared(a, b) for a, b in pairs.iter_rows()]
-    told = pairs.with_columns(alike=pl.Series(alike, dtype=pl.Float64))
+    scored = pairs.with_columns(alike=pl.Series(alike, dtype=pl.Float64))
     asked = pl.DataFrame({"left": left, "right": right})
-    return asked.join(told, on=["left", "right"], how="left", nulls_equal=True, maintain_order="left")[
+    return asked.join(scored, on=["left", "right"], how="left", nulls_equal=True, maintain_order="left")[
         "alike"
     ]
 

@@ -46,10 +46,10 @@ def _jpeg_parts(data: bytes) -> Iterator[bytes]:
         marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if marker == _SCAN:
             break
-        told = data[at + 4 : end]
+        payload = data[at + 4 : end]
         kept = not (0xE0 <= marker <= 0xEF or marker == 0xFE)
-        kept |= marker == _APP1 and told.startswith(b"Exif\0\0")
-        kept |= marker == _APP14 and told.startswith(b"Adobe") and len(told) >= 12
+        kept |= marker == _APP1 and payload.startswith(b"Exif\0\0")
+        kept |= marker == _APP14 and payload.startswith(b"Adobe") and len(payload) >= 12
         if kept:
             yield data[at:end]
         at = end

@@ -98,7 +98,7 @@ class FeatureStore:
             raise InputError(
                 where=f"feature store {self._shown(self._root)}",
                 expected="a place where tables can be written",
-                got=_told(error),
+                got=_in_words(error),
                 cure="check store.root, your rights to it and the space left",
             ) from None  # the library's own words may hold what an address or an option keeps
 
@@ -229,7 +229,7 @@ class FeatureStore:
             # Rust's panics are no Exceptions.
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
-            raise self._damaged(view, _told(error)) from None
+            raise self._damaged(view, _in_words(error)) from None
 
     def _check_whole(self, view: FeatureView, table: DeltaTable) -> None:
         """Raise InputError for another view's table, and for one that is not, byte by byte, as it was written.
@@ -256,11 +256,11 @@ class FeatureStore:
     def _files(self, view: FeatureView) -> TableFiles:
         return TableFiles(self._address(view), self._options)
 
-    def _damaged(self, view: FeatureView, told: str) -> InputError:
+    def _damaged(self, view: FeatureView, got: str) -> InputError:
         return InputError(
             where=self._shown(self._address(view)),
             expected="a whole Delta table",
-            got=f"one with a missing or damaged file ({told})",
+            got=f"one with a missing or damaged file ({got})",
             cure="restore it, or remove it and build the features again",
         )
 
@@ -393,7 +393,7 @@ def _schema_of(rows: pl.DataFrame) -> Schema:
     )
 
 
-def _told(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
     """The first line of a library's words, without secrets."""
     if isinstance(error, OSError) and error.strerror:
         return f"Could not create {error.filename} ({error.strerror})"

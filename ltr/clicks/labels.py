@@ -89,11 +89,11 @@ def label(lists: ShownLists, seen: Seen = "automatic", clip: float = 0.05, top_g
     Raises CannotTell where the data do not identify it; `naive` (every row shown is a view) asks for nothing.
     """
     found = best_examination(lists)
-    told = overlap(lists, found)
+    overlapping = overlap(lists, found)
     models = choose(lists) if seen == "automatic" else []
     way = _way(seen, models)
-    if way != "naive" and told.problems:
-        raise CannotTell(told)
+    if way != "naive" and overlapping.problems:
+        raise CannotTell(overlapping)
     counted = Views()
     if way == "places":
         counted = Views(examination=found)
@@ -102,7 +102,7 @@ def label(lists: ShownLists, seen: Seen = "automatic", clip: float = 0.05, top_g
         model.fit(lists)
         counted = Views(model=model)
     judgements, prior, raised = judged_by(lists, counted, clip, top_grade)
-    return Labels(judgements, counted, prior, raised, told, models)
+    return Labels(judgements, counted, prior, raised, overlapping, models)
 
 
 def best_examination(lists: ShownLists) -> Examination:

@@ -88,11 +88,11 @@ def to_text(findings: Sequence[Finding], *, passed: bool = False) -> str:
     Of those that passed, the reader's guesses ("read `1.299` as 1299, because …") always have a line: they are to be
     seen, not believed. passed: with a line for each of the others too.
     """
-    told = sorted(findings, key=lambda one: -_SEVERITY[one.level])
-    told = told if passed else [one for one in told if one.level != "PASS" or _is_guess(one)]
-    width = max((len(finding.check) for finding in told), default=0)
+    shown = sorted(findings, key=lambda one: -_SEVERITY[one.level])
+    shown = shown if passed else [one for one in shown if one.level != "PASS" or _is_guess(one)]
+    width = max((len(finding.check) for finding in shown), default=0)
     lines = []
-    for one in told:
+    for one in shown:
         level = "READ" if one.level == "PASS" and _is_guess(one) else one.level
         lines.append(f"{level}  {one.check:<{width}}  {one.evidence}")
         if one.cure:

@@ -92,7 +92,7 @@ _OPENINGS = (
     "A {name} you will reach for again and again.", "Our best-loved {name}, now better finished.",
     "Designed in our own studio.", "Simple, honest and made to last.", "The {name} everybody asks about.",
 )  # fmt: skip
-_MADE_OF = ("Made of {material}.", "Fine {material} throughout.", "Crafted from {material}.")
+_MATERIAL = ("Made of {material}.", "Fine {material} throughout.", "Crafted from {material}.")
 _MADE_FOR = ("Ideal for {use}.", "Made with {use} in mind.", "A good companion for {use}.")
 _LOOKS = ("Comes in {look}.", "Finished in {look}.", "This season in {look}.")
 _CLOSINGS = ("Two-year guarantee.", "Free returns within 30 days.", "Ships in recycled packaging.", "")
@@ -120,7 +120,7 @@ def description(hidden: dict[str, str], rng: np.random.Generator) -> str:
     look = " and ".join(_word(hidden[a], rng) for a in ("colour", "pattern") if rng.random() < 0.6)
     sentences = [
         _pick(_OPENINGS, rng).format(name=name),
-        _pick(_MADE_OF, rng).format(material=_word(hidden["material"], rng)) if rng.random() < 0.85 else "",
+        _pick(_MATERIAL, rng).format(material=_word(hidden["material"], rng)) if rng.random() < 0.85 else "",
         _pick(_MADE_FOR, rng).format(use=_word(hidden["use"], rng)) if rng.random() < 0.85 else "",
         _pick(_LOOKS, rng).format(look=look) if look and rng.random() < 0.3 else "",
         _pick(_CLOSINGS, rng),
@@ -128,17 +128,17 @@ def description(hidden: dict[str, str], rng: np.random.Generator) -> str:
     return " ".join(filter(None, sentences))
 
 
-def query_text(told: dict[str, str | float | None], rng: np.random.Generator, *, with_photo: bool) -> str:
+def query_text(wanted: dict[str, str | float | None], rng: np.random.Generator, *, with_photo: bool) -> str:
     """What a shopper types for the attributes told; with a photo the looks follow ("…, in blue")."""
-    looks = [_word(str(told[name]), rng) for name in ("colour", "pattern", "material") if told.get(name)]
+    looks = [_word(str(wanted[name]), rng) for name in ("colour", "pattern", "material") if wanted.get(name)]
     if with_photo:
         parts = [_pick(_LIKE_THIS, rng), "in " + " ".join(looks) if looks else ""]
     else:
-        parts = [*looks, _pick(KINDS[str(told["kind"])].names, rng)]
+        parts = [*looks, _pick(KINDS[str(wanted["kind"])].names, rng)]
     parts += [
-        f"for {_word(str(told['use']), rng)}" if told.get("use") else "",
-        f"by {told['brand']}" if told.get("brand") else "",
-        _pick(_LIMITS, rng).format(f"{told['max_price']:.0f}") if told.get("max_price") else "",
+        f"for {_word(str(wanted['use']), rng)}" if wanted.get("use") else "",
+        f"by {wanted['brand']}" if wanted.get("brand") else "",
+        _pick(_LIMITS, rng).format(f"{wanted['max_price']:.0f}") if wanted.get("max_price") else "",
     ]
     return " ".join(filter(None, parts))
 

@@ -245,8 +245,12 @@ def _codes(names: pl.Series) -> IntArray:
 def _values(joined: pl.DataFrame, arm: str) -> tuple[FloatArray, IntArray, int]:
     """Answers, their units, and how many were silent."""
     part = joined.filter(pl.col("arm") == arm)
-    told = part.drop_nulls("answer")
-    return told["answer"].to_numpy().astype(np.float64), _codes(told["unit"]), part.height - told.height
+    answered = part.drop_nulls("answer")
+    return (
+        answered["answer"].to_numpy().astype(np.float64),
+        _codes(answered["unit"]),
+        part.height - answered.height,
+    )
 
 
 def _compared(joined: pl.DataFrame, control: str, arm: str) -> Superiority:
@@ -297,7 +301,7 @@ def _chance_table(joined: pl.DataFrame, control: str, found: dict[str, Superiori
 
 
 def _verdict(control: str, found: dict[str, Superiority], level: float) -> tuple[Says, str]:
-    told = "; ".join(
+    parts = "; ".join(
         "{}: chance {:.3f} ({:.3f} to {:.3f}, p = {:.2g})".format(
             arm, f.chance, *f.interval(level), f.p_value
         )
@@ -305,8 +309,8 @@ def _verdict(control: str, found: dict[str, Superiority], level: float) -> tuple
     )
     better = [arm for arm, f in found.items() if f.p_value < level and f.chance > 0.5]
     if better:
-        return "yes", f"Answers are better in {', '.join(better)} than in {control}. {told}."
+        return "yes", f"Answers are better in {', '.join(better)} than in {control}. {parts}."
     worse = [arm for arm, f in found.items() if f.p_value < level and f.chance < 0.5]
     if worse:
-        return "no", f"Answers are worse in {', '.join(worse)} than in {control}. {told}."
-    return "no", f"No difference of answers seen against {control}. {told}."
+        return "no", f"Answers are worse in {', '.join(worse)} than in {control}. {parts}."
+    return "no", f"No difference of answers seen against {control}. {parts}."

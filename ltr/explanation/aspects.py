@@ -41,7 +41,7 @@ MODALITIES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 # The column of the catalogue that a person is shown for a modality; the others are told by their features.
-TOLD_BY = {
+SHOWN_BY = {
     "price": ("price", "list_price"),
     "brand": ("brand",),
     "category": ("category",),

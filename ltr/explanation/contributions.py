@@ -19,7 +19,7 @@ from features.errors import InputError
 from features.feature_schema import Feature
 from ltr.data.dataset import Dataset
 from ltr.data.embedded import EmbeddedDataset
-from ltr.explanation.aspects import TOLD_BY, in_words, members, modality_of
+from ltr.explanation.aspects import SHOWN_BY, in_words, members, modality_of
 from ltr.rankers import Explainable, Widening
 from ltr.rankers.lists import list_means
 from ltr.training.fused_ranker import FusedRanker
@@ -176,15 +176,15 @@ def sentences(compared: pl.DataFrame, product: Row, other: Row | None = None) ->
     compared: from `compare_products`, or `against_mean` where there is no other; the rows are the catalogue's.
     """
     return [
-        f"{_told(modality, compared.filter(modality=modality), product, other)}: {difference:+.3f}"
+        f"{_compared_in_words(modality, compared.filter(modality=modality), product, other)}: {difference:+.3f}"
         for modality, difference in modality_sums(compared).rows()
         if abs(difference) >= 0.0005
     ]
 
 
-def _told(modality: str, features: pl.DataFrame, product: Row, other: Row | None) -> str:
+def _compared_in_words(modality: str, features: pl.DataFrame, product: Row, other: Row | None) -> str:
     """What the products have of a modality: columns that differ, else the leading feature's values."""
-    for column in TOLD_BY.get(modality, ()):
+    for column in SHOWN_BY.get(modality, ()):
         ours, theirs = product.get(column), other.get(column) if other else None
         if ours != theirs:
             return _against(column.replace("_", " "), _plain(ours), _plain(theirs) if other else None)

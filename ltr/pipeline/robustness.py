@@ -101,12 +101,12 @@ class Robustness:
         return [*([self._cost()] if self.costs else []), *curves]
 
     def _cost(self) -> str:
-        told = (
+        costs = (
             f"{cost.queries} {difference(asdict(cost))}, p = {figure(cost.p_value, 4)}" for cost in self.costs
         )
         return (
             f"modality dropout where nothing is missing, {self.metric} against the same ranker without it: "
-            + "; ".join(told)
+            + "; ".join(costs)
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -73,21 +73,22 @@ def _way(found: Labelled) -> str:
 
 
 def _checks(found: Labelled) -> Iterator[Check]:
-    told = found.overlap
+    overlap = found.overlap
     yield Check(
         "products seen at several places",
-        "PASS" if told.rows >= LEAST_SHARE else "FAIL",
-        f"{told.rows:.1%} of rows are of pairs seen at two places or more ({LEAST_SHARE:.0%} are needed)",
+        "PASS" if overlap.rows >= LEAST_SHARE else "FAIL",
+        f"{overlap.rows:.1%} of rows are of pairs seen at two places or more ({LEAST_SHARE:.0%} are needed)",
     )
     yield Check(
         "places that can be compared",
-        "PASS" if told.clicks >= LEAST_KNOWN else "FAIL",
-        f"{told.clicks:.1%} of clicks are at places whose examination is known to ± 0.2 ({LEAST_KNOWN:.0%} are needed)",
+        "PASS" if overlap.clicks >= LEAST_KNOWN else "FAIL",
+        f"{overlap.clicks:.1%} of clicks are at places whose examination is known to ± 0.2 "
+        f"({LEAST_KNOWN:.0%} are needed)",
     )
     yield Check(
         "places drawn by lot",
-        "PASS" if told.by_lot >= _FEW_LOTS else "WARN",
-        f"{told.by_lot:.1%} of rows have a logged propensity below 1; without exploration, why a product moved "
+        "PASS" if overlap.by_lot >= _FEW_LOTS else "WARN",
+        f"{overlap.by_lot:.1%} of rows have a logged propensity below 1; without exploration, why a product moved "
         "is not known",
     )
     labels = found.labels
@@ -170,14 +171,14 @@ def _bars(examination: Examination | None) -> list[Bar]:
 
 
 def _figures(found: Labelled) -> dict[str, Any]:
-    told, labels = found.overlap, found.labels
+    overlap, labels = found.overlap, found.labels
     figures: dict[str, Any] = {
         "lists": found.lists,
         "rows": found.rows,
         "left_out": found.left_out,
-        "rows_at_several_places": told.rows,
-        "clicks_at_known_places": told.clicks,
-        "rows_by_lot": told.by_lot,
+        "rows_at_several_places": overlap.rows,
+        "clicks_at_known_places": overlap.clicks,
+        "rows_by_lot": overlap.by_lot,
     }
     if labels is not None and found.judgements is not None:
         examination = labels.counted.examination

@@ -60,7 +60,7 @@ def read_transfer(
     return Transfer(sources, start, base, clicks, few)
 
 
-def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:
+def learning_inputs(config: Config, transfer: Transfer | None) -> dict[str, Any]:
     """Plain data that is another wherever the `train` section has a ranker learn otherwise; empty where it is idle.
 
     transfer: what `read_transfer` made of it.
@@ -71,7 +71,7 @@ def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:
         found["modality dropout"] = [shares, config.robustness.seed]
     if transfer:
         sets = zip(config.train.also, transfer.sources, strict=True)
-        found["also"] = [_made_of_set(_settings_of(config, also), source) for also, source in sets]
+        found["also"] = [_inputs_of_set(_settings_of(config, also), source) for also, source in sets]
         found["base"] = transfer.base
         found["start"] = _content(config.train.start) if config.train.start else None
     if transfer and transfer.clicks:
@@ -79,7 +79,7 @@ def made_of(config: Config, transfer: Transfer | None) -> dict[str, Any]:
     return found
 
 
-def _made_of_set(theirs: Config, source: SourceSet) -> list[Any]:
+def _inputs_of_set(theirs: Config, source: SourceSet) -> list[Any]:
     pairs = source.data.frame.select(*KEYS, "grade").write_csv().encode()
     settings = theirs.model_dump(mode="json", include={"features", "encoders"})
     gain = theirs.evaluation.model_dump(mode="json", include={"gain"})

@@ -24,7 +24,7 @@ from ltr.pipeline.shown_lists import measure_shown_lists
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.rankers.boosters.boosted import BoostedConfig
 from ltr.runs.record import RunRecord
-from ltr.runs.sources import made_of, read_transfer
+from ltr.runs.sources import learning_inputs, read_transfer
 from ltr.training.anchoring import Transfer
 from ltr.training.cross_fit import cross_fit
 from ltr.tuning.candidates import ADAPTED, Candidate, CandidateSpace
@@ -63,7 +63,7 @@ class Task:
     def made_with(self) -> dict[str, str]:
         """Fingerprints of all that a trial's value depends on; none of the `train` section where it is idle."""
         config, data = self.config, self.rows.data
-        learning = made_of(config, self.transfer)
+        learning = learning_inputs(config, self.transfer)
         pairs = data.frame.select(*KEYS, "grade").write_csv().encode()
         features = {"schema": data.schema.to_json(), "settings": config.features.model_dump(mode="json")}
         encoders = {name: encoder.model_dump(mode="json") for name, encoder in config.encoders.items()}

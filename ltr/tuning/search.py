@@ -110,7 +110,7 @@ class Search:
             second = self.tuning.second
             seconds = [] if second is None else [float(getattr(ended, second))]
             self.study.tell(trial, [ended.value, *seconds])
-            self._report(trial, self._told(ended), started)
+            self._report(trial, self._result_in_words(ended), started)
 
     def _surplus(self, trial: optuna.Trial) -> bool:
         """Two workers may both begin what each takes for the last trial: the later one gives way."""
@@ -181,7 +181,7 @@ class Search:
             return self.space.default()
         return self.space.candidate(lambda name, span: _suggest(trial, name, span))
 
-    def _told(self, result: FoldResult) -> str:
+    def _result_in_words(self, result: FoldResult) -> str:
         second = {
             None: "",
             "latency": f" at {result.latency:.2f} µs",
@@ -189,13 +189,13 @@ class Search:
         }
         return f"{self.judge.metric} {figure(result.value)}{second[self.tuning.second]}"
 
-    def _report(self, trial: optuna.Trial, told: str, started: float) -> None:
+    def _report(self, trial: optuna.Trial, summary: str, started: float) -> None:
         finished = self.study.get_trials(deepcopy=False, states=FINISHED)
         complete = [one for one in finished if one.state == TrialState.COMPLETE]
         best = max(complete, key=lambda one: one.values[0], default=None)
         record = f" (best {figure(best.values[0])}, trial {best.number})" if best else ""
         self.say(
-            f"trial {trial.number}: {told}{record}; {len(finished)} of {self.trials}{self._left(started)}"
+            f"trial {trial.number}: {summary}{record}; {len(finished)} of {self.trials}{self._left(started)}"
         )
 
     def _left(self, started: float) -> str:

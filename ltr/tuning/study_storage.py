@@ -51,7 +51,7 @@ def storage_errors(address: str | None, folder: Path) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         cure = "start the database, and run the same command again: no finished trial is lost"
         # From None: with --debug, the driver's own words would be told.
-        raise _bad(shown(address, folder), f"none ({_told(cause)})", cure) from None
+        raise _bad(shown(address, folder), f"none ({_in_words(cause)})", cure) from None
 
 
 def _resolved(address: str) -> str:
@@ -69,7 +69,7 @@ def _database(address: str) -> BaseStorage:
     except (exc.ArgumentError, exc.NoSuchModuleError, ValueError) as error:
         kind = address.partition("://")[0]
         cure = "write it like postgresql://user@host/database"
-        raise _bad(kind, f"none such ({_told(error)})", cure) from None
+        raise _bad(kind, f"none such ({_in_words(error)})", cure) from None
     except ImportError:
         got, cure = "an installation without its driver", "run pip install 'shop-ltr[postgres]'"
         if url.get_backend_name() != "postgresql":
@@ -77,10 +77,10 @@ def _database(address: str) -> BaseStorage:
         raise _bad(where, got, cure) from None
     except (exc.SQLAlchemyError, StorageInternalError) as error:
         cure = "check the address and your rights, or start the database"
-        raise _bad(where, f"none ({_told(error)})", cure) from None
+        raise _bad(where, f"none ({_in_words(error)})", cure) from None
 
 
-def _told(error: BaseException) -> str:
+def _in_words(error: BaseException) -> str:
     return secrets.scrub(str(getattr(error, "orig", None) or error)).strip().split("\n")[0]
 
 

@@ -107,10 +107,10 @@ class Shop:
 
     def refused(self, line: str) -> str:
         """The one line that the command ends with, without the folder of broken files."""
-        return told(self.run(line))
+        return single_line(self.run(line))
 
 
-def told(ended: Ended) -> str:
+def single_line(ended: Ended) -> str:
     """Bad input's one line: where, what was expected, what came, and the cure."""
     assert ended.status == 2, ended
     assert re.fullmatch(r"error: [^\n]+: expected [^\n]+, got [^\n]+; [^\n]+\n", ended.err), ended.err

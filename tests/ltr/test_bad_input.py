@@ -188,10 +188,10 @@ def test_good_rows_are_kept_and_the_others_counted(
     folder = shop.folder / "runs" / "shop-lightgbm"
     counted = {step["step"]: step for step in json.loads((folder / "cleaning.json").read_text())}
     assert {name: step["affected"] for name, step in counted.items() if step["affected"]} == steps
-    told = shop.run(f"check {words}").out
+    message = shop.run(f"check {words}").out
     for name, affected in steps.items():
         row = rf"{counted[name]['table']} +{re.escape(name)} +{counted[name]['rows']} +{affected} "
-        assert re.search(row, told), name
+        assert re.search(row, message), name
     kept = {path.stem: pl.read_parquet(path) for path in (folder / "rejected").glob("*.parquet")}
     assert {table: rows.height for table, rows in kept.items()} == rejected
     assert all(rows["reason"].null_count() == 0 for rows in kept.values())

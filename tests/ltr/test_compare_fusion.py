@@ -148,12 +148,12 @@ def test_every_strategy_learns_from_the_thinned_lists() -> None:
     rankers = [booster, LogisticConfig(), NeuralConfig(**network)]
     strategies = [Strategy(ranker.kind, "feature", ranker) for ranker in rankers]
     strategies += [Strategy(name, "decision", blend_of(booster, method)) for method, name in METHODS.items()]
-    learnt = hidden(data)
-    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, thinned=EmbeddedDataset(learnt))
+    learned = hidden(data)
+    found = fit_strategies(EmbeddedDataset(data), [fold], strategies, thinned=EmbeddedDataset(learned))
     plain = fit_strategies(EmbeddedDataset(data), [fold], strategies)
     for thinned, whole in zip(found, plain, strict=True):
         alone = make_ranker(thinned.strategy.ranker)
-        alone.fit(learnt.take(fold.train), data.take(fold.validation))
+        alone.fit(learned.take(fold.train), data.take(fold.validation))
         np.testing.assert_array_equal(thinned.scores[400:], alone.score(data.take(fold.test)))
         assert not np.array_equal(thinned.scores[400:], whole.scores[400:]), thinned.strategy.name
 
@@ -196,9 +196,9 @@ def test_the_embeddings_of_a_shops_own_modality_are_chosen_and_meet(modality: st
     }
     ids = data.query_ids.to_list()
     fold = Fold(ids[:40], [], ids[40:])
-    embeddings, told = choose_fields(EmbeddedDataset(data, vectors), [fold], 3)
+    embeddings, notes = choose_fields(EmbeddedDataset(data, vectors), [fold], 3)
     assert embeddings is not None
-    assert (embeddings.fields, told) == (names, [])
+    assert (embeddings.fields, notes) == (names, [])
     config = parse_config({"name": "shop", "data": {"kind": "demo"}}, Path(), "here")
     strategies, _ = choose_strategies(config, data.schema, embeddings)
     network = strategies[-1]
@@ -219,13 +219,13 @@ def test_the_configs_own_ranker_is_among_the_strategies(kind: str, embedded: boo
     ranker |= {"seed": 5} if seeded else {}
     config = parse_config({"name": "shop", "data": {"kind": "demo"}, "ranker": ranker}, Path(), "here")
     embeddings = EmbeddingFusionConfig(fields=("query_text", "title"), components=3) if embedded else None
-    strategies, told = choose_strategies(config, shop().schema, embeddings)
+    strategies, notes = choose_strategies(config, shop().schema, embeddings)
     rankers = [strategy.ranker for strategy in strategies]
     assert len({strategy.name for strategy in strategies}) == len(strategies)
     if isinstance(config.ranker, BlendConfig):
         assert config.ranker.member in rankers
     if kind == "neural" and not embedded:
-        assert "model-level fusion: no embeddings, without an encoder or from ready-made features" in told
+        assert "model-level fusion: no embeddings, without an encoder or from ready-made features" in notes
     else:
         assert config.ranker in rankers
     assert {one.gain for one in rankers} == {"linear"}

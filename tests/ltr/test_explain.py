@@ -49,8 +49,8 @@ def test_importance_is_that_which_training_found_on_held_out_queries(
 ) -> None:
     found = explain.main(["--run", str(run)])
     assert found == json.loads((run / "importance.json").read_text(encoding="utf-8"))
-    told = capsys.readouterr().out
-    assert "held-out queries: 40 drawn of 40" in told
+    printed = capsys.readouterr().out
+    assert "held-out queries: 40 drawn of 40" in printed
     assert found["metric"] == "nDCG@10"
     names = {line["name"] for line in found["by_modality"]}
     assert {"text", "image", "price", "brand", "category", "popularity", "freshness", "lexical"} <= names
@@ -115,7 +115,7 @@ def test_why_one_stands_above_the_other_and_what_would_swap_them(run: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--query", "zzzz"], "--query: expected a query with candidates, got 'zzzz'"),
         (["--query", " "], "expected words, or the id of a query, got --query without any"),
@@ -127,10 +127,10 @@ def test_why_one_stands_above_the_other_and_what_would_swap_them(run: Path) -> N
         (["--query", "tee", "--product", "nothing"], "got 'nothing', which is not in the catalogue; choose"),
     ],
 )
-def test_bad_input_is_told_in_one_line(trained: Trained, words: list[str], told: str) -> None:
+def test_bad_input_is_told_in_one_line(trained: Trained, words: list[str], message: str) -> None:
     with pytest.raises(InputError) as error:
         explain.main(["--run", str(trained.run), *words])
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_product_that_is_no_candidate_is_told_apart_from_one_that_is_unknown(trained: Trained) -> None:

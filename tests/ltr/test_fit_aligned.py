@@ -72,11 +72,11 @@ def test_progress_and_result_are_told(
     fitted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit_encoder.main(words(tmp_path))
-    told = capsys.readouterr().out
-    assert "products with a photo and a title; fitting a small network" in told
-    assert "epoch 2/2" in told
-    assert "held-out recall@10" in told
-    assert f"aligned encoder: {tmp_path / 'aligned'}" in told
+    printed = capsys.readouterr().out
+    assert "products with a photo and a title; fitting a small network" in printed
+    assert "epoch 2/2" in printed
+    assert "held-out recall@10" in printed
+    assert f"aligned encoder: {tmp_path / 'aligned'}" in printed
 
 
 def test_an_earlier_aligned_encoder_is_set_aside(tmp_path: Path) -> None:

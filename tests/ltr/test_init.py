@@ -172,10 +172,10 @@ def test_each_export_is_read_back_as_the_shop_it_was_made_of(
     monkeypatch.chdir(tmp_path)
     rows = shop(seed)
     collection = made(tmp_path, FORMATS[name](tmp_path, rows, seed))
-    told = capsys.readouterr().out
-    assert "one product, as it was understood" in told
-    assert "next: shop-ltr check --config shop.yaml" in told
-    assert LOOKS.get(name, "") in told
+    printed = capsys.readouterr().out
+    assert "one product, as it was understood" in printed
+    assert "next: shop-ltr check --config shop.yaml" in printed
+    assert LOOKS.get(name, "") in printed
     truth = judged(rows, seed)
     texts = dict(collection.queries.select("query_id", "text").rows())
     found = {

@@ -104,7 +104,7 @@ def test_what_cannot_be_told_is_refused_and_nothing_written(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("", "expected --events or --config, got neither"),
         ("--events nowhere", "nowhere"),
@@ -117,10 +117,10 @@ def test_what_cannot_be_told_is_refused_and_nothing_written(
         ),
     ],
 )
-def test_bad_input_is_one_line(command: Callable[[str], tuple[int, str]], words: str, told: str) -> None:
+def test_bad_input_is_one_line(command: Callable[[str], tuple[int, str]], words: str, message: str) -> None:
     status, said = command(words)
     assert status == 2
-    assert told in said
+    assert message in said
     assert said.startswith("error: ")
     assert said.count("\n") == 1
 
@@ -138,14 +138,14 @@ def test_words_that_few_people_asked_are_in_no_file(
     )
     shown = seen.shown.with_columns(text=words, query_id=pl.lit(None, dtype=pl.String))
     write_ubi(Events(shown, seen.actions), tmp_path / "worded")
-    for least, told in ((5, False), (1, True)):
+    for least, reveals in ((5, False), (1, True)):
         status, said = command(
             f"--events worded --out out{least}.csv --html page.html --least-people {least}"
         )
         assert status == 0, said
         made = [(tmp_path / name).read_text() for name in (f"out{least}.csv", "page.html")]
-        assert any("secret" in text for text in [said, *made]) == told
-        assert any("that fewer than 5 people asked" in text for text in [said, *made]) != told
+        assert any("secret" in text for text in [said, *made]) == reveals
+        assert any("that fewer than 5 people asked" in text for text in [said, *made]) != reveals
     assert pl.read_csv(tmp_path / "out5.csv").height > 20
 
 

@@ -182,10 +182,10 @@ def test_a_query_photo_finds_its_own_product_first_by_cosine(trained: Trained) -
 
 
 def test_evaluate_alone_repeats_the_held_out_figures(trained: Trained) -> None:
-    told = json.loads((trained.run / "metrics.json").read_text(encoding="utf-8"))["summary"]
+    summary = json.loads((trained.run / "metrics.json").read_text(encoding="utf-8"))["summary"]
     measured = evaluate.main(["--run", str(trained.run)])
     again = {(r["system"], r["segment"], r["metric"]): r["mean"] for r in measured.summary.to_dicts()}
-    assert again == {(r["system"], r["segment"], r["metric"]): r["mean"] for r in told}
+    assert again == {(r["system"], r["segment"], r["metric"]): r["mean"] for r in summary}
 
 
 def test_evaluate_alone_repeats_what_is_shown(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,9 +204,9 @@ def test_what_is_shown_by_another_convention_is_left_out_aloud(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluate.main(["--run", str(trained.run), "--evaluation.gain", "linear", "--json"])
-    told = capsys.readouterr()
-    assert json.loads(told.out)["shown"] is None
-    assert "what is shown is not told: the run has kept its measures by other conventions" in told.err
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["shown"] is None
+    assert "what is shown is not told: the run has kept its measures by other conventions" in printed.err
 
 
 def test_evaluate_under_another_convention_needs_no_training(trained: Trained) -> None:
@@ -270,8 +270,8 @@ def test_queries_that_the_model_was_trained_on_are_told(
     shop.judgements.write_parquet(tmp_path / "j.parquet")
     words = ["--queries", str(tmp_path / "q.parquet"), "--judgements", str(tmp_path / "j.parquet")]
     evaluate.main(["--run", str(trained.run), *words])
-    told = f"WARNING: {queries.height} of {queries.height} queries look like ones the model was trained on"
-    assert (told in capsys.readouterr().out) == (not new)
+    message = f"WARNING: {queries.height} of {queries.height} queries look like ones the model was trained on"
+    assert (message in capsys.readouterr().out) == (not new)
 
 
 def test_a_run_on_svmlight_is_measured_on_a_file_that_leaves_zeros_out(tmp_path: Path) -> None:

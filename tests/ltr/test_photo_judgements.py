@@ -117,11 +117,11 @@ def test_every_product_is_a_candidate_in_training_doctor_and_evaluation(
     fit(shop)
     config = ["--config", str(shop / "shop.yaml")]
     evidence = [finding.evidence for finding in check.main(config)]
-    assert any(f"min {PRODUCTS}, median {PRODUCTS}, max {PRODUCTS}" in told for told in evidence)
+    assert any(f"min {PRODUCTS}, median {PRODUCTS}, max {PRODUCTS}" in message for message in evidence)
     assert "unlisted" in capsys.readouterr().out
     run = train.main(config)
-    told = capsys.readouterr().out
-    assert f"{QUERIES * PRODUCTS:,} judgements" in told
+    printed = capsys.readouterr().out
+    assert f"{QUERIES * PRODUCTS:,} judgements" in printed
     scores = pl.read_parquet(run / "scores.parquet")
     assert scores.height == QUERIES * PRODUCTS
     measured = evaluate.main(["--run", str(run), "--judgements", str(shop / "judgements.parquet")])

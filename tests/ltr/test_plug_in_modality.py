@@ -120,13 +120,13 @@ def test_the_sound_is_what_the_model_learns(shop: Shop) -> None:
     names = {feature["name"] for feature in json.loads((shop.run / "features.json").read_text())}
     cosines = {f"audio.audio_audio{end}" for end in ("", "_rank", "_z")}
     votes = {"audio.category_agreement", "audio.category_top_agreement"}
-    told = {
+    measured = {
         f"audio.{name}{end}"
         for name in ("words", "words_least", "words_unsaid", "audio_words")
         for end in ("", "_z")
     }
     asked = {f"audio.{name}" for name in ("asked_shown", "asked_shown_least", "audio_asked", "audio_asked_z")}
-    assert {name for name in names if name.startswith("audio.")} == cosines | votes | told | asked
+    assert {name for name in names if name.startswith("audio.")} == cosines | votes | measured | asked
     assert not any(name.startswith("extra.") for name in names), "a file's name is no category"
 
 

@@ -25,9 +25,9 @@ def typed(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_command_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--help"])
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for command in COMMANDS:
-        assert f"\n  {command} " in told
+        assert f"\n  {command} " in printed
         assert callable(importlib.import_module(_MODULES.get(command, f"ltr.{command}")).main)
 
 
@@ -41,9 +41,9 @@ def test_a_typo_in_the_command(command: str, capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit) as stopped:
         main([command])
     assert stopped.value.code == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert ("did you mean" in told) == (command != "zzz")
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert ("did you mean" in printed) == (command != "zzz")
 
 
 QUICK = [

@@ -101,7 +101,7 @@ def test_labels_alone_are_judgements_with_weights(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("unbiased", "a ranker that can learn by 'unbiased', got lightgbm has no unbiased LambdaMART"),
         ("positions --ranker.kind xgboost", "choose ranker lightgbm"),
@@ -112,10 +112,10 @@ def test_labels_alone_are_judgements_with_weights(
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    command: Callable[[str], tuple[int, str]], words: str, told: str
+    command: Callable[[str], tuple[int, str]], words: str, message: str
 ) -> None:
     status, said = command(f"train --config shop.yaml --run refused --train.clicks.strategy {words}")
     assert status == 2
     error = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(error) == 1
-    assert told in error[0]
+    assert message in error[0]

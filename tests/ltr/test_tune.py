@@ -132,7 +132,7 @@ def test_a_default_outside_the_space_is_tried_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"learning_rte": (0.1, 0.2)}, "did you mean 'learning_rate'?"),
         ({"min_child_weight": (1, 2)}, "expected settings of lightgbm"),
@@ -144,10 +144,10 @@ def test_a_default_outside_the_space_is_tried_as_it_is(tmp_path: Path) -> None:
         ({"objective": ("lambdarank", "pairwise")}, "narrow the range"),
     ],
 )
-def test_a_bad_space_is_told(given: Any, told: str) -> None:
+def test_a_bad_space_is_told(given: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         space(space=given)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_without_early_stopping_the_trees_are_searched() -> None:
@@ -314,7 +314,7 @@ def test_test_queries_are_seen_by_no_trial_and_measured_once(
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (("--trials", "0"), "expected a whole number of 1 or more"),
         (("--winner", "99"), "choose among 0"),
@@ -335,9 +335,9 @@ def test_test_queries_are_seen_by_no_trial_and_measured_once(
     ],
 )
 def test_what_cannot_be_searched_is_told(
-    more: tuple[str, ...], told: str, tuned: Path, trained: Trained
+    more: tuple[str, ...], message: str, tuned: Path, trained: Trained
 ) -> None:
     words = trained.words(*SMALL, "--trials", "4", "--tuning.groups", "true", "--tuning.gain", "true", *more)
     with pytest.raises(InputError) as caught:
         tune.main(words)
-    assert told in str(caught.value)
+    assert message in str(caught.value)

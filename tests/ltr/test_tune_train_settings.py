@@ -44,8 +44,8 @@ LEARNING: dict[str, tuple[Transfer | None, EmbeddedDataset | None]] = {
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_a_trial_trains_as_training_does(name: str) -> None:
-    transfer, learnt = LEARNING[name]
-    judged, fold = judge(transfer=transfer, thinned=learnt), judge().folds[0]
+    transfer, learned = LEARNING[name]
+    judged, fold = judge(transfer=transfer, thinned=learned), judge().folds[0]
     seen: list[int] = []
 
     def on_tree(tree: int, _: float) -> bool:
@@ -53,7 +53,7 @@ def test_a_trial_trains_as_training_does(name: str) -> None:
         return False
 
     value = judged.fit(DEFAULT, fold, on_tree).value
-    alike = cross_fit(judged.rows, [fold], RANKER, transfer=transfer, thinned=learnt)
+    alike = cross_fit(judged.rows, [fold], RANKER, transfer=transfer, thinned=learned)
     held_out = np.isfinite(alike.scores)
     pairs = judged.rows.data.frame.filter(pl.Series(held_out))
     assert value == judged._value(pairs, alike.scores[held_out])

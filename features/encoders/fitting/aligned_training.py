@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 _AVERAGED_STEPS = 200  # that the measured and kept weights are a moving average of, or a fifth of them all
 _COLDEST = 0.01  # temperature: below it a handful of hard negatives takes the whole gradient
 _CHECKPOINT_SECONDS = 30.0
-_TOLD_SECONDS = 15.0
+_REPORT_SECONDS = 15.0
 _ESTIMATED_AFTER = 8  # steps of this process: then it is known how long they take
 
 
@@ -205,7 +205,7 @@ class _Fitting:
             standing.step += 1
             standing.seconds += watch.lap()
             self._estimate()
-            if watch.due("told", _TOLD_SECONDS):
+            if watch.due("report", _REPORT_SECONDS):
                 self._tell(self._progress(losses, None))
                 losses = []
             if self._share >= 1 or standing.seconds >= self._limit:

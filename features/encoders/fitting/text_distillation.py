@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 FIELDS = ("title", "description", "category", "brand")
 _LONGEST_RUN = 5  # words: queries are short
-_TOLD_SECONDS = 15.0
+_REPORT_SECONDS = 15.0
 _FEWEST = 20  # texts: a tenth of them held out is two
 
 
@@ -167,14 +167,14 @@ class _Fitting:
         # Out of training mode throughout: without dropout the teacher's vectors are the whole target.
         limit = 60 * (self._settings.minutes or math.inf)
         steps = self._settings.epochs * len(self._batches)
-        begun = told = time.monotonic()
+        begun = reported = time.monotonic()
         losses: list[float] = []
         for step, batch in enumerate(self._drawn_batches()):
             losses.append(self._take_step(batch, max(step / steps, self.seconds / limit)))
             self.seconds = time.monotonic() - begun
             done = max((step + 1) / steps, self.seconds / limit)
-            if done >= 1 or time.monotonic() - told > _TOLD_SECONDS:
-                told, left = time.monotonic(), max(0.0, self.seconds * (1 - done) / done)
+            if done >= 1 or time.monotonic() - reported > _REPORT_SECONDS:
+                reported, left = time.monotonic(), max(0.0, self.seconds * (1 - done) / done)
                 self._tell(Progress(step + 1, steps, float(np.mean(losses)), left))
                 losses = []
             if done >= 1:

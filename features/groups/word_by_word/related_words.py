@@ -135,9 +135,9 @@ class VisibleWords:
         says: (n, w) 1 or 0; words: (w,) the number of each among all words, of which there are `size`.
         """
         here = photos.take(examples)
-        told = says[examples]
-        probes = WordProbes.fit(scatter, photos.vectors, here.rows, told)
-        typical, counts = _typical(probes, here, told, leverages)
+        said = says[examples]
+        probes = WordProbes.fit(scatter, photos.vectors, here.rows, said)
+        typical, counts = _typical(probes, here, said, leverages)
         clear = np.flatnonzero((typical >= _STANDS_OUT) & (typical * np.sqrt(counts) >= _SURE))
         kept = np.sort(clear[np.argsort(-typical[clear] * np.sqrt(counts[clear]), kind="stable")[:_VISIBLE]])
         shown = np.full((len(photos.rows), len(kept)), np.nan, dtype=np.float16)
@@ -152,7 +152,7 @@ class VisibleWords:
             left_out = (estimate - own * says[part][:, kept].toarray()) / (1 - own)
             standing = (left_out - probes.share[kept]) / probes.spread[kept] / typical[kept]
             shown[part] = np.clip(standing, _LEAST, _MOST)
-        related = _by_photos(shown[examples], told, kept, typical[kept], words, size)
+        related = _by_photos(shown[examples], said, kept, typical[kept], words, size)
         return cls(related, shown, AskedPhotos.fit(probes, photos, shown))
 
     def wanted(self, photos: RowVectors, asked: TermLists) -> RowVectors:
@@ -186,11 +186,11 @@ def _typical(
         words = np.flatnonzero(probes.strength == one)
         left = 1 / (1 - leverages[photos.rows, one])
         # Σ of (estimate - leverage) / (1 - leverage), estimates being linear in the vectors: theirs are summed first.
-        vectors, told = np.zeros((len(words), photos.vectors.shape[1])), says[:, words]
-        sums = told.T @ np.stack([left, left - 1], axis=1)  # left - 1 = leverage / (1 - leverage)
-        for start in range(0, told.shape[0], _SUMMED_AT_ONCE):
+        vectors, said = np.zeros((len(words), photos.vectors.shape[1])), says[:, words]
+        sums = said.T @ np.stack([left, left - 1], axis=1)  # left - 1 = leverage / (1 - leverage)
+        for start in range(0, said.shape[0], _SUMMED_AT_ONCE):
             part = slice(start, start + _SUMMED_AT_ONCE)
-            vectors += told[part].T @ (photos.vectors[photos.rows[part]] * left[part, np.newaxis])
+            vectors += said[part].T @ (photos.vectors[photos.rows[part]] * left[part, np.newaxis])
         found = np.einsum("ij,ij->i", vectors, probes.weights[words])
         chances[words] = probes.offset[words] * sums[:, 0] + found - sums[:, 1]
     several = np.maximum(counts, 1)

@@ -75,8 +75,8 @@ class WordPairs:
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         adds = np.where(self.keys[at] == keys, self.weights[at], 0) / np.sqrt(len(pairs))
         order = np.argsort(-np.abs(adds), kind="stable")
-        told = ((*pairs[place], float(adds[place])) for place in order)
-        return [PairShare(ours, theirs, part) for ours, theirs, part in told if part]
+        ranked = ((*pairs[place], float(adds[place])) for place in order)
+        return [PairShare(ours, theirs, part) for ours, theirs, part in ranked if part]
 
 
 def fit_path(

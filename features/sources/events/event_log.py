@@ -70,16 +70,18 @@ def known_actions(
     named = named.with_columns(named=pl.when(of_page).then(pl.lit("click")).otherwise("named"))
     others = named.filter(pl.col("named").is_null()).select("action", "at")
     kinds = others["action"].drop_nulls().value_counts(sort=True, name="count")
-    told = ", ".join(shorten(kind) for kind in kinds["action"].head(_NAMED)) + ", …" * (kinds.height > _NAMED)
+    others_named = ", ".join(shorten(kind) for kind in kinds["action"].head(_NAMED)) + ", …" * (
+        kinds.height > _NAMED
+    )
     acted = named.filter(pl.col("named") != "shown").height
     if refused_as is not None and others.height and not acted:
         raise InputError(
             where=str(refused_as),
             expected=f"actions of the kinds {', '.join(ACTION_NAMES)}",
-            got=f"{others.height:,} of other kinds alone: {told or 'without a name'}",
+            got=f"{others.height:,} of other kinds alone: {others_named or 'without a name'}",
             cure=cure,
         )
-    step = f"action of another kind{f' ({told})' * bool(told)}: left out"
+    step = f"action of another kind{f' ({others_named})' * bool(others_named)}: left out"
     ledger.note("events", step, rows, others, "left out")
     return named.drop_nulls("named").with_columns(action="named").drop("named")
 

@@ -119,8 +119,8 @@ def _in_utc(raw: pl.Series, at: pl.Series, zone: str | None) -> pl.Series:
     )
     if raw.dtype != pl.String:
         return local
-    told = raw.str.contains(ZONED) | raw.str.contains(r"(?i)^(?:/date\()?\d{9,}")
-    return local.zip_with(~told.fill_null(value=False), utc)
+    has_zone = raw.str.contains(ZONED) | raw.str.contains(r"(?i)^(?:/date\()?\d{9,}")
+    return local.zip_with(~has_zone.fill_null(value=False), utc)
 
 
 def _available(rows: pl.DataFrame, source: Source) -> pl.DataFrame:

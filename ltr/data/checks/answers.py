@@ -35,9 +35,9 @@ def examine_leaking_columns(products: pl.DataFrame, judgements: pl.DataFrame) ->
         "is it known before a shopper searches, or made from the grades, or of sales that follow them? "
         "leave it out of data.products.numeric and .categorical"
     )
-    told = measure_columns(products, judgements)
-    leaks = [name for name, share in told.items() if share >= TELLS]
-    return _finding("product columns that tell the grade", "products", told, leaks, cure)
+    measured = measure_columns(products, judgements)
+    leaks = [name for name, share in measured.items() if share >= TELLS]
+    return _finding("product columns that tell the grade", "products", measured, leaks, cure)
 
 
 def examine_leaking_features(pairs: pl.DataFrame) -> Findings:
@@ -45,24 +45,24 @@ def examine_leaking_features(pairs: pl.DataFrame) -> Findings:
 
     Only what does far better than every comparison of words and photos is named: of an easy set all do well.
     """
-    told = measure_features(pairs)
-    matching = max((share for name, share in told.items() if name.startswith(MATCHES)), default=0.5)
+    measured = measure_features(pairs)
+    matching = max((share for name, share in measured.items() if name.startswith(MATCHES)), default=0.5)
     wrong = min(1 - TELLS_IN_QUERIES, (1 - matching) / FAR)
-    leaks = [name for name, share in told.items() if 1 - share < wrong and not name.startswith(MATCHES)]
+    leaks = [name for name, share in measured.items() if 1 - share < wrong and not name.startswith(MATCHES)]
     cure = "is it known when a shopper searches, or made from what followed? leave its column out"
-    return _finding("features that order queries as the grades do", "a query's products", told, leaks, cure)
-
-
-def _finding(check: str, what: str, told: dict[str, float], leaks: list[str], cure: str) -> Findings:
-    """told: by column how far it orders; the first five of those that leak, or else the one that orders most."""
-    if not told:
-        return Findings()
-    named = leaks[:5] or [max(told, key=lambda name: told[name])]
-    shares = ", ".join(f"{name} ({told[name]:.1%})" for name in named) + " …" * (len(leaks) > 5)
-    most = "" if leaks else "; most has "
-    evidence = (
-        f"{len(leaks)} of {len(told)}{most or ': '}{shares} of pairs of {what} in the order of their grades"
+    return _finding(
+        "features that order queries as the grades do", "a query's products", measured, leaks, cure
     )
+
+
+def _finding(check: str, what: str, measured: dict[str, float], leaks: list[str], cure: str) -> Findings:
+    """told: by column how far it orders; the first five of those that leak, or else the one that orders most."""
+    if not measured:
+        return Findings()
+    named = leaks[:5] or [max(measured, key=lambda name: measured[name])]
+    shares = ", ".join(f"{name} ({measured[name]:.1%})" for name in named) + " …" * (len(leaks) > 5)
+    most = "" if leaks else "; most has "
+    evidence = f"{len(leaks)} of {len(measured)}{most or ': '}{shares} of pairs of {what} in the order of their grades"
     return Findings([finding("WARN" if leaks else "PASS", check, evidence, cure)])
 
 

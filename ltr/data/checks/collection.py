@@ -62,7 +62,7 @@ def _check_prices(products: pl.DataFrame, queries: pl.DataFrame) -> Iterator[Fin
     if not len(prices):
         return
     low, middle, high = np.quantile(prices, (0, 0.5, 1))
-    told = f"least {low:,.6g}, median {middle:,.6g}, highest {high:,.6g}"
+    spread = f"least {low:,.6g}, median {middle:,.6g}, highest {high:,.6g}"
     parsed = [split_price_limit(text) for text in queries["text"].drop_nulls().unique()]
     limits = [limit for p in parsed if (limit := p.high or p.low)]
     named = f"; {len(limits):,} queries name a limit"
@@ -72,7 +72,7 @@ def _check_prices(products: pl.DataFrame, queries: pl.DataFrame) -> Iterator[Fin
         named += f", median {usual:,.6g}"
         level = "WARN" if not usual / CENTS < middle < usual * CENTS else "PASS"
     cure = "are the prices in cents? set data.products.price_unit: cents; or is another column the price?"
-    yield finding(level, "scale of the prices", told + named, cure)
+    yield finding(level, "scale of the prices", spread + named, cure)
 
 
 def _check_names(products: pl.DataFrame) -> Iterator[Finding]:

@@ -37,12 +37,12 @@ def _check_size(events: Events) -> Finding:
     times = pl.concat([events.shown["shown_at"], events.actions["acted_at"]])
     days = times.dt.date().n_unique()
     kinds = events.actions["action"].value_counts(sort=True, name="count").rows()
-    told = ", ".join(f"{count:,} {name}" for name, count in kinds) or "no actions"
+    counted = ", ".join(f"{count:,} {name}" for name, count in kinds) or "no actions"
     lists = events.shown["request_id"].n_unique()
     return finding(
         "PASS" if len(events) else "WARN",
         "events",
-        f"{lists:,} lists of {events.shown.height:,} products, {told}, on {days:,} days",
+        f"{lists:,} lists of {events.shown.height:,} products, {counted}, on {days:,} days",
         "check data.events: nothing is left after cleaning",
     )
 

@@ -29,12 +29,12 @@ def check_part_names(config: SplitConfig, queries: pl.DataFrame, judged: pl.Seri
     known = plain_part(pl.Series(chosen, dtype=pl.String))
     outside = counts.filter(~pl.col("plain").is_in(known.implode()).fill_null(value=False))
     alike = counts.filter(pl.col("plain").is_in(known.implode()) & ~pl.col("name").is_in(list(chosen)))
-    told = [f"read {name!r} as {plain!r} ({rows:,} queries)" for name, plain, rows in alike.rows()]
+    readings = [f"read {name!r} as {plain!r} ({rows:,} queries)" for name, plain, rows in alike.rows()]
     left = [f"{rows:,} queries of {name!r} stand in no part" for name, _, rows in outside.rows()]
     yield finding(
-        "WARN" if left or told else "PASS",
+        "WARN" if left or readings else "PASS",
         "names of the parts",
-        "; ".join([*left[:5], *told[:5]]) or f"all are among {', '.join(chosen)}",
+        "; ".join([*left[:5], *readings[:5]]) or f"all are among {', '.join(chosen)}",
         "name them in split.train, split.validation or split.test (split.parts), or leave them out on purpose",
     )
 

@@ -33,8 +33,10 @@ def shop_at(shoppers: Shoppers, post: Post, sessions: int, seed: int = 0, at_onc
         visit = shoppers.browse(requests, Shown(products, unknown), seed, request_ids=answered)
         row_of = {request_id: row for row, request_id in enumerate(answered)}
         acts = visit.events.actions.partition_by("request_id", maintain_order=True)
-        told = [(row_of[of_one["request_id"][0]], of_one) for of_one in acts]
-        list(threads.map(lambda one: post("/events", _person(requests, one[0]) | _told(one[1])), told))
+        acted = [(row_of[of_one["request_id"][0]], of_one) for of_one in acts]
+        list(
+            threads.map(lambda one: post("/events", _person(requests, one[0]) | _events_body(one[1])), acted)
+        )
     return visit
 
 
@@ -61,7 +63,7 @@ def _person(requests: Requests, row: int) -> dict[str, Any]:
     return {"shopper": f"person {requests.person[row]}", "session": f"visit {requests.session[row]}"}
 
 
-def _told(acts: pl.DataFrame) -> dict[str, Any]:
+def _events_body(acts: pl.DataFrame) -> dict[str, Any]:
     """A request's actions in one message."""
     return {
         "events": [

@@ -224,10 +224,10 @@ def _verdict(settings: AbSettings, looks: Looks, test: Test) -> tuple[Any, str]:
     worse = [c for c in test.deciding if c.worse]
     if len(worse) == len(test.deciding):
         return "no", f"{worse[0].arm} is worse in {metric}: {_lift(worse[0])}."
-    told = "; ".join(f"{c.arm} {_lift(c)}" for c in test.deciding)
+    lifts = "; ".join(f"{c.arm} {_lift(c)}" for c in test.deciding)
     if not looks.final:
-        return "cannot", f"Not decided yet in {metric}: {told}. Go on as planned."
-    return "no", f"No difference seen in {metric}: {told}. Keep the control."
+        return "cannot", f"Not decided yet in {metric}: {lifts}. Go on as planned."
+    return "no", f"No difference seen in {metric}: {lifts}. Keep the control."
 
 
 def _lift(compared: Compared) -> str:

@@ -145,11 +145,11 @@ def _earlier(table: Columns, times: Sequence[str]) -> tuple[npt.NDArray[np.bool_
         return np.zeros(len(table), dtype=bool), []
     (at, of_rows), (exposed, of_units) = (_instants(table, name) for name in times)
     if of_rows != of_units:
-        names, told = list(times), {True: "moments", False: "plain numbers"}
+        names, kinds = list(times), {True: "moments", False: "plain numbers"}
         raise InputError(
             where=f"{table.where}, columns {names[0]!r} and {names[1]!r}",
             expected="times of one kind, to tell before from after",
-            got=f"{told[of_rows]} and {told[of_units]}",
+            got=f"{kinds[of_rows]} and {kinds[of_units]}",
             cure="write both as dates with times, or both as seconds since 1970",
         )
     before = at < exposed

@@ -64,8 +64,8 @@ def events_ledger(collection: Collection) -> Ledger:
 
 def warn_of_lost(ledger: Ledger) -> None:
     """Say what leaves out, or concerns, more than half of the events."""
-    for told in mostly_lost(ledger.steps):
-        log.warning("events: %s; what is made of the others may stand for something else", told)
+    for loss in mostly_lost(ledger.steps):
+        log.warning("events: %s; what is made of the others may stand for something else", loss)
 
 
 def erase(config: Config, identity: str, log: Path | None, also: Sequence[Path] = ()) -> Erased:

@@ -202,15 +202,15 @@ def _rows_of(products: Sequence[str], histories: Histories) -> np.ndarray:
     known = set(histories.products.gather(found))
     unknown = [one for one in dict.fromkeys(products) if one not in known]
     near = {one: written_near(one, histories.products) for one in unknown[:_NAMED]}
-    told = ", ".join(f"{one!r}{f' ({alike})' * bool(alike)}" for one, alike in near.items())
-    told += f" and {len(unknown) - _NAMED:,} more" * (len(unknown) > _NAMED)
+    named = ", ".join(f"{one!r}{f' ({alike})' * bool(alike)}" for one, alike in near.items())
+    named += f" and {len(unknown) - _NAMED:,} more" * (len(unknown) > _NAMED)
     if not len(found):
         raise InputError(
             where="--product",
             expected="known products",
-            got=told,
+            got=named,
             cure="name one that somebody met, written as there",
         )
     if unknown:
-        log.warning("--product: no such product is known, left out: %s", told)
+        log.warning("--product: no such product is known, left out: %s", named)
     return found

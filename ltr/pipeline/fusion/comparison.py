@@ -239,8 +239,8 @@ def _over_baseline(tests: pl.DataFrame, segment: str, best: str, strategies: set
 
 
 def _listed(what: str, names: Sequence[str], against: Mapping[str, Mapping[str, Any]]) -> str:
-    told = (f"{name} ({signed(-against[name]['difference'])})" for name in names)
-    return f"{what}: {', '.join(told)}."
+    behind = (f"{name} ({signed(-against[name]['difference'])})" for name in names)
+    return f"{what}: {', '.join(behind)}."
 
 
 def _by_level(means: Mapping[str, Mapping[str, Any]], levels: Mapping[str, str]) -> str:
@@ -248,8 +248,8 @@ def _by_level(means: Mapping[str, Mapping[str, Any]], levels: Mapping[str, str])
     for name, level in levels.items():
         if level not in best or means[name]["mean"] > means[best[level]]["mean"]:
             best[level] = name
-    told = ", ".join(f"{level} {figure(means[name]['mean'])} ({name})" for level, name in best.items())
-    return f"Best of each level: {told}."
+    named = ", ".join(f"{level} {figure(means[name]['mean'])} ({name})" for level, name in best.items())
+    return f"Best of each level: {named}."
 
 
 def _costs(outcome: Outcome, pairs: pl.DataFrame, config: EvaluationConfig) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def choose_fields(
 ) -> tuple[EmbeddingFusionConfig | None, list[str]]:
     """The embeddings that every fold has enough distinct training vectors of, and a word on the others."""
     parts = [rows.rows_of(fold.train) for fold in folds]
-    fields, told = [], []
+    fields, notes = [], []
     for name, (table, place) in rows.vectors.items():
         if name in WORD_FIELDS:
             continue
@@ -128,8 +128,8 @@ def choose_fields(
         if fewest >= components:
             fields.append(name)
         else:
-            told.append(f"embeddings of {name}: {fewest} distinct training vectors, fewer than {components}")
-    return (EmbeddingFusionConfig(fields=tuple(fields), components=components) if fields else None), told
+            notes.append(f"embeddings of {name}: {fewest} distinct training vectors, fewer than {components}")
+    return (EmbeddingFusionConfig(fields=tuple(fields), components=components) if fields else None), notes
 
 
 def choose_strategies(
@@ -152,7 +152,7 @@ def choose_strategies(
         "logistic regression": own if isinstance(own, LogisticConfig) else LogisticConfig(gain=booster.gain),
         "MLP": own if isinstance(own, MLPConfig) else MLPConfig(**shared),
     }
-    told = [f"no {group} features in this set" for group in ("text", "image") if group not in schema.groups]
+    notes = [f"no {group} features in this set" for group in ("text", "image") if group not in schema.groups]
     found = [Strategy(_booster_name(booster), "feature", booster, (), config.embeddings)]
     if words and config.embeddings is None:
         pairs = EmbeddingFusionConfig(adapted=(WORDS,))
@@ -167,16 +167,16 @@ def choose_strategies(
         blended = own if isinstance(own, BlendConfig) else booster
         found += [Strategy(name, "decision", blend_of(blended, method)) for method, name in METHODS.items()]
     else:
-        told.append("decision-level fusion: features of one modality only")
+        notes.append("decision-level fusion: features of one modality only")
     if embeddings:
         found += _model_level(own, booster, NeuralConfig(**shared), embeddings)
     else:
-        told.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
+        notes.append("model-level fusion: no embeddings, without an encoder or from ready-made features")
         if isinstance(own, NetworkAndTreesConfig):
             found.append(Strategy(PAIR, "model", own, (), config.embeddings))
     if named := _named(config.train):
-        told.append(f"{named}: {BY_THEMSELVES}")
-    return found, told
+        notes.append(f"{named}: {BY_THEMSELVES}")
+    return found, notes
 
 
 def _model_level(

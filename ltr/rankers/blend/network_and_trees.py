@@ -113,7 +113,7 @@ class NetworkAndTreesRanker:
         else:
             self._trees.fit(_booster_part(train), validation and _booster_part(validation))
             both = out_of_fold(train, self.config.folds, self.config.seed, self._fit_both(validation))
-            self.shares = dict(self._learnt_shares(z_scores(both, train.groups), train))
+            self.shares = dict(self._fitted_shares(z_scores(both, train.groups), train))
         self.history = self._trees.history
 
     def score(self, data: Dataset) -> np.ndarray:
@@ -198,7 +198,7 @@ class NetworkAndTreesRanker:
         ranker.history = ranker._trees.history
         return ranker
 
-    def _learnt_shares(self, standing: np.ndarray, train: Dataset) -> Iterator[tuple[str, np.ndarray]]:
+    def _fitted_shares(self, standing: np.ndarray, train: Dataset) -> Iterator[tuple[str, np.ndarray]]:
         """By kind: those of the highest nDCG on the judged rows. standing: (n, 2) z-scores, out of fold."""
         kinds = np.array(_kinds(train))
         for kind in dict.fromkeys([_ALL, *kinds.tolist()]):

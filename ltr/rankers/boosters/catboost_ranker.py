@@ -87,9 +87,9 @@ class CatBoostRanker(BoostedRanker[CatBoostConfig, Any]):
         except _library().CatBoostError as error:
             if not self.config.params:
                 raise
-            told = str(error).rsplit(": ", maxsplit=1)[-1].split("\n")[0]
+            reason = str(error).rsplit(": ", maxsplit=1)[-1].split("\n")[0]
             cure = "see CatBoost's documentation of parameters"
-            raise bad_params("values that CatBoost accepts", told, cure) from error
+            raise bad_params("values that CatBoost accepts", reason, cure) from error
         return [booster for booster, _ in runs], [ndcg for _, ndcg in runs]
 
     def _params(self, train: Dataset) -> dict[str, Any]:

@@ -24,7 +24,14 @@ _OF_NODES = (
     *("internal_value", "internal_weight", "internal_count"),
 )
 _OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
-_TOLD = ("split_gain", "internal_value", "internal_weight", "internal_count", "leaf_weight", "leaf_count")
+_STATISTICS = (
+    "split_gain",
+    "internal_value",
+    "internal_weight",
+    "internal_count",
+    "leaf_weight",
+    "leaf_count",
+)
 _CATEGORIES = ("cat_boundaries", "cat_threshold")
 _LINEAR = ("leaf_const", "num_features", "leaf_features", "leaf_coeff")
 _SINGLE = ("num_leaves", "num_cat", "is_linear", "shrinkage")
@@ -85,7 +92,7 @@ def _check_tree(tree: Mapping[str, str], features: int) -> None:
     _require(tree.keys() == names, "the entries of a tree")
     _require(len(_numbers(tree["shrinkage"])) == 1, "one shrinkage")
     _require(len(_numbers(tree["leaf_value"])) == leaves, f"{leaves} leaf values")
-    for name in _TOLD:
+    for name in _STATISTICS:
         found = tree[name].split()
         counts = {leaves if name in _OF_LEAVES else leaves - 1, *([0] if leaves == 1 else [])}
         _require(bool(_FIGURES.fullmatch(tree[name])) and len(found) in counts, f"{name} of {leaves} leaves")
@@ -140,9 +147,9 @@ def _check_tail(text: str, names: Sequence[str]) -> None:
     lines = text.rstrip("\n").split("\n")
     _require(lines[:3] == ["end of trees", "", "feature_importances:"], "the end of the trees")
     gap = lines.index("", 3)
-    told = _entries(lines[3:gap])
-    _require(told.keys() <= set(names), "importances of the features")
-    for count in told.values():
+    importances = _entries(lines[3:gap])
+    _require(importances.keys() <= set(names), "importances of the features")
+    for count in importances.values():
         _whole(count, 0, _MOST)
     _require(lines[gap + 1] == "parameters:", "the settings")
     end = lines.index("end of parameters")

@@ -72,9 +72,9 @@ def _rungs(
     ]
     best = next((row for row in rows if row.name == measured.rival(segment)), None)
     model = next((row for row in rows if row.ours), None)
-    told = f"{model.name} {with_interval(model.mean, model.low, model.high)}" if model else ""
-    told += f"; {best.name} {figure(best.mean)}" if best else ""
-    return plots.intervals(name, segment, told + words, rows, measured.headline, ends)
+    caption = f"{model.name} {with_interval(model.mean, model.low, model.high)}" if model else ""
+    caption += f"; {best.name} {figure(best.mean)}" if best else ""
+    return plots.intervals(name, segment, caption + words, rows, measured.headline, ends)
 
 
 def gain_plots(lines: Sequence[QueryLine]) -> list[Plot]:

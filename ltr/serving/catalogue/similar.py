@@ -44,7 +44,7 @@ def like_by_model(run: SavedRun, products: pl.DataFrame, product_id: str) -> pl.
     builder = run.builder(products)
     pairs = builder.candidates(query, run.config.lists.candidates).filter(pl.col("product_id") != product_id)
     scored = pairs.with_columns(score=pl.Series(run.score(builder, query, pairs), dtype=pl.Float64))
-    return _told(scored.select("product_id", "score"), likeness.to(product_id), products)
+    return _with_products(scored.select("product_id", "score"), likeness.to(product_id), products)
 
 
 def like_by_weights(
@@ -54,7 +54,7 @@ def like_by_weights(
     product_rows(products["product_id"], [product_id])
     parts = make_likeness(config, products).to(product_id)
     scored = parts.select("product_id", score=overall(parts, weights).cast(pl.Float64))
-    return _told(scored.filter(pl.col("product_id") != product_id).drop_nulls(), parts, products)
+    return _with_products(scored.filter(pl.col("product_id") != product_id).drop_nulls(), parts, products)
 
 
 def read_weights(given: Mapping[str, object]) -> LikenessWeights:
@@ -93,7 +93,7 @@ def pairwise(likeness: Likeness, product_ids: Sequence[str]) -> pl.DataFrame:
     return parts.with_columns(overall=overall(parts, LikenessWeights()).cast(pl.Float32))
 
 
-def _told(scored: pl.DataFrame, parts: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
+def _with_products(scored: pl.DataFrame, parts: pl.DataFrame, products: pl.DataFrame) -> pl.DataFrame:
     alike = parts.rename({part: f"{part} alike" for part in PARTS})
     return (
         scored.sort(["score", "product_id"], descending=[True, False])

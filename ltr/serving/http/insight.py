@@ -43,8 +43,8 @@ def _explained(live: LiveRun, asked: Asked, product: str, over: str | None) -> d
     explained = explained_list(live, asked)
     explained.check_candidate("product_id", product)
     explained.check_candidate("over", over)
-    told = one_product(explained, product) if over is None else two_products(explained, product, over)
-    return {"read_as": explained.read_as, **told}
+    explanation = one_product(explained, product) if over is None else two_products(explained, product, over)
+    return {"read_as": explained.read_as, **explanation}
 
 
 async def compare_path(request: Request, server: Server) -> Response:

@@ -34,7 +34,7 @@ from ltr.runs.saved_run import SavedRun
 from ltr.runs.sums import SUMS, check_files, read_about
 from ltr.serving.ranking import in_order, looks_like_an_id, one_query, read_as, unknown_id
 
-_PAIRS_TOLD = 5  # of words
+_PAIRS_SHOWN = 5  # of words
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ def explain_query(run: SavedRun, collection: Collection, asked: str) -> Explaine
 
 def pairs_of(run: SavedRun, builder: FeatureBuilder, query: pl.DataFrame) -> Callable[[str], list[PairShare]]:
     """See `Explained.word_pairs`."""
-    learnt = run.model.word_pairs or WordPairs.none()
-    return lambda product: learnt.shares(*builder.words_of_pair(query, product))
+    known_pairs = run.model.word_pairs or WordPairs.none()
+    return lambda product: known_pairs.shares(*builder.words_of_pair(query, product))
 
 
 def _explained(
@@ -147,8 +147,10 @@ def answer(
         return about | {"products": top_products(explained, top)}
     explained.check_candidate("--product", product)
     explained.check_candidate("--over", over)
-    told = one_product(explained, product) if over is None else two_products(explained, product, over, change)
-    return about | told
+    detail = (
+        one_product(explained, product) if over is None else two_products(explained, product, over, change)
+    )
+    return about | detail
 
 
 def top_products(explained: Explained, top: int) -> list[dict[str, Any]]:
@@ -176,8 +178,8 @@ def one_product(explained: Explained, product: str) -> dict[str, Any]:
     table = against_mean(explained.explanation, row)
     rank, score = explained.rank(product), float(explained.explanation.scores[row])
     about = {"product": product, "rank": rank, "of": explained.ranked.height, "score": score}
-    told = sentences(table, explained.product(product))
-    return about | _parts(told, table, {product: explained.word_pairs(product)})
+    reasons = sentences(table, explained.product(product))
+    return about | _parts(reasons, table, {product: explained.word_pairs(product)})
 
 
 def two_products(
@@ -194,8 +196,8 @@ def two_products(
         "ranks": {product: explained.rank(product) for product in (ours, theirs)},
         "difference": float(table["difference"].sum()),
     }
-    told = sentences(table, explained.product(ours), explained.product(theirs))
-    parts = _parts(told, table, {product: explained.word_pairs(product) for product in (ours, theirs)})
+    reasons = sentences(table, explained.product(ours), explained.product(theirs))
+    parts = _parts(reasons, table, {product: explained.word_pairs(product) for product in (ours, theirs)})
     swaps = [
         asdict(change) | {"says": in_a_sentence(change)}
         for change in _swaps(explained, ours, theirs, columns)
@@ -216,12 +218,15 @@ def _swaps(explained: Explained, ours: str, theirs: str, columns: Sequence[str] 
 
 
 def _parts(
-    told: Sequence[str], table: pl.DataFrame, word_pairs: Mapping[str, Sequence[PairShare]]
+    reasons: Sequence[str], table: pl.DataFrame, word_pairs: Mapping[str, Sequence[PairShare]]
 ) -> dict[str, Any]:
     """word_pairs: by product; the leading ones are told in a sentence each."""
-    leading_pairs = {product: pairs[:_PAIRS_TOLD] for product, pairs in word_pairs.items() if pairs}
+    leading_pairs = {product: pairs[:_PAIRS_SHOWN] for product, pairs in word_pairs.items() if pairs}
     return {
-        "sentences": [*told, *(_pairs_told(product, pairs) for product, pairs in leading_pairs.items())],
+        "sentences": [
+            *reasons,
+            *(_pairs_in_words(product, pairs) for product, pairs in leading_pairs.items()),
+        ],
         "modalities": modality_sums(table).to_dicts(),
         "features": table.to_dicts(),
         "word_pairs": [
@@ -232,7 +237,7 @@ def _parts(
     }
 
 
-def _pairs_told(product: str, pairs: Sequence[PairShare]) -> str:
+def _pairs_in_words(product: str, pairs: Sequence[PairShare]) -> str:
     parts = ", ".join(f"{pair.asked} – {pair.said} {pair.adds:+.2f}" for pair in pairs)
     return f"words asked and words of {product}, as judgements pair them (in adapted.words): {parts}"
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from features.batch import PairBatch
 from features.errors import InputError
-from ltr.explanation.aspects import TOLD_BY
+from ltr.explanation.aspects import SHOWN_BY
 from ltr.explanation.contributions import Explanation, explain, leading
 from ltr.explanation.counterfactual import Shelf
 from ltr.pipeline.prepare import embedded_dataset
@@ -72,24 +72,24 @@ def reasons_of(
     share: signed, of the sum of all aspects' sizes; none for a row that is no candidate.
     """
     names, values = explanation.centred().by_modality()
-    told: list[list[dict[str, Any]]] = []
+    grouped: list[list[dict[str, Any]]] = []
     for row in rows:
         place = int(np.searchsorted(candidates, row))
         if place >= len(candidates) or candidates[place] != row:
-            told.append([])
+            grouped.append([])
             continue
         product = live.catalogue.details(row)
-        told.append(
+        grouped.append(
             [
                 {"aspect": aspect, "says": _says(aspect, share > 0, product), "share": round(share, 4)}
                 for aspect, share in leading(names, values[place])[:most]
             ]
         )
-    return told
+    return grouped
 
 
 def _says(aspect: str, lifts: bool, product: Mapping[str, Any]) -> str:
-    for column in TOLD_BY.get(aspect, ()):
+    for column in SHOWN_BY.get(aspect, ()):
         value = product.get(column)
         if value is not None:
             shown = f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -25,8 +25,8 @@ def _photo(file_format: str) -> bytes:
     return buffer.getvalue()
 
 
-def _chunk(name: bytes, told: bytes) -> bytes:
-    return struct.pack(">I", len(told)) + name + told + struct.pack(">I", zlib.crc32(name + told))
+def _chunk(name: bytes, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload)) + name + payload + struct.pack(">I", zlib.crc32(name + payload))
 
 
 PNG, JPEG = _photo("PNG"), _photo("JPEG")
@@ -55,9 +55,9 @@ def _same(odd: bytes, whole: bytes) -> None:
         b"prVt",
     ],
 )
-@given(told=st.binary(max_size=3))
-def test_a_png_with_broken_parts_beside_the_picture(name: bytes, told: bytes) -> None:
-    _same(PNG[:_PNG_HEADER] + _chunk(name, told) + PNG[_PNG_HEADER:], PNG)
+@given(payload=st.binary(max_size=3))
+def test_a_png_with_broken_parts_beside_the_picture(name: bytes, payload: bytes) -> None:
+    _same(PNG[:_PNG_HEADER] + _chunk(name, payload) + PNG[_PNG_HEADER:], PNG)
 
 
 @pytest.mark.parametrize("name", [b"tEXt", b"pHYs", b"tRNS", b"eXIf"])
@@ -78,10 +78,10 @@ def test_a_png_with_a_text_larger_than_itself(size: int) -> None:
     sign=st.sampled_from(
         [b"", b"JFIF", b"Exif\0\0", b"Adobe", b"ICC_PROFILE\0", b"MPF\0", b"Photoshop 3.0\0"]
     ),
-    told=st.binary(max_size=6),
+    payload=st.binary(max_size=6),
 )
-def test_a_jpeg_with_broken_parts_beside_the_picture(marker: int, sign: bytes, told: bytes) -> None:
-    segment = bytes([0xFF, marker]) + struct.pack(">H", 2 + len(sign) + len(told)) + sign + told
+def test_a_jpeg_with_broken_parts_beside_the_picture(marker: int, sign: bytes, payload: bytes) -> None:
+    segment = bytes([0xFF, marker]) + struct.pack(">H", 2 + len(sign) + len(payload)) + sign + payload
     _same(JPEG[:2] + segment + JPEG[2:], JPEG)
 
 
@@ -110,6 +110,6 @@ def test_a_picture_that_is_broken_itself_stays_broken(whole: bytes) -> None:
 
 
 def test_xmp_turns_nothing() -> None:
-    told = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
-    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(told)) + told
+    payload = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    segment = b"\xff\xe1" + struct.pack(">H", 2 + len(payload)) + payload
     _same(JPEG[:2] + segment + JPEG[2:], JPEG)

@@ -193,7 +193,7 @@ def test_one_product_of_one_word_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "given", "told"),
+    ("frames", "given", "message"),
     [
         ({"products": [1, 2]}, {}, "products: expected a frame of polars, pandas or Arrow, got a list"),
         ({"products": PRODUCTS.head(0)}, {}, "products: expected rows, got none"),
@@ -210,10 +210,10 @@ def test_one_product_of_one_word_is_enough() -> None:
         ({}, {}, "expected products, or judgements that hold their titles"),
     ],
 )
-def test_what_cannot_be_read_is_told(frames: dict[str, Any], given: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_read_is_told(frames: dict[str, Any], given: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         Shop.from_frames(**frames, settings=given)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "data." not in str(caught.value)
 
 

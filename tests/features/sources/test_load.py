@@ -242,7 +242,7 @@ def test_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"products": {"path": "none.parquet"}}, "none.parquet: expected a file, got no such file"),
         ({"products": {"path": "products.parquet"}}, "expected a column 'product_id'"),
@@ -306,10 +306,10 @@ def test_events(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_config_is_told_in_one_line(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+def test_a_wrong_config_is_told_in_one_line(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
         load_shop(tmp_path, _shop(tmp_path) | change)
-    assert told in f"{error.value}\n"
+    assert message in f"{error.value}\n"
     assert "\n" not in str(error.value)
 
 

@@ -69,11 +69,11 @@ def test_the_config_decides_and_the_summary_tells(tmp_path: Path, candidates: st
         }
     )
     loaded = load(config, tmp_path)
-    told = loaded.summary().filter(step="unlisted product taken as grade 0")["affected"].to_list()
+    taken = loaded.summary().filter(step="unlisted product taken as grade 0")["affected"].to_list()
     if candidates == "listed":
-        assert (loaded.judgements.height, told) == (2, [])
+        assert (loaded.judgements.height, taken) == (2, [])
     else:
         # p9 is not in the catalogue, c is not judged: neither makes a pair.
-        assert (loaded.judgements.height, told) == (2 * 4, [2 * 4 - 2])
+        assert (loaded.judgements.height, taken) == (2 * 4, [2 * 4 - 2])
         assert set(loaded.judgements["query_id"]) == {"a", "b"}
         assert loaded.judgements["grade"].sum() == 2 + 1

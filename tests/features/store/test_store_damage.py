@@ -94,9 +94,9 @@ def record_changed(tmp_path: Path, change: Callable[[dict[str, Any]], object], v
     actions = [json.loads(line) for line in log.read_text().splitlines()]
     for action in actions:
         if noted := action.get("commitInfo", {}).get("feature_view"):
-            told = json.loads(noted) if isinstance(noted, str) else noted
-            change(told)
-            action["commitInfo"]["feature_view"] = json.dumps(told) if isinstance(noted, str) else told
+            record = json.loads(noted) if isinstance(noted, str) else noted
+            change(record)
+            action["commitInfo"]["feature_view"] = json.dumps(record) if isinstance(noted, str) else record
     log.write_text("\n".join(json.dumps(action) for action in actions) + "\n")
 
 
@@ -105,7 +105,7 @@ def record_changed(tmp_path: Path, change: Callable[[dict[str, Any]], object], v
 def test_a_table_of_an_older_version_is_called_so_and_an_overwrite_makes_it_anew(
     store: FeatureStore, tmp_path: Path, version: int, lacking: tuple[str, ...]
 ) -> None:
-    record_changed(tmp_path, lambda told: [told.pop(name) for name in lacking], version)
+    record_changed(tmp_path, lambda record: [record.pop(name) for name in lacking], version)
     with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
         store.read(VIEW)
     with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
@@ -119,9 +119,9 @@ def test_a_table_of_an_older_version_is_called_so_and_an_overwrite_makes_it_anew
 def test_a_table_whose_sums_are_those_of_an_older_version_is_called_so(
     store: FeatureStore, tmp_path: Path
 ) -> None:
-    def summed(told: dict[str, Any]) -> None:
-        plain = json.dumps({name: value for name, value in told.items() if name != "sum"}, sort_keys=True)
-        told["sum"] = hashlib.sha256(plain.encode()).hexdigest()[:32]
+    def summed(record: dict[str, Any]) -> None:
+        plain = json.dumps({name: value for name, value in record.items() if name != "sum"}, sort_keys=True)
+        record["sum"] = hashlib.sha256(plain.encode()).hexdigest()[:32]
 
     record_changed(tmp_path, summed, 1)
     with pytest.raises(InputError, match=r"written by an older version.*--rebuild"):
@@ -131,13 +131,13 @@ def test_a_table_whose_sums_are_those_of_an_older_version_is_called_so(
 def test_a_table_of_a_newer_version_and_a_damaged_record_are_told_apart(
     store: FeatureStore, tmp_path: Path
 ) -> None:
-    record_changed(tmp_path, lambda told: told.update(rows=7), 1)
+    record_changed(tmp_path, lambda record: record.update(rows=7), 1)
     with pytest.raises(InputError, match="not as it was written"):
         store.read(VIEW)
     with pytest.warns(UserWarning, match="set aside and made anew"):
         store.write(VIEW, rows(5), mode="overwrite")
     assert store.read(VIEW).equals(rows(5))
-    record_changed(tmp_path, lambda told: told.update(region="eu"), 0)
+    record_changed(tmp_path, lambda record: record.update(region="eu"), 0)
     with pytest.raises(InputError, match="written by a newer version"):
         store.read(VIEW)
 

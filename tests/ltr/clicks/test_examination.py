@@ -60,8 +60,8 @@ def test_harvesting_finds_what_is_true(method: Any, noise: float) -> None:
 def test_errors_are_those_of_repeats() -> None:
     found = [harvest(logged(0.3, 4000, seed=seed)) for seed in range(30)]
     spread = np.std([one.seen for one in found], axis=0)[1:]
-    told = np.mean([one.error for one in found], axis=0)[1:]
-    assert ((told / spread > 0.5) & (told / spread < 2)).all()
+    estimated = np.mean([one.error for one in found], axis=0)[1:]
+    assert ((estimated / spread > 0.5) & (estimated / spread < 2)).all()
 
 
 def test_lots_hold_where_worth_changes_and_harvesting_does_not() -> None:

@@ -79,8 +79,8 @@ def test_chances_are_those_of_the_model_s_story(kind: str, seed: int) -> None:
     np.testing.assert_allclose(model.marginal(lists)[0], marginal, rtol=1e-9)
     if kind != "sdbn":  # which counts nothing below the last click as seen, by definition
         for row in np.flatnonzero(possible):
-            told = list(stories(kind, alpha, PATTERNS[row], **of))
-            seen = sum(chance * np.array(eyes) for chance, eyes, *_ in told) / of_pattern[row]
+            outcomes = list(stories(kind, alpha, PATTERNS[row], **of))
+            seen = sum(chance * np.array(eyes) for chance, eyes, *_ in outcomes) / of_pattern[row]
             np.testing.assert_allclose(model.examined(lists)[row], seen, rtol=1e-6, atol=1e-9)
 
 
@@ -89,10 +89,10 @@ def test_the_hidden_steps_of_dbn_are_the_posterior() -> None:
     lists = lists_of(np.tile(np.arange(PLACES), (16, 1)), np.array(PATTERNS))
     _, ended, went_on = model._hidden(lists)
     for row, pattern in enumerate(PATTERNS):
-        told = list(stories("dbn", alpha, pattern, **of))
-        total = sum(chance for chance, *_ in told)
-        glad = sum(chance * np.array(happy) for chance, _, happy, _ in told) / total
-        went = sum(chance * np.array(on) for chance, _, _, on in told) / total
+        outcomes = list(stories("dbn", alpha, pattern, **of))
+        total = sum(chance for chance, *_ in outcomes)
+        glad = sum(chance * np.array(happy) for chance, _, happy, _ in outcomes) / total
+        went = sum(chance * np.array(on) for chance, _, _, on in outcomes) / total
         np.testing.assert_allclose(ended[row], glad, atol=1e-9)
         np.testing.assert_allclose(went_on[row, :-1], went[:-1], atol=1e-9)
 

@@ -166,11 +166,11 @@ ODD = {
 
 @pytest.mark.parametrize("kind", ODD)
 def test_a_config_by_another_hand_is_told_in_one_line(kind: str, tmp_path: Path) -> None:
-    text, told = ODD[kind]
+    text, message = ODD[kind]
     with pytest.raises(InputError) as caught:
         read_config(write(tmp_path, text))
     assert str(tmp_path / "shop.yaml") in caught.value.where
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

@@ -53,8 +53,8 @@ def test_what_the_reader_guessed_always_has_a_line() -> None:
         Finding("PASS", "keys", "all there"),
         Finding("WARN", "photos", "half are missing", "add them"),
     ]
-    told = to_text(findings)
-    assert told.splitlines()[0].startswith("WARN  photos")
-    assert "READ  products: price  read '1.299' as 1299: so do 3 others" in told
-    assert "all there" not in told
-    assert told.endswith("2 checks passed")
+    message = to_text(findings)
+    assert message.splitlines()[0].startswith("WARN  photos")
+    assert "READ  products: price  read '1.299' as 1299: so do 3 others" in message
+    assert "all there" not in message
+    assert message.endswith("2 checks passed")

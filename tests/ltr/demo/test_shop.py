@@ -95,10 +95,14 @@ def test_judgements_are_of_known_queries_and_products_about_as_many_as_asked(sho
 
 
 def test_queries_are_told_by_text_by_photo_or_by_both(shop: DemoShop) -> None:
-    told = shop.queries.group_by("segment").agg(
+    parts = shop.queries.group_by("segment").agg(
         text=pl.col("text").is_not_null().mean(), photo=pl.col("image").is_not_null().mean()
     )
-    assert {s: (t, p) for s, t, p in told.iter_rows()} == {"text": (1, 0), "photo": (0, 1), "mixed": (1, 1)}
+    assert {s: (t, p) for s, t, p in parts.iter_rows()} == {
+        "text": (1, 0),
+        "photo": (0, 1),
+        "mixed": (1, 1),
+    }
 
 
 @pytest.mark.parametrize("column", ["image", "description", "brand", "price", "rating"])

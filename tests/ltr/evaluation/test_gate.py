@@ -113,9 +113,9 @@ def test_segments_that_share_too_few_queries_are_not_tested(base: np.ndarray) ->
 def test_where_all_queries_differ_alike_no_number_of_queries_is_named(base: np.ndarray, gain: float) -> None:
     exact = np.round(base * 16) / 16
     verdict = judge(("a", values(exact + gain)), ("b", values(exact)), HALVES, CONFIG)
-    told = power_in_words(verdict)
-    assert "the same in every query" in told
-    assert told in to_markdown(verdict)
+    message = power_in_words(verdict)
+    assert "the same in every query" in message
+    assert message in to_markdown(verdict)
     assert "takes about 2 judged queries" in power_in_words(replace(verdict, queries_needed=2))
 
 
@@ -168,10 +168,10 @@ def spoilt(trained: Trained, folder: Path) -> Path:
 def test_the_gate_lets_a_better_run_through(trained: Trained, tmp_path: Path) -> None:
     words = ["--run", str(trained.run), "--baseline", str(spoilt(trained, tmp_path / "spoilt"))]
     evaluate.main([*words, "--fail-if-worse", "--markdown", str(tmp_path / "told.md")])
-    told = (tmp_path / "told.md").read_text(encoding="utf-8")
-    assert told.startswith("### 🟢 run against spoilt: better")
-    assert "what is shown" not in told  # a baseline of two files has kept no such figures
-    assert "kind: photo" in told
+    message = (tmp_path / "told.md").read_text(encoding="utf-8")
+    assert message.startswith("### 🟢 run against spoilt: better")
+    assert "what is shown" not in message  # a baseline of two files has kept no such figures
+    assert "kind: photo" in message
 
 
 def test_the_gate_stops_a_worse_run(trained: Trained, tmp_path: Path) -> None:
@@ -198,23 +198,23 @@ def test_the_gate_stops_a_run_that_shows_worse_lists(trained: Trained, tmp_path:
     lower = pl.read_parquet(worse / table).with_columns(pl.col("condensed nDCG@10") - 0.1)
     lower.write_parquet(worse / table)
     seal(worse)
-    told = tmp_path / "told.md"
+    message = tmp_path / "told.md"
     with pytest.raises(SystemExit) as stopped:
-        words = ["--baseline", str(trained.run), "--fail-if-worse", "--markdown", str(told)]
+        words = ["--baseline", str(trained.run), "--fail-if-worse", "--markdown", str(message)]
         evaluate.main(["--run", str(worse), *words])
     assert stopped.value.code == 1
-    assert "**Worse beyond noise:** what is shown." in told.read_text(encoding="utf-8")
+    assert "**Worse beyond noise:** what is shown." in message.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("--baseline nowhere", "nowhere: expected a run with held-out scores, got no such folder"),
         ("--fail-if-worse", "expected --baseline beside --fail-if-worse, got none"),
         ("--tolerance .1", "expected --fail-if-worse beside --tolerance, got none"),
     ],
 )
-def test_bad_baselines_are_refused(trained: Trained, shop: Shop, words: str, told: str) -> None:
+def test_bad_baselines_are_refused(trained: Trained, shop: Shop, words: str, message: str) -> None:
     ended = shop.run(f"evaluate --run {trained.run} {words}")
     assert ended.status == 2
-    assert told in ended.err
+    assert message in ended.err

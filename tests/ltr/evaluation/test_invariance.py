@@ -127,7 +127,7 @@ CHANGES: dict[str, Callable[[World, np.random.Generator], World]] = {
 }
 
 
-def told(verdict: Verdict) -> dict[str, Any]:
+def as_dict(verdict: Verdict) -> dict[str, Any]:
     """All that a verdict says, in an order of its own."""
     parts = pl.concat([verdict.kinds, verdict.segments], how="diagonal_relaxed").sort("family", "segment")
     return {**vars(verdict), "kinds": None, "segments": parts.to_dicts(), "says": verdict.says}
@@ -138,7 +138,7 @@ def told(verdict: Verdict) -> dict[str, Any]:
 def test_no_verdict_interval_or_p_value_moves(change: str, seed: int) -> None:
     before = world(seed)
     after = CHANGES[change](before, np.random.default_rng(seed + 100))
-    assert told(after.verdict()) == told(before.verdict())
+    assert as_dict(after.verdict()) == as_dict(before.verdict())
     ours, theirs = after.measured(), before.measured()
     assert ours.best == theirs.best
     tests = {(row["segment"], row["against"]): row for row in ours.tests.iter_rows(named=True)}

@@ -110,9 +110,9 @@ def test_where_all_is_judged_and_retrieved_every_figure_is_ndcg() -> None:
 
 
 def test_the_truth_is_explained_only_where_it_is_measured() -> None:
-    told, measured = (shown_convention(CONFIG, names) for names in ([], [true_metric(CONFIG)]))
-    assert "true" not in told
-    assert measured.startswith(told.removesuffix("."))
+    message, measured = (shown_convention(CONFIG, names) for names in ([], [true_metric(CONFIG)]))
+    assert "true" not in message
+    assert measured.startswith(message.removesuffix("."))
     assert "; true: " in measured
 
 

@@ -141,7 +141,7 @@ def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("q Q0 p 1 2.5 t\nq Q0 p 1 2.5\n", "run, line 2: expected 6 fields"),
         ("q Q0 p 1 2.5 t u\n", "line 1: expected 6 fields"),
@@ -154,15 +154,15 @@ def test_a_gzipped_file_is_read(tmp_path: Path) -> None:
         ("", "expected rows, got an empty file"),
     ],
 )
-def test_a_broken_run_is_told_with_its_line(text: str, told: str, tmp_path: Path) -> None:
+def test_a_broken_run_is_told_with_its_line(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "run").write_text(text)
     with pytest.raises(InputError) as caught:
         read_run(tmp_path / "run")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("q 0 p\n", "expected 4 fields"),
         ("q 0 p good\n", "got 'good' as the grade"),
@@ -170,15 +170,15 @@ def test_a_broken_run_is_told_with_its_line(text: str, told: str, tmp_path: Path
         ("q 0 p 1\nq 1 p 2\n", "product 'p' again under query 'q'"),
     ],
 )
-def test_broken_judgements_are_told_with_their_line(text: str, told: str, tmp_path: Path) -> None:
+def test_broken_judgements_are_told_with_their_line(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "qrels").write_text(text)
     with pytest.raises(InputError) as caught:
         read_qrels(tmp_path / "qrels")
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         (("q 1", "p", 1.0), "ids without blanks, got 'q 1'"),
         (("q", "", 1.0), "ids without blanks, got ''"),
@@ -186,9 +186,11 @@ def test_broken_judgements_are_told_with_their_line(text: str, told: str, tmp_pa
         (("q", "p", float("nan")), "got null or NaN"),
     ],
 )
-def test_what_the_format_cannot_hold_is_not_written(row: tuple[Any, ...], told: str, tmp_path: Path) -> None:
+def test_what_the_format_cannot_hold_is_not_written(
+    row: tuple[Any, ...], message: str, tmp_path: Path
+) -> None:
     columns = {"query_id": pl.String, "product_id": pl.String, "score": pl.Float64}
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         write_run(pl.DataFrame([row], columns, orient="row"), tmp_path / "run", "mine")
     assert not list(tmp_path.iterdir())
 

@@ -143,7 +143,7 @@ def test_bad_input_is_one_line_and_status_2(
     run: Callable[[str], int], words: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(words) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("error: ")
-    assert message in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert message in printed
+    assert printed.count("\n") == 1

@@ -39,10 +39,10 @@ def world(
     rng = np.random.default_rng(seed)
     arm = rng.integers(0, 2, sessions)
     grade = np.clip(np.round(3 + lift * arm + rng.normal(0, 1, sessions)), 1, 5)
-    told = rng.random(sessions) < np.array(response)[arm]
+    answered = rng.random(sessions) < np.array(response)[arm]
     names = [f"s{i}" for i in range(sessions)]
     asked = pl.DataFrame({"session": names, "arm": np.array(["new", "old"])[1 - arm]})
-    return pl.DataFrame({"session": names, "stars": grade}).filter(pl.Series(told)), asked
+    return pl.DataFrame({"session": names, "stars": grade}).filter(pl.Series(answered)), asked
 
 
 def judge(tables: Tables, **more: Any) -> Outcome:
@@ -111,8 +111,8 @@ def test_sessions_of_one_visitor_count_together() -> None:
     answers, asked = world(400, 0.3, 5, response=(1.0, 1.0))
     visitors = asked.with_columns(visitor="session")
     twice = pl.concat([visitors, visitors.with_columns(session=pl.col("session") + "b")])
-    told = pl.concat([answers, answers.with_columns(session=pl.col("session") + "b")])
-    one, other = judge((answers, asked)), judge((told, twice), unit="visitor")
+    answered = pl.concat([answers, answers.with_columns(session=pl.col("session") + "b")])
+    one, other = judge((answers, asked)), judge((answered, twice), unit="visitor")
     assert other.figures["metrics"][0]["p"] == pytest.approx(one.figures["metrics"][0]["p"], rel=0.1)
 
 

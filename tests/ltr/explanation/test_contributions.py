@@ -163,8 +163,8 @@ def explanation(
 
 def test_sentences_name_the_values_of_the_catalogue() -> None:
     found = explanation([[0.2, 0.11, -0.05], [0.0, 0.0, 0.0]], [0.0, 0.0], [[39, 3.7, 0.1], [129, 4.9, 0.4]])
-    told = sentences(compare_products(found, 0, 1), {"price": 39.0}, {"price": 129.0})
-    assert told == ["price 39 against 129: +0.310", "text title 0.1 against 0.4: -0.050"]
+    message = sentences(compare_products(found, 0, 1), {"price": 39.0}, {"price": 129.0})
+    assert message == ["price 39 against 129: +0.310", "text title 0.1 against 0.4: -0.050"]
 
 
 def test_a_base_that_differs_is_told_and_counted() -> None:

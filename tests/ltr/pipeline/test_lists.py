@@ -67,9 +67,9 @@ def test_the_run_says_which_lists_and_what_is_shown(run: SavedRun, trained: Trai
     ways = run.catalogue_builder().ways
     assert about["lists"] == {"kind": "served", "candidates": run.config.lists.candidates, "ways": ways}
     assert len(ways) > 2
-    told = metrics["shown"]
-    assert told["headline"] == "condensed nDCG@10"
-    assert {"true nDCG@10", "bpref", "Judged@10"} <= {row["metric"] for row in told["summary"]}
+    shown = metrics["shown"]
+    assert shown["headline"] == "condensed nDCG@10"
+    assert {"true nDCG@10", "bpref", "Judged@10"} <= {row["metric"] for row in shown["summary"]}
     first = run.table(SHOWN)
     assert first.group_by("query_id").agg(pl.col("rank").min())["rank"].unique().to_list() == [1]
     page = (trained.run / "report.html").read_text(encoding="utf-8")

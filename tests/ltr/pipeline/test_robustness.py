@@ -123,16 +123,16 @@ def test_the_features_of_a_catalogue_that_never_had_photos(demo: tuple) -> None:
 def test_training_rows_differ_in_the_lists_drawn_alone(demo: tuple) -> None:
     _, _, model, thinned = demo
     shares: dict[Part, float] = {"photos": 0.4}
-    learnt = thinned.training_rows(shares, 5).data.frame
+    learned = thinned.training_rows(shares, 5).data.frame
     whole = model.rows.data.frame
     drawn = list(lists_without(model.rows.data.query_ids, shares, 5))
     for ids, part in drawn:
         chosen = pl.col("query_id").is_in(ids)
-        assert learnt.filter(chosen).equals(thinned.rows(ids, part, 1, 0).data.frame)
+        assert learned.filter(chosen).equals(thinned.rows(ids, part, 1, 0).data.frame)
     rest = ~pl.col("query_id").is_in([query for ids, _ in drawn for query in ids])
-    assert learnt.filter(rest).equals(whole.filter(rest))
-    assert learnt.select(*KEYS, "grade").equals(whole.select(*KEYS, "grade"))
-    assert thinned.training_rows(shares, 5).data.frame.equals(learnt)
+    assert learned.filter(rest).equals(whole.filter(rest))
+    assert learned.select(*KEYS, "grade").equals(whole.select(*KEYS, "grade"))
+    assert thinned.training_rows(shares, 5).data.frame.equals(learned)
     assert thinned.training_rows({}, 5) is model.rows
 
 
@@ -140,13 +140,13 @@ def test_a_catalogue_that_never_had_photos_is_trained_on_alike(demo: tuple) -> N
     """The lists drawn to lack descriptions lack them there too; those drawn to lack photos are as they are."""
     _, _, _, thinned = demo
     bare, shares = thinned.never_had("photos"), {"photos": 0.3, "descriptions": 0.4}
-    learnt, whole = bare.training_rows(shares, 5).data.frame, bare.whole.data.frame
+    learned, whole = bare.training_rows(shares, 5).data.frame, bare.whole.data.frame
     drawn = {part: ids for ids, part in lists_without(bare.whole.data.query_ids, shares, 5)}
     lacking_words = pl.col("query_id").is_in(drawn["descriptions"])
     assert (
-        learnt.filter(lacking_words)["text.description"].null_count() == learnt.filter(lacking_words).height
+        learned.filter(lacking_words)["text.description"].null_count() == learned.filter(lacking_words).height
     )
-    assert learnt.filter(~lacking_words).equals(whole.filter(~lacking_words))
+    assert learned.filter(~lacking_words).equals(whole.filter(~lacking_words))
     assert thinned.never_had("descriptions").whole.data.schema != bare.whole.data.schema
 
 
@@ -213,13 +213,13 @@ def colour_shop(queries: int = 160, seed: int = 0) -> Collection:
     rng = np.random.default_rng(seed)
     names = list(HUES)
     shown = rng.integers(0, len(names), 60)
-    told = np.where(rng.random(60) < 2 / 3, shown, rng.integers(0, len(names), 60))
+    answers = np.where(rng.random(60) < 2 / 3, shown, rng.integers(0, len(names), 60))
     wanted = rng.integers(0, len(names), queries)
     listed = np.stack([rng.choice(60, LIST, replace=False) for _ in range(queries)])
     products = pl.DataFrame(
         {
             "product_id": [f"p{n:02d}" for n in range(60)],
-            "title": [names[n] for n in told],
+            "title": [names[n] for n in answers],
             "image": [photo(names[n]) for n in shown],
         }
     )

@@ -139,7 +139,7 @@ def test_the_command_is_a_gate(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("--run-file good.trec", "expected --qrels beside --run-file"),
         ("--qrels qrels.txt", "expected --run-file beside --qrels"),
@@ -155,10 +155,10 @@ def test_the_command_is_a_gate(
     ],
 )
 def test_what_cannot_be_judged_is_told_in_one_line(
-    words: str, told: str, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    words: str, message: str, folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
     status, _, err = ended(words.split(), capfd)
     assert status not in (0, command_line.VERDICT_NO)
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1

@@ -42,9 +42,9 @@ def test_after_a_product_for_a_session_and_for_nobody(log: Path, capsys: pytest.
 
 def test_a_trial_names_the_best_rule(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--events", str(log), "--by", "shopper", "--trial"])
-    told = capsys.readouterr().out
-    assert "the best plain rule" in told
-    assert "HR@20" in told
+    printed = capsys.readouterr().out
+    assert "the best plain rule" in printed
+    assert "HR@20" in printed
 
 
 @pytest.mark.parametrize(
@@ -77,9 +77,9 @@ def test_unknown_products_are_said_with_what_is_written_nearly_so(
     with pytest.raises(InputError) as refused:
         main([*words, written])
     main([*words, "p000003", written, written])
-    for told in (str(refused.value), caplog.text):
-        assert told.count(repr(written)) == 1
-        assert way in told
+    for printed in (str(refused.value), caplog.text):
+        assert printed.count(repr(written)) == 1
+        assert way in printed
     assert "after p000003:" in capsys.readouterr().out
 
 
@@ -141,8 +141,8 @@ def test_what_is_left_out_of_the_log_is_counted(
     assert _affected(capsys.readouterr().out, step) == before + 1
 
 
-def _affected(told: str, step: str) -> int:
-    lines = [line for line in told.splitlines() if step in line]
+def _affected(printed: str, step: str) -> int:
+    lines = [line for line in printed.splitlines() if step in line]
     return int(lines[0].split("  ")[-2].replace(",", "").split()[-1]) if lines else 0
 
 

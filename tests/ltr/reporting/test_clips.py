@@ -92,7 +92,7 @@ def test_a_report_of_large_sounds_stays_small(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "message"),
     [
         ({"text": "hum", "media.audio": b"x"}, "hum"),
         ({"text": None, "image": b"x", "media.audio": b"x", "media.video": None}, "(photo, audio)"),
@@ -100,8 +100,8 @@ def test_a_report_of_large_sounds_stays_small(tmp_path: Path, monkeypatch: pytes
         ({"text": None, "image": None, "media.audio": None}, "q1"),
     ],
 )
-def test_a_query_without_words_is_called_what_it_plays(query: dict[str, object], told: str) -> None:
-    assert query_text({"query_id": "q1", **query}) == told
+def test_a_query_without_words_is_called_what_it_plays(query: dict[str, object], message: str) -> None:
+    assert query_text({"query_id": "q1", **query}) == message
 
 
 def test_products_side_by_side_are_heard(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def test_a_cell_holds_its_text_and_nothing_else(text: str) -> None:
     assert not odd & {token.type for token in tokens}
     if "&" not in text and "_" not in text:
         first = next(at for at, token in enumerate(tokens) if token.type == "td_open")
-        told = tokens[first + 1].children or []
-        assert "".join(token.content for token in told) == visible(text).strip()
+        children = tokens[first + 1].children or []
+        assert "".join(token.content for token in children) == visible(text).strip()
 
 
 @given(text=st.text(st.sampled_from("ab `|<*"), min_size=1, max_size=20))

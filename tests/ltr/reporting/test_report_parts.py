@@ -377,12 +377,12 @@ def test_the_markdown_says_what_is_worse(tmp_path: Path) -> None:
     fallen = type(report.verdict)(**{**vars(report.verdict), "segments": worse})
     write_report(tmp_path, type(report)(**{**vars(report), "verdict": fallen}))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    told = text.partition("## What is worse")[2].partition("##")[0]
-    assert [f"- **worse beyond noise:** {as_markdown(name)}" in told for name in worse["segment"]] == [
+    message = text.partition("## What is worse")[2].partition("##")[0]
+    assert [f"- **worse beyond noise:** {as_markdown(name)}" in message for name in worse["segment"]] == [
         True,
         True,
     ]
-    assert f"{report.verdict.overall.losses} of {report.verdict.overall.queries} queries lost" in told
+    assert f"{report.verdict.overall.losses} of {report.verdict.overall.queries} queries lost" in message
     assert report.convention in text
 
 

@@ -50,10 +50,10 @@ def test_a_query_with_little_to_gain_moves_more_and_deep_places_not_at_all() -> 
 def test_the_command_writes_a_file_that_is_read_back(trained: Trained, tmp_path: Path) -> None:
     out = tmp_path / "next.csv"
     found = command.main(["--run", str(trained.run), "--count", "7", "--out", str(out)])
-    told = pl.read_csv(out, infer_schema=False)
-    assert told.height == found.height == 7
-    assert {"query_id", "product_id", "grade", "query", "title"} <= set(told.columns)
-    filled = told.with_columns(grade=pl.lit(2.0)).select("query_id", "product_id", "grade")
+    printed = pl.read_csv(out, infer_schema=False)
+    assert printed.height == found.height == 7
+    assert {"query_id", "product_id", "grade", "query", "title"} <= set(printed.columns)
+    filled = printed.with_columns(grade=pl.lit(2.0)).select("query_id", "product_id", "grade")
     after = next_to_judge(trained.run, None, 7, filled)
     assert after.join(filled, on=["query_id", "product_id"], how="semi").is_empty()
     assert next_to_judge(trained.run, trained.run, 7).is_empty(), "a run differs in nothing from itself"
@@ -77,9 +77,9 @@ def test_json_is_written_beside_the_file_and_too_few_are_said(
 ) -> None:
     words = ["--run", str(trained.run), "--count", "100000", "--out", str(tmp_path / "next.csv"), "--json"]
     found = command.main(words)
-    told = capsys.readouterr()
-    assert len(json.loads(told.out)) == found.height == pl.read_csv(tmp_path / "next.csv").height
-    assert f"{found.height:,} products are all whose grades would tell" in told.err
+    printed = capsys.readouterr()
+    assert len(json.loads(printed.out)) == found.height == pl.read_csv(tmp_path / "next.csv").height
+    assert f"{found.height:,} products are all whose grades would tell" in printed.err
 
 
 @pytest.mark.parametrize("column", ["text", "image_hash"])

@@ -16,7 +16,7 @@ from ltr import rank, train
 from ltr.config.tree import dump_config, read_config
 from ltr.pipeline.examination import read_data
 from ltr.runs.saved_run import SavedRun
-from ltr.runs.sources import made_of, read_transfer
+from ltr.runs.sources import learning_inputs, read_transfer
 from ltr.runs.sums import seal
 from ltr.training.anchoring import AnchoredRanker
 from tests.ltr.conftest import Trained
@@ -59,7 +59,7 @@ def test_a_run_that_leans_on_all_three_is_saved_whole(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--train.also", "[nowhere.yaml]"], "nowhere.yaml"),
         (["--train.start", "no/run"], "no/run"),
@@ -69,9 +69,9 @@ def test_a_run_that_leans_on_all_three_is_saved_whole(
     ],
 )
 def test_what_cannot_be_used_is_refused(
-    words: list[str], told: str, trained: Trained, tmp_path: Path
+    words: list[str], message: str, trained: Trained, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         train.main(trained.words("--run", str(tmp_path / "run"), "--ladder", "[]", *words))
     assert not (tmp_path / "run").exists()
 
@@ -84,7 +84,7 @@ def test_what_a_ranker_learns_by_is_told_from_what_it_does_not(trained: Trained,
     def made(**section: Any) -> str:
         keys = {f"train.{name}": value for name, value in section.items() if name != "seed"}
         config = read_config(trained.run / "config.yaml", keys | {"robustness.seed": section.get("seed", 0)})
-        return json.dumps(made_of(config, read_transfer(config, examined, data)))
+        return json.dumps(learning_inputs(config, read_transfer(config, examined, data)))
 
     assert made() == made(seed=1) == made(modality_dropout={"photos": 0.0}) == "{}"
     assert made(base="when_few") == made(base="auto"), "40 queries are few"

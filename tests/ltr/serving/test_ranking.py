@@ -82,9 +82,9 @@ def test_bm25s_order_stands_beside_the_models(trained: Trained) -> None:
 
 def test_the_command_shows_both_orders(trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
     rank.main(["--run", str(trained.run), "--query", "blue shoes", "--compare", "--top", "3", "--json"])
-    told = capsys.readouterr()
-    assert [row["place"] for row in json.loads(told.out)] == [1, 2, 3]
-    assert "next: python -m ltr.explain --run" in told.err
+    printed = capsys.readouterr()
+    assert [row["place"] for row in json.loads(printed.out)] == [1, 2, 3]
+    assert "next: python -m ltr.explain --run" in printed.err
 
 
 def test_near_ids_are_suggested_before_anything_is_encoded(

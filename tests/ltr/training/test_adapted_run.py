@@ -68,19 +68,19 @@ def test_pairs_of_words_are_told_where_they_were_learnt(
         for ours in title.lower().split()
         for theirs in ("red", "tee")
     ]
-    learnt = WordPairs(np.sort(np.array(keys, dtype=np.uint64)), np.full(len(keys), 0.5, dtype=np.float32))
+    learned = WordPairs(np.sort(np.array(keys, dtype=np.uint64)), np.full(len(keys), 0.5, dtype=np.float32))
     assert run.model.word_pairs is not None
     first, second = (
         line["product_id"] for line in explain.main(["--run", str(adapted_run), *words])["products"][:2]
     )
     explained = explain_query(run, load_collection(run.config), title)
     said = {product: builder.words_of_pair(one_query(title, None), product) for product in (first, second)}
-    told = replace(explained, word_pairs=lambda product: learnt.shares(*said[product]))
+    with_pairs = replace(explained, word_pairs=lambda product: learned.shares(*said[product]))
     for found, products in (
-        (one_product(told, first), [first]),
-        (two_products(told, first, second), [first, second]),
+        (one_product(with_pairs, first), [first]),
+        (two_products(with_pairs, first, second), [first, second]),
     ):
-        having = [product for product in products if learnt.shares(*said[product])]
+        having = [product for product in products if learned.shares(*said[product])]
         assert list(dict.fromkeys(pair["product"] for pair in found["word_pairs"])) == having
         assert sum("as judgements pair them" in text for text in found["sentences"]) == len(having)
     plain = explain.main(["--run", str(trained.run), *words, "--product", first, "--json"])

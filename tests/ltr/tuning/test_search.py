@@ -41,11 +41,11 @@ PATIENCE = 120  # seconds, on a busy machine
 @dataclass
 class Worker:
     process: BaseProcess
-    told: Connection
+    connection: Connection
 
     def begins_fit(self) -> None:
-        assert self.told.poll(PATIENCE)
-        assert self.told.recv() == "fitting"
+        assert self.connection.poll(PATIENCE)
+        assert self.connection.recv() == "fitting"
 
     def status(self) -> int | None:
         self.process.join(PATIENCE)
@@ -196,7 +196,7 @@ def test_a_silent_worker_elsewhere_is_given_up_and_one_that_beats_is_not(
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("nosuch://here/db", "got none such"),
         ("sqlite:////no/such/folder/study.db", "unable to open database file"),
@@ -205,11 +205,11 @@ def test_a_silent_worker_elsewhere_is_given_up_and_one_that_beats_is_not(
     ],
 )
 def test_a_bad_storage_is_told_in_one_line_without_its_password(
-    address: str, told: str, tmp_path: Path
+    address: str, message: str, tmp_path: Path
 ) -> None:
     if address.startswith("postgresql"):
         pytest.importorskip("psycopg")
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         open_storage(address, tmp_path)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value) + shown("sqlite://someone:secret@here/db", tmp_path)

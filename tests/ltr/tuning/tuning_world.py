@@ -46,10 +46,10 @@ class Slow(CrossValidation):
     """Says that a fit begins, and waits a little before it."""
 
     pause = 0.0
-    told: Connection
+    connection: Connection
 
     def fit(self, candidate: Candidate, fold: Fold, on_tree: OnTree | None = None) -> FoldResult:
-        self.told.send("fitting")
+        self.connection.send("fitting")
         time.sleep(self.pause)
         return super().fit(candidate, fold, on_tree)
 
@@ -89,9 +89,9 @@ def search(
     return study
 
 
-def work(storage: str | None, folder: Path, trials: int, pause: float, told: Connection) -> None:
+def work(storage: str | None, folder: Path, trials: int, pause: float, connection: Connection) -> None:
     """One worker on a study, as a process of its own."""
     slow = judge(Slow)
     assert isinstance(slow, Slow)
-    slow.pause, slow.told = pause, told
+    slow.pause, slow.connection = pause, connection
     search(storage, folder, trials, judged=slow)

@@ -61,16 +61,16 @@ def test_a_fitting_that_hardly_learns_stays_where_it_started(saved: Path) -> Non
 
 def test_a_checkpoint_that_started_from_another_aligned_encoder_is_not_gone_on_from(saved: Path) -> None:
     torch.set_num_threads(1)
-    told: list[int] = []
+    fitted: list[int] = []
     for seed in (5, 5, 6):
         save(saved, seed)
-        told.append(0)
+        fitted.append(0)
 
         def count(_: object) -> None:
-            told[-1] += 1
+            fitted[-1] += 1
 
         fit_aligned_encoder(noise(), SETTINGS, torch.device("cpu"), saved / "checkpoint", count, saved)
-    assert told == [1, 0, 1]  # once fitted, read back, and fitted anew
+    assert fitted == [1, 0, 1]  # once fitted, read back, and fitted anew
 
 
 @pytest.mark.parametrize(

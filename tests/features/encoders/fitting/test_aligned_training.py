@@ -152,16 +152,16 @@ def test_no_minute_left_is_no_network(tmp_path: Path) -> None:
 
 def test_progress_counts_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("features.encoders.fitting.aligned_training._TOLD_SECONDS", 0.0)
-    told: list[Progress] = []
+    reports: list[Progress] = []
     settings = SETTINGS.model_copy(update={"epochs": 2})
-    fit_aligned_encoder(colour_world(100), settings, CPU, tmp_path / "checkpoint", told.append)
+    fit_aligned_encoder(colour_world(100), settings, CPU, tmp_path / "checkpoint", reports.append)
     steps = 90 // SETTINGS.batch_size
-    assert [at.step for at in told] == [
+    assert [at.step for at in reports] == [
         step for step in range(1, 2 * steps + 1) for _ in range(1 + (step % steps == 0))
     ]
-    assert [at.epoch for at in told if at.recall is not None] == [1, 2]
-    assert told[-1].seconds_left == 0
-    assert all(at.seconds_left > 0 for at in told[:-2])
+    assert [at.epoch for at in reports if at.recall is not None] == [1, 2]
+    assert reports[-1].seconds_left == 0
+    assert all(at.seconds_left > 0 for at in reports[:-2])
 
 
 INTERRUPTED = """
@@ -195,9 +195,9 @@ def test_killed_and_run_again_it_ends_as_if_never_killed(tmp_path: Path) -> None
     words = [str(tmp_path / "world.npz"), settings.model_dump_json(), str(checkpoint), str(killed_at)]
     ended = subprocess.run([sys.executable, "-c", INTERRUPTED, *words], check=False)
     assert ended.returncode == -signal.SIGKILL
-    told: list[Progress] = []
-    resumed = fit_aligned_encoder(pairs, settings, CPU, checkpoint, told.append)
-    assert told[0].epoch == 1 + killed_at // (90 // SETTINGS.batch_size)
+    reports: list[Progress] = []
+    resumed = fit_aligned_encoder(pairs, settings, CPU, checkpoint, reports.append)
+    assert reports[0].epoch == 1 + killed_at // (90 // SETTINGS.batch_size)
     whole = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "another")
     assert (resumed.recall, resumed.epochs) == (whole.recall, whole.epochs)
     np.testing.assert_allclose(weights(resumed), weights(whole), atol=1e-6)
@@ -206,9 +206,9 @@ def test_killed_and_run_again_it_ends_as_if_never_killed(tmp_path: Path) -> None
 def test_a_finished_fitting_is_read_back_from_its_checkpoint(tmp_path: Path) -> None:
     pairs, settings = colour_world(100), SETTINGS.model_copy(update={"epochs": 2})
     first = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint")
-    told: list[Progress] = []
-    again = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint", told.append)
-    assert (told, again.recall) == ([], first.recall)
+    reports: list[Progress] = []
+    again = fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint", reports.append)
+    assert (reports, again.recall) == ([], first.recall)
     np.testing.assert_array_equal(weights(again), weights(first))
 
 
@@ -220,9 +220,9 @@ def test_a_checkpoint_of_another_fitting_is_not_gone_on_from(tmp_path: Path, cha
         settings = settings.model_copy(update={"learning_rate": 1e-3})
     else:
         pairs = replace(pairs, photos=pairs.photos ^ 1)
-    told: list[Progress] = []
-    fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint", told.append)
-    assert [at.epoch for at in told] == [1]
+    reports: list[Progress] = []
+    fit_aligned_encoder(pairs, settings, CPU, tmp_path / "checkpoint", reports.append)
+    assert [at.epoch for at in reports] == [1]
 
 
 def test_a_damaged_checkpoint_is_explained(tmp_path: Path) -> None:

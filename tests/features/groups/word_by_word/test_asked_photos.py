@@ -37,10 +37,10 @@ class World:
         count = KINDS * COLOURS * _PER_PAIR
         kinds, colours = np.arange(count) % KINDS, np.arange(count) // KINDS % COLOURS
         photos = RowVectors(seen(kinds, colours, turn, rng), np.arange(count))
-        told = np.column_stack([np.eye(KINDS)[kinds], np.eye(COLOURS)[colours]]) * (
+        shown = np.column_stack([np.eye(KINDS)[kinds], np.eye(COLOURS)[colours]]) * (
             rng.random((count, 1)) < 0.5
         )
-        says = sparse.csr_array(np.column_stack([told, rng.random((count, 20)) < 0.1]).astype(np.float32))
+        says = sparse.csr_array(np.column_stack([shown, rng.random((count, 20)) < 0.1]).astype(np.float32))
         scatter = Scatter.of(photos.vectors, photos.rows)
         leverages = scatter.leverages(photos.vectors)
         visible = VisibleWords.fit(

@@ -59,12 +59,12 @@ def learn(fields: dict[str, RowVectors], lists: GradedLists) -> tuple[AdaptedSim
 
 def test_learns_which_words_mean_the_same_and_ranks_unseen_queries_by_it() -> None:
     fields, lists = world()
-    learnt, own = learn(fields, lists)
+    learned, own = learn(fields, lists)
     unseen, graded = world(seed=1)
-    assert np.nanmean(graded.ndcg(learnt.transform(unseen, graded.sizes)[:, 0])) > 0.9
+    assert np.nanmean(graded.ndcg(learned.transform(unseen, graded.sizes)[:, 0])) > 0.9
     assert np.nanmean(lists.ndcg(own[:, 0])) > 0.9
     assert np.nanmean(lists.ndcg(np.zeros(len(own)))) < 0.7
-    assert learnt.names == ["adapted.words", "adapted.words_rank", "adapted.words_z"]
+    assert learned.names == ["adapted.words", "adapted.words_rank", "adapted.words_z"]
 
 
 def test_features_of_a_query_never_saw_its_own_grades() -> None:
@@ -92,8 +92,8 @@ def test_shuffled_grades_give_nothing() -> None:
 @pytest.mark.parametrize("gain", [0.0, 1.0, np.nan], ids=["no gain", "all alike", "nobody judged"])
 def test_lists_that_tell_nothing_say_nothing_of_any_word(gain: float) -> None:
     fields, lists = world(queries=10)
-    learnt, own = learn(fields, GradedLists(lists.sizes, np.full_like(lists.gains, gain)))
-    assert not learnt.maps[WORDS].weights.any()
+    learned, own = learn(fields, GradedLists(lists.sizes, np.full_like(lists.gains, gain)))
+    assert not learned.maps[WORDS].weights.any()
     assert not own[:, 0].any()
 
 
@@ -126,23 +126,23 @@ def test_weights_are_those_of_a_ridge_regression(
 
 def test_rows_without_words_have_no_score_and_unknown_words_none_of_weight() -> None:
     fields, lists = world()
-    learnt, _ = learn(fields, lists)
+    learned, _ = learn(fields, lists)
     odd = sides([[], ["sofa"], ["sofa"], ["never", "seen"]], [["couch"], [], ["couch"], ["couch"]])
     odd = {name: RowVectors(side.vectors, np.array([0, 1, 2, 3])) for name, side in odd.items()}
-    found = learnt.transform(odd, np.array([4]))[:, 0]
+    found = learned.transform(odd, np.array([4]))[:, 0]
     assert np.isnan(found[:2]).all()
     assert found[2] > 0
     assert found[3] == 0
     gone = {name: RowVectors(side.vectors, np.full(4, -1)) for name, side in odd.items()}
-    assert np.isnan(learnt.transform(gone, np.array([4]))).all()
+    assert np.isnan(learned.transform(gone, np.array([4]))).all()
 
 
 def test_a_query_is_scored_alike_alone_and_among_others() -> None:
     fields, lists = world()
-    learnt, _ = learn(fields, lists)
-    whole = learnt.transform(fields, lists.sizes)
+    learned, _ = learn(fields, lists)
+    whole = learned.transform(fields, lists.sizes)
     rows = np.arange(ROWS, 2 * ROWS)
-    alone = learnt.transform({name: side.take(rows) for name, side in fields.items()}, np.array([ROWS]))
+    alone = learned.transform({name: side.take(rows) for name, side in fields.items()}, np.array([ROWS]))
     assert np.array_equal(alone, whole[rows])
 
 
@@ -158,11 +158,11 @@ def test_blocks_of_rows_are_joined_as_they_lie(monkeypatch: pytest.MonkeyPatch) 
 
 def test_saved_weights_score_alike_and_a_damaged_file_is_told(tmp_path: Path) -> None:
     fields, lists = world()
-    learnt, _ = learn(fields, lists)
+    learned, _ = learn(fields, lists)
     path = tmp_path / "adapted.safetensors"
-    learnt.save(path)
+    learned.save(path)
     again = AdaptedSimilarity.load(path, [WORDS])
-    assert np.array_equal(again.transform(fields, lists.sizes), learnt.transform(fields, lists.sizes))
+    assert np.array_equal(again.transform(fields, lists.sizes), learned.transform(fields, lists.sizes))
     keys, weights = again.maps[WORDS].keys, again.maps[WORDS].weights  # type: ignore[attr-defined]
     for spoilt in (
         WordPairs(keys[::-1], weights),
@@ -224,7 +224,7 @@ def test_shares_of_pairs_sum_to_the_score(
 ) -> None:
     pairs = sorted((word_hash(ours) << 32 | word_hash(theirs), w) for (ours, theirs), w in weights.items())
     keys, values = (np.array([pair[side] for pair in pairs]) for side in (0, 1))
-    learnt = WordPairs(keys.astype(np.uint64), values.astype(np.float32))
+    learned = WordPairs(keys.astype(np.uint64), values.astype(np.float32))
     sides = (
         RowVectors(
             padded(1, np.zeros(len(side), int), np.array([word_hash(w) for w in side], np.uint32)),
@@ -232,8 +232,8 @@ def test_shares_of_pairs_sum_to_the_score(
         )
         for side in (asked, said)
     )
-    (score,) = learnt.of_pairs(*sides)
-    shares = learnt.shares(asked, said)
+    (score,) = learned.of_pairs(*sides)
+    shares = learned.shares(asked, said)
     assert sum(share.adds for share in shares) == pytest.approx(np.nan_to_num(score), abs=1e-5)
     assert all(weights[share.asked, share.said] for share in shares)
     assert [abs(share.adds) for share in shares] == sorted(

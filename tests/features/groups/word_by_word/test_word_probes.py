@@ -83,8 +83,8 @@ def test_the_penalty_is_weak_where_vectors_tell_the_word_and_strong_where_they_a
     """In one fit, whatever the other words are."""
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(400, 40)).astype(np.float32)
-    told, noise = vectors[:, 0] > 0, rng.random(400) < 0.5
-    words = np.column_stack([told, noise]).astype(np.float32)
+    estimates, noise = vectors[:, 0] > 0, rng.random(400) < 0.5
+    words = np.column_stack([estimates, noise]).astype(np.float32)
     probes, _ = fitted(vectors, np.arange(400), words)
     assert probes.strength[0] < probes.strength[1]
 

@@ -105,10 +105,10 @@ def test_kinds_of_actions_that_are_left_out_are_named_the_most_frequent_first() 
     kinds = ["scroll"] * 3 + [f"kind {number}" for number in range(7)] + ["click"]
     rows = [{"product_id": "a", "action": kind, "at": NOON, "session": "s"} for kind in kinds]
     _, steps, _ = read(rows)
-    (told,) = (step for step in steps if step.startswith("action of another kind"))
-    assert told.startswith("action of another kind ('scroll', 'kind ")
-    assert told.endswith(", …): left out")
-    assert steps[told] == 10
+    (message,) = (step for step in steps if step.startswith("action of another kind"))
+    assert message.startswith("action of another kind ('scroll', 'kind ")
+    assert message.endswith(", …): left out")
+    assert steps[message] == 10
 
 
 @pytest.mark.parametrize("shown", [0, 40])
@@ -122,10 +122,10 @@ def test_a_table_whose_actions_are_all_of_other_kinds_is_refused(kinds: list[str
     ]
     with pytest.raises(InputError) as refused:
         read(rows)
-    told = str(refused.value)
-    assert "click, cart, purchase, return, like" in told
-    assert f"{len(kinds)} of other kinds alone: '{kinds[0]}'" in told
-    assert "events.actions" in told
+    message = str(refused.value)
+    assert "click, cart, purchase, return, like" in message
+    assert f"{len(kinds)} of other kinds alone: '{kinds[0]}'" in message
+    assert "events.actions" in message
     events, steps, _ = read(rows, actions={kinds[0]: "click"})
     assert events.actions.height == kinds.count(kinds[0])
     assert sum(count for step, count in steps.items() if "another kind" in step) == len(kinds) - kinds.count(

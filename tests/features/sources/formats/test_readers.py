@@ -64,7 +64,7 @@ def test_habits_of_real_files(tmp_path: Path, name: str, content: bytes, column:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("empty.csv", b"", "an empty file"),
         ("blank.jsonl", b"\n \n", "an empty file"),
@@ -101,11 +101,11 @@ def test_habits_of_real_files(tmp_path: Path, name: str, content: bytes, column:
         ("plain.csv.gz", b"a,b\n1,2\n", "a whole gzip file"),
     ],
 )
-def test_bad_files_are_told_in_one_line(tmp_path: Path, name: str, content: bytes, told: str) -> None:
+def test_bad_files_are_told_in_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError) as error:
         read_table(tmp_path / name)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert name in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -136,9 +136,9 @@ def test_text_files_are_tables_by_their_header(tmp_path: Path, separator: str) -
     assert read_table(tmp_path / "feed.txt").rows() == [("007", "boots")]
 
 
-@pytest.mark.parametrize(("name", "told"), [("none.csv", "no such file"), ("", "a folder")])
-def test_a_path_without_a_file(tmp_path: Path, name: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+@pytest.mark.parametrize(("name", "message"), [("none.csv", "no such file"), ("", "a folder")])
+def test_a_path_without_a_file(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         read_table(tmp_path / name)
 
 

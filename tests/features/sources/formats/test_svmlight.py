@@ -190,7 +190,7 @@ def test_lightgbms_group_sizes(tmp_path: Path, groups: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("1 qid:1 1:1\n1 qid:1 1:x\n", "line 2: expected feature:value"),
         ("1 qid:1 1:1\n1 qid:1 -1:2\n", "'-1:2'"),
@@ -212,20 +212,20 @@ def test_lightgbms_group_sizes(tmp_path: Path, groups: str) -> None:
         ("1 qid:1 1:NULL\n", "(nan where it is missing), got '1:NULL'"),
     ],
 )
-def test_bad_lines_are_named(tmp_path: Path, text: str, told: str) -> None:
+def test_bad_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError) as error:
         read_svmlight(_write(tmp_path / "rows.txt", text))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("sizes", "told"), [("1\n1\n", "got 2"), ("1\nx\n", "line 2"), ("3\n0\n", "line 2"), ("4\n", "got 4")]
+    ("sizes", "message"), [("1\n1\n", "got 2"), ("1\nx\n", "line 2"), ("3\n0\n", "line 2"), ("4\n", "got 4")]
 )
-def test_group_sizes_that_do_not_fit(tmp_path: Path, sizes: str, told: str) -> None:
+def test_group_sizes_that_do_not_fit(tmp_path: Path, sizes: str, message: str) -> None:
     _write(tmp_path / "rows.query", sizes)
     with pytest.raises(InputError, match=r"rows\.query") as error:
         read_svmlight(_write(tmp_path / "rows", "1 1:2\n" * 3))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def _svmlight(tmp_path: Path, **files: str) -> Collection:

@@ -87,22 +87,22 @@ def test_the_measure_is_the_share_of_pairs_in_order() -> None:
     good, bad = (top.filter(pl.col("grade") == side)["price"].to_numpy() for side in (1, 0))
     share = float((good[:, None] > bad).mean())
     only_best = binary.sort("grade").unique("product_id", keep="last")  # the mean grade is the best one too
-    told = measure_columns(products.select("product_id", "price"), only_best)
-    assert told["price"] == pytest.approx(max(share, 1 - share))
+    measured = measure_columns(products.select("product_id", "price"), only_best)
+    assert measured["price"] == pytest.approx(max(share, 1 - share))
 
 
 @pytest.mark.parametrize("scale", [lambda g: 10 * g, lambda g: 2**g - 1, lambda g: g / 7 + 1])
 def test_rows_columns_and_scales_change_nothing(scale: Callable[[pl.Expr], pl.Expr]) -> None:
     products, judgements = with_leak(LEAKS["the mean grade"])
-    told = measure_columns(products, judgements)
-    assert told["margin"] >= TELLS
+    measured = measure_columns(products, judgements)
+    assert measured["margin"] >= TELLS
     shuffled = measure_columns(
         products.sample(fraction=1, shuffle=True, seed=1), judgements.sample(fraction=1, shuffle=True, seed=2)
     )
-    assert shuffled == told
-    assert measure_columns(products, judgements.with_columns(grade=scale(pl.col("grade")))) == told
+    assert shuffled == measured
+    assert measure_columns(products, judgements.with_columns(grade=scale(pl.col("grade")))) == measured
     more = products.with_columns(again=pl.col("margin"), best=pl.col("price"), mean=pl.lit(1.0))
-    assert {name: measure_columns(more, judgements)[name] for name in told} == told
+    assert {name: measure_columns(more, judgements)[name] for name in measured} == measured
 
 
 def test_few_judged_products_and_no_columns_tell_nothing() -> None:
@@ -131,8 +131,8 @@ def test_a_feature_that_orders_queries_as_the_grades_do_is_named() -> None:
     per_query = (
         pl.col("query_id").hash().mod(50).cast(pl.Float64)
     )  # no rank correlation over all rows sees through it
-    for told in (pl.col("grade") + 10 * per_query, 10 * per_query - pl.col("grade")):
-        (one,) = examine_leaking_features(pairs.with_columns(told.alias("extra.margin")))
+    for measured in (pl.col("grade") + 10 * per_query, 10 * per_query - pl.col("grade")):
+        (one,) = examine_leaking_features(pairs.with_columns(measured.alias("extra.margin")))
         assert one.level == "WARN"
         assert "extra.margin (100.0%)" in one.evidence
         assert one.cure
@@ -148,11 +148,11 @@ def test_of_an_easy_set_nothing_is_named_and_comparisons_never() -> None:
 
 def test_features_are_measured_within_queries_whatever_rows_and_scales() -> None:
     pairs = features()
-    told = measure_features(pairs)
+    measured = measure_features(pairs)
     for changed in (
         pairs.sample(fraction=1, shuffle=True, seed=3),
         pairs.with_columns(grade=2 ** pl.col("grade")),
         pairs.with_columns(pl.col("text.cosine") + 100 * pl.col("query_id").rank("dense")),
     ):
-        assert measure_features(changed) == pytest.approx(told, abs=1e-12)
+        assert measure_features(changed) == pytest.approx(measured, abs=1e-12)
     assert not measure_features(pairs.filter(pl.col("query_id").is_in(["q1", "q2"])))

@@ -60,7 +60,7 @@ def test_each_fault_is_found(fine: dict[str, int], faulty: dict[str, int], check
 def test_what_is_not_there_is_not_examined() -> None:
     assert not examine_events(None, PRODUCTS)
     assert [one.level for one in examine_events(Events.none(), PRODUCTS)] == ["WARN"]
-    told = next(
+    message = next(
         one for one in examine_events(log(), PRODUCTS) if one.check == "actions known more than a day later"
     )
-    assert "10 of 20" in told.evidence
+    assert "10 of 20" in message.evidence

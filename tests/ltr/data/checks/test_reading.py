@@ -45,8 +45,8 @@ def test_the_share_left_out_has_limits(tmp_path: Path, unknown: int, known: int,
 
 def test_every_remark_is_a_finding(tmp_path: Path) -> None:
     shop = _shop(tmp_path, products="product_id;title;price\np1;hat;1.299\np2;tee;12,50\n")
-    told = {(one.level, one.check, one.evidence) for one in examine_reading(shop)}
-    assert {(one.level, one.check, one.evidence) for one in shop.remarks} <= told
+    findings = {(one.level, one.check, one.evidence) for one in examine_reading(shop)}
+    assert {(one.level, one.check, one.evidence) for one in shop.remarks} <= findings
     assert any("read '1.299' as 1299" in one.evidence for one in shop.remarks)
 
 

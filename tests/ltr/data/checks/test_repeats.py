@@ -78,7 +78,7 @@ def test_rows_that_contradict_each_other(count: int, level: str, tmp_path: Path)
     )
     tree = {name: {"path": f"{name}.csv"} for name in ("products", "queries", "judgements")}
     read = load(CatalogueConfig.model_validate({"kind": "catalogue"} | tree), tmp_path)
-    told = examine_repeats(read.queries, read.judgements, read.steps)
-    one = next(one for one in told if one.check == "rows that grade one pair differently")
+    message = examine_repeats(read.queries, read.judgements, read.steps)
+    one = next(one for one in message if one.check == "rows that grade one pair differently")
     assert one.level == level
     assert one.evidence.startswith(f"{2 * count} of {120 + count} ")

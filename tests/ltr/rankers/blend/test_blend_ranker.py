@@ -20,7 +20,7 @@ from ltr.rankers.blend.members import member_features
 
 SMALL: dict[str, Any] = {"trees": 15, "learning_rate": 0.3, "leaves": 4, "threads": 1, "bags": 1}
 SMALL |= {"early_stopping_rounds": 0, "params": {"min_data_in_leaf": 5}}
-LEARNT = ("weighted", "stacking")
+LEARNED = ("weighted", "stacking")
 
 
 def shop(queries: int = 60, rows: int = 10, seed: int = 0) -> Dataset:
@@ -76,7 +76,7 @@ def test_a_member_without_its_features_is_silent_in_that_query_only() -> None:
     assert not np.isnan(scores[:, [0, 2]]).any()
 
 
-@pytest.mark.parametrize("objective", LEARNT)
+@pytest.mark.parametrize("objective", LEARNED)
 def test_what_learns_beats_what_does_not_where_a_member_is_noise(objective: str) -> None:
     data = shop(seed=1)
     plain = mean_rank_correlation(data, fitted("borda").score(data))

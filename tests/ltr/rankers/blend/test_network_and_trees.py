@@ -94,10 +94,10 @@ def test_contributions_make_the_score_and_name_the_network(
     assert names == ["structured", "network"]
     sizes = np.abs(values).reshape(2, -1, 2).mean(axis=1)  # words and photos, by aspect
     assert sizes[0, 1] / sizes[0].sum() > sizes[1, 1] / sizes[1].sum() + 0.02
-    told = importance([(model, rows)], EvaluationConfig(bootstrap={"resamples": 100}), "nDCG@10")
-    assert {line["name"] for line in told.by_feature} == {"structured.number", "network.score"}
-    assert {line["name"] for line in told.permutation} == {names[0], "embeddings"}
-    assert all(line["drop"] > 0.02 for line in told.permutation)
+    weights = importance([(model, rows)], EvaluationConfig(bootstrap={"resamples": 100}), "nDCG@10")
+    assert {line["name"] for line in weights.by_feature} == {"structured.number", "network.score"}
+    assert {line["name"] for line in weights.permutation} == {names[0], "embeddings"}
+    assert all(line["drop"] > 0.02 for line in weights.permutation)
 
 
 def test_trees_that_cannot_be_explained_are_named(fitted: NetworkAndTreesRanker) -> None:

@@ -199,11 +199,11 @@ def test_weights_find_the_member_that_knows(members: int) -> None:
     assert weights.sum() == pytest.approx(1)
     assert (weights >= 0).all()
     assert weights.argmax() == members - 1
-    learnt, equal = (
+    learned, equal = (
         mean_ndcg(normalised @ w, gains, groups, 10) for w in (weights, np.full(members, 1 / members))
     )
-    assert learnt >= equal
-    assert members == 1 or learnt > equal
+    assert learned >= equal
+    assert members == 1 or learned > equal
 
 
 def test_weights_that_cannot_be_told_apart_stay_equal() -> None:

@@ -34,7 +34,7 @@ def gains(**shifts: tuple[int, float]) -> pl.DataFrame:
     return frame.with_columns(gain=pl.col("after") - pl.col("before"))
 
 
-def told(found: pl.DataFrame) -> dict[str, str]:
+def said_of(found: pl.DataFrame) -> dict[str, str]:
     parts = found.select("query_id", family=pl.lit("kind"), segment="kind")
     model, plain = (found.select("query_id", pl.col(name).alias(METRIC)) for name in ("after", "before"))
     verdict = judge(("model", model), ("baseline", plain), parts, CONFIG)
@@ -43,7 +43,7 @@ def told(found: pl.DataFrame) -> dict[str, str]:
 
 def test_each_kind_has_its_own_verdict() -> None:
     found = gains(words=(40, 0.1), photo=(30, -0.1), words_and_photo=(30, 0.0), audio=(4, 0.3))
-    assert told(found) == {
+    assert said_of(found) == {
         "Queries in words": "better",
         "Photo queries": "worse",
         "Words and photo together": "within noise",
@@ -53,7 +53,7 @@ def test_each_kind_has_its_own_verdict() -> None:
 
 @pytest.mark.parametrize(("shift", "says"), [(0.1, "better"), (-0.1, "worse"), (0.0, "within noise")])
 def test_one_kind_alone_is_judged_as_a_whole(shift: float, says: str) -> None:
-    assert told(gains(unknown=(40, shift))) == {"All queries": says}
+    assert said_of(gains(unknown=(40, shift))) == {"All queries": says}
 
 
 def climbed(**means: float) -> Measurement:

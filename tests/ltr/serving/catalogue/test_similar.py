@@ -13,7 +13,7 @@ from ltr import compare, rank
 from ltr.pipeline.prepare import load_collection
 from ltr.reporting.product_page import attributes, page
 from ltr.runs.saved_run import SavedRun
-from tests.ltr.conftest import Shop, Trained, told
+from tests.ltr.conftest import Shop, Trained, single_line
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_what_differs_is_marked_and_what_nobody_has_is_left_out() -> None:
     ],
 )
 def test_bad_questions_are_refused(shop: Shop, line: str, problem: str) -> None:
-    assert problem in told(shop.run(line))
+    assert problem in single_line(shop.run(line))
 
 
 def test_all_weights_at_zero_weigh_nothing(shop: Shop) -> None:

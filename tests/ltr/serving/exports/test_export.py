@@ -205,7 +205,7 @@ def test_xgboost_s_scores_are_kept_to_the_last_bit(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("--target vespa", "expected --engine-version for vespa, got none"),
         ("--target vespa --engine-version eight", "--engine-version: expected a version"),
@@ -217,10 +217,10 @@ def test_xgboost_s_scores_are_kept_to_the_last_bit(tmp_path: Path, monkeypatch: 
     ],
 )
 def test_what_would_score_otherwise_is_refused(
-    trained: Trained, words: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Trained, words: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         export.main(["--run", str(trained.run), *words.split(" ")])
     assert not list(tmp_path.iterdir())
 

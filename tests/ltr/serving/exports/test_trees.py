@@ -143,13 +143,13 @@ def test_the_next_number_above_a_threshold_keeps_what_is_equal_left() -> None:
     assert least_right(np.array([np.inf])) == np.finfo(np.float32).max
 
 
-@pytest.mark.parametrize(("params", "told"), [({"linear_tree": True}, "linear leaves"),
+@pytest.mark.parametrize(("params", "message"), [({"linear_tree": True}, "linear leaves"),
                                               ({"zero_as_missing": True}, "zeros that count as missing")])  # fmt: skip
-def test_what_no_engine_can_hold_is_refused(params: dict[str, Any], told: str) -> None:
+def test_what_no_engine_can_hold_is_refused(params: dict[str, Any], message: str) -> None:
     X, y = made(0)
     data = lgb.Dataset(X, y, group=[20] * 20, params={"linear_tree": params.get("linear_tree", False)})
     text = lgb.train({"objective": "lambdarank", "verbosity": -1, **params}, data, 5).model_to_string()
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         read_lightgbm(text, WIDTH)
 
 

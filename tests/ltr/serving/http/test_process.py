@@ -109,7 +109,7 @@ def test_stopped_it_finishes_and_killed_it_loses_nothing(trained: Trained, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--host", "0.0.0.0"], "a token in the variable LTR_SERVE_TOKEN"),
         (["--others", "x"], "--others RUN goes with"),
@@ -120,12 +120,12 @@ def test_stopped_it_finishes_and_killed_it_loses_nothing(trained: Trained, tmp_p
     ],
 )
 def test_what_cannot_be_served_is_said_before(
-    words: list[str], told: str, trained: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    words: list[str], message: str, trained: Trained, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("LTR_SERVE_TOKEN", raising=False)
     monkeypatch.chdir(tmp_path)
     given = words if "--run" in words else [*words, "--run", str(trained.run)]
-    with pytest.raises(Exception, match=re.escape(told)):
+    with pytest.raises(Exception, match=re.escape(message)):
         serve.main(given if "--port" in given else [*given, "--port", "0"])
 
 

@@ -39,7 +39,7 @@ def port(live: LiveRun) -> Iterator[int]:
         thread.join(20)
 
 
-def told(port: int, sent: bytes, *, until_closed: bool = True) -> bytes:
+def answer_to(port: int, sent: bytes, *, until_closed: bool = True) -> bytes:
     """All that the server says until it hangs up, or until one answer of it is whole."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as opened:
         got = b""
@@ -71,7 +71,7 @@ def problem(got: bytes) -> dict[str, str]:
 
 
 def is_well(port: int) -> None:
-    assert told(port, GOOD, until_closed=False).startswith(b"HTTP/1.1 200")
+    assert answer_to(port, GOOD, until_closed=False).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,21 @@ def is_well(port: int) -> None:
     ids=range(18),
 )  # fmt: skip
 def test_what_is_no_request_is_a_problem_and_the_end_of_it(port: int, sent: bytes, status: int) -> None:
-    got = told(port, sent)
+    got = answer_to(port, sent)
     if got or status != 431:  # of a head that is still being sent, the hanging up may be all that arrives
         assert problem(got)["status"] == status
     is_well(port)
 
 
 def test_a_client_that_says_nothing_is_hung_up_on(port: int) -> None:
-    assert told(port, b"") == b""
+    assert answer_to(port, b"") == b""
     is_well(port)
 
 
 def test_a_large_body_refused_unread_leaves_the_connection_in_order(port: int) -> None:
     """What is still to come of it is no request, whatever it looks like."""
     large = b"POST /search HTTP/1.1\r\n" + HOST + b"Content-Length: 500000\r\n\r\n" + GOOD * 20
-    got = told(port, large + b"x" * (500_000 - 20 * len(GOOD)) + GOOD, until_closed=False)
+    got = answer_to(port, large + b"x" * (500_000 - 20 * len(GOOD)) + GOOD, until_closed=False)
     assert got.startswith(b"HTTP/1.1 413")
     assert got.count(b"HTTP/1.1") == 1
     is_well(port)
@@ -125,7 +125,7 @@ def test_a_large_body_refused_unread_leaves_the_connection_in_order(port: int) -
     | st.builds(lambda at, by: GOOD[:at] + by + GOOD[at:], st.integers(0, len(GOOD)), st.binary(max_size=9))
 )
 def test_any_bytes(port: int, sent: bytes) -> None:
-    got = told(port, sent, until_closed=False)
+    got = answer_to(port, sent, until_closed=False)
     assert not got.startswith(b"HTTP/1.1 5")
     if got.startswith(b"HTTP/1.1 4"):
         problem(got)

@@ -63,9 +63,9 @@ def test_a_score_that_differs_in_its_last_bit_is_found(logged: Path, live: LiveR
 
 def test_by_the_command(logged: Path, live: LiveRun, capsys: pytest.CaptureFixture[str]) -> None:
     check.main(["--run", str(live.run.folder), "--against-log", str(logged), "--verbose", "--json"])
-    told = capsys.readouterr()
-    assert "equal bit by bit" in told.err
-    assert json.loads(told.out)["worst"] in ("PASS", "WARN")
+    printed = capsys.readouterr()
+    assert "equal bit by bit" in printed.err
+    assert json.loads(printed.out)["worst"] in ("PASS", "WARN")
 
 
 def test_a_log_of_another_run_is_no_log_of_this_one(logged: Path, live: LiveRun) -> None:

@@ -161,6 +161,6 @@ def test_suggestions_begin_as_typed(client: TestClient, live: LiveRun) -> None:
 
 
 def test_the_product_whole(client: TestClient, live: LiveRun) -> None:
-    told = client.get("/product/p000001").json()["product"]
-    assert told["season"] == live.catalogue.products["season"][1]
-    assert "image" not in told
+    card = client.get("/product/p000001").json()["product"]
+    assert card["season"] == live.catalogue.products["season"][1]
+    assert "image" not in card

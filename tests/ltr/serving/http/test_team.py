@@ -69,8 +69,8 @@ def test_each_order_tells_what_it_read_otherwise(clients: Clients, live: LiveRun
     other.builder = copy.copy(live.builder)
     other.builder.catalogue = copy.copy(live.builder.catalogue)
     other.builder.catalogue.typos = None
-    told = side_by_side(live, other, asked, 5)
-    assert told["read_as"] == {"ours": read, "theirs": {}}
+    side_by_side_answer = side_by_side(live, other, asked, 5)
+    assert side_by_side_answer["read_as"] == {"ours": read, "theirs": {}}
 
 
 def test_another_run_beside_the_one_that_serves(clients: Clients, trained: Trained, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_another_run_beside_the_one_that_serves(clients: Clients, trained: Train
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "told"),
+    ("path", "body", "status", "message"),
     [
         ("/beside", {}, 422, "words or a photo"),
         ("/beside", {"text": "tee", "against": "../run"}, 422, "bm25, or a run in"),
@@ -98,11 +98,11 @@ def test_another_run_beside_the_one_that_serves(clients: Clients, trained: Train
     ],
 )  # fmt: skip
 def test_bad_requests_are_told(
-    clients: Clients, path: str, body: dict[str, Any], status: int, told: str, tmp_path: Path
+    clients: Clients, path: str, body: dict[str, Any], status: int, message: str, tmp_path: Path
 ) -> None:
     client = clients(judgements=tmp_path / "judgements")
     answer = client.post(path, json=body, headers=BEARER)
-    assert (answer.status_code, told in answer.text) == (status, True), answer.text
+    assert (answer.status_code, message in answer.text) == (status, True), answer.text
     assert client.post(path, json=body).status_code == 401
     assert not (tmp_path / "judgements").exists()
 

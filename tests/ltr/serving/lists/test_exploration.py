@@ -34,17 +34,17 @@ DRAWS = 3000
 def check_propensities(draws: list[Arranged]) -> None:
     """Of every row at every place: its share among the draws against the propensity that was logged for it."""
     seen: Counter[tuple[int, int]] = Counter()
-    told: dict[tuple[int, int], float] = {}
+    probabilities: dict[tuple[int, int], float] = {}
     for drawn in draws:
         for place, (row, propensity) in enumerate(zip(drawn.rows.tolist(), drawn.propensity, strict=True)):
             seen[row, place] += 1
-            known = told.setdefault((row, place), propensity)
+            known = probabilities.setdefault((row, place), propensity)
             assert abs(known - propensity) < 1e-9  # it hangs on nothing that was drawn
-    places = sorted({place for _, place in told})
+    places = sorted({place for _, place in probabilities})
     p_values = []
     for place in places:
-        cells = [cell for cell in told if cell[1] == place]
-        chances = np.array([told[cell] for cell in cells])
+        cells = [cell for cell in probabilities if cell[1] == place]
+        chances = np.array([probabilities[cell] for cell in cells])
         assert -1e-9 < 1 - chances.sum() < 10 / len(draws)  # nearly all that may stand there was drawn
         common = chances * len(draws) > 5
         found = np.array([seen[cell] for cell in cells])[common]
@@ -196,7 +196,7 @@ def test_arms_are_shares_and_stay(share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"others": ["b"]}, "--others RUN goes with"),
         ({"experiment": "ab"}, "--others RUN goes with"),
@@ -213,6 +213,6 @@ def test_arms_are_shares_and_stay(share: float) -> None:
         ({"experiment": "interleave", "others": list("bcdef")}, "at most 4"),
     ],
 )
-def test_what_makes_no_sense_together_is_refused(given: dict[str, object], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_what_makes_no_sense_together_is_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         ServeSettings.model_validate(given)

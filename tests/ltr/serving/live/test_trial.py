@@ -39,7 +39,7 @@ def test_what_hangs_is_ended(trained: Trained, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "told"),
+    ("does", "message"),
     [
         ("kill -9 $$", "signal 9"),
         ("kill -11 $$", "signal 11"),
@@ -51,14 +51,14 @@ def test_what_hangs_is_ended(trained: Trained, tmp_path: Path) -> None:
         (f'test -z "${TOKEN_VARIABLE}" && exit 4', "status 4"),
     ],
 )
-def test_however_it_ends(does: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_however_it_ends(does: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "python"
     script.write_text(f"#!/bin/sh\n{does}\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
     monkeypatch.setenv(TOKEN_VARIABLE, "a secret of the server")
-    with pytest.raises(InputError, match=told):
-        try_apart(asked(tmp_path, 0.5 if "0.5" in told else 20.0))
+    with pytest.raises(InputError, match=message):
+        try_apart(asked(tmp_path, 0.5 if "0.5" in message else 20.0))
 
 
 def test_a_report_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,9 +119,9 @@ def test_errors_of_every_kind_are_one_line_without_controls(
     for main in (bad_input, bad_file, bad_word):
         with pytest.raises(SystemExit):
             command_line.run(main, [])
-        told = capsys.readouterr().err
-        assert told.endswith("\n")
-        assert not unseen(told[:-1])
+        message = capsys.readouterr().err
+        assert message.endswith("\n")
+        assert not unseen(message[:-1])
 
 
 def test_progress_takes_any_label(monkeypatch: pytest.MonkeyPatch) -> None:
