@@ -15,8 +15,8 @@ from benchmarks import record
 SCRIPTS = (
     "parity", "speed", "metrics_speed", "point_in_time", "mq2008", "quality", "photos", "photo_views",
     "grocery", "shown_lists", "pooled_judgements", "unjudged", "fusion", "transfer", "few_judgements",
-    "adapted", "word_pairs", "tuning", "text_speed", "image_speed", "incremental", "index_opening", "index_changes",
-    "retrieval", "retrieval_ways", "request", "build_scale", "train_overhead_scale", "device_encoding",
+    "adapted", "adapted_photos", "word_pairs", "tuning", "text_speed", "image_speed", "incremental", "index_opening",
+    "index_changes", "retrieval", "retrieval_ways", "request", "build_scale", "train_overhead_scale", "device_encoding",
     "experiments", "serving", "offline_online", "recommendation", "item_graph", "behaviour",
     "behaviour_training", "session_history", "clicks", "tables",
 )

@@ -31,7 +31,7 @@ from ltr.evaluation.per_query import convention, evaluate, headline_metric
 from ltr.evaluation.segments import query_segments
 from ltr.evaluation.significance import compare
 from ltr.evaluation.systems import measure
-from ltr.pipeline.fitting import score_systems
+from ltr.pipeline.fitting import embed, score_systems
 from ltr.pipeline.prepare import load_collection, make_builder, prepare
 from ltr.pipeline.thinned_catalogue import ThinnedCatalogue
 from ltr.runs.saved_run import held_out
@@ -119,7 +119,7 @@ def out_of_fold(config: Config) -> list[dict[str, Any]]:
     """All features against no photos on text queries, and against the best cosine on photo queries."""
     prepared = prepare(config)
     queries = prepared.collection.queries.filter(split="train")
-    rows = EmbeddedDataset(Dataset.from_frame(prepared.table.frame, prepared.schema))
+    rows = embed(config, prepared, Dataset.from_frame(prepared.table.frame, prepared.schema))
     folds = make_folds(FoldsConfig(), queries, rows.data.frame["query_id"])
     thinned = ThinnedCatalogue(config, prepared, rows).thinned()
     _, scores, _ = score_systems(config, rows, folds, thinned=thinned)

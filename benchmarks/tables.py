@@ -99,6 +99,7 @@ def quality() -> Iterator[str]:
                 f"- {ranker}: {run['wall_seconds']:g} s in all ({built}), {run['fit_seconds']:g} s of it fitting "
                 f"the full model; peak memory {run['peak_memory_mib']:,} MiB"
             )
+        yield from learning_tables.notes(found)
         yield f"\n{about(found)}"
 
 

@@ -170,6 +170,14 @@ class Config(BaseModel):
         check_names(value, info.data.get("data"))
         return value
 
+    @field_validator("embeddings")
+    @classmethod
+    def _without_what_is_left_out(
+        cls, value: EmbeddingFusionConfig | None, info: ValidationInfo
+    ) -> EmbeddingFusionConfig | None:
+        features = info.data.get("features")
+        return value if value is None or features is None else value.less(features.without)
+
     @field_validator("features")
     @classmethod
     def _groups_that_can_be(cls, value: FeaturesConfig, info: ValidationInfo) -> FeaturesConfig:

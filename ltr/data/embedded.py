@@ -11,6 +11,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from features.build import with_own_columns
+from features.encoders.comparisons import TEXT_FIELDS
 from features.encoders.vectors import RowVectors
 from features.errors import InputError
 from features.feature_schema import KEYS
@@ -57,6 +58,15 @@ class EmbeddingFusionConfig(BaseModel):
         """The fields whose vectors, or words, it takes."""
         compared = (field for name in self.adapted for field in fields_of(name))
         return list(dict.fromkeys([*self.fields, *compared]))
+
+    def less(self, groups: Collection[str]) -> EmbeddingFusionConfig | None:
+        """What is left of it where features of these groups are left out; None where nothing is."""
+        named = ("lexical" if name == WORDS else name.partition(".")[0] for name in self.adapted)
+        adapted = tuple(name for name, group in zip(self.adapted, named, strict=True) if group not in groups)
+        modalities = (name.removeprefix("query_") for name in self.fields)
+        of = ("text" if name in ("text", *TEXT_FIELDS) else name for name in modalities)
+        fields = tuple(name for name, group in zip(self.fields, of, strict=True) if group not in groups)
+        return self.model_copy(update={"fields": fields, "adapted": adapted}) if fields or adapted else None
 
     def within(self, fields: Collection[str]) -> EmbeddingFusionConfig | None:
         """What is left where only these fields have vectors; None where nothing is."""

@@ -15,12 +15,14 @@ from features.errors import InputError
 from features.feature_schema import KEYS
 from ltr import evaluate, train
 from ltr.config.tree import parse_config
+from ltr.data.embedded import EmbeddingFusionConfig
 from ltr.demo import shop as demo_shop
 from ltr.pipeline.prepare import cache_of
 from ltr.runs.record import run_name
 from ltr.runs.saved_run import SavedRun
 from tests.ltr.conftest import Trained
 
+PHOTOS = ("image.text_photo", "image.photo_title")
 GROUPS = ("lexical", "structured", "text", "image")
 
 
@@ -50,6 +52,40 @@ def whole(trained: Trained) -> Whole:
     run = SavedRun.open(trained.run)
     shop = demo_shop.generate(run.config.data)  # type: ignore[arg-type]
     return Whole(run, shop, run.catalogue_builder())
+
+
+@pytest.mark.parametrize(
+    ("without", "fields", "adapted"),
+    [
+        ("photos", ("query_text", "title"), ("text.title", "words")),
+        ("text", ("image", "query_image"), ("image.text_photo", "image.photo_title", "words")),
+        ("lexical", ("query_text", "title", "image", "query_image"), ("text.title", *PHOTOS)),
+        ("structured", ("query_text", "title", "image", "query_image"), ("text.title", *PHOTOS, "words")),
+        ("photos, text, lexical", None, None),
+    ],
+)
+def test_what_is_left_out_is_no_embedding_either(
+    without: str, fields: tuple[str, ...] | None, adapted: tuple[str, ...] | None, tmp_path: Path
+) -> None:
+    embeddings = {
+        "fields": ["query_text", "title", "image", "query_image"],
+        "adapted": ["text.title", *PHOTOS, "words"],
+    }
+    tree = {
+        "name": "shop",
+        "data": {"kind": "demo"},
+        "features": {"without": without},
+        "embeddings": embeddings,
+    }
+    left = parse_config(tree, tmp_path, "test").embeddings
+    assert (left and left.fields, left and left.adapted) == (fields, adapted)
+
+
+def test_a_run_without_photos_adapts_no_photos_cosine(trained: Trained) -> None:
+    run = trained.work / "adapted-without"
+    settings = ["--embeddings", "{adapted: [text.title, image.photo_photo]}", "--ladder", "[]"]
+    train.main(trained.words("--run", str(run), *settings, "--without", "photos"))
+    assert SavedRun.open(run).config.embeddings == EmbeddingFusionConfig(adapted=("text.title",))
 
 
 @pytest.mark.parametrize("without", [c for n in (1, 2, 3) for c in combinations(GROUPS, n)])
