@@ -151,7 +151,7 @@ def test_no_minute_left_is_no_network(tmp_path: Path) -> None:
 
 
 def test_progress_counts_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("features.encoders.fitting.aligned_training._TOLD_SECONDS", 0.0)
+    monkeypatch.setattr("features.encoders.fitting.aligned_training._REPORT_SECONDS", 0.0)
     reports: list[Progress] = []
     settings = SETTINGS.model_copy(update={"epochs": 2})
     fit_aligned_encoder(colour_world(100), settings, CPU, tmp_path / "checkpoint", reports.append)
@@ -173,7 +173,7 @@ from features.encoders.fitting.pair_sampling import Pairs
 from features.encoders.image.aligned_settings import AlignedTrainingConfig
 
 torch.set_num_threads(1)
-training._CHECKPOINT_SECONDS = training._TOLD_SECONDS = 0.0
+training._CHECKPOINT_SECONDS = training._REPORT_SECONDS = 0.0
 world = np.load(sys.argv[1])
 rows = np.arange(len(world["texts"]))
 pairs = Pairs(world["photos"], rows, RowVectors(world["texts"], rows), {}, "words")
