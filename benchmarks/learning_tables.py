@@ -205,8 +205,9 @@ def adapted_photos(found: dict[str, Any]) -> Iterator[str]:
     yield "\n## fashion_aligned: the cosine of words and photo, adapted\n"
     encoder = found["encoder"]
     yield (
-        f"{found['convention']} LightGBM with all features (3 bags, judged lists; texts read by int8), photos by an "
-        f"aligned encoder of {encoder['epochs']} epochs (recall@10 {figure(encoder['recall@10'])}; the config says "
+        f"{found['convention']} LightGBM with all features (3 bags, texts read by int8, no modality dropout) ranks "
+        "the judged products, standings among what retrieval gives (of adapted cosines: among the judged); photos by "
+        f"an aligned encoder of {encoder['epochs']} epochs (recall@10 {figure(encoder['recall@10'])}; the config says "
         "18). training: out of fold on the queries that train (4 folds), on which this was chosen; held out: looked "
         "at after.\n"
     )

@@ -61,11 +61,9 @@ class EmbeddingFusionConfig(BaseModel):
 
     def less(self, groups: Collection[str]) -> EmbeddingFusionConfig | None:
         """What is left of it where features of these groups are left out; None where nothing is."""
-        named = ("lexical" if name == WORDS else name.partition(".")[0] for name in self.adapted)
-        adapted = tuple(name for name, group in zip(self.adapted, named, strict=True) if group not in groups)
-        modalities = (name.removeprefix("query_") for name in self.fields)
-        of = ("text" if name in ("text", *TEXT_FIELDS) else name for name in modalities)
-        fields = tuple(name for name, group in zip(self.fields, of, strict=True) if group not in groups)
+        fields = tuple(name for name in self.fields if _group_of(name) not in groups)
+        gone = {*groups, *([WORDS] if "lexical" in groups else [])}
+        adapted = tuple(name for name in self.adapted if name.partition(".")[0] not in gone)
         return self.model_copy(update={"fields": fields, "adapted": adapted}) if fields or adapted else None
 
     def within(self, fields: Collection[str]) -> EmbeddingFusionConfig | None:
@@ -108,10 +106,7 @@ class EmbeddedDataset:
         frame = self.data.frame
         empty = (pl.lit(None, frame.schema[name]).alias(name) for name in names)
         none = {k: RowVectors(v.vectors, np.full_like(v.rows, -1)) for k, v in self.vectors.items()}
-        vectors = {
-            k: none[k] if _group_of(k, self.data.schema.groups) in gone else v
-            for k, v in self.vectors.items()
-        }
+        vectors = {k: none[k] if _group_of(k) in gone else v for k, v in self.vectors.items()}
         data = Dataset.from_frame(frame.with_columns(empty), self.data.schema)
         return EmbeddedDataset(replace(data, unjudged=self.data.unjudged), vectors)
 
@@ -121,12 +116,12 @@ class EmbeddedDataset:
         return np.flatnonzero(np.repeat(self.data.query_ids.is_in(wanted).to_numpy(), self.data.groups))
 
 
-def _group_of(field_name: str, groups: Collection[str]) -> str:
+def _group_of(field_name: str) -> str:
     """The group that an embedding belongs to: that of its modality; words to the lexical one."""
     if field_name in fields_of(WORDS):
         return "lexical"
     modality = field_name.removeprefix("query_")
-    return modality if modality in groups else "image" if modality == "image" else "text"
+    return "text" if modality in ("text", *TEXT_FIELDS) else modality
 
 
 def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfig) -> dict[str, RowVectors]:
