@@ -59,11 +59,15 @@ class EmbeddingFusionConfig(BaseModel):
         compared = (field for name in self.adapted for field in fields_of(name))
         return list(dict.fromkeys([*self.fields, *compared]))
 
+    @property
+    def groups(self) -> set[str]:
+        """The groups of features from whose vectors or words it learns."""
+        return {*map(_group_of, self.fields), *map(_group_adapted, self.adapted)}
+
     def less(self, groups: Collection[str]) -> EmbeddingFusionConfig | None:
         """What is left of it where features of these groups are left out; None where nothing is."""
         fields = tuple(name for name in self.fields if _group_of(name) not in groups)
-        gone = {*groups, *([WORDS] if "lexical" in groups else [])}
-        adapted = tuple(name for name in self.adapted if name.partition(".")[0] not in gone)
+        adapted = tuple(name for name in self.adapted if _group_adapted(name) not in groups)
         return self.model_copy(update={"fields": fields, "adapted": adapted}) if fields or adapted else None
 
     def within(self, fields: Collection[str]) -> EmbeddingFusionConfig | None:
@@ -122,6 +126,11 @@ def _group_of(field_name: str) -> str:
         return "lexical"
     modality = field_name.removeprefix("query_")
     return "text" if modality in ("text", *TEXT_FIELDS) else modality
+
+
+def _group_adapted(comparison: str) -> str:
+    """The group of the cosine that is adapted; pairs of words are lexical."""
+    return "lexical" if comparison == WORDS else comparison.partition(".")[0]
 
 
 def choose_vectors(found: Mapping[str, RowVectors], config: EmbeddingFusionConfig) -> dict[str, RowVectors]:

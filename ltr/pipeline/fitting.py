@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from features.errors import InputError
+from features.feature_schema import FeatureSchema
 from features.progress import progress
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
-from ltr.data.embedded import EmbeddedDataset
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
 from ltr.data.splits import Fold
 from ltr.evaluation.baselines import held_out_baselines, rungs
 from ltr.evaluation.per_query import check_gain, headline_metric
@@ -76,8 +77,12 @@ def score_systems(
     steps = len(ladder) + (2 if transfer and not transfer.only_leans else 1)
     with progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
-            part, seen = (EmbeddedDataset(known.data.select(features)) for known in (rows, thinned or rows))
-            fitted = cross_fit(part, folds, config.ranker, fold_done=fold_done, thinned=seen)
+            part, seen = (
+                EmbeddedDataset(known.data.select(features), known.vectors)
+                for known in (rows, thinned or rows)
+            )
+            embeddings = _embeddings_within(config, features)
+            fitted = cross_fit(part, folds, config.ranker, embeddings, fold_done, thinned=seen)
             log.info("  %s: %d features, %.1f s", name, len(features.features), fitted.seconds)
             keep(name, fitted)
         fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
@@ -95,6 +100,13 @@ def score_systems(
     _warn_of_swings(trees)
     keep(config.ranker.kind, fitted)
     return fitted, scores, by_bag
+
+
+def _embeddings_within(config: Config, features: FeatureSchema) -> EmbeddingFusionConfig | None:
+    """What is learnt from vectors and words of these groups; else the full model's would be laid to its last group."""
+    if config.embeddings is None:
+        return None
+    return config.embeddings.less(config.embeddings.groups - {*features.groups})
 
 
 def _warn_of_swings(trees: Sequence[int]) -> None:

@@ -18,7 +18,7 @@ from features.groups.word_by_word.word_probes import Scatter, WordProbes
 from features.words.term_counts import TermLists
 
 _UNUSUAL = 2.5  # standard deviations above the mean cosine of two words, from which they are related
-_NEAREST = 16  # words related by meaning to one, itself among them
+_NEAREST = 15  # other words at most that are related to one by meaning
 # A word is visible where the photos of those who say it stand out, on average and beyond chance.
 _STANDS_OUT, _SURE = 0.8, 10.0
 _VISIBLE = 256  # words at most, a column each of what every product shows
@@ -81,15 +81,24 @@ def by_meaning(vectors: RowVectors) -> Relations:
     usual = _usual(units)
     for start in range(0, len(units), _ROWS_AT_ONCE):
         cosines = units[start : start + _ROWS_AT_ONCE] @ units.T
-        near = np.argpartition(-cosines, min(_NEAREST, len(known)) - 1, axis=1)[:, :_NEAREST]
-        weight = (np.take_along_axis(cosines, near, axis=1) - usual) / max(1 - usual, 1e-6)
-        row = np.repeat(np.arange(start, start + len(cosines)), near.shape[1]).reshape(near.shape)
-        kept = (weight > 0) & (row != near)
-        rows.append(known[row[kept]])
-        columns.append(known[near[kept]])
-        weights.append(np.minimum(weight[kept], 1))
+        own = np.arange(len(cosines))
+        cosines[own, start + own] = -np.inf  # a word is related to itself as it is
+        row, near, cosine = _nearest_above(cosines, usual)
+        rows.append(known[start + row])
+        columns.append(known[near])
+        weights.append(np.minimum((cosine - usual) / max(1 - usual, 1e-6), 1))
     entries = np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))
     return Relations.of(sparse.coo_array(entries, shape=(words, words)).tocsr())
+
+
+def _nearest_above(cosines: np.ndarray, usual: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row, column and value of the highest cosines of each row, of those above the usual one: these are few."""
+    row, column = np.nonzero(cosines > usual)
+    value = cosines[row, column]
+    order = np.lexsort((-value, row))
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    chosen = order[place < _NEAREST]
+    return row[chosen], column[chosen], value[chosen]
 
 
 def _usual(units: np.ndarray) -> float:

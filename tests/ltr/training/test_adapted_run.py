@@ -12,15 +12,20 @@ import pytest
 
 from features.batch import QueryBatch
 from features.errors import InputError
+from features.groups.adapted import feature_of
 from features.groups.word_by_word.word_pairs import WordPairs
 from features.words.word_hashes import word_hash
 from ltr import explain, train
 from ltr.data.dataset import Dataset
-from ltr.pipeline.prepare import embedded_dataset, load_collection
+from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.splits import make_folds
+from ltr.pipeline.fitting import embed, score_systems
+from ltr.pipeline.prepare import embedded_dataset, load_collection, prepare
 from ltr.rankers import RankerSettings
 from ltr.runs.saved_run import SavedRun
 from ltr.serving.ranking import one_query
 from ltr.serving.why.query_explanation import explain_query, one_product, two_products
+from ltr.training.cross_fit import cross_fit
 from ltr.training.fused_ranker import ADAPTED, FusedRanker
 from tests.ltr.conftest import Trained
 
@@ -53,6 +58,25 @@ def test_model_sees_the_adapted_cosines_beside_the_table(adapted_run: Path) -> N
     assert added == {
         f"adapted.{n}{s}" for n in ("title", "photo_photo", "words") for s in ("", "_rank", "_z")
     }
+
+
+def test_a_rung_learns_from_the_vectors_and_words_of_its_own_groups(adapted_run: Path) -> None:
+    """What titles' vectors give is not laid to photos, which come after them, nor to the full model."""
+    config = SavedRun.open(adapted_run).config.model_copy(update={"ladder": ("lexical", "text", "image")})
+    prepared = prepare(config)
+    rows = embed(config, prepared, Dataset.from_frame(prepared.table.frame, prepared.schema))
+    folds = make_folds(config.split, prepared.collection.queries, rows.data.frame["query_id"])
+    _, scores, _ = score_systems(config, rows, folds)
+    rungs = {
+        "lexical": (["lexical"], ("words",)),
+        "+ text": (["lexical", "text"], ("text.title", "words")),
+        "+ image": (["lexical", "text", "image"], ("text.title", "image.photo_photo", "words")),
+    }
+    for name, (groups, adapted) in rungs.items():
+        part = EmbeddedDataset(rows.data.select(rows.data.schema.select(groups)), rows.vectors)
+        alone = cross_fit(part, folds, config.ranker, EmbeddingFusionConfig(adapted=adapted))
+        np.testing.assert_array_equal(scores[name], alone.scores)
+        assert {feature_of(one) for one in adapted} <= set(alone.models[0].ranker.schema.names)
 
 
 def test_pairs_of_words_are_told_where_they_were_learnt(
