@@ -103,7 +103,10 @@ def score_systems(
 
 
 def _embeddings_within(config: Config, features: FeatureSchema) -> EmbeddingFusionConfig | None:
-    """What is learnt from vectors and words of these groups; else the full model's would be laid to its last group."""
+    """The part of `embeddings` that is of the groups of these features.
+
+    A rung has its own: were all of them the full model's alone, what titles give would be laid to photos.
+    """
     if config.embeddings is None:
         return None
     return config.embeddings.less(config.embeddings.groups - {*features.groups})
