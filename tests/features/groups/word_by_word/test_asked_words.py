@@ -169,3 +169,19 @@ def test_words_are_related_where_they_lie_unusually_near() -> None:
 def test_the_most_of_each_entry() -> None:
     assert most(np.array([0, 0, 2]), np.array([1.0, 3.0, 2.0]), 4)[[0, 2]].tolist() == [3, 2]
     assert np.isnan(most(np.array([0, 0, 2]), np.array([1.0, 3.0, 2.0]), 4)[[1, 3]]).all()
+
+
+@pytest.mark.parametrize("count", [1, 3, 15, 16, 17, 300])
+def test_words_of_like_meaning_are_the_nearest_fifteen_of_unusual_ones(count: int) -> None:
+    rng = np.random.default_rng(count)
+    units = rng.normal(size=(count, 12)) + 2 * rng.normal(size=(6, 12))[rng.integers(0, 6, count)]
+    units = (units / np.linalg.norm(units, axis=1, keepdims=True)).astype(np.float32)
+    found = by_meaning(RowVectors(units, np.append(np.arange(count), -1)))
+    cosines = units.astype(np.float64) @ units.T
+    others = cosines[~np.eye(count, dtype=bool)]
+    usual = min(others.mean() + 2.5 * others.std(), 1) if count > 1 else 1
+    for word in range(count):
+        order = [other for other in np.argsort(-cosines[word]) if other != word][:15]
+        near = {other for other in order if cosines[word, other] > usual}
+        assert set(found.words[found.starts[word] : found.starts[word + 1]]) == {word, *near}
+    assert found.words[found.starts[count] :].tolist() == [count]
