@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from features.feature_schema import FeatureSchema
 from features.progress import progress
 from ltr.config.tree import Config
 from ltr.data.dataset import Dataset
-from ltr.data.embedded import EmbeddedDataset, EmbeddingFusionConfig
+from ltr.data.embedded import EmbeddedDataset
 from ltr.data.splits import Fold
 from ltr.evaluation.baselines import held_out_baselines, rungs
 from ltr.evaluation.per_query import check_gain, headline_metric
@@ -77,12 +77,7 @@ def score_systems(
     steps = len(ladder) + (2 if transfer and not transfer.only_leans else 1)
     with progress("fitting", steps * len(folds)) as fold_done:
         for name, features in ladder.items():
-            part, seen = (
-                EmbeddedDataset(known.data.select(features), known.vectors)
-                for known in (rows, thinned or rows)
-            )
-            embeddings = _embeddings_within(config, features)
-            fitted = cross_fit(part, folds, config.ranker, embeddings, fold_done, thinned=seen)
+            fitted = _fitted_rung(config, rows, folds, features, fold_done, thinned)
             log.info("  %s: %d features, %.1f s", name, len(features.features), fitted.seconds)
             keep(name, fitted)
         fitted = cross_fit(rows, folds, config.ranker, config.embeddings, fold_done, transfer, thinned)
@@ -102,14 +97,20 @@ def score_systems(
     return fitted, scores, by_bag
 
 
-def _embeddings_within(config: Config, features: FeatureSchema) -> EmbeddingFusionConfig | None:
-    """The part of `embeddings` that is of the groups of these features.
-
-    A rung has its own: were all of them the full model's alone, what titles give would be laid to photos.
-    """
-    if config.embeddings is None:
-        return None
-    return config.embeddings.less(config.embeddings.groups - {*features.groups})
+def _fitted_rung(
+    config: Config,
+    rows: EmbeddedDataset,
+    folds: Sequence[Fold],
+    features: FeatureSchema,
+    fold_done: Callable[[], None],
+    thinned: EmbeddedDataset | None,
+) -> CrossFit:
+    """A rung has its own part of `embeddings`: were it all the full model's, titles' worth would be laid to photos."""
+    part, seen = (
+        EmbeddedDataset(known.data.select(features), known.vectors) for known in (rows, thinned or rows)
+    )
+    own = config.embeddings and config.embeddings.less(config.embeddings.groups - {*features.groups})
+    return cross_fit(part, folds, config.ranker, own, fold_done, thinned=seen)
 
 
 def _warn_of_swings(trees: Sequence[int]) -> None:
